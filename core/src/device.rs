@@ -1,0 +1,163 @@
+//! Where tensors live, and the CUDA half of libtorch.
+//!
+//! The program is linked with libtorch's CPU libraries alone, so that it runs everywhere. [`load_cuda`] opens
+//! `libtorch_cuda.so` beside them at start-up if it is there; from then on libtorch knows CUDA devices.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use tch::{Cuda, Device};
+
+use crate::Error;
+
+/// The version of libtorch that this crate is made for.
+pub const LIBTORCH: &str = "2.11.0";
+
+/// Environment variable that names a folder with `libtorch_cuda.so`, looked in before any other.
+pub const CUDA_FOLDER: &str = "ALRAO_CUDA";
+
+/// What a user asks for: `auto`, `cpu`, `cuda` or `cuda:N`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The first CUDA device if there is one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// This CUDA device.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "auto" => Ok(DeviceChoice::Auto),
+            "cpu" => Ok(DeviceChoice::Cpu),
+            "cuda" => Ok(DeviceChoice::Cuda(0)),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(|n| n.parse().ok())
+                .map(DeviceChoice::Cuda)
+                .ok_or_else(|| Error::Device(format!("there is no device `{text}`; use auto, cpu, cuda or cuda:N"))),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            DeviceChoice::Auto => f.write_str("auto"),
+            DeviceChoice::Cpu => f.write_str("cpu"),
+            DeviceChoice::Cuda(n) => write!(f, "cuda:{n}"),
+        }
+    }
+}
+
+impl DeviceChoice {
+    /// The choice of just this device.
+    pub fn of(device: Device) -> Self {
+        match device {
+            Device::Cuda(n) => DeviceChoice::Cuda(n),
+            _ => DeviceChoice::Cpu,
+        }
+    }
+
+    /// The device, with CUDA loaded if it is one.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if CUDA is asked for and can't be had, with the reason.
+    pub fn resolve(self) -> Result<Device, Error> {
+        if self == DeviceChoice::Cpu {
+            return Ok(Device::Cpu);
+        }
+        match (self, load_cuda()) {
+            (DeviceChoice::Cpu, _) | (DeviceChoice::Auto, Err(_)) => Ok(Device::Cpu),
+            (DeviceChoice::Auto, Ok(_)) => Ok(Device::Cuda(0)),
+            (DeviceChoice::Cuda(n), Ok(count)) if n < count => Ok(Device::Cuda(n)),
+            (DeviceChoice::Cuda(n), Ok(count)) => {
+                Err(Error::Device(format!("there is no device cuda:{n}, only {count} from cuda:0 on")))
+            }
+            (DeviceChoice::Cuda(_), Err(reason)) => Err(Error::Device(format!("CUDA can't be used: {reason}"))),
+        }
+    }
+}
+
+/// Makes CUDA known to libtorch, if its library is found and there is a device: the number of devices, or the reason
+/// why there is none.
+pub fn load_cuda() -> Result<usize, String> {
+    if !Cuda::is_available() {
+        open_cuda_library()?;
+    }
+    match Cuda::device_count() {
+        0 => Err("libtorch_cuda.so was loaded but finds no usable NVIDIA device or driver".into()),
+        count => Ok(count as usize),
+    }
+}
+
+/// The libtorch that is loaded: its `libtorch_cpu.so`, with links resolved.
+pub fn libtorch_path() -> Option<PathBuf> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let path =
+        maps.lines().find_map(|line| line.find('/').map(|at| &line[at..]).filter(|p| p.ends_with("/libtorch_cpu.so")));
+    path.map(PathBuf::from)
+}
+
+/// The version of the libtorch in this `lib` folder, as the file `build-version` or PyTorch's `version.py` above it says.
+pub fn libtorch_version(lib: &Path) -> Option<String> {
+    let above = lib.parent()?;
+    let release =
+        [above, above.parent()?].iter().find_map(|dir| std::fs::read_to_string(dir.join("build-version")).ok());
+    let python = || {
+        let text = std::fs::read_to_string(above.join("version.py")).ok()?;
+        let line = text.lines().find(|line| line.starts_with("__version__"))?;
+        line.split('\'').nth(1).map(String::from)
+    };
+    release.map(|version| version.trim().to_string()).or_else(python)
+}
+
+fn open_cuda_library() -> Result<(), String> {
+    let beside = libtorch_path().and_then(|path| Some(path.parent()?.to_path_buf()));
+    let named = std::env::var_os(CUDA_FOLDER).map(PathBuf::from);
+    let folders: Vec<PathBuf> = named.into_iter().chain(beside).collect();
+    let Some(library) = folders.iter().map(|dir| dir.join("libtorch_cuda.so")).find(|path| path.exists()) else {
+        let looked: Vec<String> = folders.iter().map(|dir| dir.display().to_string()).collect();
+        return Err(format!(
+            "there is no libtorch_cuda.so in {}; run `cargo xtask setup --cuda`, or name its folder in {CUDA_FOLDER}",
+            looked.join(" or ")
+        ));
+    };
+    // It registers its kernels with the libtorch that is already loaded, so it stays loaded, with its symbols global.
+    // SAFETY: running the initialisers of libtorch's own other half is what linking with it would do.
+    #[allow(unsafe_code)]
+    let opened = unsafe {
+        use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+        Library::open(Some(&library), RTLD_NOW | RTLD_GLOBAL)
+    };
+    let library = opened.map_err(|error| format!("{error}"))?;
+    std::mem::forget(library);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_read_from_words() {
+        for (text, choice) in
+            [("auto", DeviceChoice::Auto), ("cpu", DeviceChoice::Cpu), ("cuda:1", DeviceChoice::Cuda(1))]
+        {
+            assert_eq!(text.parse::<DeviceChoice>().unwrap(), choice);
+        }
+        assert!("gpu".parse::<DeviceChoice>().unwrap_err().to_string().contains("cuda:N"));
+    }
+
+    #[test]
+    fn the_loaded_libtorch_is_the_one_this_crate_is_made_for() {
+        let lib = libtorch_path().unwrap();
+        assert_eq!(libtorch_version(lib.parent().unwrap()).unwrap().split('+').next(), Some(LIBTORCH));
+    }
+}

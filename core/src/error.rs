@@ -1,0 +1,60 @@
+//! What can go wrong in the core, in words that say what to do.
+
+use std::path::PathBuf;
+
+/// An error of the core.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The interval of learning rates is empty or not positive.
+    #[error(
+        "learning rates must satisfy 0 < eta_min <= eta_max < infinity, but eta_min = {min:e} and eta_max = {max:e}"
+    )]
+    RateInterval {
+        /// The lower end as given.
+        min: f64,
+        /// The upper end as given.
+        max: f64,
+    },
+    /// A network without output layers.
+    #[error("the number of heads must be at least 1")]
+    NoHeads,
+    /// The training loss is not a finite number any more.
+    #[error("the training loss became {loss} at update {update}: it has diverged; use a smaller learning rate")]
+    Diverged {
+        /// The loss.
+        loss: f64,
+        /// Updates made before this one.
+        update: u64,
+    },
+    /// A saved state has no tensor of this name.
+    #[error("{}: no tensor named `{name}`; the file belongs to another network", path.display())]
+    MissingTensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name.
+        name: String,
+    },
+    /// A saved tensor does not fit the network it is loaded into.
+    #[error("{}: tensor `{name}` has shape {found:?}, this network needs {expected:?}", path.display())]
+    TensorShape {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name.
+        name: String,
+        /// The shape needed.
+        expected: Vec<i64>,
+        /// The shape in the file.
+        found: Vec<i64>,
+    },
+    /// A file of tensors can't be read or written.
+    #[error("{}: {source}", path.display())]
+    TensorFile {
+        /// The file.
+        path: PathBuf,
+        /// What libtorch or the file system said.
+        source: tch::TchError,
+    },
+    /// A device that isn't there.
+    #[error("{0}")]
+    Device(String),
+}

@@ -1,0 +1,29 @@
+//! `y = x W^T + b`, with `W: [O, I]` and `b: [O]`. Its units are its O outputs: a row of W and its bias share a rate.
+
+use tch::Tensor;
+
+use crate::parameters::{ParameterBuilder, ParameterId, Weights};
+
+/// A fully connected layer.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    weight: ParameterId,
+    bias: ParameterId,
+}
+
+impl Linear {
+    /// A layer with initial values uniform in `+-1/sqrt(inputs)`, as PyTorch has them.
+    pub fn new(builder: &mut ParameterBuilder, inputs: i64, outputs: i64) -> Self {
+        let units = builder.claim_units(outputs as usize);
+        let bound = (inputs as f64).powf(-0.5);
+        Linear {
+            weight: builder.uniform("weight", &[outputs, inputs], bound, units, inputs as usize),
+            bias: builder.uniform("bias", &[outputs], bound, units, 1),
+        }
+    }
+
+    /// `[B, I] -> [B, O]`
+    pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        x.linear(&weights[self.weight], Some(&weights[self.bias]))
+    }
+}

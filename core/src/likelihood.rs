@@ -1,0 +1,96 @@
+//! How an output predicts a target: `log p_j(y|x)` of each head j and its gradient.
+//!
+//! From these follow all three parts of a step: a head's own loss `-log p_j`, the mixture's loss
+//! `-log sum_j a_j p_j`, and the evidence that the Switch weighs the heads by.
+
+use tch::{Kind, Tensor};
+
+/// A conditional density of targets given outputs.
+pub trait Likelihood {
+    /// What is predicted, for a batch of B samples.
+    type Target;
+
+    /// `log p_j(y|x)` for each head and sample, `[K, B]`, from the heads' outputs `[K, B, A]`.
+    fn log_prob(&self, out: &Tensor, target: &Self::Target) -> Tensor;
+
+    /// The gradient of `-log p_j(y|x)` with respect to the outputs, `[K, B, A]`. By default it is found by autograd.
+    fn gradient(&self, out: &Tensor, target: &Self::Target) -> Tensor {
+        let out = out.detach().set_requires_grad(true);
+        let loss = -tch::with_grad(|| self.log_prob(&out, target).sum(Kind::Float));
+        Tensor::run_backward(&[loss], &[out], false, false).remove(0)
+    }
+}
+
+/// A density whose influence is bounded: Gaussian near the prediction, Laplace's further away.
+///
+/// `p(y) = exp(-h((y - out) / sigma)) / (Z sigma)` with Huber's `h(u) = u^2/2` for `|u| <= 1`, else `|u| - 1/2`. Its
+/// score is the clipped error of Mnih et al. (2015), at most `1/sigma`: whatever the rate of a unit, one outlying
+/// target cannot throw it out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Huber {
+    /// The width of the Gaussian part, in units of the target.
+    pub sigma: f64,
+}
+
+/// `log Z`, where `Z = sqrt(2 pi) erf(1/sqrt(2)) + 2 exp(-1/2)` is the integral of `exp(-h)`.
+const LOG_Z: f64 = 1.073_058_590_713_391_8;
+
+impl Huber {
+    /// `log p(y)` element by element.
+    pub fn log_density(&self, out: &Tensor, y: &Tensor) -> Tensor {
+        -out.huber_loss(y, tch::Reduction::None, self.sigma) / self.sigma.powi(2) - (LOG_Z + self.sigma.ln())
+    }
+
+    /// Derivative of `-log p(y)` with respect to the prediction, element by element.
+    pub fn score(&self, out: &Tensor, y: &Tensor) -> Tensor {
+        ((out - y) / self.sigma.powi(2)).clamp(-1.0 / self.sigma, 1.0 / self.sigma)
+    }
+}
+
+/// Regression of A independent targets, `[B, A]`.
+impl Likelihood for Huber {
+    type Target = Tensor;
+
+    fn log_prob(&self, out: &Tensor, y: &Tensor) -> Tensor {
+        self.log_density(out, &y.expand_as(out)).sum_dim_intlist([-1].as_slice(), false, None::<Kind>)
+    }
+
+    fn gradient(&self, out: &Tensor, y: &Tensor) -> Tensor {
+        self.score(out, &y.expand_as(out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hubers_density_integrates_to_one() {
+        for sigma in [0.1, 1.0, 3.0] {
+            let (half_width, n) = (40.0 * sigma, 400_000);
+            let y = Tensor::linspace(-half_width, half_width, n, (Kind::Double, tch::Device::Cpu));
+            let density = Huber { sigma }.log_density(&Tensor::zeros_like(&y), &y).exp();
+            let integral = density.sum(Kind::Double).double_value(&[]) * 2.0 * half_width / (n - 1) as f64;
+            assert!((integral - 1.0).abs() < 1e-8, "{sigma}: {integral}");
+        }
+    }
+
+    #[test]
+    fn hubers_score_is_the_gradient_and_bounded() {
+        struct ByAutograd(Huber);
+        impl Likelihood for ByAutograd {
+            type Target = Tensor;
+            fn log_prob(&self, out: &Tensor, y: &Tensor) -> Tensor {
+                self.0.log_prob(out, y)
+            }
+        }
+        let out = Tensor::from_slice(&[-9.0f32, -0.3, 0.0, 0.04, 0.5, 700.0]).view([3, 1, 2]);
+        let y = Tensor::from_slice(&[0.1f32, 0.2]).view([1, 2]);
+        for sigma in [0.5, 1.0, 2.0] {
+            let (huber, found) = (Huber { sigma }, Huber { sigma }.gradient(&out, &y));
+            let difference = (&found - ByAutograd(huber).gradient(&out, &y)).abs().max().double_value(&[]);
+            assert!(difference < 1e-6, "{sigma}: {difference}");
+            assert_eq!(found.abs().max().double_value(&[]), 1.0 / sigma);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Adam (Kingma and Ba, 2015) with its default moments, `beta1 = 0.9`, `beta2 = 0.999`, `epsilon = 1e-8`:
+//!
+//! `m <- beta1 m + (1 - beta1) g`, `v <- beta2 v + (1 - beta2) g^2`,
+//! `theta <- theta - eta m' / (sqrt(v') + epsilon)` with `m' = m / (1 - beta1^t)`, `v' = v / (1 - beta2^t)`.
+
+use tch::Tensor;
+
+use super::Optimizer;
+use crate::Error;
+use crate::tensors::Tensors;
+
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+/// Adam with a rate for each element.
+#[derive(Debug)]
+pub struct Adam {
+    minus_eta: Tensor,
+    m: Tensor,
+    v: Tensor,
+    t: i64,
+}
+
+impl Adam {
+    /// Adam at the rates `eta`, `[P]`.
+    pub fn new(eta: &Tensor) -> Self {
+        Adam { minus_eta: -eta, m: eta.zeros_like(), v: eta.zeros_like(), t: 0 }
+    }
+}
+
+impl Optimizer for Adam {
+    fn step(&mut self, theta: &mut Tensor, gradient: &Tensor) {
+        self.t += 1;
+        let correction = |beta: f64| 1.0 - beta.powi(self.t as i32);
+        let _ = self.m.lerp_(gradient, 1.0 - BETA1);
+        let _ = self.v.lerp_(&gradient.square(), 1.0 - BETA2);
+        let denominator = self.v.sqrt() / correction(BETA2).sqrt() + EPSILON;
+        let _ = theta.addcmul_(&self.minus_eta, &(&self.m / denominator / correction(BETA1)));
+    }
+
+    fn save(&self, prefix: &str, tensors: &mut Tensors) {
+        tensors.insert(format!("{prefix}.eta"), &-&self.minus_eta);
+        tensors.insert(format!("{prefix}.m"), &self.m);
+        tensors.insert(format!("{prefix}.v"), &self.v);
+        tensors.insert_slice(format!("{prefix}.t"), &[self.t]);
+    }
+
+    fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
+        let shape = self.m.size();
+        let get = |name: &str| tensors.get(&format!("{prefix}.{name}"), &shape);
+        let (eta, m, v) = (get("eta")?, get("m")?, get("v")?);
+        self.t = tensors.get_vec::<i64>(&format!("{prefix}.t"), 1)?[0];
+        self.minus_eta.copy_(&-eta);
+        self.m.copy_(m);
+        self.v.copy_(v);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The update as it stands in the paper, one number at a time, in f64.
+    #[test]
+    fn follows_the_equations() {
+        let (mut theta, mut m, mut v) = ([1.0f64, -2.0], [0.0; 2], [0.0; 2]);
+        let eta = [1e-3, 0.1];
+        let mut fast = Tensor::from_slice(&theta);
+        let mut adam = Adam::new(&Tensor::from_slice(&eta));
+        for t in 1..=20 {
+            let g = [(t as f64).sin(), 100.0 * (t as f64).cos()];
+            adam.step(&mut fast, &Tensor::from_slice(&g));
+            for i in 0..2 {
+                m[i] = 0.9 * m[i] + 0.1 * g[i];
+                v[i] = 0.999 * v[i] + 0.001 * g[i] * g[i];
+                let (m_hat, v_hat) = (m[i] / (1.0 - 0.9f64.powi(t)), v[i] / (1.0 - 0.999f64.powi(t)));
+                theta[i] -= eta[i] * m_hat / (v_hat.sqrt() + 1e-8);
+            }
+            for (i, expected) in theta.iter().enumerate() {
+                assert!((fast.double_value(&[i as i64]) - expected).abs() < 1e-12, "step {t}");
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Named tensors in a safetensors file: how parameters, optimizers and buffers are saved.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tch::{Device, Tensor};
+
+use crate::Error;
+
+/// Tensors by name, and the file they were read from.
+#[derive(Debug, Default)]
+pub struct Tensors {
+    path: PathBuf,
+    by_name: BTreeMap<String, Tensor>,
+}
+
+impl Tensors {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`Error::TensorFile`] if it isn't there or isn't a safetensors file.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let by_name =
+            Tensor::read_safetensors(path).map_err(|source| Error::TensorFile { path: path.into(), source })?;
+        Ok(Tensors { path: path.into(), by_name: by_name.into_iter().collect() })
+    }
+
+    /// Writes all tensors to a file.
+    ///
+    /// # Errors
+    /// [`Error::TensorFile`] if it can't be written.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let by_name: Vec<(&String, &Tensor)> = self.by_name.iter().collect();
+        Tensor::write_safetensors(&by_name, path).map_err(|source| Error::TensorFile { path: path.into(), source })
+    }
+
+    /// Adds a copy of a tensor.
+    pub fn insert(&mut self, name: impl Into<String>, tensor: &Tensor) {
+        let tensor = tensor.detach().to_device(Device::Cpu).contiguous().copy();
+        self.by_name.insert(name.into(), tensor);
+    }
+
+    /// Adds a vector of numbers.
+    pub fn insert_slice<T: tch::kind::Element>(&mut self, name: impl Into<String>, values: &[T]) {
+        self.by_name.insert(name.into(), Tensor::from_slice(values));
+    }
+
+    /// The tensor of this name and shape; a -1 in the shape fits any length.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::TensorShape`].
+    pub fn get(&self, name: &str, shape: &[i64]) -> Result<&Tensor, Error> {
+        let tensor = self
+            .by_name
+            .get(name)
+            .ok_or_else(|| Error::MissingTensor { path: self.path.clone(), name: name.into() })?;
+        let found = tensor.size();
+        let fits = found.len() == shape.len() && found.iter().zip(shape).all(|(f, s)| f == s || *s == -1);
+        if fits {
+            Ok(tensor)
+        } else {
+            let (path, name) = (self.path.clone(), name.into());
+            Err(Error::TensorShape { path, name, expected: shape.to_vec(), found })
+        }
+    }
+
+    /// The vector of numbers of this name; `length` -1 takes any.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::TensorShape`], and [`Error::TensorFile`] if it holds another kind of number.
+    pub fn get_vec<T: tch::kind::Element>(&self, name: &str, length: i64) -> Result<Vec<T>, Error> {
+        let tensor = self.get(name, &[length])?;
+        let mut values = vec![T::ZERO; tensor.numel()];
+        let copied = tensor.f_copy_data(&mut values, tensor.numel());
+        copied.map_err(|source| Error::TensorFile { path: self.path.clone(), source })?;
+        Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_gives_back_what_was_written() {
+        let path = tempfile::tempdir().unwrap().keep().join("x.safetensors");
+        let mut tensors = Tensors::default();
+        tensors.insert("b", &Tensor::from_slice(&[1.5f32, f32::NEG_INFINITY]).view([1, 2]));
+        tensors.insert_slice("a", &[0.1f64, -0.0]);
+        tensors.write(&path).unwrap();
+        let read = Tensors::read(&path).unwrap();
+        assert_eq!(read.get("b", &[1, 2]).unwrap(), &Tensor::from_slice(&[1.5f32, f32::NEG_INFINITY]).view([1, 2]));
+        assert_eq!(read.get_vec::<f64>("a", -1).unwrap(), [0.1, -0.0]);
+        assert!(read.get_vec::<f64>("a", 3).unwrap_err().to_string().contains("x.safetensors"));
+        assert!(Tensors::read(Path::new("/nowhere")).unwrap_err().to_string().starts_with("/nowhere"));
+    }
+}
