@@ -1,0 +1,90 @@
+//! What can go wrong between an agent and its environment.
+
+use std::error::Error;
+
+/// Why an environment could not be made, started or stepped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvironmentError {
+    /// The action's number is not below the number of actions.
+    #[error("action {action} does not exist: there are {count} actions, numbered from 0")]
+    NoSuchAction {
+        /// What was asked for.
+        action: usize,
+        /// How many actions there are.
+        count: usize,
+    },
+
+    /// No episode is under way: none was started, or the last call failed.
+    #[error("step without an episode: call reset first")]
+    StepBeforeReset,
+
+    /// The episode is over.
+    #[error("step after the end of the episode (it had {steps} steps): call reset first")]
+    StepAfterEnd {
+        /// How many steps the episode had.
+        steps: u64,
+    },
+
+    /// The environment showed something else than the number of values it had announced.
+    #[error("after step {step} the observation has {len} values where {expected} were announced")]
+    ObservationLength {
+        /// Steps since the reset; 0 is the reset itself.
+        step: u64,
+        /// How many values there are.
+        len: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+
+    /// The environment showed NaN or an infinity.
+    #[error("after step {step} the observation's value {index} is {value}")]
+    ObservationNotFinite {
+        /// Steps since the reset; 0 is the reset itself.
+        step: u64,
+        /// Where in the observation.
+        index: usize,
+        /// What stands there.
+        value: f32,
+    },
+
+    /// The environment gave NaN or an infinity as reward.
+    #[error("the reward of step {step} is {value}")]
+    RewardNotFinite {
+        /// Steps since the reset; the first is 1.
+        step: u64,
+        /// What was given.
+        value: f64,
+    },
+
+    /// No environment goes by this name.
+    #[cfg(feature = "gym")]
+    #[error("there is no environment `{name}`: {}", suggestion(.nearest))]
+    UnknownName {
+        /// What was asked for.
+        name: String,
+        /// The known names that resemble it, the most similar first.
+        nearest: Vec<&'static str>,
+    },
+
+    /// A continuous torque can't be divided into so few values.
+    #[cfg(feature = "gym")]
+    #[error("torques = {torques}: a pendulum needs at least 2, one to each side")]
+    TooFewTorques {
+        /// What was asked for.
+        torques: usize,
+    },
+
+    /// An environment's own trouble.
+    #[error(transparent)]
+    Other(#[from] Box<dyn Error + Send + Sync>),
+}
+
+#[cfg(feature = "gym")]
+fn suggestion(nearest: &[&str]) -> String {
+    let quoted = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match nearest {
+        [] => format!("known are {}", quoted(crate::names())),
+        _ => format!("did you mean {}?", quoted(nearest)),
+    }
+}

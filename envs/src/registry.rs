@@ -1,0 +1,91 @@
+//! Environments by name, as configurations ask for them: [`make`].
+
+use serde::{Deserialize, Serialize};
+use strsim::jaro_winkler;
+
+use crate::{Checked, Environment, EnvironmentError, Pendulum, TimeLimit};
+
+/// Which environment, and how it is set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentSettings {
+    /// One of [`names`].
+    pub name: String,
+    /// How many evenly spaced torques from -2 to 2 a pendulum has as actions, at least 2; 5 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub torques: Option<usize>,
+}
+
+/// Makes an environment, with its usual time limit, held to its contract by [`Checked`].
+///
+/// | name | environment | time limit, steps |
+/// |---|---|---|
+/// | `pendulum` | [`Pendulum`] | 200 |
+///
+/// # Errors
+/// [`EnvironmentError::UnknownName`], [`EnvironmentError::TooFewTorques`].
+pub fn make(settings: &EnvironmentSettings) -> Result<Box<dyn Environment>, EnvironmentError> {
+    match settings.name.as_str() {
+        "pendulum" => {
+            let pendulum = Pendulum::discrete(settings.torques.unwrap_or(5))?;
+            Ok(Box::new(Checked::new(TimeLimit::new(pendulum, 200))))
+        }
+        name => Err(EnvironmentError::UnknownName { name: name.into(), nearest: nearest(name) }),
+    }
+}
+
+/// The names [`make`] knows, in alphabetical order.
+pub fn names() -> &'static [&'static str] {
+    &["pendulum"]
+}
+
+/// The known names that resemble this one, the most similar first.
+fn nearest(name: &str) -> Vec<&'static str> {
+    const SIMILAR: f64 = 0.8; // of at most 1
+    let similarity = |known: &str| jaro_winkler(&name.to_lowercase(), known);
+    let mut near: Vec<_> = names().iter().copied().filter(|known| similarity(known) >= SIMILAR).collect();
+    near.sort_by(|a, b| similarity(b).total_cmp(&similarity(a)));
+    near
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> EnvironmentSettings {
+        EnvironmentSettings { name: name.into(), torques: None }
+    }
+
+    fn refusal(settings: &EnvironmentSettings) -> String {
+        make(settings).err().expect("not to be made").to_string()
+    }
+
+    #[test]
+    fn every_name_makes_an_environment_that_can_be_played() {
+        for name in names() {
+            let mut env = make(&named(name)).unwrap();
+            env.reset(0).unwrap();
+            env.step(env.action_count() - 1).unwrap();
+            assert_eq!(env.observation().len(), env.observation_len(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_name_is_told_the_right_one() {
+        for mistyped in ["pendulm", "Pendulum-v1", "PENDULUM"] {
+            let message = format!("there is no environment `{mistyped}`: did you mean `pendulum`?");
+            assert_eq!(refusal(&named(mistyped)), message);
+        }
+        assert_eq!(refusal(&named("chess")), "there is no environment `chess`: known are `pendulum`");
+    }
+
+    #[test]
+    fn settings_are_read_strictly() {
+        let read = |json| serde_json::from_str::<EnvironmentSettings>(json);
+        assert_eq!(read(r#"{"name": "pendulum"}"#).unwrap(), named("pendulum"));
+        let error = read(r#"{"name": "pendulum", "torque": 3}"#).unwrap_err().to_string();
+        assert!(error.contains("unknown field `torque`"), "{error}");
+        let one = EnvironmentSettings { torques: Some(1), ..named("pendulum") };
+        assert_eq!(refusal(&one), "torques = 1: a pendulum needs at least 2, one to each side");
+    }
+}

@@ -1,0 +1,86 @@
+//! Episodes of bounded length: [`TimeLimit`].
+
+use crate::{Environment, EnvironmentError, Step};
+
+/// Truncates every episode at a number of environment steps.
+///
+/// The last step keeps the `terminated` it had: both flags are set where an episode ends by itself just then, as in
+/// Gymnasium.
+#[derive(Clone, Debug)]
+pub struct TimeLimit<E> {
+    env: E,
+    limit: u32,
+    elapsed: u32,
+}
+
+impl<E: Environment> TimeLimit<E> {
+    /// Limits the episodes of `env` to `steps` environment steps; 0 counts as 1, for a step is what can be truncated.
+    pub fn new(env: E, steps: u32) -> Self {
+        Self { env, limit: steps, elapsed: 0 }
+    }
+}
+
+impl<E: Environment> Environment for TimeLimit<E> {
+    fn observation_len(&self) -> usize {
+        self.env.observation_len()
+    }
+
+    fn action_count(&self) -> usize {
+        self.env.action_count()
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
+        self.elapsed = 0;
+        self.env.reset(seed)
+    }
+
+    fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
+        let step = self.env.step(action)?;
+        self.elapsed = self.elapsed.saturating_add(1);
+        Ok(Step { truncated: step.truncated || self.elapsed >= self.limit, ..step })
+    }
+
+    fn observation(&self) -> &[f32] {
+        self.env.observation()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::tests::Counter;
+
+    /// The flags `(terminated, truncated)` of an episode of ones on a [`Counter`].
+    fn flags(end: f32, limit: u32) -> Vec<(bool, bool)> {
+        let mut env = TimeLimit::new(Counter::to(end), limit);
+        let mut episode = || {
+            env.reset(0).unwrap();
+            let mut flags = Vec::new();
+            loop {
+                let step = env.step(1).unwrap();
+                flags.push((step.terminated, step.truncated));
+                if step.ended() {
+                    return flags;
+                }
+            }
+        };
+        let first = episode();
+        assert_eq!(first, episode(), "a reset starts the clock anew");
+        first
+    }
+
+    #[test]
+    fn truncated_is_told_from_terminated() {
+        let on = (false, false);
+        assert_eq!(flags(9.0, 3), [on, on, (false, true)]);
+        assert_eq!(flags(2.0, 3), [on, (true, false)]);
+        assert_eq!(flags(3.0, 3), [on, on, (true, true)]);
+    }
+    #[test]
+    fn a_limit_within_a_longer_one_holds() {
+        let mut env = TimeLimit::new(TimeLimit::new(Counter::to(9.0), 2), 3);
+        env.reset(0).unwrap();
+        assert!(!env.step(0).unwrap().truncated);
+        assert!(env.step(0).unwrap().truncated);
+    }
+}

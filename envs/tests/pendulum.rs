@@ -1,0 +1,105 @@
+//! The pendulum against Gymnasium's, without tolerance, on episodes that `goldens/pendulum.py` wrote down.
+
+#![cfg(feature = "gym")]
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use alrao_envs::{Environment, EnvironmentSettings, Pendulum, Recorded, Step, make};
+use gym_rs::core::{ActionReward, Env};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Golden {
+    episodes: Vec<Episode>,
+}
+
+#[derive(Deserialize)]
+struct Episode {
+    seed: u64,
+    torques: Vec<f32>,
+    observations: Vec<[f32; 3]>,
+    rewards: Vec<f64>,
+}
+
+fn episodes() -> Result<Vec<Episode>, Box<dyn Error>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/pendulum.json");
+    let golden: Golden = serde_json::from_slice(&fs::read(path)?)?;
+    Ok(golden.episodes)
+}
+
+fn pendulum(torques: Option<usize>) -> Result<Box<dyn Environment>, Box<dyn Error>> {
+    Ok(make(&EnvironmentSettings { name: "pendulum".into(), torques })?)
+}
+
+fn seen(state: impl Into<Vec<f64>>) -> Vec<f32> {
+    state.into().iter().map(|&value| value as f32).collect()
+}
+
+#[test]
+fn continuous_torques_give_gymnasiums_episodes() -> Result<(), Box<dyn Error>> {
+    let mut pendulum = Pendulum::new();
+    for Episode { seed, torques, observations, rewards } in episodes()? {
+        let (start, _) = pendulum.reset(Some(seed), false, None);
+        assert_eq!(seen(start), observations[0], "seed {seed}");
+        for (step, torque) in torques.into_iter().enumerate() {
+            let ActionReward { observation, reward, .. } = pendulum.step(torque);
+            assert_eq!(reward.into_inner(), rewards[step], "seed {seed}, step {step}");
+            assert_eq!(seen(observation), observations[step + 1], "seed {seed}, step {step}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn five_actions_give_gymnasiums_episodes() -> Result<(), Box<dyn Error>> {
+    let mut env = pendulum(None)?;
+    for Episode { seed, torques, observations, rewards } in episodes()?.into_iter().step_by(2) {
+        env.reset(seed)?;
+        for (step, torque) in torques.into_iter().enumerate() {
+            let action = (torque + 2.0) as usize;
+            let truncated = step + 1 == 200;
+            let expected = Step { reward: rewards[step], terminated: false, truncated };
+            assert_eq!(env.step(action)?, expected, "seed {seed}, step {step}");
+            assert_eq!(env.observation(), observations[step + 1], "seed {seed}, step {step}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_outermost_torques_are_the_strongest() -> Result<(), Box<dyn Error>> {
+    for torques in [2, 3, 4, 31] {
+        let mut pendulum = Pendulum::new();
+        let mut env = Pendulum::discrete(torques)?;
+        assert_eq!(env.action_count(), torques);
+        for (action, torque) in [(0, -2.0), (torques - 1, 2.0)] {
+            pendulum.reset(Some(1), false, None);
+            env.reset(1)?;
+            let expected = pendulum.step(torque);
+            assert_eq!(env.step(action)?.reward, expected.reward.into_inner());
+            assert_eq!(env.observation(), seen(expected.observation));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_restored_snapshot_has_the_same_future() -> Result<(), Box<dyn Error>> {
+    let mut env = Recorded::new(pendulum(None)?);
+    env.reset(11)?;
+    for step in 0..120 {
+        env.step(step % 5)?;
+    }
+    let saved = serde_json::to_string(&env.snapshot())?;
+    let mut restored = Recorded::new(pendulum(None)?);
+    restored.restore(&serde_json::from_str(&saved)?)?;
+    for step in 0..80 {
+        assert_eq!(restored.observation(), env.observation());
+        assert_eq!(restored.step(step * 7 % 5)?, env.step(step * 7 % 5)?);
+    }
+    assert_eq!(restored.snapshot(), env.snapshot());
+    assert!(restored.step(0).is_err(), "200 steps are over");
+    Ok(())
+}
