@@ -1,0 +1,293 @@
+//! Deep Q-learning (Mnih et al., 2015): act greedily but for some exploration, remember, learn from the past.
+//!
+//! The network learns `Q(s, a) ~ y = r + discount * Q'(s', a*)`, where Q' is a slowly moving average of the network
+//! and `a*` the action that the network itself prefers (Double DQN, van Hasselt et al., 2016).
+//! What departs from Mnih et al.: the target network moves a little after every update instead of being copied now
+//! and then, rewards are scaled, and no learning rate is chosen.
+
+use alrao_core::layers::Mlp;
+use alrao_core::learner::Method;
+use alrao_core::network::Network;
+use alrao_core::streams::Stream;
+use alrao_core::tensors::Tensors;
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use crate::Error;
+use crate::exploration::Exploration;
+use crate::q_network::{QNetwork, QNetworkSettings};
+use crate::replay::{Batch, Replay, Transition};
+use crate::reward_scale::RewardScale;
+
+/// Everything about an agent that isn't its environment or its way of learning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentSettings {
+    /// What a reward is worth one step later.
+    pub discount: f64,
+    /// Transitions in a batch.
+    pub batch: usize,
+    /// Transitions remembered.
+    pub memory: usize,
+    /// Environment steps before learning begins.
+    pub warm_up: u64,
+    /// Environment steps from one update to the next.
+    pub update_every: u64,
+    /// How far the target network moves towards the network after each update, in (0, 1].
+    pub target_rate: f64,
+    /// Whether the network, rather than the target network, chooses the action that a target is built on.
+    pub double: bool,
+    /// Root mean square that rewards are scaled to.
+    pub reward_rms: f64,
+    /// The schedule of random actions.
+    pub exploration: Exploration,
+    /// The Q-network.
+    pub network: QNetworkSettings,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        AgentSettings {
+            discount: 0.99,
+            batch: 128,
+            memory: 100_000,
+            warm_up: 1_000,
+            update_every: 1,
+            target_rate: 0.005,
+            double: true,
+            reward_rms: 0.3,
+            exploration: Exploration::default(),
+            network: QNetworkSettings::default(),
+        }
+    }
+}
+
+impl AgentSettings {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for the first field that no agent can work with.
+    pub fn check(&self) -> Result<(), Error> {
+        let share = |field, x: f64, from_zero: bool| {
+            let low_enough = x <= 1.0;
+            let high_enough = if from_zero { x >= 0.0 } else { x > 0.0 };
+            let range = if from_zero { "[0, 1]" } else { "(0, 1]" };
+            (low_enough && high_enough)
+                .then_some(())
+                .ok_or_else(|| Error::setting(field, x, format!("must be in {range}")))
+        };
+        let positive = |field, x: f64| {
+            (x > 0.0 && x.is_finite()).then_some(()).ok_or_else(|| Error::setting(field, x, "must be positive"))
+        };
+        share("agent.discount", self.discount, true)?;
+        share("agent.target_rate", self.target_rate, false)?;
+        share("agent.exploration.start", self.exploration.start, true)?;
+        share("agent.exploration.end", self.exploration.end, true)?;
+        share("agent.exploration.share", self.exploration.share, false)?;
+        positive("agent.reward_rms", self.reward_rms)?;
+        positive("agent.network.sigma", self.network.sigma)?;
+        positive("agent.update_every", self.update_every as f64)?;
+        positive("agent.batch", self.batch as f64)?;
+        if self.memory < self.batch {
+            let problem = format!("must hold at least a batch of {}", self.batch);
+            return Err(Error::setting("agent.memory", self.memory, problem));
+        }
+        if self.network.hidden.is_empty() || self.network.hidden.iter().any(|&width| width < 2) {
+            let problem = "needs at least one layer, of at least 2 units each";
+            return Err(Error::setting("agent.network.hidden", format!("{:?}", self.network.hidden), problem));
+        }
+        Ok(())
+    }
+}
+
+/// An agent: its networks, its memory, and the scale of its rewards.
+pub struct Agent {
+    settings: AgentSettings,
+    q: QNetwork,
+    target: Network<Mlp>,
+    replay: Replay,
+    reward_scale: RewardScale,
+    device: Device,
+}
+
+/// What one update saw, in raw units of reward.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Update {
+    /// The mixture's loss, in nats.
+    pub loss: f64,
+    /// Mean over the batch of the largest action value.
+    pub q_mean: f64,
+    /// Its largest.
+    pub q_max: f64,
+}
+
+impl Agent {
+    /// An agent for observations of `observation_len` numbers and `actions` actions; `seed` decides its initial
+    /// weights and learning rates.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], [`Error::Core`]: the settings can't be.
+    pub fn new(
+        observation_len: usize,
+        actions: usize,
+        settings: &AgentSettings,
+        method: &Method,
+        seed: u64,
+        device: Device,
+    ) -> Result<Self, Error> {
+        settings.check()?;
+        let q = QNetwork::new(observation_len, actions, &settings.network, method, seed, device)?;
+        Ok(Agent {
+            target: q.network().copy(),
+            q,
+            replay: Replay::new(settings.memory, observation_len),
+            reward_scale: RewardScale::new(settings.reward_rms),
+            settings: settings.clone(),
+            device,
+        })
+    }
+
+    /// The action that the network values most after an observation, `[observation_len]`.
+    pub fn greedy(&self, observation: &[f32]) -> usize {
+        self.q.greedy(observation)
+    }
+
+    /// Remembers a transition.
+    pub fn remember(&mut self, transition: Transition) {
+        self.reward_scale.observe(transition.reward);
+        self.replay.push(transition);
+    }
+
+    /// Learns from a batch of the past, drawn by `rng`.
+    ///
+    /// # Errors
+    /// [`Error::Core`] if learning diverged.
+    pub fn learn(&mut self, rng: &mut Stream) -> Result<Update, Error> {
+        let batch = self.replay.sample(self.settings.batch, rng, self.device);
+        let scale = self.reward_scale.factor();
+        let y = td_target(&self.target, self.q.network(), &batch, scale, &self.settings); // [B]
+        let learnt = self.q.learn(&batch.observations, batch.actions, y)?;
+        self.target.move_towards(self.q.network(), self.settings.target_rate);
+        let best = learnt.values.amax([1].as_slice(), false); // [B]
+        Ok(Update {
+            loss: learnt.report.loss,
+            q_mean: best.mean(Kind::Double).double_value(&[]) / scale,
+            q_max: best.max().double_value(&[]) / scale,
+        })
+    }
+
+    /// The Q-network.
+    pub fn q(&self) -> &QNetwork {
+        &self.q
+    }
+
+    /// The moving average of the network: what targets are built on, and what is judged and kept.
+    pub fn target(&self) -> &Network<Mlp> {
+        &self.target
+    }
+
+    /// What raw rewards are multiplied by at present.
+    pub fn reward_factor(&self) -> f64 {
+        self.reward_scale.factor()
+    }
+
+    /// Transitions remembered.
+    pub fn memory_len(&self) -> usize {
+        self.replay.len()
+    }
+
+    /// Adds everything to `tensors`; the memory goes to `memory`, because it is large.
+    pub fn save(&self, tensors: &mut Tensors, memory: &mut Tensors) -> RewardScale {
+        self.q.save("q", tensors);
+        self.target.save("target", tensors);
+        self.replay.save("replay", memory);
+        self.reward_scale
+    }
+
+    /// Takes back what was saved.
+    ///
+    /// # Errors
+    /// [`Error::Core`]: it was another agent.
+    pub fn load(&mut self, tensors: &Tensors, memory: &Tensors, reward_scale: RewardScale) -> Result<(), Error> {
+        self.q.load("q", tensors)?;
+        self.target.load("target", tensors)?;
+        self.replay.load("replay", memory)?;
+        self.reward_scale = reward_scale;
+        Ok(())
+    }
+}
+
+/// What the values of the actions taken should have been, `[B]`, in scaled units:
+///
+/// `y = scale * r + discount * Q'(s', a*)`, without the second term where the episode terminated; a truncated one
+/// goes on. `a* = argmax_a Q(s', a)` with the online network (`double`), else with the target network.
+pub fn td_target(
+    target: &Network<Mlp>,
+    online: &Network<Mlp>,
+    batch: &Batch,
+    scale: f64,
+    settings: &AgentSettings,
+) -> Tensor {
+    let values = target.mean(&batch.next); // [B, A]
+    let next_value = if settings.double {
+        let preferred = online.mean(&batch.next).argmax(1, true); // [B, 1]
+        values.gather(1, &preferred, false).squeeze_dim(1)
+    } else {
+        values.amax([1].as_slice(), false)
+    };
+    &batch.rewards * scale + settings.discount * &batch.continues * next_value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent(double: bool) -> Agent {
+        let network = QNetworkSettings { hidden: vec![8], sigma: 1.0 };
+        let settings = AgentSettings { double, network, discount: 0.5, ..Default::default() };
+        Agent::new(1, 2, &settings, &Method::default(), 0, Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn targets_by_hand() {
+        for double in [true, false] {
+            let agent = agent(double);
+            let other = self::agent_with_seed(7);
+            let next = Tensor::from_slice(&[0.3f32, -0.8, 2.0]).view([3, 1]);
+            let batch = Batch {
+                observations: next.shallow_clone(),
+                actions: Tensor::from_slice(&[0i64, 1, 0]),
+                rewards: Tensor::from_slice(&[1.0f32, 2.0, -3.0]),
+                next: next.shallow_clone(),
+                continues: Tensor::from_slice(&[1.0f32, 0.0, 1.0]),
+            };
+            let y = Vec::<f32>::try_from(td_target(agent.target(), &other, &batch, 0.1, &agent.settings)).unwrap();
+            for (b, (reward, continues)) in [(1.0, true), (2.0, false), (-3.0, true)].into_iter().enumerate() {
+                let value = |network: &Network<Mlp>, action| network.mean(&next).double_value(&[b as i64, action]);
+                let choice = if double { &other } else { agent.target() };
+                let best = i64::from(value(choice, 1) > value(choice, 0));
+                let future = if continues { 0.5 * value(agent.target(), best) } else { 0.0 };
+                assert!((f64::from(y[b]) - (0.1 * reward + future)).abs() < 1e-6);
+            }
+        }
+    }
+
+    fn agent_with_seed(seed: u64) -> Network<Mlp> {
+        let settings = QNetworkSettings { hidden: vec![8], sigma: 1.0 };
+        QNetwork::new(1, 2, &settings, &Method::default(), seed, Device::Cpu).unwrap().network().copy()
+    }
+
+    #[test]
+    fn settings_that_cannot_be_are_named() {
+        let bad = [
+            (AgentSettings { discount: 1.5, ..Default::default() }, "agent.discount"),
+            (AgentSettings { memory: 10, ..Default::default() }, "agent.memory"),
+            (AgentSettings { target_rate: 0.0, ..Default::default() }, "agent.target_rate"),
+            (AgentSettings { reward_rms: f64::NAN, ..Default::default() }, "agent.reward_rms"),
+            (AgentSettings { update_every: 0, ..Default::default() }, "agent.update_every"),
+        ];
+        for (settings, field) in bad {
+            assert!(settings.check().unwrap_err().to_string().starts_with(field));
+        }
+    }
+}

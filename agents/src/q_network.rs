@@ -1,0 +1,205 @@
+//! The Q-network that needs no learning rate: an MLP whose units learn at random rates, with K regression heads, each
+//! with a value for every action, averaged by the Switch.
+//!
+//! It stands on its own, for use in a loop of one's own:
+//! ```
+//! use alrao_agents::q_network::{QNetwork, QNetworkSettings};
+//! use alrao_core::{learner::Method, tch::{Device, Tensor}};
+//!
+//! let settings = QNetworkSettings { hidden: vec![32, 32], ..Default::default() };
+//! let mut q = QNetwork::new(2, 3, &settings, &Method::default(), 0, Device::Cpu)?;
+//! let observations = Tensor::from_slice(&[0.0f32, 1.0, 1.0, 0.0]).view([2, 2]); // [B, observation]
+//! let (actions, targets) = (Tensor::from_slice(&[0i64, 2]), Tensor::from_slice(&[0.5f32, -0.5])); // [B]
+//! q.learn(&observations, actions, targets)?;
+//! let best: usize = q.greedy(&[0.0, 1.0]);
+//! # assert!(best < 3);
+//! # Ok::<(), alrao_core::Error>(())
+//! ```
+
+use alrao_core::Error;
+use alrao_core::layers::Mlp;
+use alrao_core::learner::{Learner, Method, Report};
+use alrao_core::likelihood::{Huber, Likelihood};
+use alrao_core::network::Network;
+use alrao_core::streams::stream;
+use alrao_core::tensors::Tensors;
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
+
+/// The shape of a Q-network and how it weighs errors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QNetworkSettings {
+    /// Units of each hidden layer.
+    pub hidden: Vec<i64>,
+    /// Width of the likelihood, in units of the targets: errors beyond it have bounded influence.
+    pub sigma: f64,
+}
+
+impl Default for QNetworkSettings {
+    fn default() -> Self {
+        QNetworkSettings { hidden: vec![256, 256], sigma: 1.0 }
+    }
+}
+
+/// A Q-network together with what it needs to learn.
+pub struct QNetwork {
+    network: Network<Mlp>,
+    learner: Learner,
+    likelihood: TakenAction,
+}
+
+impl QNetwork {
+    /// A network from observations of `observation_len` numbers to values of `actions` actions. Its initial weights
+    /// and learning rates depend on `seed` alone.
+    ///
+    /// # Errors
+    /// [`Error::NoHeads`], [`Error::RateInterval`]: the method can't be.
+    pub fn new(
+        observation_len: usize,
+        actions: usize,
+        settings: &QNetworkSettings,
+        method: &Method,
+        seed: u64,
+        device: Device,
+    ) -> Result<Self, Error> {
+        let network = Network::new(
+            |builder| Mlp::new(builder, observation_len as i64, &settings.hidden),
+            method.heads(),
+            actions as i64,
+            &mut stream(seed, "weights"),
+            device,
+        )?;
+        let learner = Learner::new(method, &network, &mut stream(seed, "rates"))?;
+        Ok(QNetwork { network, learner, likelihood: TakenAction(Huber { sigma: settings.sigma }) })
+    }
+
+    /// Learns that taking `actions`, `[B]` indices, after `observations`, `[B, observation_len]`, is worth `targets`,
+    /// `[B]`.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if the loss is not finite: nothing was learnt.
+    pub fn learn(&mut self, observations: &Tensor, actions: Tensor, targets: Tensor) -> Result<Learnt, Error> {
+        let pass = self.network.pass(observations);
+        let a = self.network.a().shallow_clone();
+        let report = self.learner.step(&mut self.network, &pass, &self.likelihood, &(actions, targets))?;
+        let values = pass.out.tensordot(&a, [0].as_slice(), [0].as_slice()); // [B, A]
+        Ok(Learnt { report, values })
+    }
+
+    /// The action valued most after one observation, `[observation_len]`.
+    pub fn greedy(&self, observation: &[f32]) -> usize {
+        greedy_actions(&self.network, observation, 1)[0]
+    }
+
+    /// What the network predicts by.
+    pub fn network(&self) -> &Network<Mlp> {
+        &self.network
+    }
+
+    /// What it learns by.
+    pub fn learner(&self) -> &Learner {
+        &self.learner
+    }
+
+    /// Adds network and learner to `tensors`, as `prefix.network.*` and `prefix.learner.*`.
+    pub fn save(&self, prefix: &str, tensors: &mut Tensors) {
+        self.network.save(&format!("{prefix}.network"), tensors);
+        self.learner.save(&format!("{prefix}.learner"), tensors);
+    }
+
+    /// Takes back what was saved.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: it was another network.
+    pub fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
+        self.network.load(&format!("{prefix}.network"), tensors)?;
+        self.learner.load(&format!("{prefix}.learner"), tensors)
+    }
+}
+
+/// The actions that a network values most after `n` observations, `[n, observation_len]` in one slice.
+pub fn greedy_actions(network: &Network<Mlp>, observations: &[f32], n: usize) -> Vec<usize> {
+    let device = network.a().device();
+    let values = network.mean(&Tensor::from_slice(observations).view([n as i64, -1]).to_device(device)); // [n, A]
+    let actions = Vec::<i64>::try_from(values.argmax(1, false)).expect("a vector of indices");
+    actions.into_iter().map(|action| action as usize).collect()
+}
+
+/// What a step of learning saw.
+pub struct Learnt {
+    /// Loss and evidence.
+    pub report: Report,
+    /// `sum_j a_j Q_j` of all actions, before the step, `[B, A]`.
+    pub values: Tensor,
+}
+
+/// The likelihood of a value for the action that was taken; the other actions' outputs predict nothing.
+struct TakenAction(Huber);
+
+impl Likelihood for TakenAction {
+    /// Actions, `[B]` indices, and their values, `[B]`.
+    type Target = (Tensor, Tensor);
+
+    fn log_prob(&self, out: &Tensor, (actions, values): &Self::Target) -> Tensor {
+        self.0.log_density(&taken(out, actions), &values.expand([out.size()[0], -1], false))
+    }
+
+    fn gradient(&self, out: &Tensor, (actions, values): &Self::Target) -> Tensor {
+        let score = self.0.score(&taken(out, actions), values); // [K, B]
+        out.zeros_like().scatter(2, &index(out, actions), &score.unsqueeze(-1))
+    }
+}
+
+/// The outputs for the actions that were taken, `[K, B, A] -> [K, B]`.
+fn taken(out: &Tensor, actions: &Tensor) -> Tensor {
+    out.gather(2, &index(out, actions), false).squeeze_dim(-1)
+}
+
+/// `[B] -> [K, B, 1]`
+fn index(out: &Tensor, actions: &Tensor) -> Tensor {
+    actions.view([1, -1, 1]).expand([out.size()[0], -1, -1], false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn learn_a_table(method: &Method, steps: usize) -> f64 {
+        let settings = QNetworkSettings { hidden: vec![64, 64], sigma: 1.0 };
+        let mut q = QNetwork::new(2, 2, &settings, method, 0, Device::Cpu).unwrap();
+        let observations = Tensor::from_slice(&[0f32, 0., 0., 1., 1., 0., 1., 1.]).view([4, 2]).repeat([2, 1]);
+        let actions = Tensor::from_slice(&[0i64, 0, 0, 0, 1, 1, 1, 1]);
+        let targets = Tensor::from_slice(&[0.5f32, -0.5, -0.5, 0.5, 0.1, 0.2, 0.3, 0.4]);
+        for _ in 0..steps {
+            q.learn(&observations, actions.shallow_clone(), targets.shallow_clone()).unwrap();
+        }
+        let values = q.network().mean(&observations).gather(1, &actions.unsqueeze(1), false).squeeze_dim(1);
+        (values - targets).abs().max().double_value(&[])
+    }
+
+    #[test]
+    fn exclusive_or_is_learnt_with_no_rate_to_choose() {
+        let error = learn_a_table(&Method::default(), 600);
+        assert!(error < 0.05, "{error}");
+    }
+
+    #[test]
+    fn a_rate_far_too_small_learns_nothing() {
+        let error = learn_a_table(&Method::Sgd { eta: 1e-5 }, 600);
+        assert!(error > 0.3, "{error}");
+    }
+
+    #[test]
+    fn only_the_action_taken_is_told_anything() {
+        let out = Tensor::from_slice(&(0..12).map(|i| i as f32).collect::<Vec<_>>()).view([2, 2, 3]); // [K, B, A]
+        let target = (Tensor::from_slice(&[2i64, 0]), Tensor::from_slice(&[2.0f32, 9.5]));
+        let likelihood = TakenAction(Huber { sigma: 1.0 });
+        let gradient = Vec::<f32>::try_from(likelihood.gradient(&out, &target).flatten(0, -1)).unwrap();
+        assert_eq!(gradient, [0., 0., 0., -1., 0., 0., 0., 0., 1., -0.5, 0., 0.]);
+        let log_p = likelihood.log_prob(&out, &target);
+        assert_eq!(log_p.size(), [2, 2]);
+        let best = log_p.double_value(&[0, 0]); // exactly on target
+        assert!((log_p.double_value(&[1, 1]) - (best - 0.125)).abs() < 1e-6);
+    }
+}

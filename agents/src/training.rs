@@ -1,0 +1,446 @@
+//! The training loop: one environment step at a time, to the next thing worth telling.
+//!
+//! Whoever trains calls [`Training::go_on`] until the budget is spent, and does with the [`Event`]s what he likes:
+//! write, draw, save. Every draw comes from a named stream of the run's seed, and [`Training::save`] takes in
+//! everything, so that a training that was saved and loaded goes on to the same bits.
+
+use std::collections::VecDeque;
+
+use alrao_core::layers::Mlp;
+use alrao_core::learner::Method;
+use alrao_core::network::Network;
+use alrao_core::streams::{Stream, stream};
+use alrao_core::tensors::Tensors;
+use alrao_envs::{Environment, EnvironmentError, Recorded, Snapshot};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use crate::Error;
+use crate::dqn::{Agent, AgentSettings, Update};
+use crate::evaluation::{Evaluation, play};
+use crate::exploration::Exploration;
+use crate::q_network::greedy_actions;
+use crate::replay::{End, Transition};
+use crate::reward_scale::RewardScale;
+
+/// How long to train, and how often to look at it. All in environment steps but `episodes`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// The budget.
+    pub steps: u64,
+    /// From one validation to the next.
+    pub validate_every: u64,
+    /// Episodes of a validation.
+    #[serde(default = "default_validation_episodes")]
+    pub validation_episodes: usize,
+    /// Episodes of the test.
+    #[serde(default = "default_test_episodes")]
+    pub test_episodes: usize,
+    /// From one checkpoint to the next.
+    pub checkpoint_every: u64,
+    /// From one record of the updates to the next.
+    #[serde(default = "default_log_every")]
+    pub log_every: u64,
+}
+
+fn default_validation_episodes() -> usize {
+    10
+}
+
+fn default_test_episodes() -> usize {
+    100
+}
+
+fn default_log_every() -> u64 {
+    500
+}
+
+impl Schedule {
+    /// Checks every field against each other and the agent's warm-up.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for the first field that can't be.
+    pub fn check(&self, warm_up: u64) -> Result<(), Error> {
+        let positive = [
+            ("schedule.steps", self.steps),
+            ("schedule.validate_every", self.validate_every),
+            ("schedule.validation_episodes", self.validation_episodes as u64),
+            ("schedule.test_episodes", self.test_episodes as u64),
+            ("schedule.checkpoint_every", self.checkpoint_every),
+            ("schedule.log_every", self.log_every),
+        ];
+        for (field, value) in positive {
+            if value == 0 {
+                return Err(Error::setting(field, value, "must be at least 1"));
+            }
+        }
+        if self.steps <= warm_up {
+            let problem = format!("must be more than agent.warm_up = {warm_up}, or nothing is learnt");
+            return Err(Error::setting("schedule.steps", self.steps, problem));
+        }
+        Ok(())
+    }
+}
+
+/// Something worth telling.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Event {
+    /// A training episode ended.
+    Episode {
+        /// Environment steps so far.
+        step: u64,
+        /// Episodes so far, this one included.
+        episode: u64,
+        /// Sum of its rewards, in raw units.
+        #[serde(rename = "return")]
+        episode_return: f64,
+        /// Its environment steps.
+        length: u64,
+        /// Whether it terminated, rather than being cut off.
+        terminated: bool,
+        /// Probability of a random action at its end.
+        epsilon: f64,
+    },
+    /// Means over the updates since the last such event.
+    Update {
+        /// Environment steps so far.
+        step: u64,
+        /// Updates so far.
+        updates: u64,
+        /// The mixture's loss, in nats.
+        loss: f64,
+        /// Largest action value of a state, mean over states, in raw units of return.
+        q_mean: f64,
+        /// Largest action value of all, in raw units of return.
+        q_max: f64,
+        /// What rewards are multiplied by.
+        reward_factor: f64,
+        /// The Switch's posterior over the heads, `[K]`.
+        posterior: Vec<f64>,
+    },
+    /// The policy, without exploration, on the validation episodes.
+    Validation {
+        /// Environment steps so far.
+        step: u64,
+        /// What it returned, in raw units.
+        #[serde(flatten)]
+        evaluation: Evaluation,
+        /// Whether no validation before was better.
+        best: bool,
+    },
+}
+
+/// Why a training has come to a halt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Halt {
+    /// There is something to tell.
+    Event(Event),
+    /// It is time to [`save`](Training::save).
+    Checkpoint,
+    /// The budget is spent.
+    Done,
+}
+
+/// A training under way.
+pub struct Training {
+    schedule: Schedule,
+    agent: Agent,
+    exploration: Exploration,
+    warm_up: u64,
+    update_every: u64,
+    environment: Recorded<Box<dyn Environment>>,
+    validation_environments: Vec<Box<dyn Environment>>,
+    validation_seeds: Vec<u64>,
+    progress: Progress,
+    halts: VecDeque<Halt>,
+}
+
+/// Everything that changes while training, tensors aside.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Progress {
+    step: u64,
+    episode: u64,
+    episode_return: f64,
+    episode_length: u64,
+    best: Option<Best>,
+    sums: Sums,
+    episodes: Stream,
+    exploration: Stream,
+    replay: Stream,
+}
+
+/// The best validation so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Environment steps before it.
+    pub step: u64,
+    /// Its mean return.
+    #[serde(rename = "return")]
+    pub mean_return: f64,
+}
+
+/// Sums over updates that are still to be told.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Sums {
+    updates: u64,
+    loss: f64,
+    q_mean: f64,
+    q_max: Option<f64>,
+}
+
+/// What a [`Training`] needs beside its tensors to go on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrainingState {
+    progress: Progress,
+    environment: Option<Snapshot>,
+    reward_scale: RewardScale,
+}
+
+impl Training {
+    /// A training of an agent with `settings` and `method` in environments that `make` makes. `seed` decides every
+    /// random draw.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], [`Error::Core`]: the settings can't be; [`Error::Environment`]: the environment fails.
+    pub fn new(
+        schedule: &Schedule,
+        settings: &AgentSettings,
+        method: &Method,
+        make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
+        seed: u64,
+        device: Device,
+    ) -> Result<Self, Error> {
+        schedule.check(settings.warm_up)?;
+        let mut environment = Recorded::new(make()?);
+        let (observation_len, actions) = (environment.observation_len(), environment.action_count());
+        let agent = Agent::new(observation_len, actions, settings, method, seed, device)?;
+        let mut progress = Progress {
+            step: 0,
+            episode: 0,
+            episode_return: 0.0,
+            episode_length: 0,
+            best: None,
+            sums: Sums::default(),
+            episodes: stream(seed, "episodes"),
+            exploration: stream(seed, "exploration"),
+            replay: stream(seed, "replay"),
+        };
+        environment.reset(progress.episodes.random())?;
+        let validation_environments = (0..schedule.validation_episodes).map(|_| make()).collect::<Result<_, _>>()?;
+        Ok(Training {
+            agent,
+            exploration: settings.exploration,
+            warm_up: settings.warm_up,
+            update_every: settings.update_every,
+            environment,
+            validation_environments,
+            validation_seeds: episode_seeds(seed, "validation", schedule.validation_episodes),
+            progress,
+            halts: VecDeque::new(),
+            schedule: schedule.clone(),
+        })
+    }
+
+    /// Trains on to the next halt.
+    ///
+    /// # Errors
+    /// [`Error::Core`] if learning diverged, [`Error::Environment`] if the environment failed.
+    pub fn go_on(&mut self) -> Result<Halt, Error> {
+        while self.halts.is_empty() && self.progress.step < self.schedule.steps {
+            self.step()?;
+        }
+        Ok(self.halts.pop_front().unwrap_or(Halt::Done))
+    }
+
+    /// The best validation so far.
+    pub fn best(&self) -> Option<Best> {
+        self.progress.best
+    }
+
+    /// The network that is judged: what to keep when a validation is the best.
+    pub fn judged(&self) -> &Network<Mlp> {
+        self.agent.target()
+    }
+
+    /// The agent.
+    pub fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
+    /// Environment steps so far.
+    pub fn steps(&self) -> u64 {
+        self.progress.step
+    }
+
+    /// Everything needed to go on from here: small tensors, the replay memory, and the rest. To be called at a
+    /// [`Halt::Checkpoint`], when all events have been told.
+    pub fn save(&self) -> (Tensors, Tensors, TrainingState) {
+        assert!(self.halts.is_empty(), "events would be lost");
+        let (mut tensors, mut memory) = (Tensors::default(), Tensors::default());
+        let reward_scale = self.agent.save(&mut tensors, &mut memory);
+        let (progress, environment) = (self.progress.clone(), self.environment.snapshot());
+        (tensors, memory, TrainingState { progress, environment, reward_scale })
+    }
+
+    /// Takes back what was saved by a training with the same settings.
+    ///
+    /// # Errors
+    /// [`Error::Core`], [`Error::Environment`]: it was a training of another network or environment.
+    pub fn load(&mut self, tensors: &Tensors, memory: &Tensors, state: TrainingState) -> Result<(), Error> {
+        self.agent.load(tensors, memory, state.reward_scale)?;
+        if let Some(snapshot) = &state.environment {
+            self.environment.restore(snapshot)?;
+        }
+        self.progress = state.progress;
+        Ok(())
+    }
+
+    /// One environment step, and what comes due with it.
+    fn step(&mut self) -> Result<(), Error> {
+        let epsilon = self.exploration.epsilon(self.progress.step, self.schedule.steps);
+        let end = self.act(epsilon)?;
+        self.progress.step += 1;
+        let step = self.progress.step;
+        if step > self.warm_up && step.is_multiple_of(self.update_every) {
+            let update = self.agent.learn(&mut self.progress.replay)?;
+            self.progress.sums.add(update);
+        }
+        if end != End::Open {
+            self.finish_episode(end, epsilon)?;
+        }
+        let last = step == self.schedule.steps;
+        let due = |every: u64| last || step.is_multiple_of(every);
+        if due(self.schedule.log_every) && self.progress.sums.updates > 0 {
+            self.tell_updates();
+        }
+        if due(self.schedule.validate_every) && step > self.warm_up {
+            self.validate()?;
+        }
+        if due(self.schedule.checkpoint_every) {
+            self.halts.push_back(Halt::Checkpoint);
+        }
+        Ok(())
+    }
+
+    /// Takes an action and remembers what came of it.
+    fn act(&mut self, epsilon: f64) -> Result<End, Error> {
+        let observation = self.environment.observation().to_vec();
+        let rng = &mut self.progress.exploration;
+        let action = if rng.random::<f64>() < epsilon {
+            rng.random_range(0..self.environment.action_count())
+        } else {
+            self.agent.greedy(&observation)
+        };
+        let step = self.environment.step(action)?;
+        let (reward, end) = (step.reward, End::of(&step));
+        let next = self.environment.observation();
+        self.agent.remember(Transition { observation: &observation, action, reward, next, end });
+        self.progress.episode_return += reward;
+        self.progress.episode_length += 1;
+        Ok(end)
+    }
+
+    /// Tells of the episode that has ended and starts the next.
+    fn finish_episode(&mut self, end: End, epsilon: f64) -> Result<(), Error> {
+        let progress = &mut self.progress;
+        progress.episode += 1;
+        let event = Event::Episode {
+            step: progress.step,
+            episode: progress.episode,
+            episode_return: std::mem::take(&mut progress.episode_return),
+            length: std::mem::take(&mut progress.episode_length),
+            terminated: end == End::Terminated,
+            epsilon,
+        };
+        self.environment.reset(progress.episodes.random())?;
+        self.tell(event);
+        Ok(())
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.halts.push_back(Halt::Event(event));
+    }
+
+    fn tell_updates(&mut self) {
+        let Sums { updates, loss, q_mean, q_max } = std::mem::take(&mut self.progress.sums);
+        let learner = self.agent.q().learner();
+        self.tell(Event::Update {
+            step: self.progress.step,
+            updates: learner.updates(),
+            loss: loss / updates as f64,
+            q_mean: q_mean / updates as f64,
+            q_max: q_max.expect("there was an update"),
+            reward_factor: self.agent.reward_factor(),
+            posterior: learner.posterior(),
+        });
+    }
+
+    fn validate(&mut self) -> Result<(), Error> {
+        let step = self.progress.step;
+        let policy = |observations: &[f32], n: usize| greedy_actions(self.agent.target(), observations, n);
+        let returns = play(&mut self.validation_environments, &self.validation_seeds, policy)?;
+        let evaluation = Evaluation::of(&returns);
+        let mean_return = evaluation.returns.mean;
+        let best = self.progress.best.is_none_or(|best| mean_return > best.mean_return);
+        if best {
+            self.progress.best = Some(Best { step, mean_return });
+        }
+        self.tell(Event::Validation { step, evaluation, best });
+        Ok(())
+    }
+}
+
+impl Sums {
+    fn add(&mut self, update: Update) {
+        self.updates += 1;
+        self.loss += update.loss;
+        self.q_mean += update.q_mean;
+        self.q_max = Some(self.q_max.map_or(update.q_max, |q_max| q_max.max(update.q_max)));
+    }
+}
+
+/// Seeds of `episodes` episodes for a purpose of their own, so that no two purposes share any.
+pub fn episode_seeds(seed: u64, purpose: &str, episodes: usize) -> Vec<u64> {
+    let mut rng = stream(seed, purpose);
+    (0..episodes).map(|_| rng.random()).collect()
+}
+
+/// What `network` returns, greedily, on `episodes` fresh test episodes of the run with this seed.
+///
+/// # Errors
+/// [`Error::Environment`] if the environment fails.
+pub fn test(
+    network: &Network<Mlp>,
+    make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
+    seed: u64,
+    episodes: usize,
+) -> Result<Evaluation, Error> {
+    test_policy(make, seed, episodes, |observations, n| greedy_actions(network, observations, n))
+}
+
+/// What random actions return on the same episodes.
+///
+/// # Errors
+/// [`Error::Environment`] if the environment fails.
+pub fn test_random(
+    make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
+    seed: u64,
+    episodes: usize,
+) -> Result<Evaluation, Error> {
+    let actions = make()?.action_count();
+    let mut rng = stream(seed, "random policy");
+    test_policy(make, seed, episodes, |_, n| (0..n).map(|_| rng.random_range(0..actions)).collect())
+}
+
+fn test_policy(
+    make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
+    seed: u64,
+    episodes: usize,
+    policy: impl FnMut(&[f32], usize) -> Vec<usize>,
+) -> Result<Evaluation, Error> {
+    let mut environments = (0..episodes).map(|_| make()).collect::<Result<Vec<_>, _>>()?;
+    Ok(Evaluation::of(&play(&mut environments, &episode_seeds(seed, "test", episodes), policy)?))
+}
