@@ -1,0 +1,30 @@
+//! Running commands whose failure ends the chore with their exit code.
+
+use std::env;
+use std::process::{Command, ExitStatus};
+
+use anyhow::{Context, Result};
+
+use crate::checkout::Checkout;
+use crate::failure::Failure;
+
+/// `cargo` of the toolchain that runs this program, in the root of `checkout`.
+pub fn cargo(checkout: &Checkout) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(&checkout.root);
+    command
+}
+
+/// Runs `command` on this terminal; `what` names it if it fails.
+pub fn run(what: &str, command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("can't run {what}"))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Failure::Command { what: what.to_owned(), code: code(status) }.into())
+}
+
+/// The exit code of a failed command, 1 where a signal ended it.
+fn code(status: ExitStatus) -> u8 {
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}

@@ -1,0 +1,56 @@
+//! `cargo xtask test`: every check there is, cheapest first, all in the profile that the tests are built in.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::cargo::{cargo, run as run_command};
+use crate::checkout::Checkout;
+use crate::setup;
+
+const CHECKS: [(&str, &[&str]); 4] = [
+    ("format", &["fmt", "--all", "--check"]),
+    ("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    ("documentation", &["doc", "--workspace", "--no-deps"]),
+    ("tests", &["test", "--workspace"]),
+];
+
+/// Sets up, then runs the checks up to the first that fails.
+pub fn run(checkout: &Checkout) -> Result<()> {
+    setup::run(checkout, false)?;
+    let start = Instant::now();
+    for (what, arguments) in CHECKS {
+        let command_line = format!("cargo {}", arguments.join(" "));
+        println!("\n== {what}: {command_line}");
+        let begin = Instant::now();
+        let outcome = run_command(
+            &format!("{what} (`{command_line}`)"),
+            cargo(checkout).args(arguments).env("RUSTDOCFLAGS", "-D warnings"),
+        );
+        let verdict = if outcome.is_ok() { "passed" } else { "FAILED" };
+        println!("== {what} {verdict} in {}", clock(begin.elapsed()));
+        outcome?;
+    }
+    println!("\n== all checks passed in {}", clock(start.elapsed()));
+    Ok(())
+}
+
+/// `4.2 s` or `3 min 05 s`.
+fn clock(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds < 60 {
+        return format!("{:.1} s", duration.as_secs_f64());
+    }
+    format!("{} min {:02} s", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(clock(Duration::from_millis(4_240)), "4.2 s");
+        assert_eq!(clock(Duration::from_secs(185)), "3 min 05 s");
+    }
+}

@@ -1,0 +1,88 @@
+//! libtorch for NVIDIA GPUs: the whole PyTorch, seen by the linker as if it were the CPU's.
+//!
+//! A program linked to the CPU libraries alone starts on every machine; where it finds `<libtorch>/cuda` it loads
+//! `libtorch_cuda.so` from there at start-up and computes on the GPU. So one binary serves both.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::cache::Cache;
+use crate::failure::refused;
+use crate::libtorch::{self, VERSION};
+use crate::pip;
+
+/// Refuses a machine without NVIDIA's driver.
+pub fn check_driver() -> Result<()> {
+    if Path::new("/proc/driver/nvidia/version").exists() || loader_knows("libcuda.so.1") {
+        return Ok(());
+    }
+    Err(refused(
+        "no NVIDIA driver on this machine (neither /proc/driver/nvidia/version nor libcuda.so.1): install it, or run \
+         `cargo xtask setup` without --cuda",
+    ))
+}
+
+/// Whether the libtorch in `folder` has its CUDA part beside it.
+pub fn in_libtorch(folder: &Path) -> bool {
+    folder.join("cuda/libtorch_cuda.so").exists() || folder.join("lib/libtorch_cuda.so").exists()
+}
+
+/// PyTorch with its CUDA libraries in the cache, as a libtorch.
+pub fn entry(cache: &Cache) -> Result<PathBuf> {
+    cache.entry(&format!("libtorch-{VERSION}-cuda"), |scratch, entry| {
+        println!("set-up: downloading PyTorch {VERSION} with its CUDA libraries from PyPI (about 3 GB)");
+        pip::install(&format!("torch=={VERSION}"), &entry.join("site"), scratch)?;
+        view(entry)
+    })
+}
+
+/// Makes a libtorch of `entry`, where PyTorch lies in `entry/site`.
+fn view(entry: &Path) -> Result<()> {
+    symlink("site/torch/include", entry.join("include"))?;
+    symlink("site/torch/lib", entry.join("cuda"))?;
+    libtorch::lay_out(Path::new("../site"), entry, |from, to| symlink(from, to))?;
+    for part in fs::read_dir(entry.join("lib"))? {
+        fs::metadata(part?.path())?; // a wheel laid out in another way would leave dangling links
+    }
+    Ok(())
+}
+
+fn loader_knows(library: &str) -> bool {
+    let known = Command::new("/sbin/ldconfig").arg("-p").output();
+    known.is_ok_and(|known| String::from_utf8_lossy(&known.stdout).contains(library))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_linker_sees_no_cuda_and_the_program_finds_it() {
+        let entry = tempfile::tempdir().unwrap();
+        let site = entry.path().join("site");
+        for file in libtorch::CPU_LIBRARIES.iter().chain(&["torch/lib/libtorch_cuda.so", "torch/include/torch.h"]) {
+            fs::create_dir_all(site.join(file).parent().unwrap()).unwrap();
+            fs::write(site.join(file), file).unwrap();
+        }
+        view(entry.path()).unwrap();
+
+        let read = |path: &str| fs::read_to_string(entry.path().join(path)).unwrap();
+        assert_eq!(read("lib/libtorch.so"), "torch/lib/libtorch_cpu.so");
+        assert_eq!(read("lib/libcupti.so.13"), "nvidia/cu13/lib/libcupti.so.13");
+        assert_eq!(read("include/torch.h"), "torch/include/torch.h");
+        assert_eq!(read("build-version").trim(), VERSION);
+        assert!(!entry.path().join("lib/libtorch_cuda.so").exists());
+        assert!(in_libtorch(entry.path()));
+    }
+
+    #[test]
+    fn a_pytorch_laid_out_in_another_way_does_not_pass() {
+        let entry = tempfile::tempdir().unwrap();
+        fs::create_dir_all(entry.path().join("site/torch/lib")).unwrap();
+        view(entry.path()).unwrap_err();
+    }
+}

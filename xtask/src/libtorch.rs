@@ -1,0 +1,177 @@
+//! libtorch: the user's own through `LIBTORCH`, else the CPU part of PyTorch's wheel.
+//!
+//! PyPI's wheel is the CUDA build; its CPU library needs two small CUDA libraries to load and none to compute, which
+//! saves 2.5 GB of download.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::cache::Cache;
+use crate::checkout::Checkout;
+use crate::cuda;
+use crate::failure::refused;
+use crate::pip::{self, Wheel};
+
+/// The PyTorch release that is downloaded; any of its patch releases will do if given.
+pub const VERSION: &str = "2.11.0";
+const SERIES: &str = "2.11.";
+/// The name in `.deps`, where `.cargo/config.toml` points `LIBTORCH`.
+const LINK: &str = "libtorch";
+
+const WHEELS: [Wheel; 3] = [
+    Wheel {
+        name: "torch",
+        version: VERSION,
+        wanted: &["torch/include/", "torch/lib/libc10.so", "torch/lib/libtorch_cpu.so", "torch/lib/libgomp.so.1"],
+    },
+    Wheel { name: "nvidia-cuda-runtime", version: "13.0.96", wanted: &["nvidia/cu13/lib/libcudart.so.13"] },
+    Wheel { name: "nvidia-cuda-cupti", version: "13.0.85", wanted: &["nvidia/cu13/lib/libcupti.so.13"] },
+];
+
+/// The libraries a program loads that computes on the CPU, relative to the folder the wheels are unpacked in.
+pub const CPU_LIBRARIES: [&str; 5] = [
+    "torch/lib/libc10.so",
+    "torch/lib/libtorch_cpu.so",
+    "torch/lib/libgomp.so.1",
+    "nvidia/cu13/lib/libcudart.so.13",
+    "nvidia/cu13/lib/libcupti.so.13",
+];
+
+/// Sees to it that the build finds libtorch; tells whether there was something to do.
+pub fn provide(checkout: &Checkout, cuda: bool) -> Result<bool> {
+    if let Some(given) = checkout.given("LIBTORCH", LINK) {
+        check_given(Path::new(&given), cuda)?;
+        return Ok(false);
+    }
+    let link = checkout.link(LINK);
+    let fits = version(&link).is_some_and(|version| version.starts_with(SERIES));
+    if fits && (!cuda || cuda::in_libtorch(&link)) {
+        return Ok(false);
+    }
+    let cache = Cache::of_user()?;
+    let entry = if cuda { cuda::entry(&cache)? } else { entry(&cache)? };
+    println!("set-up: libtorch {VERSION} is in {}", entry.display());
+    checkout.set_link(LINK, &entry)?;
+    Ok(true)
+}
+
+/// The CPU-only libtorch in the cache.
+fn entry(cache: &Cache) -> Result<PathBuf> {
+    cache.entry(&format!("libtorch-{VERSION}-cpu"), |scratch, entry| {
+        println!("set-up: downloading libtorch {VERSION} for the CPU from PyPI (530 MB)");
+        let unpacked = pip::fetch(&WHEELS, scratch)?;
+        fs::rename(unpacked.join("torch/include"), entry.join("include"))?;
+        lay_out(&unpacked, entry, |from, to| fs::rename(from, to))
+    })
+}
+
+/// Fills `entry/lib` with the CPU libraries found below `site`, and writes what else makes it a libtorch.
+pub fn lay_out(site: &Path, entry: &Path, place: impl Fn(&Path, &Path) -> std::io::Result<()>) -> Result<()> {
+    let lib = entry.join("lib");
+    fs::create_dir(&lib)?;
+    for library in CPU_LIBRARIES {
+        let from = site.join(library);
+        place(&from, &lib.join(from.file_name().expect("a file")))?;
+    }
+    // The linker is asked for these names.
+    symlink("libtorch_cpu.so", lib.join("libtorch.so"))?;
+    symlink("libgomp.so.1", lib.join("libgomp.so"))?;
+    fs::write(entry.join("build-version"), format!("{VERSION}\n"))?;
+    Ok(())
+}
+
+/// Refuses a `LIBTORCH` that the build could not use.
+fn check_given(given: &Path, cuda: bool) -> Result<()> {
+    let path = given.display();
+    let advice = format!("set it to a libtorch {VERSION}, or unset it to have that downloaded");
+    if !given.is_absolute() {
+        return Err(refused(format!("LIBTORCH must be an absolute path, and is `{path}`: {advice}")));
+    }
+    for part in ["lib/libtorch_cpu.so", "include/torch/csrc/api/include/torch/torch.h"] {
+        if !given.join(part).exists() {
+            return Err(refused(format!("LIBTORCH is {path}, and there is no {part} in it: {advice}")));
+        }
+    }
+    match version(given) {
+        Some(version) if version.starts_with(SERIES) => {}
+        Some(version) => {
+            return Err(refused(format!(
+                "LIBTORCH is {path}, which holds libtorch {version}, not {VERSION}: {advice}"
+            )));
+        }
+        None => {
+            return Err(refused(format!(
+                "LIBTORCH is {path}, and neither build-version nor version.py in it tells its version: {advice}"
+            )));
+        }
+    }
+    if cuda && !cuda::in_libtorch(given) {
+        return Err(refused(format!("LIBTORCH is {path}, which can't use CUDA: unset it to have PyTorch downloaded")));
+    }
+    Ok(())
+}
+
+/// The version of the libtorch in `folder`, be it a libtorch archive, this set-up's or a Python PyTorch's folder.
+fn version(folder: &Path) -> Option<String> {
+    if let Ok(version) = fs::read_to_string(folder.join("build-version")) {
+        return Some(version.trim().to_owned());
+    }
+    let python = fs::read_to_string(folder.join("version.py")).ok()?;
+    let line = python.lines().find_map(|line| line.strip_prefix("__version__ = "))?;
+    Some(line.trim_matches(['\'', '"']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with the files by which a libtorch is known.
+    fn libtorch(version_file: &str, content: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["lib/libtorch_cpu.so", "include/torch/csrc/api/include/torch/torch.h"] {
+            fs::create_dir_all(folder.path().join(file).parent().unwrap()).unwrap();
+            fs::write(folder.path().join(file), "").unwrap();
+        }
+        fs::write(folder.path().join(version_file), content).unwrap();
+        folder
+    }
+
+    fn refusal(given: &Path, cuda: bool) -> String {
+        check_given(given, cuda).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_users_libtorch_is_taken_in_every_shape_it_comes_in() {
+        let archive = libtorch("build-version", "2.11.0+cpu\n");
+        check_given(archive.path(), false).unwrap();
+        let python = libtorch("version.py", "debug = False\n__version__ = '2.11.0+cu130'\n");
+        check_given(python.path(), false).unwrap();
+    }
+
+    #[test]
+    fn another_version_is_refused_by_both_names_and_the_path() {
+        let old = libtorch("version.py", "__version__ = '2.5.1+cu121'\n");
+        let told = refusal(old.path(), false);
+        assert!(told.contains("2.5.1+cu121") && told.contains("2.11.0"), "{told}");
+        assert!(told.contains(old.path().to_str().unwrap()), "{told}");
+    }
+
+    #[test]
+    fn a_libtorch_that_is_not_there_is_refused() {
+        assert!(refusal(Path::new("libtorch"), false).contains("absolute"));
+        assert!(refusal(Path::new("/no/such/folder"), false).contains("no lib/libtorch_cpu.so"));
+        let nameless = libtorch("README", "");
+        assert!(refusal(nameless.path(), false).contains("neither build-version nor version.py"));
+    }
+
+    #[test]
+    fn cuda_is_not_expected_of_a_cpu_libtorch() {
+        let folder = libtorch("build-version", VERSION);
+        assert!(refusal(folder.path(), true).contains("can't use CUDA"));
+        fs::write(folder.path().join("lib/libtorch_cuda.so"), "").unwrap();
+        check_given(folder.path(), true).unwrap();
+    }
+}

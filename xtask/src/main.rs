@@ -1,0 +1,64 @@
+//! `cargo xtask ...`: the chores around the code that `cargo` alone can't do.
+//!
+//! Exit codes are those of `alrao`: 2 where the request can't be met on this machine as it stands, 1 where something
+//! failed on the way; a command that was run and failed passes its own on.
+
+mod cache;
+mod cargo;
+mod checkout;
+mod checks;
+mod cuda;
+mod demo;
+mod failure;
+mod libtorch;
+mod pip;
+mod sdl2;
+mod setup;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::checkout::Checkout;
+
+/// Sets up, shows and checks the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Gets what the build needs and this machine lacks: libtorch, SDL2, cmake.
+    Setup {
+        /// Take PyTorch with its CUDA libraries (needs an NVIDIA driver).
+        #[arg(long)]
+        cuda: bool,
+    },
+    /// Trains an agent on Pendulum and compares its test return with random play and the paper.
+    Demo {
+        /// Seed of every random draw of the run.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
+    /// Runs every check, cheapest first: format, lints, documentation, tests.
+    Test,
+}
+
+fn main() -> ExitCode {
+    let checkout = Checkout::here();
+    let outcome = match Arguments::parse().chore {
+        Chore::Setup { cuda } => setup::run(&checkout, cuda),
+        Chore::Demo { seed } => demo::run(&checkout, seed),
+        Chore::Test => checks::run(&checkout),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            failure::exit_code(&error)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What gym-rs is built with: cmake for the SDL2 it bundles, and the SDL2 libraries it links.
+//!
+//! Debian's packages where we may install them, PyPI's wheels otherwise.
+
+use std::env;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::cache::Cache;
+use crate::checkout::Checkout;
+use crate::pip::{self, Wheel};
+
+/// Names in `.deps`: `.cargo/config.toml` points `CMAKE` to the first, build.rs the linker to the second.
+const CMAKE: &str = "cmake";
+const SDL2: &str = "sdl2";
+
+const DEBIAN: [&str; 4] = ["cmake", "make", "libsdl2-dev", "libsdl2-gfx-dev"];
+
+const CMAKE_WHEEL: Wheel =
+    Wheel { name: "cmake", version: "4.4.4", wanted: &["cmake/data/bin/cmake", "cmake/data/share/"] };
+const NINJA_WHEEL: Wheel = Wheel { name: "ninja", version: "1.13.2", wanted: &["ninja-1.13.2.data/scripts/ninja"] };
+const SDL2_WHEEL: Wheel = Wheel {
+    name: "pysdl2-dll",
+    version: "2.32.10",
+    wanted: &["sdl2dll/dll/libSDL2-2.0.so", "sdl2dll/dll/libSDL2_gfx-1.0.so"],
+};
+
+/// cmake that builds with the ninja beside it, since a machine without cmake may have no make either.
+const CMAKE_WITH_NINJA: &str = r#"#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")
+export CMAKE_GENERATOR="${CMAKE_GENERATOR:-Ninja}"
+PATH="$PATH:$here" exec "$here/../cmake/bin/cmake" "$@"
+"#;
+
+/// Sees to it that gym-rs can be built and linked; tells whether there was something to do.
+pub fn provide(checkout: &Checkout) -> Result<bool> {
+    let cmake_serves = checkout.given("CMAKE", CMAKE).is_some() || checkout.link(CMAKE).exists();
+    let sdl2_serves = checkout.link(SDL2).join("lib").exists() || system_sdl2();
+    if cmake_serves && sdl2_serves {
+        return Ok(false);
+    }
+    let lacking = (!cmake_serves && system_cmake().is_none()) || !sdl2_serves;
+    if lacking && let Some(apt) = usable_apt() {
+        install_by_apt(&apt)?;
+    }
+    if !cmake_serves {
+        let cmake = match system_cmake() {
+            Some(cmake) => cmake,
+            None => cmake_entry(&Cache::of_user()?)?.join("bin/cmake"),
+        };
+        println!("set-up: cmake is {}", cmake.display());
+        checkout.set_link(CMAKE, &cmake)?;
+    }
+    if !sdl2_serves && !system_sdl2() {
+        let sdl2 = sdl2_entry(&Cache::of_user()?)?;
+        println!("set-up: SDL2 is in {}", sdl2.display());
+        checkout.set_link(SDL2, &sdl2)?;
+    }
+    Ok(true)
+}
+
+/// Whether there is the C++ compiler that SDL2 and libtorch's binding are built with.
+pub fn compiler_runs() -> bool {
+    Command::new("c++").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+/// The machine's cmake, if the make that it would call is there too.
+fn system_cmake() -> Option<PathBuf> {
+    on_path("make")?;
+    let cmake = on_path("cmake")?;
+    let runs = Command::new(&cmake).arg("--version").output().is_ok_and(|output| output.status.success());
+    runs.then_some(cmake)
+}
+
+/// Whether the linker finds both libraries by itself.
+fn system_sdl2() -> bool {
+    ["libSDL2.so", "libSDL2_gfx.so"].iter().all(|library| {
+        // The bare name comes back if there is no such library.
+        let answer = Command::new("c++").arg(format!("-print-file-name={library}")).output();
+        answer.is_ok_and(|answer| Path::new(String::from_utf8_lossy(&answer.stdout).trim()).is_absolute())
+    })
+}
+
+fn usable_apt() -> Option<PathBuf> {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    if is_root { on_path("apt-get") } else { None }
+}
+
+/// Asks apt for Debian's packages; where it fails, PyPI's are taken.
+fn install_by_apt(apt: &Path) -> Result<()> {
+    let _lock = Cache::of_user()?.lock()?;
+    println!("set-up: installing Debian's {}", DEBIAN.join(", "));
+    let succeeds = |arguments: &[&str]| -> Result<bool> {
+        let mut command = Command::new(apt);
+        command.args(["-qq", "-o", "DPkg::Lock::Timeout=600"]).args(arguments);
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        let output = command.output().with_context(|| format!("can't run {}", apt.display()))?;
+        Ok(output.status.success())
+    };
+    let install = [&["install", "--yes", "--no-install-recommends"], &DEBIAN[..]].concat();
+    succeeds(&["update"])?; // one unreachable source of several is no reason to stop
+    if !succeeds(&install)? {
+        println!("set-up: apt-get couldn't install them (no network for it?); taking PyPI's instead");
+    }
+    Ok(())
+}
+
+/// PyPI's cmake and ninja in the cache.
+fn cmake_entry(cache: &Cache) -> Result<PathBuf> {
+    cache.entry(&format!("cmake-{}", CMAKE_WHEEL.version), |scratch, entry| {
+        println!("set-up: downloading cmake from PyPI");
+        let unpacked = pip::fetch(&[CMAKE_WHEEL, NINJA_WHEEL], scratch)?;
+        let bin = entry.join("bin");
+        fs::create_dir(&bin)?;
+        fs::rename(unpacked.join("cmake/data"), entry.join("cmake"))?;
+        fs::rename(unpacked.join(NINJA_WHEEL.wanted[0]), bin.join("ninja"))?;
+        fs::write(bin.join("cmake"), CMAKE_WITH_NINJA)?;
+        for program in ["bin/cmake", "bin/ninja", "cmake/bin/cmake"] {
+            fs::set_permissions(entry.join(program), Permissions::from_mode(0o755))?;
+        }
+        Ok(())
+    })
+}
+
+/// PyPI's SDL2 libraries in the cache, under the names that the loader and the linker look for.
+fn sdl2_entry(cache: &Cache) -> Result<PathBuf> {
+    cache.entry(&format!("sdl2-{}", SDL2_WHEEL.version), |scratch, entry| {
+        println!("set-up: downloading SDL2 from PyPI");
+        let unpacked = pip::fetch(&[SDL2_WHEEL], scratch)?;
+        let lib = entry.join("lib");
+        fs::create_dir(&lib)?;
+        for (wheels, loaders, linkers) in [
+            ("libSDL2-2.0.so", "libSDL2-2.0.so.0", "libSDL2.so"),
+            ("libSDL2_gfx-1.0.so", "libSDL2_gfx-1.0.so.0", "libSDL2_gfx.so"),
+        ] {
+            fs::rename(unpacked.join("sdl2dll/dll").join(wheels), lib.join(loaders))?;
+            symlink(loaders, lib.join(linkers))?;
+        }
+        Ok(())
+    })
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_absolute() && file.is_file())
+}
