@@ -1,0 +1,121 @@
+//! The command line: words into one checked request, one call, an exit code.
+//!
+//! 0: done. 2: the request is wrong (usage, configuration, data that isn't there). 1: it failed on the way.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use alrao_core::device::DeviceChoice;
+use clap::{Parser, Subcommand};
+
+use crate::commands;
+
+/// Reinforcement learning that needs no learning rate.
+#[derive(Parser)]
+#[command(name = "alrao", version)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train an agent; ends with its test return.
+    Train(TrainRequest),
+    /// Play a trained agent's best checkpoint greedily and print its returns.
+    Eval(EvalRequest),
+    /// Draw the episode returns of one or more runs.
+    Plot(PlotRequest),
+    /// Say what this machine can train on.
+    Doctor,
+}
+
+/// What `alrao train` is asked for.
+#[derive(clap::Args)]
+pub struct TrainRequest {
+    /// A TOML file, or the name of a built-in configuration.
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    pub config: Option<String>,
+    /// Set a field of the configuration, as in `--set schedule.steps=20000` or `--set optimizer.kind=sgd`.
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    pub set: Vec<String>,
+    /// The seed that every random draw derives from.
+    #[arg(long, conflicts_with = "resume")]
+    pub seed: Option<u64>,
+    /// auto, cpu, cuda or cuda:N.
+    #[arg(long, conflicts_with = "resume")]
+    pub device: Option<DeviceChoice>,
+    /// libtorch's threads.
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    pub threads: Option<u32>,
+    /// The run directory; must not exist yet. By default a new one under `runs`.
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub out: Option<PathBuf>,
+    /// Go on with the run in this directory from its last checkpoint.
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+}
+
+/// What `alrao eval` is asked for.
+#[derive(clap::Args)]
+pub struct EvalRequest {
+    /// A run directory.
+    pub run: PathBuf,
+    /// How many episodes to play; as many as the run's own test by default.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub episodes: Option<u32>,
+    /// The seed that episodes derive from; the run's own by default, which plays its test episodes again.
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+/// What `alrao plot` is asked for.
+#[derive(clap::Args)]
+pub struct PlotRequest {
+    /// Run directories.
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+    /// The figure, .svg or .png; `plots/returns.svg` in the first run directory by default.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// A request that can't be met as it stands: what is wrong with it.
+#[derive(Debug)]
+pub struct WrongRequest(pub String);
+
+impl std::fmt::Display for WrongRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongRequest {}
+
+/// Runs the program on its arguments.
+pub fn main() -> ExitCode {
+    let result = match CommandLine::parse().command {
+        Command::Train(request) => commands::train(&request),
+        Command::Eval(request) => commands::eval(&request),
+        Command::Plot(request) => commands::plot(&request),
+        Command::Doctor => commands::doctor(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if is_wrong_request(&error) { 2 } else { 1 })
+        }
+    }
+}
+
+/// Whether the error lies in what was asked, rather than in what happened then.
+fn is_wrong_request(error: &anyhow::Error) -> bool {
+    use alrao_agents::Error as Agent;
+    use alrao_core::Error as Core;
+    error.chain().any(|cause| {
+        cause.is::<WrongRequest>()
+            || matches!(cause.downcast_ref(), Some(Agent::Setting { .. }))
+            || matches!(cause.downcast_ref(), Some(Core::RateInterval { .. } | Core::NoHeads | Core::Device(_)))
+    })
+}

@@ -1,0 +1,59 @@
+//! `alrao doctor`: what this machine can train on, and where things were looked for.
+
+use std::path::{Path, PathBuf};
+
+use alrao_agents::q_network::{QNetwork, QNetworkSettings};
+use alrao_core::device::{LIBTORCH, libtorch_path, libtorch_version, load_cuda};
+use alrao_core::learner::Method;
+use anyhow::{Context, Result};
+use tch::{Device, Kind, Tensor};
+
+/// Names the folder with data sets.
+const DATA_FOLDER: &str = "ALRAO_DATA";
+
+/// Runs the command.
+///
+/// # Errors
+/// Training on the CPU can't work.
+pub fn doctor() -> Result<()> {
+    let path = libtorch_path();
+    let version = path.as_deref().and_then(Path::parent).and_then(libtorch_version);
+    println!("alrao      {}", env!("CARGO_PKG_VERSION"));
+    println!("libtorch   {}", version.as_deref().unwrap_or("of unknown version"));
+    println!("  at       {}", path.map_or("unknown".into(), |path| path.display().to_string()));
+    if version.as_deref().and_then(|version| version.split('+').next()) != Some(LIBTORCH) {
+        println!("  note     this program is made for {LIBTORCH}");
+    }
+    match load_cuda() {
+        Ok(count) => println!("CUDA       yes, {count} device{}", if count == 1 { "" } else { "s" }),
+        Err(reason) => println!("CUDA       no: {reason}"),
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    println!(
+        "threads    {} by libtorch's default, {cores} cores; runs use the number in their configuration",
+        tch::get_num_threads()
+    );
+    println!("data sets  looked for in");
+    for folder in data_folders() {
+        println!("  {:8} {}", if folder.is_dir() { "found" } else { "missing" }, folder.display());
+    }
+    learn_something().context("training on the CPU does not work")?;
+    println!("training on the CPU works");
+    Ok(())
+}
+
+/// Where data sets are looked for, the first first.
+fn data_folders() -> Vec<PathBuf> {
+    let named = std::env::var_os(DATA_FOLDER).map(PathBuf::from);
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share"));
+    let user = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
+    named.into_iter().chain([PathBuf::from("data")]).chain(user.map(|user| user.join("alrao"))).collect()
+}
+
+/// One real step of learning.
+fn learn_something() -> Result<()> {
+    let mut q = QNetwork::new(3, 2, &QNetworkSettings::default(), &Method::default(), 0, Device::Cpu)?;
+    let observations = Tensor::ones([4, 3], (Kind::Float, Device::Cpu));
+    q.learn(&observations, Tensor::from_slice(&[0i64, 1, 0, 1]), Tensor::from_slice(&[0.0f32, 1.0, 0.0, 1.0]))?;
+    Ok(())
+}

@@ -1,0 +1,321 @@
+//! A run's configuration: a TOML file or one of those built in, then `--set`, then the other flags, checked once and
+//! written to the run directory with nothing left to default.
+
+use std::fs;
+use std::path::Path;
+
+use alrao_agents::dqn::AgentSettings;
+use alrao_agents::training::Schedule;
+use alrao_core::learner::Method;
+use alrao_core::rates::RateInterval;
+use alrao_envs::EnvironmentSettings;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::command_line::WrongRequest;
+
+/// The built-in configurations, by name.
+const BUILT_IN: [(&str, &str); 1] = [("pendulum", include_str!("../configs/pendulum.toml"))];
+
+/// Everything a run depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The seed that every random draw derives from.
+    #[serde(default)]
+    pub seed: u64,
+    /// auto, cpu, cuda or cuda:N.
+    #[serde(default = "default_device")]
+    pub device: String,
+    /// libtorch's threads: their number changes the last bits of some results.
+    #[serde(default = "default_threads")]
+    pub threads: u32,
+    /// What the agent acts in.
+    pub environment: EnvironmentSettings,
+    /// How long it trains.
+    pub schedule: Schedule,
+    /// How it learns.
+    #[serde(default)]
+    pub optimizer: OptimizerSettings,
+    /// What it is.
+    #[serde(default)]
+    pub agent: AgentSettings,
+    /// What the run was made with; written, not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<Versions>,
+}
+
+/// How the network learns: `alrao`, or one of the baselines.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimizerSettings {
+    /// The method.
+    #[serde(default)]
+    pub kind: OptimizerKind,
+    /// The smallest learning rate (alrao).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_min: Option<f64>,
+    /// The largest learning rate (alrao).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_max: Option<f64>,
+    /// Copies of the output layer (alrao).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads: Option<i64>,
+    /// The learning rate (sgd, adam).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta: Option<f64>,
+}
+
+/// The name of a method.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// A random rate for each unit; nothing to choose.
+    #[default]
+    Alrao,
+    /// Stochastic gradient descent; `eta` must be given.
+    Sgd,
+    /// Adam; `eta` is 1e-3 unless given.
+    Adam,
+}
+
+/// Versions that a run's results depend on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// This program's.
+    pub alrao: String,
+    /// libtorch's.
+    pub libtorch: String,
+}
+
+fn default_device() -> String {
+    "auto".into()
+}
+
+fn default_threads() -> u32 {
+    1
+}
+
+impl Config {
+    /// The configuration in the file `source`, or the built-in one of that name, with `sets` (`KEY=VALUE`) applied in
+    /// order.
+    ///
+    /// # Errors
+    /// [`WrongRequest`], naming the file, line and field or the `--set` that can't be.
+    pub fn read(source: &str, sets: &[String]) -> Result<Config> {
+        let built_in = BUILT_IN.iter().find(|(name, _)| *name == source);
+        let text = match built_in {
+            Some((_, text)) => text.to_string(),
+            None if Path::new(source).is_file() => read_file(Path::new(source))?,
+            None => return Err(unknown(source).into()),
+        };
+        let wrong = |error: toml::de::Error| WrongRequest(format!("{source}: {}", error.to_string().trim_end()));
+        let mut config: Config = toml::from_str(&text).map_err(wrong)?;
+        let mut table: Table = toml::from_str(&text).map_err(wrong)?;
+        for set in sets {
+            apply(&mut table, set)?;
+            let wrong = |error: toml::de::Error| WrongRequest(format!("--set {set}: {}", error.message()));
+            config = table.clone().try_into().map_err(wrong)?;
+        }
+        Ok(config)
+    }
+
+    /// The configuration that a run directory was made with.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] if the file isn't there or isn't one of ours.
+    pub fn of_run(directory: &Path) -> Result<Config> {
+        let path = directory.join("config.toml");
+        if !path.is_file() {
+            return Err(
+                WrongRequest(format!("{}: not a run directory, it has no config.toml", directory.display())).into()
+            );
+        }
+        let wrong =
+            |error: toml::de::Error| WrongRequest(format!("{}: {}", path.display(), error.to_string().trim_end()));
+        Ok(toml::from_str(&read_file(&path)?).map_err(wrong)?)
+    }
+
+    /// Checks what can be checked before anything is made, and fills in every default.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] or a setting's error, naming the field.
+    pub fn resolve(mut self) -> Result<Config> {
+        self.optimizer = self.optimizer.resolve()?;
+        self.agent.check()?;
+        self.schedule.check(self.agent.warm_up)?;
+        if self.threads == 0 {
+            return Err(WrongRequest("threads = 0: must be at least 1".into()).into());
+        }
+        alrao_envs::make(&self.environment).map_err(|error| WrongRequest(format!("environment: {error}")))?;
+        Ok(self)
+    }
+
+    /// The method that the optimizer's settings stand for.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    pub fn method(&self) -> Result<Method> {
+        let OptimizerSettings { kind, eta_min, eta_max, heads, eta } = self.optimizer.resolve()?;
+        let given = |value: Option<f64>| value.expect("resolved");
+        Ok(match kind {
+            OptimizerKind::Alrao => Method::Alrao {
+                interval: RateInterval::new(given(eta_min), given(eta_max)).context("optimizer")?,
+                heads: heads.expect("resolved"),
+            },
+            OptimizerKind::Sgd => Method::Sgd { eta: given(eta) },
+            OptimizerKind::Adam => Method::Adam { eta: given(eta) },
+        })
+    }
+}
+
+impl OptimizerSettings {
+    /// With every field that the kind has, and none that it doesn't.
+    fn resolve(&self) -> Result<Self> {
+        let name = self.kind.name();
+        let foreign = match self.kind {
+            OptimizerKind::Alrao => [("eta", self.eta.is_some()), ("", false), ("", false)],
+            _ => [
+                ("eta_min", self.eta_min.is_some()),
+                ("eta_max", self.eta_max.is_some()),
+                ("heads", self.heads.is_some()),
+            ],
+        };
+        if let Some((field, _)) = foreign.iter().find(|(_, given)| *given) {
+            return Err(WrongRequest(format!("optimizer.{field}: `{name}` has no such field")).into());
+        }
+        let baseline = |eta| OptimizerSettings { kind: self.kind, eta: Some(eta), ..Default::default() };
+        let resolved = match self.kind {
+            OptimizerKind::Alrao => {
+                let papers = RateInterval::default();
+                OptimizerSettings {
+                    eta_min: self.eta_min.or(Some(papers.eta_min())),
+                    eta_max: self.eta_max.or(Some(papers.eta_max())),
+                    heads: self.heads.or(Some(Method::default().heads())),
+                    ..self.clone()
+                }
+            }
+            OptimizerKind::Sgd => {
+                baseline(self.eta.ok_or_else(|| WrongRequest("optimizer.eta: `sgd` needs a learning rate".into()))?)
+            }
+            OptimizerKind::Adam => baseline(self.eta.unwrap_or(1e-3)),
+        };
+        let (min, max) = (resolved.eta_min.or(resolved.eta), resolved.eta_max.or(resolved.eta));
+        RateInterval::new(min.expect("one of both"), max.expect("one of both")).context("optimizer")?;
+        if resolved.heads.is_some_and(|heads| heads < 1) {
+            return Err(alrao_core::Error::NoHeads).context("optimizer.heads");
+        }
+        Ok(resolved)
+    }
+}
+
+impl OptimizerKind {
+    /// As it stands in a configuration.
+    pub fn name(&self) -> &'static str {
+        match self {
+            OptimizerKind::Alrao => "alrao",
+            OptimizerKind::Sgd => "sgd",
+            OptimizerKind::Adam => "adam",
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|error| WrongRequest(format!("{}: {error}", path.display())).into())
+}
+
+/// Sets one field, with the tables on its way.
+fn apply(table: &mut Table, set: &str) -> Result<(), WrongRequest> {
+    let wrong = |problem: &str| WrongRequest(format!("--set {set}: {problem}"));
+    let (key, text) = set.split_once('=').ok_or_else(|| wrong("must be KEY=VALUE, as in schedule.steps=20000"))?;
+    let mut keys: Vec<&str> = key.trim().split('.').collect();
+    let field = keys.pop().expect("split gives at least one");
+    let mut table = table;
+    for key in keys {
+        let entry = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
+        table = entry.as_table_mut().ok_or_else(|| wrong(&format!("`{key}` is not a section")))?;
+    }
+    table.insert(field.into(), parse_value(text.trim()));
+    Ok(())
+}
+
+/// A TOML value; whatever isn't one is a string, so that words need no quotes on the command line.
+fn parse_value(text: &str) -> Value {
+    let document: Result<Table, _> = toml::from_str(&format!("value = {text}"));
+    document.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.into()))
+}
+
+/// There is neither a file nor a built-in configuration of this name.
+fn unknown(source: &str) -> WrongRequest {
+    let mut names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+    names.sort_by_key(|name| strsim::damerau_levenshtein(name, source));
+    let nearest = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+    WrongRequest(format!("{source}: no such file and no such built-in configuration; the nearest built in: {nearest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(sets: &[&str]) -> Result<Config> {
+        Config::read("pendulum", &sets.iter().map(|s| s.to_string()).collect::<Vec<_>>())?.resolve()
+    }
+
+    fn message(sets: &[&str]) -> String {
+        let error = read(sets).unwrap_err();
+        format!("{error:#}")
+    }
+
+    #[test]
+    fn a_resolved_configuration_reads_back_the_same() {
+        let config = read(&["optimizer.heads=3", "agent.network.hidden=[32, 32]", "device=cpu"]).unwrap();
+        assert_eq!(config.method().unwrap().heads(), 3);
+        let again: Config = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
+        assert_eq!(again.resolve().unwrap(), config);
+    }
+
+    #[test]
+    fn every_built_in_configuration_is_good() {
+        for (name, _) in BUILT_IN {
+            Config::read(name, &[]).and_then(Config::resolve).unwrap();
+        }
+    }
+
+    #[test]
+    fn baselines_are_one_setting_away() {
+        assert_eq!(read(&["optimizer.kind=adam"]).unwrap().method().unwrap(), Method::Adam { eta: 1e-3 });
+        let sgd = read(&["optimizer.kind=sgd", "optimizer.eta=0.1"]).unwrap();
+        assert_eq!(sgd.method().unwrap(), Method::Sgd { eta: 0.1 });
+        assert!(message(&["optimizer.kind=sgd"]).contains("optimizer.eta"));
+        assert!(message(&["optimizer.eta=0.1"]).contains("optimizer.eta"));
+        assert!(message(&["optimizer.kind=adam", "optimizer.heads=2"]).contains("optimizer.heads"));
+    }
+
+    #[test]
+    fn a_mistake_is_named() {
+        for (sets, words) in [
+            (["schedule.stepz=1"], &["--set schedule.stepz=1", "unknown field `stepz`", "`steps`"][..]),
+            (["schedule.steps=many"], &["--set schedule.steps=many", "string \"many\""]),
+            (["schedule.steps.x=1"], &["`steps` is not a section"]),
+            (["schedule.steps"], &["KEY=VALUE"]),
+            (["optimizer.eta_min=100"], &["eta_min = 1e2", "eta_max = 1e1"]),
+            (["optimizer.heads=0"], &["optimizer.heads"]),
+            (["schedule.steps=1000"], &["schedule.steps = 1000", "agent.warm_up"]),
+            (["environment.name=pendulm"], &["pendulum"]),
+        ] {
+            let message = message(&sets);
+            assert!(words.iter().all(|word| message.contains(word)), "{sets:?}: {message}");
+        }
+        let message = format!("{:#}", Config::read("pendlum", &[]).unwrap_err());
+        assert!(message.contains("pendlum") && message.contains("nearest built in: pendulum"), "{message}");
+    }
+
+    #[test]
+    fn a_mistake_in_a_file_is_placed() {
+        let path = tempfile::tempdir().unwrap().keep().join("mine.toml");
+        fs::write(&path, "[environment]\nname = \"pendulum\"\n[schedule]\nsteps = \"many\"\n").unwrap();
+        let message = format!("{:#}", Config::read(path.to_str().unwrap(), &[]).unwrap_err());
+        assert!(message.contains("mine.toml") && message.contains("line 4") && message.contains("steps"), "{message}");
+    }
+}

@@ -1,0 +1,22 @@
+//! Reinforcement learning that needs no learning rate: the toolkit's parts under one name, and its command line.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | [`core`] | the method: rates for units, heads, the Switch, one step of learning |
+//! | [`envs`] | environments and what wraps them |
+//! | [`agents`] | deep Q-learning; [`agents::q_network::QNetwork`] is the part to reuse |
+//! | [`plots`] | figures from run directories |
+
+pub use alrao_agents as agents;
+pub use alrao_core as core;
+pub use alrao_envs as envs;
+pub use alrao_plots as plots;
+
+pub mod command_line;
+pub mod config;
+pub mod log;
+pub mod run_directory;
+pub mod summary;
+
+mod commands;
+mod progress;

@@ -1,0 +1,166 @@
+//! What happened in a run: `metrics.jsonl`, one JSON object a line, and the same numbers as TensorBoard event files.
+//!
+//! A line is an [`Event`] of the training, with `seconds` of training so far and, for updates, `steps_per_second`.
+//! These two, and nothing else, differ between two runs of the same configuration and seed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use alrao_agents::training::Event;
+use alrao_plots::EventWriter;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+const METRICS: &str = "metrics.jsonl";
+const TENSORBOARD: &str = "tensorboard";
+
+/// The files a run tells its story in.
+pub struct Log {
+    metrics: BufWriter<File>,
+    metrics_length: u64,
+    tensorboard: EventWriter,
+}
+
+/// How far the files had got: what comes later is written again by a run that goes on from here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPosition {
+    metrics_length: u64,
+    event_file: String,
+    event_file_length: u64,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps_per_second: Option<f64>,
+}
+
+impl Log {
+    /// Empty files in a run directory, in place of any that are there.
+    ///
+    /// # Errors
+    /// They can't be written.
+    pub fn create(run: &Path) -> Result<Self> {
+        let path = run.join(METRICS);
+        let metrics = File::create(&path).with_context(|| path.display().to_string())?;
+        let events = run.join(TENSORBOARD);
+        if events.exists() {
+            fs::remove_dir_all(&events)?;
+        }
+        let tensorboard = EventWriter::create(&events, now() as u64, "alrao")?;
+        Ok(Log { metrics: BufWriter::new(metrics), metrics_length: 0, tensorboard })
+    }
+
+    /// Goes on with the files of a run directory from a position that they had got to.
+    ///
+    /// # Errors
+    /// They are shorter than that, or can't be written.
+    pub fn resume(run: &Path, position: &LogPosition) -> Result<Self> {
+        let path = run.join(METRICS);
+        let metrics = OpenOptions::new().append(true).open(&path).with_context(|| path.display().to_string())?;
+        let found = metrics.metadata()?.len();
+        if found < position.metrics_length {
+            bail!("{}: {found} bytes, but the checkpoint was made after {}", path.display(), position.metrics_length);
+        }
+        metrics.set_len(position.metrics_length)?;
+        let events = run.join(TENSORBOARD).join(&position.event_file);
+        let tensorboard = EventWriter::resume(&events, position.event_file_length)?;
+        Ok(Log { metrics: BufWriter::new(metrics), metrics_length: position.metrics_length, tensorboard })
+    }
+
+    /// Writes down an event.
+    ///
+    /// # Errors
+    /// The disk is full, or the like.
+    pub fn record(&mut self, event: &Event, seconds: f64, steps_per_second: Option<f64>) -> Result<()> {
+        let line = serde_json::to_string(&Line { event, seconds, steps_per_second })?;
+        writeln!(self.metrics, "{line}").context(METRICS)?;
+        self.metrics_length += line.len() as u64 + 1;
+        let (step, scalars) = scalars(event);
+        let speed = steps_per_second.map(|speed| ("steps per second", speed));
+        for (tag, value) in scalars.into_iter().chain(speed) {
+            self.tensorboard.scalar(tag, step as i64, now(), value as f32)?;
+        }
+        Ok(())
+    }
+
+    /// Hands all of it to the system, and says how far it has got.
+    ///
+    /// # Errors
+    /// The disk is full, or the like.
+    pub fn flush(&mut self) -> Result<LogPosition> {
+        self.metrics.flush().context(METRICS)?;
+        let event_file_length = self.tensorboard.flush()?;
+        let name = self.tensorboard.path().file_name().expect("a file").to_string_lossy();
+        Ok(LogPosition { metrics_length: self.metrics_length, event_file: name.into_owned(), event_file_length })
+    }
+}
+
+/// An event's environment step, and its curves.
+fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
+    match event {
+        Event::Episode { step, episode_return, length, epsilon, .. } => (
+            *step,
+            vec![("episode/return", *episode_return), ("episode/length", *length as f64), ("epsilon", *epsilon)],
+        ),
+        Event::Update { step, loss, q_mean, q_max, reward_factor, posterior, .. } => {
+            let heaviest = posterior.iter().copied().fold(0.0, f64::max);
+            let curves = [
+                ("update/loss", *loss),
+                ("update/q_mean", *q_mean),
+                ("update/q_max", *q_max),
+                ("update/reward_factor", *reward_factor),
+                ("update/largest_head_weight", heaviest),
+            ];
+            (*step, curves.into())
+        }
+        Event::Validation { step, evaluation, .. } => (*step, vec![("validation/return", evaluation.returns.mean)]),
+    }
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn episode(episode_return: f64) -> Event {
+        Event::Episode { step: 200, episode: 1, episode_return, length: 200, terminated: false, epsilon: 0.5 }
+    }
+
+    #[test]
+    fn a_resumed_log_forgets_what_came_after_its_position() {
+        let run = tempfile::tempdir().unwrap();
+        let mut log = Log::create(run.path()).unwrap();
+        log.record(&episode(-1.0), 0.5, None).unwrap();
+        let position = log.flush().unwrap();
+        log.record(&episode(-2.0), 1.0, None).unwrap();
+        log.flush().unwrap();
+        let mut log = Log::resume(run.path(), &position).unwrap();
+        log.record(&episode(-3.0), 1.0, Some(7.0)).unwrap();
+        log.flush().unwrap();
+        let text = fs::read_to_string(run.path().join(METRICS)).unwrap();
+        let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let returns: Vec<f64> = lines.iter().map(|l| l["return"].as_f64().unwrap()).collect();
+        assert_eq!(returns, [-1.0, -3.0]);
+        assert_eq!(lines[1]["steps_per_second"], 7.0);
+    }
+
+    #[test]
+    fn a_log_shorter_than_its_position_is_an_error() {
+        let run = tempfile::tempdir().unwrap();
+        let mut log = Log::create(run.path()).unwrap();
+        log.record(&episode(-1.0), 0.5, None).unwrap();
+        let position = log.flush().unwrap();
+        fs::write(run.path().join(METRICS), "{}\n").unwrap();
+        let error = Log::resume(run.path(), &position).err().unwrap().to_string();
+        assert!(error.contains("metrics.jsonl: 3 bytes"), "{error}");
+    }
+}

@@ -1,0 +1,5 @@
+//! The program `alrao`.
+
+fn main() -> std::process::ExitCode {
+    alrao::command_line::main()
+}

@@ -1,0 +1,291 @@
+//! A run's directory: what is in it, and how it is written so that a kill at any instant leaves a directory that
+//! resumes.
+//!
+//! | file | what |
+//! |---|---|
+//! | `config.toml` | the resolved configuration; locked while a process trains here |
+//! | `metrics.jsonl`, `tensorboard/` | what happened, see [`Log`](crate::log::Log) |
+//! | `checkpoints/best/` | `network.safetensors`: the network with the best validation |
+//! | `checkpoints/last/` | everything needed to go on |
+//! | `summary.json` | the final figures |
+//! | `plots/` | figures |
+//!
+//! A new directory appears under its name with its configuration in it, or not at all; so does each checkpoint.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use alrao_agents::training::{Training, TrainingState};
+use alrao_core::layers::Mlp;
+use alrao_core::network::Network;
+use alrao_core::tensors::Tensors;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::command_line::WrongRequest;
+use crate::config::Config;
+use crate::log::LogPosition;
+use crate::summary::Summary;
+
+/// A run directory that this process trains in.
+#[derive(Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+    _locked_config: File,
+}
+
+/// The part of a checkpoint that isn't tensors.
+#[derive(Serialize, Deserialize)]
+struct CheckpointState {
+    /// Wall-clock seconds of training so far.
+    seconds: f64,
+    log: LogPosition,
+    training: TrainingState,
+}
+
+impl RunDirectory {
+    /// Makes the directory, with its configuration in it.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] if there is something of that name, or it can't be made.
+    pub fn create(path: &Path, config: &Config) -> Result<Self> {
+        if is_occupied(path) {
+            let problem = "exists; go on with it by --resume, or choose another directory";
+            return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
+        }
+        let cannot = |error: std::io::Error| WrongRequest(format!("{}: can't be made: {error}", path.display()));
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).map_err(cannot)?;
+        let unnamed = tempfile::Builder::new().prefix(".alrao-").tempdir_in(parent).map_err(cannot)?;
+        set_readable(unnamed.path()).map_err(cannot)?;
+        fs::write(unnamed.path().join("config.toml"), toml::to_string(config)?).map_err(cannot)?;
+        fs::rename(unnamed.path(), path).map_err(cannot)?;
+        let _ = unnamed.keep();
+        Self::lock(path)
+    }
+
+    /// Opens a directory to go on in.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] if it isn't a run directory, or another process trains in it.
+    pub fn open(path: &Path) -> Result<(Self, Config)> {
+        let config = Config::of_run(path)?;
+        Ok((Self::lock(path)?, config))
+    }
+
+    fn lock(path: &Path) -> Result<Self> {
+        let file = File::open(path.join("config.toml"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(RunDirectory { path: path.into(), _locked_config: file }),
+            Err(TryLockError::WouldBlock) => {
+                Err(WrongRequest(format!("{}: another process is training in it", path.display())).into())
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("{}: can't be locked", path.display()))
+            }
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Saves a training so that it can go on from here, in place of what was saved before.
+    ///
+    /// # Errors
+    /// The disk is full, or the like; what was saved before is still there.
+    pub fn save_last(&self, training: &Training, log: LogPosition, seconds: f64) -> Result<()> {
+        let (tensors, memory, training) = training.save();
+        self.replace_checkpoint("last", |dir| {
+            tensors.write(&dir.join("learner.safetensors"))?;
+            memory.write(&dir.join("replay.safetensors"))?;
+            let state = serde_json::to_string(&CheckpointState { seconds, log, training })?;
+            Ok(fs::write(dir.join("state.json"), state)?)
+        })
+    }
+
+    /// Brings a training to where it was last saved; `None` if it never was.
+    ///
+    /// # Errors
+    /// The checkpoint is damaged or of another configuration.
+    pub fn load_last(&self, training: &mut Training) -> Result<Option<(LogPosition, f64)>> {
+        let Some(dir) = self.checkpoint("last")? else { return Ok(None) };
+        let path = dir.join("state.json");
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let state: CheckpointState = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        let tensors = Tensors::read(&dir.join("learner.safetensors"))?;
+        let memory = Tensors::read(&dir.join("replay.safetensors"))?;
+        training.load(&tensors, &memory, state.training).with_context(|| dir.display().to_string())?;
+        Ok(Some((state.log, state.seconds)))
+    }
+
+    /// Keeps this network as the best so far.
+    ///
+    /// # Errors
+    /// The disk is full, or the like; the best before is still there.
+    pub fn save_best(&self, network: &Network<Mlp>) -> Result<()> {
+        let mut tensors = Tensors::default();
+        network.save("network", &mut tensors);
+        self.replace_checkpoint("best", |dir| Ok(tensors.write(&dir.join("network.safetensors"))?))
+    }
+
+    /// Writes the final figures.
+    ///
+    /// # Errors
+    /// The disk is full, or the like.
+    pub fn write_summary(&self, summary: &Summary) -> Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
+        writeln!(file, "{}", serde_json::to_string_pretty(summary)?)?;
+        set_readable(file.path())?;
+        file.persist(self.path.join("summary.json"))?;
+        Ok(())
+    }
+
+    /// Writes a checkpoint beside the one of that name, then puts it in its place.
+    fn replace_checkpoint(&self, name: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        let checkpoints = self.path.join("checkpoints");
+        let (new, old, current) =
+            (checkpoints.join(format!("{name}.new")), checkpoints.join(format!("{name}.old")), checkpoints.join(name));
+        let replace = || -> Result<()> {
+            self.checkpoint(name)?;
+            remove(&new)?;
+            fs::create_dir_all(&new)?;
+            write(&new)?;
+            for file in fs::read_dir(&new)? {
+                File::open(file?.path())?.sync_all()?;
+            }
+            if current.exists() {
+                fs::rename(&current, &old)?;
+            }
+            fs::rename(&new, &current)?;
+            remove(&old)
+        };
+        replace().with_context(|| format!("{}: can't be written", current.display()))
+    }
+
+    fn checkpoint(&self, name: &str) -> Result<Option<PathBuf>> {
+        checkpoint(&self.path, name)
+    }
+}
+
+/// Reads the best network of a run into `network`, of the same build.
+///
+/// # Errors
+/// [`WrongRequest`] if the run has none yet; else the file is damaged or of another network.
+pub fn load_best(run: &Path, network: &mut Network<Mlp>) -> Result<()> {
+    let Some(dir) = checkpoint(run, "best")? else {
+        let problem = "has no best checkpoint yet, because no validation was made";
+        return Err(WrongRequest(format!("{}: {problem}", run.display())).into());
+    };
+    Ok(network.load("network", &Tensors::read(&dir.join("network.safetensors"))?)?)
+}
+
+/// A checkpoint's directory, if there is one. A kill while it was being replaced leaves the one before aside, whole.
+fn checkpoint(run: &Path, name: &str) -> Result<Option<PathBuf>> {
+    let current = run.join("checkpoints").join(name);
+    let old = run.join("checkpoints").join(format!("{name}.old"));
+    if current.exists() {
+        remove(&old)?;
+    } else if old.exists() {
+        fs::rename(&old, &current)?;
+    }
+    Ok(current.exists().then_some(current))
+}
+
+fn remove(dir: &Path) -> Result<()> {
+    if dir.exists() {
+        fs::remove_dir_all(dir)?;
+    }
+    Ok(())
+}
+
+/// Whether there is anything at this path that a new run would overwrite.
+fn is_occupied(path: &Path) -> bool {
+    match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(_) => path.symlink_metadata().is_ok(),
+    }
+}
+
+/// Gives what was made as a private temporary the permissions of what is made by name.
+fn set_readable(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = if path.is_dir() { 0o755 } else { 0o644 };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+/// The first directory under `runs` that such a run can have.
+///
+/// # Errors
+/// None of ten thousand names is free.
+pub fn free_name(config: &Config) -> Result<PathBuf> {
+    let name = format!("{}-{}-seed{}", config.environment.name, config.optimizer.kind.name(), config.seed);
+    let names = (1..10_000).map(|n| if n == 1 { name.clone() } else { format!("{name}-{n}") });
+    match names.map(|name| Path::new("runs").join(name)).find(|path| path.symlink_metadata().is_err()) {
+        Some(path) => Ok(path),
+        None => bail!("runs: every name from {name} on is taken; name another directory by --out"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> (tempfile::TempDir, RunDirectory) {
+        let root = tempfile::tempdir().unwrap();
+        let config = Config::read("pendulum", &[]).unwrap();
+        let run = RunDirectory::create(&root.path().join("a/run"), &config).unwrap();
+        (root, run)
+    }
+
+    fn write(run: &RunDirectory, text: &str) -> Result<()> {
+        run.replace_checkpoint("last", |dir| Ok(fs::write(dir.join("x"), text)?))
+    }
+
+    fn read(run: &RunDirectory) -> String {
+        fs::read_to_string(run.checkpoint("last").unwrap().unwrap().join("x")).unwrap()
+    }
+
+    #[test]
+    fn a_directory_is_never_taken_over() {
+        let (_root, run) = run();
+        let config = Config::of_run(run.path()).unwrap();
+        let error = RunDirectory::create(run.path(), &config).unwrap_err();
+        assert!(error.is::<WrongRequest>() && error.to_string().contains("--resume"), "{error}");
+        let error = RunDirectory::open(run.path()).unwrap_err();
+        assert!(error.to_string().contains("another process"), "{error}");
+    }
+
+    #[test]
+    fn a_checkpoint_that_fails_leaves_the_one_before() {
+        let (_root, run) = run();
+        assert!(run.checkpoint("last").unwrap().is_none());
+        write(&run, "first").unwrap();
+        run.replace_checkpoint("last", |_| bail!("the disk is full")).unwrap_err();
+        assert_eq!(read(&run), "first");
+    }
+
+    /// Every state that the renames of a replacement pass through.
+    #[test]
+    fn a_kill_at_any_point_of_a_replacement_leaves_a_whole_checkpoint() {
+        for killed_after in 0..3 {
+            let (_root, run) = run();
+            write(&run, "old").unwrap();
+            let at = |name: &str| run.path().join("checkpoints").join(name);
+            fs::create_dir(at("last.new")).unwrap();
+            fs::write(at("last.new/x"), "new").unwrap();
+            if killed_after >= 1 {
+                fs::rename(at("last"), at("last.old")).unwrap();
+            }
+            if killed_after >= 2 {
+                fs::rename(at("last.new"), at("last")).unwrap();
+            }
+            assert_eq!(read(&run), if killed_after == 2 { "new" } else { "old" });
+            write(&run, "newer").unwrap();
+            assert_eq!(read(&run), "newer");
+            assert!(!at("last.old").exists() && !at("last.new").exists());
+        }
+    }
+}

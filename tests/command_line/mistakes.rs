@@ -1,0 +1,72 @@
+//! Wrong requests: a clear sentence, exit code 2, nothing made and nothing overwritten.
+
+use std::fs;
+use std::path::Path;
+
+use crate::{SMALL, alrao, outcome};
+
+/// Asserts that a request is refused with these words, and that nothing panicked.
+fn refused(words: &str, expected: &[&str]) {
+    let (code, said) = outcome(alrao(words));
+    assert_eq!(code, 2, "{words}: {said}");
+    assert!(!said.contains("panicked"), "{words}: {said}");
+    for word in expected {
+        assert!(said.contains(word), "{words}: no `{word}` in: {said}");
+    }
+}
+
+#[test]
+fn a_request_that_makes_no_sense_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let train = |words: &str| format!("train {words} --out {}", out.display());
+    refused(&train("pendulm"), &["pendulm", "nearest", "pendulum"]);
+    refused(&train("pendulum --set schedule.stepz=1"), &["stepz", "steps"]);
+    refused(&train("pendulum --set agent.batch=many"), &["agent.batch=many", "string \"many\""]);
+    refused(&train("pendulum --set environment.torques=1"), &["torques"]);
+    refused(&train("pendulum --set agent.memory=10"), &["agent.memory", "batch"]);
+    refused(&train("pendulum --device cuda"), &["CUDA", "libtorch_cuda.so"]);
+    refused(&train("pendulum --device tpu"), &["tpu", "cuda:N"]);
+    refused(&train("pendulum --threads 0"), &["threads"]);
+    refused(&train("pendulum --seed minus"), &["minus"]);
+    refused("train", &["CONFIG"]);
+    refused("train pendulum --resume x", &["--resume"]);
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_mistake_in_a_file_is_named_with_its_line() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("mine.toml");
+    let config = include_str!("../../configs/pendulum.toml");
+    fs::write(&file, config.replace("torques = 5", "torques = 5\ncolour = \"red\"")).unwrap();
+    refused(&format!("train {}", file.display()), &["mine.toml", "line 6", "colour"]);
+    fs::write(&file, config.replace("50_000", "\"50\"")).unwrap();
+    refused(&format!("train {}", file.display()), &["mine.toml", "line 8", "steps"]);
+    fs::write(&file, "not toml").unwrap();
+    refused(&format!("train {}", file.display()), &["mine.toml", "line 1"]);
+}
+
+#[test]
+fn what_exists_is_never_overwritten() {
+    let root = tempfile::tempdir().unwrap();
+    let taken = root.path().join("taken");
+    fs::create_dir(&taken).unwrap();
+    fs::write(taken.join("precious"), "data").unwrap();
+    refused(&format!("{SMALL} --out {}", taken.display()), &["taken", "exists", "--resume"]);
+    assert_eq!(fs::read_to_string(taken.join("precious")).unwrap(), "data");
+    assert_eq!(fs::read_dir(&taken).unwrap().count(), 1);
+    refused(&format!("{SMALL} --out {}/precious/run", taken.display()), &["precious/run", "can't be made"]);
+    refused(&format!("{SMALL} --out /proc/run"), &["/proc/run", "can't be made"]);
+}
+
+#[test]
+fn what_is_no_run_directory_is_said_to_be_none() {
+    let root = tempfile::tempdir().unwrap();
+    let empty = root.path().display().to_string();
+    for words in ["train --resume", "eval", "plot"] {
+        refused(&format!("{words} {empty}"), &[&empty, "not a run directory"]);
+    }
+    fs::write(Path::new(&empty).join("config.toml"), "seed = true\n").unwrap();
+    refused(&format!("eval {empty}"), &["config.toml", "line 1"]);
+}
