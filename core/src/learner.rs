@@ -9,6 +9,7 @@
 //! Both losses differentiate the same outputs: with `g_j` the gradient of `-log p_j` with respect to `out_j`, the
 //! mixture's is `r_j g_j`, where `r_j = a_j p_j / sum_i a_i p_i` is head j's responsibility for the sample.
 
+use rand_distr::Distribution;
 use tch::{Kind, Tensor};
 
 use crate::Error;
@@ -101,7 +102,7 @@ impl Learner {
     /// [`Error::RateInterval`] if the method's rates are not positive numbers.
     pub fn new<B: Body>(method: &Method, network: &Network<B>, rng: &mut Stream) -> Result<Self, Error> {
         let interval = method.interval()?;
-        let unit_rates = interval.sample(network.parameters().units(), rng);
+        let unit_rates: Vec<f64> = interval.sample_iter(rng).take(network.parameters().units()).collect();
         let head_rates = interval.spaced(network.heads().k() as usize);
         Ok(Learner {
             body: method.optimizer(&network.parameters().spread(&unit_rates)),

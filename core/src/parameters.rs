@@ -4,7 +4,7 @@
 //! Layers claim units and add parameters through a [`ParameterBuilder`], and later find their weights in [`Weights`]
 //! by the [`ParameterId`] they were given.
 
-use rand::RngExt;
+use rand_distr::{Distribution, Uniform};
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
@@ -80,8 +80,8 @@ impl<'a> ParameterBuilder<'a> {
     /// units is I, of its bias 1.
     pub fn uniform(&mut self, name: &str, shape: &[i64], bound: f64, units: Units, stride: usize) -> ParameterId {
         let numel: i64 = shape.iter().product();
-        let draw = |_| ((2.0 * self.rng.random::<f64>() - 1.0) * bound) as f32;
-        self.values.extend((0..numel).map(draw));
+        let uniform = Uniform::new(-bound, bound).expect("a positive bound");
+        self.values.extend(uniform.sample_iter(&mut *self.rng).take(numel as usize).map(|x| x as f32));
         let name = self.scope.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
         assert!(self.entries.iter().all(|e| e.name != name), "two parameters are named {name}");
         self.entries.push(Entry { name, shape: shape.to_vec(), units, stride });

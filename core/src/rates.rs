@@ -2,10 +2,11 @@
 //!
 //! | symbol | here | paper |
 //! |---|---|---|
-//! | `logU(eta_min, eta_max)` | [`RateInterval::sample`] | section 4.1 |
+//! | `logU(eta_min, eta_max)` | [`RateInterval`] as a distribution | section 4.1 |
 //! | `eta_j` of head j | [`RateInterval::spaced`] | section 4.4, Algorithm 1 line 6 |
 
 use rand::{Rng, RngExt};
+use rand_distr::Distribution;
 
 use crate::Error;
 
@@ -46,11 +47,6 @@ impl RateInterval {
         self.eta_max
     }
 
-    /// `n` rates drawn independently, `log eta` uniform between `log eta_min` and `log eta_max`: one for each unit.
-    pub fn sample(&self, n: usize, rng: &mut impl Rng) -> Vec<f64> {
-        (0..n).map(|_| self.at(rng.random::<f64>())).collect()
-    }
-
     /// `k` rates, evenly spaced in `log eta` from one end to the other: one for each head.
     /// A single rate is the interval's geometric mean.
     pub fn spaced(&self, k: usize) -> Vec<f64> {
@@ -66,6 +62,13 @@ impl RateInterval {
             return self.eta_max;
         }
         self.eta_min * ((self.eta_max / self.eta_min).ln() * share).exp()
+    }
+}
+
+/// The log-uniform distribution `logU(eta_min, eta_max)`: `log eta` is uniform between the logarithms of the ends.
+impl Distribution<f64> for RateInterval {
+    fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> f64 {
+        self.at(rng.random::<f64>())
     }
 }
 
@@ -89,11 +92,8 @@ mod tests {
     fn unit_rates_are_log_uniform() {
         let interval = RateInterval::default();
         let n = 20_000;
-        let mut shares: Vec<f64> = interval
-            .sample(n, &mut stream(0, "rates"))
-            .into_iter()
-            .map(|eta| (eta / 1e-5).ln() / 1e6_f64.ln())
-            .collect();
+        let rates = interval.sample_iter(stream(0, "rates"));
+        let mut shares: Vec<f64> = rates.take(n).map(|eta| (eta / 1e-5).ln() / 1e6_f64.ln()).collect();
         shares.sort_by(f64::total_cmp);
         let gap = |(i, share): (usize, &f64)| (share - i as f64 / n as f64).abs();
         let largest = shares.iter().enumerate().map(gap).fold(0.0, f64::max);

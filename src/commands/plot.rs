@@ -2,6 +2,7 @@
 
 use alrao_plots::{RunRecord, plot_returns};
 use anyhow::Result;
+use rayon::prelude::*;
 
 use crate::command_line::{PlotRequest, WrongRequest};
 use crate::config::Config;
@@ -14,7 +15,7 @@ pub fn plot(request: &PlotRequest) -> Result<()> {
     for run in &request.runs {
         Config::of_run(run)?;
     }
-    let records = request.runs.iter().map(|run| RunRecord::read(run)).collect::<Result<Vec<_>, _>>();
+    let records = request.runs.par_iter().map(|run| RunRecord::read(run)).collect::<Result<Vec<_>, _>>();
     let records = records.map_err(|error| WrongRequest(error.to_string()))?;
     let out = request.out.clone().unwrap_or_else(|| request.runs[0].join("plots/returns.svg"));
     plot_returns(&records, &out).map_err(|error| WrongRequest(error.to_string()))?;
