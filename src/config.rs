@@ -6,7 +6,7 @@ use std::path::Path;
 
 use alrao_agents::dqn::AgentSettings;
 use alrao_agents::training::Schedule;
-use alrao_core::learner::Method;
+use alrao_core::method::Method;
 use alrao_core::rates::RateInterval;
 use alrao_envs::EnvironmentSettings;
 use anyhow::{Context, Result};
@@ -160,12 +160,13 @@ impl Config {
         let OptimizerSettings { kind, eta_min, eta_max, heads, eta } = self.optimizer.resolve()?;
         let given = |value: Option<f64>| value.expect("resolved");
         Ok(match kind {
-            OptimizerKind::Alrao => Method::Alrao {
+            OptimizerKind::Alrao => Method {
                 interval: RateInterval::new(given(eta_min), given(eta_max)).context("optimizer")?,
                 heads: heads.expect("resolved"),
+                ..Method::alrao()
             },
-            OptimizerKind::Sgd => Method::Sgd { eta: given(eta) },
-            OptimizerKind::Adam => Method::Adam { eta: given(eta) },
+            OptimizerKind::Sgd => Method::sgd(given(eta)).context("optimizer")?,
+            OptimizerKind::Adam => Method::adam(given(eta)).context("optimizer")?,
         })
     }
 }
@@ -192,7 +193,7 @@ impl OptimizerSettings {
                 OptimizerSettings {
                     eta_min: self.eta_min.or(Some(papers.eta_min())),
                     eta_max: self.eta_max.or(Some(papers.eta_max())),
-                    heads: self.heads.or(Some(Method::default().heads())),
+                    heads: self.heads.or(Some(Method::alrao().heads)),
                     ..self.clone()
                 }
             }
@@ -270,7 +271,7 @@ mod tests {
     #[test]
     fn a_resolved_configuration_reads_back_the_same() {
         let config = read(&["optimizer.heads=3", "agent.network.hidden=[32, 32]", "device=cpu"]).unwrap();
-        assert_eq!(config.method().unwrap().heads(), 3);
+        assert_eq!(config.method().unwrap().heads, 3);
         let again: Config = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
         assert_eq!(again.resolve().unwrap(), config);
     }
@@ -284,9 +285,9 @@ mod tests {
 
     #[test]
     fn baselines_are_one_setting_away() {
-        assert_eq!(read(&["optimizer.kind=adam"]).unwrap().method().unwrap(), Method::Adam { eta: 1e-3 });
+        assert_eq!(read(&["optimizer.kind=adam"]).unwrap().method().unwrap(), Method::adam(1e-3).unwrap());
         let sgd = read(&["optimizer.kind=sgd", "optimizer.eta=0.1"]).unwrap();
-        assert_eq!(sgd.method().unwrap(), Method::Sgd { eta: 0.1 });
+        assert_eq!(sgd.method().unwrap(), Method::sgd(0.1).unwrap());
         assert!(message(&["optimizer.kind=sgd"]).contains("optimizer.eta"));
         assert!(message(&["optimizer.eta=0.1"]).contains("optimizer.eta"));
         assert!(message(&["optimizer.kind=adam", "optimizer.heads=2"]).contains("optimizer.heads"));

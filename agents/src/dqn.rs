@@ -6,7 +6,7 @@
 //! and then, rewards are scaled, and no learning rate is chosen.
 
 use alrao_core::layers::Mlp;
-use alrao_core::learner::Method;
+use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::streams::Stream;
 use alrao_core::tensors::Tensors;
@@ -170,7 +170,7 @@ impl Agent {
         self.target.move_towards(self.q.network(), self.settings.target_rate);
         let best = learnt.values.amax([1].as_slice(), false); // [B]
         Ok(Update {
-            loss: learnt.report.loss,
+            loss: learnt.report.loss(),
             q_mean: best.mean(Kind::Double).double_value(&[]) / scale,
             q_max: best.max().double_value(&[]) / scale,
         })

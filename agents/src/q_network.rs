@@ -4,7 +4,7 @@
 //! It stands on its own, for use in a loop of one's own:
 //! ```
 //! use alrao_agents::q_network::{QNetwork, QNetworkSettings};
-//! use alrao_core::{learner::Method, tch::{Device, Tensor}};
+//! use alrao_core::{method::Method, tch::{Device, Tensor}};
 //!
 //! let settings = QNetworkSettings { hidden: vec![32, 32], ..Default::default() };
 //! let mut q = QNetwork::new(2, 3, &settings, &Method::default(), 0, Device::Cpu)?;
@@ -18,13 +18,14 @@
 
 use alrao_core::Error;
 use alrao_core::layers::Mlp;
-use alrao_core::learner::{Learner, Method, Report};
+use alrao_core::learner::{Learner, Report};
 use alrao_core::likelihood::{Huber, Likelihood};
+use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::streams::stream;
 use alrao_core::tensors::Tensors;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// The shape of a Q-network and how it weighs errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,7 +55,7 @@ impl QNetwork {
     /// and learning rates depend on `seed` alone.
     ///
     /// # Errors
-    /// [`Error::NoHeads`], [`Error::RateInterval`]: the method can't be.
+    /// [`Error::NoHeads`]: the method can't be.
     pub fn new(
         observation_len: usize,
         actions: usize,
@@ -65,10 +66,10 @@ impl QNetwork {
     ) -> Result<Self, Error> {
         let network = Network::new(
             |builder| Mlp::new(builder, observation_len as i64, &settings.hidden),
-            method.heads(),
+            method.heads,
             actions as i64,
             &mut stream(seed, "weights"),
-            device,
+            (Kind::Float, device),
         )?;
         let learner = Learner::new(method, &network, &mut stream(seed, "rates"))?;
         Ok(QNetwork { network, learner, likelihood: TakenAction(Huber { sigma: settings.sigma }) })
@@ -78,12 +79,11 @@ impl QNetwork {
     /// `[B]`.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if the loss is not finite: nothing was learnt.
+    /// As [`Learner::step`]: nothing was learnt.
     pub fn learn(&mut self, observations: &Tensor, actions: Tensor, targets: Tensor) -> Result<Learnt, Error> {
         let pass = self.network.pass(observations);
-        let a = self.network.a().shallow_clone();
+        let values = self.network.average(&pass.out); // [B, A]
         let report = self.learner.step(&mut self.network, &pass, &self.likelihood, &(actions, targets))?;
-        let values = pass.out.tensordot(&a, [0].as_slice(), [0].as_slice()); // [B, A]
         Ok(Learnt { report, values })
     }
 
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_rate_far_too_small_learns_nothing() {
-        let error = learn_a_table(&Method::Sgd { eta: 1e-5 }, 600);
+        let error = learn_a_table(&Method::sgd(1e-5).unwrap(), 600);
         assert!(error > 0.3, "{error}");
     }
 

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use alrao_core::layers::Mlp;
-use alrao_core::learner::Method;
+use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::streams::{Stream, stream};
 use alrao_core::tensors::Tensors;

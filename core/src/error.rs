@@ -18,13 +18,47 @@ pub enum Error {
     /// A network without output layers.
     #[error("the number of heads must be at least 1")]
     NoHeads,
-    /// The training loss is not a finite number any more.
-    #[error("the training loss became {loss} at update {update}: it has diverged; use a smaller learning rate")]
+    /// A parameter that has no learning rate, because no unit has claimed it.
+    #[error("no unit claims the parameter `{name}`: it would have no learning rate; its layer must claim it")]
+    Unclaimed {
+        /// The parameter's name.
+        name: String,
+    },
+    /// The training loss of an unguarded run is not a finite number any more.
+    #[error("the training loss is no finite number at update {update}: it has diverged; use a smaller learning rate")]
     Diverged {
-        /// The loss.
-        loss: f64,
-        /// Updates made before this one.
+        /// Updates made before.
         update: u64,
+    },
+    /// No head explains the data with a finite likelihood.
+    #[error(
+        "no head's likelihood is a finite number at update {update}; the largest rates of units are {largest_rates:?}: \
+         lower eta_max, or look for targets that are no numbers"
+    )]
+    NoFiniteHead {
+        /// Updates made before.
+        update: u64,
+        /// The largest rates of the body's units, largest first.
+        largest_rates: Vec<f64>,
+    },
+    /// The body's features are not finite.
+    #[error(
+        "the features are no finite numbers at update {update}; the largest rates of units are {largest_rates:?}: \
+         lower eta_max, normalise the layers, or look for inputs that are no numbers"
+    )]
+    NoFiniteFeatures {
+        /// Updates made before.
+        update: u64,
+        /// The largest rates of the body's units, largest first.
+        largest_rates: Vec<f64>,
+    },
+    /// A network and a method that don't belong together.
+    #[error("the network has {found} heads, the method needs {expected}")]
+    HeadCount {
+        /// The method's.
+        expected: i64,
+        /// The network's.
+        found: i64,
     },
     /// A saved state has no tensor of this name.
     #[error("{}: no tensor named `{name}`; the file belongs to another network", path.display())]

@@ -7,8 +7,8 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
-use crate::parameters::{ParameterBuilder, ParameterId, Parameters};
-use crate::streams::Stream;
+use crate::parameters::{Init, ParameterBuilder, ParameterId, Parameters};
+use crate::streams::{Stream, stream};
 
 /// K output layers over the same features.
 #[derive(Debug)]
@@ -26,16 +26,22 @@ impl Heads {
     ///
     /// # Errors
     /// [`Error::NoHeads`] if `k` is 0.
-    pub fn new(k: i64, features: i64, outputs: i64, rng: &mut Stream, device: Device) -> Result<Self, Error> {
+    pub fn new(
+        k: i64,
+        features: i64,
+        outputs: i64,
+        rng: &mut Stream,
+        (kind, device): (Kind, Device),
+    ) -> Result<Self, Error> {
         if k < 1 {
             return Err(Error::NoHeads);
         }
         let bound = (features as f64).powf(-0.5);
         let mut builder = ParameterBuilder::new(rng);
-        let units = builder.claim_units(k as usize);
-        let weight = builder.uniform("weight", &[k, outputs, features], bound, units, (outputs * features) as usize);
-        let bias = builder.uniform("bias", &[k, outputs], bound, units, outputs as usize);
-        Ok(Heads { k, outputs, features, parameters: builder.finish(device), weight, bias })
+        let weight = builder.add("weight", &[k, outputs, features], Init::Uniform(bound));
+        let bias = builder.add("bias", &[k, outputs], Init::Uniform(bound));
+        builder.claim(k, &[(weight, outputs * features), (bias, outputs)]);
+        Ok(Heads { k, outputs, features, parameters: builder.finish(device, kind)?, weight, bias })
     }
 
     /// How many heads there are, K.
@@ -57,7 +63,7 @@ impl Heads {
         &mut self.parameters
     }
 
-    /// Every head's outputs, `[B, H] -> [K, B, A]`.
+    /// Every head's outputs, `[B, H] -> [K, B, A]`: the heads of a sample lie side by side in memory.
     pub fn forward(&self, z: &Tensor) -> Tensor {
         let out = z.linear(&self.matrix(), Some(&self.parameters.weights()[self.bias].flatten(0, 1))); // [B, K*A]
         out.view([-1, self.k, self.outputs]).permute([1, 0, 2])
@@ -73,9 +79,28 @@ impl Heads {
     }
 
     /// The gradient with respect to the features, `[B, H]`, from the gradient with respect to the outputs,
-    /// `[K, B, A]`.
-    pub fn feature_gradient(&self, gradient: &Tensor) -> Tensor {
-        self.by_sample(gradient).matmul(&self.matrix())
+    /// `[K, B, A]`. If only some heads are `sound`, `[K]` bool, it comes from these.
+    pub fn feature_gradient(&self, gradient: &Tensor, sound: Option<&Tensor>) -> Tensor {
+        let mut matrix = self.matrix();
+        if let Some(sound) = sound {
+            let rows = sound.repeat_interleave_self_int(self.outputs, 0, None).unsqueeze(1); // [K*A, 1]
+            matrix = matrix.where_scalarother(&rows, 0.0);
+        }
+        self.by_sample(gradient).matmul(&matrix)
+    }
+
+    /// Forgets all heads but head `j`; the flat indices that its parameters had, `[P']`.
+    pub(crate) fn keep_only(&mut self, j: i64) -> Tensor {
+        let (per_head, device) = (self.outputs * self.features, self.parameters.theta().device());
+        let range = |start: i64, len: i64| Tensor::arange_start(start, start + len, (Kind::Int64, device));
+        let biases = self.k * per_head;
+        let indices = Tensor::cat(&[range(j * per_head, per_head), range(biases + j * self.outputs, self.outputs)], 0);
+        let mut rng = stream(0, "overwritten");
+        let kind = self.parameters.theta().kind();
+        let one = Heads::new(1, self.features, self.outputs, &mut rng, (kind, device)).expect("one head");
+        one.parameters.theta().shallow_clone().copy_(&self.parameters.theta().index_select(0, &indices));
+        *self = one;
+        indices
     }
 
     /// A copy that shares nothing.
@@ -97,10 +122,9 @@ impl Heads {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::streams::stream;
 
     fn sample() -> (Heads, Tensor) {
-        let heads = Heads::new(3, 4, 2, &mut stream(0, "weights"), Device::Cpu).unwrap();
+        let heads = Heads::new(3, 4, 2, &mut stream(0, "weights"), tch::kind::FLOAT_CPU).unwrap();
         let z = Tensor::from_slice(&(0..20).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>()).view([5, 4]);
         (heads, z)
     }
@@ -118,6 +142,16 @@ mod tests {
     }
 
     #[test]
+    fn a_head_kept_alone_is_as_it_was() {
+        let (mut heads, z) = sample();
+        let (out, theta) = (heads.forward(&z), heads.parameters.theta().copy());
+        let indices = heads.keep_only(1);
+        assert_eq!(heads.k(), 1);
+        assert_eq!(heads.forward(&z).get(0), out.get(1));
+        assert_eq!(heads.parameters.theta(), &theta.index_select(0, &indices));
+    }
+
+    #[test]
     fn gradients_equal_autograds() {
         let (heads, z) = sample();
         let z = z.set_requires_grad(true);
@@ -126,7 +160,7 @@ mod tests {
         let gradient = Tensor::from_slice(&(0..30).map(|i| (i as f32).cos()).collect::<Vec<_>>()).view([3, 5, 2]);
         let expected = Tensor::run_backward(&[(out * &gradient).sum(Kind::Float)], &[&leaf, &z], false, false);
         let z = z.detach();
-        let found = [heads.parameter_gradient(&z, &gradient), heads.feature_gradient(&gradient)];
+        let found = [heads.parameter_gradient(&z, &gradient), heads.feature_gradient(&gradient, None)];
         for (found, expected) in found.iter().zip(&expected) {
             assert_eq!(found.size(), expected.size());
             assert!((found - expected).abs().max().double_value(&[]) < 1e-5);
@@ -135,6 +169,6 @@ mod tests {
 
     #[test]
     fn no_heads_is_an_error() {
-        assert!(matches!(Heads::new(0, 4, 2, &mut stream(0, "weights"), Device::Cpu), Err(Error::NoHeads)));
+        assert!(matches!(Heads::new(0, 4, 2, &mut stream(0, "weights"), tch::kind::FLOAT_CPU), Err(Error::NoHeads)));
     }
 }

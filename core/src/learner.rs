@@ -13,152 +13,180 @@ use rand_distr::Distribution;
 use tch::{Kind, Tensor};
 
 use crate::Error;
-use crate::layers::Body;
+use crate::averaging::{History, ModelAveraging};
+use crate::diagnosis::Diagnosis;
+use crate::guard::{UnitGuard, can_look};
 use crate::likelihood::Likelihood;
+use crate::method::{Evidence, Method};
 use crate::network::{Network, Pass};
-use crate::optimizer::{Adam, Optimizer, Sgd};
-use crate::rates::RateInterval;
+use crate::optimizer::Optimizer;
+use crate::parameters::Parameters;
 use crate::streams::Stream;
-use crate::switch::Switch;
 use crate::tensors::Tensors;
-
-/// How a network learns.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Method {
-    /// Random learning rates: one a unit, and K heads with a rate each.
-    Alrao {
-        /// Where the rates come from.
-        interval: RateInterval,
-        /// K, the number of heads.
-        heads: i64,
-    },
-    /// Stochastic gradient descent with one rate and one head.
-    Sgd {
-        /// The rate.
-        eta: f64,
-    },
-    /// Adam with one rate and one head.
-    Adam {
-        /// The rate.
-        eta: f64,
-    },
-}
-
-impl Default for Method {
-    /// The paper's: rates from `[1e-5, 10]`, 10 heads.
-    fn default() -> Self {
-        Method::Alrao { interval: RateInterval::default(), heads: 10 }
-    }
-}
-
-impl Method {
-    /// K, the number of heads that the network needs.
-    pub fn heads(&self) -> i64 {
-        match self {
-            Method::Alrao { heads, .. } => *heads,
-            Method::Sgd { .. } | Method::Adam { .. } => 1,
-        }
-    }
-
-    /// The interval of rates; a baseline's is a single point.
-    fn interval(&self) -> Result<RateInterval, Error> {
-        match *self {
-            Method::Alrao { interval, .. } => Ok(interval),
-            Method::Sgd { eta } | Method::Adam { eta } => RateInterval::new(eta, eta),
-        }
-    }
-
-    fn optimizer(&self, eta: &Tensor) -> Box<dyn Optimizer> {
-        match self {
-            Method::Alrao { .. } | Method::Sgd { .. } => Box::new(Sgd::new(eta)),
-            Method::Adam { .. } => Box::new(Adam::new(eta)),
-        }
-    }
-}
+use crate::watch::Watch;
 
 /// Learning rates and everything else that learning remembers from step to step.
 pub struct Learner {
-    body: Box<dyn Optimizer>,
-    heads: Box<dyn Optimizer>,
-    /// `eta_j`, `[K]`
-    head_rates: Vec<f64>,
-    switch: Switch,
+    method: Method,
+    body: Group,
+    heads: Group,
+    averaging: Box<dyn ModelAveraging>,
+    history: History,
+    /// the size each unit of the body began with, `[units]`
+    first_sizes: Vec<f64>,
     updates: u64,
+    watch: Watch,
 }
 
-/// What a step saw before it changed anything.
-#[derive(Clone, Debug, PartialEq)]
+/// The part of learning that the body and the heads do alike.
+struct Group {
+    optimizer: Box<dyn Optimizer>,
+    guard: Option<UnitGuard>,
+}
+
+/// What a step saw before it changed anything. The numbers stay on the device until they are asked for.
+#[derive(Debug)]
 pub struct Report {
-    /// The mixture's loss, `-log sum_j a_j p_j(y|x)`, mean of the batch, in nats.
-    pub loss: f64,
-    /// `log p_j(y|x)`, mean of the batch, `[K]`, in nats.
-    pub log_evidence: Vec<f64>,
+    /// The mixture's loss, `-log sum_j a_j p_j(y|x)`, mean of the batch, in nats; `[]`.
+    pub loss: Tensor,
+    /// `log p_j(y|x)`, mean or sum of the batch, in nats; `[K]` f64.
+    pub log_evidence: Tensor,
+}
+
+impl Report {
+    /// The loss as a number; waits for the device.
+    pub fn loss(&self) -> f64 {
+        self.loss.double_value(&[])
+    }
 }
 
 impl Learner {
     /// A learner for this network; units' rates are drawn from `rng`.
     ///
     /// # Errors
-    /// [`Error::RateInterval`] if the method's rates are not positive numbers.
-    pub fn new<B: Body>(method: &Method, network: &Network<B>, rng: &mut Stream) -> Result<Self, Error> {
-        let interval = method.interval()?;
-        let unit_rates: Vec<f64> = interval.sample_iter(rng).take(network.parameters().units()).collect();
-        let head_rates = interval.spaced(network.heads().k() as usize);
+    /// [`Error::HeadCount`] if the network has another number of heads than the method.
+    pub fn new<B>(method: &Method, network: &Network<B>, rng: &mut Stream) -> Result<Self, Error> {
+        let (k, expected) = (network.heads().k(), method.heads);
+        if k != expected {
+            return Err(Error::HeadCount { expected, found: k });
+        }
+        let (body, heads) = (network.parameters(), network.heads().parameters());
+        let unit_rates: Vec<f64> = method.interval.sample_iter(rng).take(body.units()).collect();
+        let head_rates = method.interval.spaced(k as usize);
+        let group = |parameters: &Parameters, rates: &[f64]| Group {
+            optimizer: method.rule.at(&parameters.spread(rates)),
+            guard: method.guarded.then(|| UnitGuard::new(parameters.units())),
+        };
         Ok(Learner {
-            body: method.optimizer(&network.parameters().spread(&unit_rates)),
-            heads: method.optimizer(&network.heads().parameters().spread(&head_rates)),
-            switch: Switch::new(head_rates.len()),
-            head_rates,
+            body: group(body, &unit_rates),
+            heads: group(heads, &head_rates),
+            averaging: method.averaging.over(k, body.theta().device()),
+            history: History::default(),
+            first_sizes: body.unit_sizes(),
             updates: 0,
+            watch: Watch::new(method.guarded, &unit_rates, body.theta().device()),
+            method: method.clone(),
         })
     }
 
     /// Learns from one batch.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if the loss is not finite; the network is as it was.
-    pub fn step<B: Body, L: Likelihood>(
+    /// The network is as it was, and stays so, if
+    /// - the method isn't guarded and the loss is not finite ([`Error::Diverged`]);
+    /// - it is, and no head has a finite likelihood ([`Error::NoFiniteHead`]), or already the features are not finite
+    ///   ([`Error::NoFiniteFeatures`]).
+    ///
+    /// On a GPU the error may come some steps later.
+    pub fn step<B, L: Likelihood>(
         &mut self,
         network: &mut Network<B>,
         pass: &Pass,
         likelihood: &L,
         target: &L::Target,
     ) -> Result<Report, Error> {
+        let k = network.heads().k();
         let batch = pass.out.size()[1] as f64;
-        let log_p = likelihood.log_prob(&pass.out, target); // [K, B]
-        let joint = &log_p + network.a().log().unsqueeze(1); // [K, B]
-        let log_mixture = joint.logsumexp([0].as_slice(), true); // [1, B]
-        let report = Report {
-            loss: -log_mixture.mean(Kind::Double).double_value(&[]),
-            log_evidence: to_vec(&log_p.mean_dim([1].as_slice(), false, Kind::Double)),
+        let mut log_p = likelihood.log_prob(&pass.out, target); // [K, B]
+        let mut log_evidence = match self.method.evidence {
+            Evidence::Mean => log_p.mean_dim([1].as_slice(), false, Kind::Double), // [K]
+            Evidence::Sum => log_p.sum_dim_intlist([1].as_slice(), false, Kind::Double),
         };
-        if !report.loss.is_finite() {
-            return Err(Error::Diverged { loss: report.loss, update: self.updates });
+        let sound = self.sound_heads(&log_evidence);
+        if let Some(sound) = &sound {
+            log_p = only_where(&sound.unsqueeze(1), &log_p, f64::NEG_INFINITY);
+            log_evidence = only_where(sound, &log_evidence, f64::NEG_INFINITY);
         }
 
-        let responsibility = (joint - log_mixture).exp_(); // [K, B]
-        let own = likelihood.gradient(&pass.out, target) / batch; // [K, B, A]
+        // the mixture's loss, and each head's responsibility for each sample; a single head has all of it
+        let (loss, responsibility) = if k == 1 {
+            (-log_p.mean(None::<Kind>), None)
+        } else {
+            let a = sound.as_ref().map_or_else(|| network.a().shallow_clone(), |_| self.averaging.weights());
+            let joint = &log_p + a.to_kind(log_p.kind()).log().unsqueeze(1); // [K, B]
+            let log_mixture = joint.logsumexp([0].as_slice(), true); // [1, B]
+            (-log_mixture.mean(None::<Kind>), Some((joint - log_mixture).exp().unsqueeze(-1))) // [K, B, 1]
+        };
+        let suspicious = sound.is_some() || !self.method.guarded;
+        let alive = self.watch.see(self.updates, suspicious, &loss, &pass.z)?;
+
+        let mut own = likelihood.gradient(&pass.out, target) / batch; // [K, B, A]
+        if let Some(sound) = &sound {
+            own = only_where(&sound.view([-1, 1, 1]), &own, 0.0);
+        }
         let heads_gradient = network.heads().parameter_gradient(&pass.z.detach(), &own); // [P]
-        let z_gradient = network.heads().feature_gradient(&(own * responsibility.unsqueeze(-1))); // [B, H]
+        let mixture = responsibility.map_or_else(|| own.shallow_clone(), |responsibility| &own * responsibility);
+        let z_gradient = network.heads().feature_gradient(&mixture, sound.as_ref()); // [B, H]
         let surrogate = (&pass.z * z_gradient).sum(None::<Kind>);
         let body_gradient = Tensor::run_backward(&[surrogate], &[&pass.theta], false, false).remove(0); // [P]
 
-        self.body.step(network.parameters_mut().theta_mut(), &body_gradient);
-        self.heads.step(network.heads_mut().parameters_mut().theta_mut(), &heads_gradient);
-        self.switch.update(&report.log_evidence);
-        network.set_a(&self.switch.weights());
+        let factor = self.method.schedule.factor(self.updates);
+        self.body.step(network.parameters_mut(), body_gradient, alive.as_ref(), factor);
+        self.heads.step(network.heads_mut().parameters_mut(), heads_gradient, alive.as_ref(), factor);
+        if k > 1 {
+            self.averaging.update(&log_evidence);
+            network.set_a(&self.weights_of(sound.as_ref()), sound.is_some());
+        }
         self.updates += 1;
-        Ok(report)
+        self.history.record(self.updates, || self.averaging.weights());
+        Ok(Report { loss, log_evidence })
     }
 
-    /// The learning rate `eta_j` of each head, `[K]`.
-    pub fn head_rates(&self) -> &[f64] {
-        &self.head_rates
+    /// Which heads have a finite likelihood, `[K]`; `None` if it is known that all have, or nobody is to look.
+    fn sound_heads(&self, log_evidence: &Tensor) -> Option<Tensor> {
+        if !self.method.guarded {
+            return None;
+        }
+        let sound = log_evidence.isfinite();
+        let all_are = can_look(sound.device()) && sound.all().int64_value(&[]) != 0;
+        (!all_are).then_some(sound)
     }
 
-    /// The Switch's posterior over the heads, `[K]`.
+    /// The averaging weights, `[K]`, all of them with the sound heads.
+    fn weights_of(&self, sound: Option<&Tensor>) -> Tensor {
+        let a = self.averaging.weights();
+        match sound {
+            Some(sound) => {
+                let a = only_where(sound, &a, 0.0);
+                &a / a.sum(Kind::Double)
+            }
+            None => a,
+        }
+    }
+
+    /// How the network learns.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The posterior over the heads, `[K]`; waits for the device.
     pub fn posterior(&self) -> Vec<f64> {
-        self.switch.weights()
+        host(&self.averaging.weights())
+    }
+
+    /// The posterior over time.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// Steps made so far.
@@ -166,11 +194,39 @@ impl Learner {
         self.updates
     }
 
+    /// What the run says about learning rates.
+    pub fn diagnose<B>(&self, network: &Network<B>) -> Diagnosis {
+        let sizes = network.parameters().unit_sizes();
+        let growth: Vec<f64> = sizes.iter().zip(&self.first_sizes).map(|(now, first)| now / first).collect();
+        Diagnosis::read(self.method.interval, self.posterior(), &growth)
+    }
+
+    /// Throws all heads away but the heaviest (paper, section 4.4), if it has at least this weight; says whether it
+    /// had. The network's predictions change by no more than the weight that is dropped.
+    pub fn keep_best_head<B>(&mut self, network: &mut Network<B>, least_weight: f64) -> bool {
+        let a = self.posterior();
+        let best = (0..a.len()).max_by(|&i, &j| a[i].total_cmp(&a[j])).expect("a head");
+        if a.len() == 1 || a[best] < least_weight {
+            return false;
+        }
+        let kept = network.heads_mut().keep_only(best as i64);
+        self.heads.optimizer.select(&kept);
+        if let Some(guard) = &mut self.heads.guard {
+            guard.reset(1);
+        }
+        let device = network.a().device();
+        self.averaging = self.method.averaging.over(1, device);
+        network.set_a(&self.averaging.weights(), false);
+        true
+    }
+
     /// Adds everything learning remembers, as `prefix.*`.
     pub fn save(&self, prefix: &str, tensors: &mut Tensors) {
-        self.body.save(&format!("{prefix}.body"), tensors);
-        self.heads.save(&format!("{prefix}.heads"), tensors);
-        tensors.insert_slice(format!("{prefix}.switch"), &self.switch.state());
+        self.body.optimizer.save(&format!("{prefix}.body"), tensors);
+        self.heads.optimizer.save(&format!("{prefix}.heads"), tensors);
+        self.averaging.save(&format!("{prefix}.averaging"), tensors);
+        self.history.save(&format!("{prefix}.history"), tensors);
+        tensors.insert_slice(format!("{prefix}.first_sizes"), &self.first_sizes);
         tensors.insert_slice(format!("{prefix}.updates"), &[self.updates as i64]);
     }
 
@@ -179,16 +235,258 @@ impl Learner {
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another learner.
     pub fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
-        let k = self.head_rates.len();
-        let state = tensors.get_vec::<f64>(&format!("{prefix}.switch"), 2 * k as i64 + 1)?;
-        self.body.load(&format!("{prefix}.body"), tensors)?;
-        self.heads.load(&format!("{prefix}.heads"), tensors)?;
-        self.switch = Switch::from_state(k, &state).expect("the length was checked");
+        self.body.optimizer.load(&format!("{prefix}.body"), tensors)?;
+        self.heads.optimizer.load(&format!("{prefix}.heads"), tensors)?;
+        self.averaging.load(&format!("{prefix}.averaging"), tensors)?;
+        self.history = History::load(&format!("{prefix}.history"), tensors)?;
+        self.first_sizes = tensors.get_vec(&format!("{prefix}.first_sizes"), self.first_sizes.len() as i64)?;
         self.updates = tensors.get_vec::<i64>(&format!("{prefix}.updates"), 1)?[0] as u64;
         Ok(())
     }
 }
 
-fn to_vec(tensor: &Tensor) -> Vec<f64> {
-    Vec::<f64>::try_from(tensor).expect("a vector of f64")
+impl Group {
+    fn step(&mut self, parameters: &mut Parameters, mut gradient: Tensor, alive: Option<&Tensor>, factor: f64) {
+        if let Some(guard) = &mut self.guard {
+            gradient = guard.still(gradient, || parameters.unit_of_element());
+        }
+        match alive {
+            None => self.optimizer.step(parameters.theta_mut(), &gradient, factor),
+            Some(alive) => {
+                let before = parameters.theta().copy();
+                self.optimizer.step(parameters.theta_mut(), &gradient, factor);
+                let after = parameters.theta().where_self(alive, &before);
+                parameters.theta_mut().copy_(&after);
+            }
+        }
+    }
+}
+
+/// `x` where `keep` holds, else `other`.
+fn only_where(keep: &Tensor, x: &Tensor, other: f64) -> Tensor {
+    x.where_scalarother(keep, other)
+}
+
+fn host(a: &Tensor) -> Vec<f64> {
+    Vec::<f64>::try_from(a).expect("a vector of f64")
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+    use crate::layers::Mlp;
+    use crate::likelihood::Huber;
+    use crate::rates::RateInterval;
+    use crate::streams::stream;
+
+    const HUBER: Huber = Huber { sigma: 1.0 };
+
+    fn network(k: i64) -> Network<Mlp> {
+        let float = (Kind::Float, Device::Cpu);
+        Network::new(|b| Mlp::new(b, 3, &[8, 8]), k, 2, &mut stream(0, "weights"), float).unwrap()
+    }
+
+    fn learner(method: &Method, network: &Network<Mlp>) -> Learner {
+        Learner::new(method, network, &mut stream(0, "rates")).unwrap()
+    }
+
+    /// A batch of 5.
+    fn batch() -> (Tensor, Tensor) {
+        let numbers = |n: i64| (Tensor::arange(n, (Kind::Float, Device::Cpu)) * 0.7).sin();
+        (numbers(15).view([5, 3]), numbers(10).view([5, 2]))
+    }
+
+    fn step(learner: &mut Learner, network: &mut Network<Mlp>) -> Result<Report, Error> {
+        let (x, y) = batch();
+        let pass = network.pass(&x);
+        learner.step(network, &pass, &HUBER, &y)
+    }
+
+    fn thetas(network: &Network<Mlp>) -> (Tensor, Tensor) {
+        (network.parameters().theta().copy(), network.heads().parameters().theta().copy())
+    }
+
+    /// Spoils the parameters of head j.
+    fn spoil_head(network: &Network<Mlp>, j: i64, value: f64) {
+        let theta = network.heads().parameters().theta();
+        let _ = theta.narrow(0, j * 2 * 8, 2 * 8).fill_(value);
+    }
+
+    #[test]
+    fn a_spoilt_head_is_left_out_and_the_others_go_on() {
+        for value in [f64::NAN, f64::INFINITY] {
+            let mut network = network(4);
+            let mut learner = learner(&Method { heads: 4, ..Method::alrao() }, &network);
+            spoil_head(&network, 2, value);
+            let before = thetas(&network);
+            let report = step(&mut learner, &mut network).unwrap();
+            assert!(report.loss().is_finite());
+            assert_eq!(network.a().double_value(&[2]), 0.0);
+            assert!((network.a().sum(Kind::Float).double_value(&[]) - 1.0).abs() < 1e-6);
+            let (x, _) = batch();
+            assert_eq!(network.mean(&x).isfinite().all().int64_value(&[]), 1);
+            let after = thetas(&network);
+            let moved = |j: i64| after.1.narrow(0, j * 16, 16) != before.1.narrow(0, j * 16, 16);
+            assert_eq!([moved(0), moved(1), moved(3)], [true; 3]);
+            let finite = network.parameters().theta().isfinite().all().int64_value(&[]) == 1;
+            assert!(finite && after.0 != before.0);
+        }
+    }
+
+    /// What the guarded way computes where all is finite is what the unguarded way computes, to the bit.
+    #[test]
+    fn guards_change_nothing_where_all_is_finite() {
+        let (mut free, mut guarded, mut lagging) = (network(4), network(4), network(4));
+        let method = Method { heads: 4, ..Method::alrao() };
+        let mut of_free = learner(&Method { guarded: false, ..method.clone() }, &free);
+        let (mut of_guarded, mut of_lagging) = (learner(&method, &guarded), learner(&method, &lagging));
+        of_lagging.watch.lag();
+        for _ in 0..100 {
+            step(&mut of_free, &mut free).unwrap();
+            step(&mut of_guarded, &mut guarded).unwrap();
+            step(&mut of_lagging, &mut lagging).unwrap();
+        }
+        assert_eq!(thetas(&free), thetas(&guarded));
+        assert_eq!(thetas(&free), thetas(&lagging));
+        assert_eq!(of_free.posterior(), of_guarded.posterior());
+    }
+
+    #[test]
+    fn without_a_sound_head_the_step_says_so_and_changes_nothing() {
+        let mut network = network(2);
+        let mut learner = learner(&Method { heads: 2, ..Method::alrao() }, &network);
+        (0..2).for_each(|j| spoil_head(&network, j, f64::NAN));
+        let before = network.parameters().theta().copy();
+        let error = step(&mut learner, &mut network).unwrap_err();
+        assert!(matches!(&error, Error::NoFiniteHead { update: 0, largest_rates } if largest_rates.len() == 3));
+        assert!(error.to_string().contains("update 0") && error.to_string().contains("eta_max"), "{error}");
+        assert_eq!(network.parameters().theta(), &before);
+    }
+
+    #[test]
+    fn features_that_are_no_numbers_are_told_from_heads() {
+        let mut network = network(2);
+        let mut learner = learner(&Method { heads: 2, ..Method::alrao() }, &network);
+        let _ = network.parameters().theta().shallow_clone().fill_(f64::NAN);
+        assert!(matches!(step(&mut learner, &mut network), Err(Error::NoFiniteFeatures { .. })));
+    }
+
+    #[test]
+    fn an_unguarded_run_diverges() {
+        let mut network = network(1);
+        let mut learner = learner(&Method::sgd(1e30).unwrap(), &network);
+        let diverged = (0..10).find_map(|_| step(&mut learner, &mut network).err());
+        assert!(matches!(diverged, Some(Error::Diverged { .. })), "{diverged:?}");
+    }
+
+    /// The watch that looks once in a while reports the step of the failure, and nothing has moved since.
+    #[test]
+    fn a_lagging_watch_keeps_the_parameters_of_the_failure() {
+        let mut network = network(2);
+        let mut learner = learner(&Method { heads: 2, ..Method::alrao() }, &network);
+        learner.watch.lag();
+        (0..10).for_each(|_| drop(step(&mut learner, &mut network).unwrap()));
+        (0..2).for_each(|j| spoil_head(&network, j, f64::NAN));
+        let before = network.parameters().theta().copy();
+        let error = (0..200).find_map(|_| step(&mut learner, &mut network).err()).expect("it notices");
+        assert!(matches!(error, Error::NoFiniteHead { update: 10, .. }), "{error}");
+        assert!(learner.updates() > 10);
+        assert_eq!(network.parameters().theta(), &before);
+    }
+
+    #[test]
+    fn equal_rates_and_one_head_are_plain_gradient_descent() {
+        let (mut network, eta) = (network(1), 0.01);
+        let mut learner = learner(&Method::sgd(eta).unwrap(), &network);
+        let (x, y) = batch();
+        let before = thetas(&network);
+        // the same loss, differentiated by autograd all the way
+        let (body, weights) = network.parameters().leaf();
+        let z = crate::layers::Body::forward(network.body(), &weights, &x);
+        let (head, out) = {
+            let leaf = before.1.copy().set_requires_grad(true);
+            let (w, b) = (leaf.narrow(0, 0, 16).view([2, 8]), leaf.narrow(0, 16, 2));
+            (leaf, z.linear(&w, Some(&b)).unsqueeze(0))
+        };
+        let loss = -HUBER.log_prob(&out, &y).mean(Kind::Float);
+        let gradients = Tensor::run_backward(&[loss], &[&body, &head], false, false);
+        step(&mut learner, &mut network).unwrap();
+        let after = thetas(&network);
+        for ((before, after), gradient) in [(before.0, after.0), (before.1, after.1)].iter().zip(&gradients) {
+            let difference = (before - gradient * eta - after).abs().max().double_value(&[]);
+            assert!(difference < 1e-7, "{difference}");
+        }
+    }
+
+    /// A head far from the target gets no responsibility; what the body learns is the other head's gradient alone.
+    #[test]
+    fn the_body_learns_from_the_mixture_and_heads_from_themselves() {
+        let network = network(2);
+        let (x, y) = batch();
+        let far = |network: &Network<Mlp>| {
+            let bias = network.heads().parameters().theta().narrow(0, 2 * 16 + 2, 2);
+            let _ = bias.shallow_clone().fill_(1e4);
+        };
+        let method = Method { heads: 2, interval: RateInterval::new(0.01, 0.01).unwrap(), ..Method::alrao() };
+        far(&network);
+        let mut with_both = network.copy();
+        let mut learner = learner(&method, &with_both);
+        let pass = with_both.pass(&x);
+        learner.step(&mut with_both, &pass, &HUBER, &y).unwrap();
+
+        let mut alone = network.copy();
+        let mut of_alone = self::learner(&method, &alone);
+        of_alone.averaging.update(&Tensor::from_slice(&[0.0, -100.0]));
+        assert!(of_alone.keep_best_head(&mut alone, 0.5));
+        let pass = alone.pass(&x);
+        of_alone.step(&mut alone, &pass, &HUBER, &y).unwrap();
+        let difference = (with_both.parameters().theta() - alone.parameters().theta()).abs().max();
+        assert!(difference.double_value(&[]) < 1e-7);
+        let (before, after) = (thetas(&network).1, thetas(&with_both).1);
+        assert!(after.narrow(0, 16, 16) != before.narrow(0, 16, 16), "the far head learns too");
+    }
+
+    #[test]
+    fn the_best_head_alone_predicts_almost_the_same() {
+        let mut network = network(4);
+        let mut learner = learner(&Method { heads: 4, ..Method::alrao() }, &network);
+        (0..300).for_each(|_| drop(step(&mut learner, &mut network).unwrap()));
+        let (x, _) = batch();
+        let (before, out) = (network.mean(&x), network.outputs(&x));
+        let a = learner.posterior();
+        let dropped = 1.0 - a.iter().copied().fold(0.0, f64::max);
+        assert!(!learner.keep_best_head(&mut network, 1.0), "not that concentrated");
+        assert!(learner.keep_best_head(&mut network, 0.5), "{a:?}");
+        assert_eq!((network.heads().k(), learner.posterior()), (1, vec![1.0]));
+        let spread = (out.amax([0].as_slice(), false) - out.amin([0].as_slice(), false)).max().double_value(&[]);
+        let change = (network.mean(&x) - before).abs().max().double_value(&[]);
+        assert!(change <= dropped * spread + 1e-6, "{change} {dropped} {spread}");
+        step(&mut learner, &mut network).unwrap();
+    }
+
+    #[test]
+    fn a_saved_learner_goes_on_to_the_same_bits() {
+        let method = Method { heads: 3, ..Method::alrao() };
+        let (mut network, mut again) = (network(3), self::network(3));
+        let (mut learner, mut of_again) = (learner(&method, &network), self::learner(&method, &again));
+        (0..5).for_each(|_| drop(step(&mut learner, &mut network).unwrap()));
+        let mut tensors = Tensors::default();
+        network.save("network", &mut tensors);
+        learner.save("learner", &mut tensors);
+        again.load("network", &tensors).unwrap();
+        of_again.load("learner", &tensors).unwrap();
+        step(&mut learner, &mut network).unwrap();
+        step(&mut of_again, &mut again).unwrap();
+        assert_eq!(thetas(&network), thetas(&again));
+        assert_eq!(learner.posterior(), of_again.posterior());
+        assert_eq!(learner.diagnose(&network), of_again.diagnose(&again));
+    }
+
+    #[test]
+    fn a_network_with_other_heads_is_refused() {
+        let error = Learner::new(&Method::alrao(), &network(3), &mut stream(0, "rates")).err().unwrap();
+        assert!(error.to_string().contains("3 heads") && error.to_string().contains("needs 10"), "{error}");
+    }
 }

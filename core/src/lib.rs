@@ -2,24 +2,28 @@
 //!
 //! A network is a *body* whose every unit learns at a rate of its own, drawn once from a log-uniform distribution
 //! ([`rates`]), and K copies of its output layer ([`heads`]), each with a rate of its own, averaged by the Switch
-//! ([`switch`]). One step of learning (Algorithm 1 of the paper, lines 8 to 13) is [`learner::Learner::step`].
+//! ([`averaging`]). One step of learning (Algorithm 1 of the paper, lines 8 to 13) is [`learner::Learner::step`].
 //!
 //! Plain SGD and Adam are the same code with one rate and one head.
 
+pub mod averaging;
 pub mod device;
+pub mod diagnosis;
 pub mod heads;
 pub mod layers;
 pub mod learner;
 pub mod likelihood;
+pub mod method;
 pub mod network;
 pub mod optimizer;
 pub mod parameters;
 pub mod rates;
 pub mod streams;
-pub mod switch;
 pub mod tensors;
 
 mod error;
+mod guard;
+mod watch;
 
 pub use error::Error;
 pub use tch;

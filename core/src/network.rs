@@ -1,11 +1,11 @@
 //! An Alrao network: a body, K heads over its features, and the weights `a` that average them (paper, Equation 1).
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::Error;
 use crate::heads::Heads;
 use crate::layers::Body;
-use crate::parameters::{ParameterBuilder, Parameters};
+use crate::parameters::{ParameterBuilder, Parameters, Weights};
 use crate::streams::Stream;
 use crate::tensors::Tensors;
 
@@ -17,6 +17,8 @@ pub struct Network<B> {
     heads: Heads,
     /// `[K]`
     a: Tensor,
+    /// whether some heads have no weight because their outputs are not finite
+    some_excluded: bool,
 }
 
 /// A forward pass that a step of learning can be made from.
@@ -33,43 +35,67 @@ impl<B: Body> Network<B> {
     /// A network whose body is made by `body`, with `k` heads of `outputs` outputs; initial values drawn from `rng`.
     ///
     /// # Errors
-    /// [`Error::NoHeads`] if `k` is 0.
+    /// [`Error::NoHeads`] if `k` is 0, [`Error::Unclaimed`] if a parameter of the body belongs to no unit.
     pub fn new(
         body: impl FnOnce(&mut ParameterBuilder) -> B,
         k: i64,
         outputs: i64,
         rng: &mut Stream,
-        device: Device,
+        (kind, device): (Kind, Device),
     ) -> Result<Self, Error> {
         let mut builder = ParameterBuilder::new(rng);
         let body = body(&mut builder);
-        let parameters = builder.finish(device);
-        let heads = Heads::new(k, body.features(), outputs, rng, device)?;
-        let a = Tensor::full([k], 1.0 / k as f64, (crate::parameters::KIND, device));
-        Ok(Network { body, parameters, heads, a })
+        let parameters = builder.finish(device, kind)?;
+        let heads = Heads::new(k, body.features(), outputs, rng, (kind, device))?;
+        let a = Tensor::full([k], 1.0 / k as f64, (kind, device));
+        Ok(Network { body, parameters, heads, a, some_excluded: false })
     }
 
     /// A pass to learn from, `x: [B, ..]`.
     pub fn pass(&self, x: &Tensor) -> Pass {
-        let (theta, weights) = self.parameters.leaf();
-        let z = self.body.forward(&weights, x);
-        let out = tch::no_grad(|| self.heads.forward(&z));
-        Pass { theta, z, out }
+        self.pass_by(|body, weights| body.forward(weights, x))
     }
 
     /// Every head's outputs without anything to learn from, `[B, ..] -> [K, B, A]`.
     pub fn outputs(&self, x: &Tensor) -> Tensor {
-        tch::no_grad(|| self.heads.forward(&self.body.forward(self.parameters.weights(), x)))
+        self.outputs_by(|body, weights| body.forward(weights, x))
     }
 
     /// The heads' mean, `sum_j a_j out_j`, `[B, ..] -> [B, A]`.
     pub fn mean(&self, x: &Tensor) -> Tensor {
         self.average(&self.outputs(x))
     }
+}
 
-    /// `sum_j a_j out_j`, `[K, B, A] -> [B, A]`.
+impl<B> Network<B> {
+    /// A pass to learn from whose features, `[B, H]`, `forward` computes in a way of its own: with a recurrent state
+    /// that it carries on, say.
+    pub fn pass_by(&self, forward: impl FnOnce(&B, &Weights) -> Tensor) -> Pass {
+        let (theta, weights) = self.parameters.leaf();
+        let z = forward(&self.body, &weights);
+        let out = tch::no_grad(|| self.heads.forward(&z));
+        Pass { theta, z, out }
+    }
+
+    /// Every head's outputs, `[K, B, A]`, for features that `forward` computes, without anything to learn from.
+    pub fn outputs_by(&self, forward: impl FnOnce(&B, &Weights) -> Tensor) -> Tensor {
+        tch::no_grad(|| self.heads.forward(&forward(&self.body, self.parameters.weights())))
+    }
+
+    /// `sum_j a_j out_j`, `[K, B, A] -> [B, A]`. A head without weight has no part in it, whatever its outputs.
     pub fn average(&self, out: &Tensor) -> Tensor {
-        out.tensordot(&self.a, [0].as_slice(), [0].as_slice())
+        let mean = |out: &Tensor| out.tensordot(&self.a, [0].as_slice(), [0].as_slice());
+        if self.some_excluded {
+            let has_weight = self.a.view([-1, 1, 1]).gt(0.0);
+            mean(&out.where_self(&has_weight, &out.zeros_like()))
+        } else {
+            mean(out)
+        }
+    }
+
+    /// The body.
+    pub fn body(&self) -> &B {
+        &self.body
     }
 
     /// The averaging weights, `[K]`.
@@ -77,8 +103,11 @@ impl<B: Body> Network<B> {
         &self.a
     }
 
-    pub(crate) fn set_a(&mut self, a: &[f64]) {
-        self.a = Tensor::from_slice(a).to_kind(self.a.kind()).to_device(self.a.device());
+    /// Sets the averaging weights, `[K]`, and says whether some of them may be 0 because a head's outputs are not
+    /// finite.
+    pub(crate) fn set_a(&mut self, a: &Tensor, some_excluded: bool) {
+        self.a = a.to_kind(self.a.kind());
+        self.some_excluded = some_excluded;
     }
 
     /// The body's parameters.
@@ -103,7 +132,7 @@ impl<B: Body> Network<B> {
     pub fn move_towards(&mut self, other: &Self, share: f64) {
         self.parameters.move_towards(&other.parameters, share);
         self.heads.parameters_mut().move_towards(other.heads.parameters(), share);
-        self.a.copy_(&other.a);
+        self.set_a(&other.a, other.some_excluded);
     }
 
     /// Adds everything the network predicts by, as `prefix.body.*`, `prefix.heads.*` and `prefix.a`.
@@ -121,15 +150,21 @@ impl<B: Body> Network<B> {
         let a = tensors.get(&format!("{prefix}.a"), &self.a.size())?;
         self.parameters.load(&format!("{prefix}.body"), tensors)?;
         self.heads.parameters_mut().load(&format!("{prefix}.heads"), tensors)?;
-        self.a.copy_(a);
+        let a = a.to_device(self.a.device());
+        self.set_a(&a, a.eq(0.0).any().int64_value(&[]) != 0);
         Ok(())
     }
 }
 
-impl<B: Body + Clone> Network<B> {
+impl<B: Clone> Network<B> {
     /// A copy that shares nothing.
     pub fn copy(&self) -> Self {
-        let (parameters, heads) = (self.parameters.copy(), self.heads.copy());
-        Network { body: self.body.clone(), parameters, heads, a: self.a.copy() }
+        Network {
+            body: self.body.clone(),
+            parameters: self.parameters.copy(),
+            heads: self.heads.copy(),
+            a: self.a.copy(),
+            some_excluded: self.some_excluded,
+        }
     }
 }

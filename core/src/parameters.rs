@@ -1,10 +1,11 @@
 //! All parameters of a network in one flat tensor, so that an update is a handful of tensor operations however many
 //! layers there are; and which *unit* (paper, section 4.3) each element belongs to.
 //!
-//! Layers claim units and add parameters through a [`ParameterBuilder`], and later find their weights in [`Weights`]
-//! by the [`ParameterId`] they were given.
+//! Layers add parameters through a [`ParameterBuilder`], say which of their elements make up a unit, and later find
+//! their values in [`Weights`] by the [`ParameterId`] they were given. What a layer keeps but gradients don't change,
+//! such as the running statistics of batch normalisation, is a buffer.
 
-use rand_distr::{Distribution, Uniform};
+use rand_distr::{Distribution, Normal, Uniform};
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
@@ -12,14 +13,22 @@ use crate::streams::Stream;
 use crate::tensors::Tensors;
 
 /// A parameter's place among the [`Weights`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParameterId(usize);
 
-/// Units that a layer has claimed: each will get one learning rate.
+/// A buffer's place among the [`Weights`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Units {
-    first: usize,
-    count: usize,
+pub struct BufferId(usize);
+
+/// How a parameter's initial values are drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Init {
+    /// Uniform between minus and plus this bound.
+    Uniform(f64),
+    /// Normal with mean 0 and this standard deviation.
+    Normal(f64),
+    /// This value everywhere.
+    Constant(f64),
 }
 
 /// The parameters of a network under construction.
@@ -27,7 +36,8 @@ pub struct ParameterBuilder<'a> {
     rng: &'a mut Stream,
     scope: Vec<String>,
     entries: Vec<Entry>,
-    values: Vec<f32>,
+    values: Vec<f64>,
+    buffers: Vec<Buffer>,
     units: usize,
 }
 
@@ -38,26 +48,44 @@ pub struct Parameters {
     units: usize,
     /// `[P]`
     theta: Tensor,
+    buffers: Vec<Buffer>,
     weights: Weights,
 }
 
-/// One tensor for each parameter, in the order they were added: views of one flat tensor.
+/// One tensor for each parameter and buffer, in the order they were added. Parameters are views of one flat tensor.
 #[derive(Debug)]
-pub struct Weights(Vec<Tensor>);
+pub struct Weights {
+    parameters: Vec<Tensor>,
+    buffers: Vec<Tensor>,
+    training: bool,
+}
 
 #[derive(Clone, Debug)]
 struct Entry {
     name: String,
     shape: Vec<i64>,
-    units: Units,
-    /// Element e belongs to unit `(e / stride) % units.count` of its units.
+    units: Option<Units>,
+}
+
+/// Element e of a parameter belongs to unit `first + (e / stride) % count`.
+#[derive(Clone, Copy, Debug)]
+struct Units {
+    first: usize,
+    count: usize,
     stride: usize,
+}
+
+#[derive(Debug)]
+struct Buffer {
+    name: String,
+    value: Tensor,
 }
 
 impl<'a> ParameterBuilder<'a> {
     /// Nothing yet; initial values will be drawn from `rng`.
     pub fn new(rng: &'a mut Stream) -> Self {
-        ParameterBuilder { rng, scope: Vec::new(), entries: Vec::new(), values: Vec::new(), units: 0 }
+        let (scope, entries, values, buffers) = Default::default();
+        ParameterBuilder { rng, scope, entries, values, buffers, units: 0 }
     }
 
     /// Builds a part of the network whose parameters' names begin with `name.`
@@ -68,36 +96,74 @@ impl<'a> ParameterBuilder<'a> {
         built
     }
 
-    /// Claims `count` more units.
-    pub fn claim_units(&mut self, count: usize) -> Units {
-        let first = self.units;
-        self.units += count;
-        Units { first, count }
-    }
-
-    /// Adds a parameter of this shape, uniform in `[-bound, bound)`. Its element e, counted in row-major order,
-    /// belongs to unit `(e / stride) % count` of the `units`: the stride of an `[O, I]` weight whose rows are the
-    /// units is I, of its bias 1.
-    pub fn uniform(&mut self, name: &str, shape: &[i64], bound: f64, units: Units, stride: usize) -> ParameterId {
-        let numel: i64 = shape.iter().product();
-        let uniform = Uniform::new(-bound, bound).expect("a positive bound");
-        self.values.extend(uniform.sample_iter(&mut *self.rng).take(numel as usize).map(|x| x as f32));
-        let name = self.scope.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
-        assert!(self.entries.iter().all(|e| e.name != name), "two parameters are named {name}");
-        self.entries.push(Entry { name, shape: shape.to_vec(), units, stride });
+    /// Adds a parameter of this shape. Some [`claim`](Self::claim) must take it in.
+    pub fn add(&mut self, name: &str, shape: &[i64], init: Init) -> ParameterId {
+        let numel = shape.iter().product::<i64>() as usize;
+        let rng = &mut *self.rng;
+        match init {
+            Init::Uniform(bound) if bound > 0.0 => {
+                let uniform = Uniform::new(-bound, bound).expect("a positive bound");
+                self.values.extend(uniform.sample_iter(rng).take(numel));
+            }
+            Init::Normal(deviation) => {
+                let normal = Normal::new(0.0, deviation).expect("a finite deviation");
+                self.values.extend(normal.sample_iter(rng).take(numel));
+            }
+            Init::Uniform(_) => self.values.extend(std::iter::repeat_n(0.0, numel)),
+            Init::Constant(value) => self.values.extend(std::iter::repeat_n(value, numel)),
+        }
+        let name = self.full_name(name);
+        self.entries.push(Entry { name, shape: shape.to_vec(), units: None });
         ParameterId(self.entries.len() - 1)
     }
 
-    /// The parameters, on `device`.
-    pub fn finish(self, device: Device) -> Parameters {
-        Parameters::new(self.entries, self.units, Tensor::from_slice(&self.values).to_device(device))
+    /// Declares `count` units, each of which learns at one rate. They share out each parameter of the list: element
+    /// e, counted in row-major order, belongs to unit `(e / stride) % count`. Where the rows of an `[O, I]` weight are
+    /// the units, its stride is I, and that of its bias 1; a stride of 1 over an `[N, D]` embedding makes its columns
+    /// the units.
+    pub fn claim(&mut self, count: i64, parameters: &[(ParameterId, i64)]) {
+        let (first, count) = (self.units, count as usize);
+        self.units += count;
+        for &(ParameterId(index), stride) in parameters {
+            let entry = &mut self.entries[index];
+            assert!(entry.units.is_none(), "{} is claimed twice", entry.name);
+            entry.units = Some(Units { first, count, stride: stride as usize });
+        }
+    }
+
+    /// Adds a buffer of this shape with one value everywhere.
+    pub fn buffer(&mut self, name: &str, shape: &[i64], value: f64) -> BufferId {
+        let name = self.full_name(name);
+        let value = Tensor::full(shape, value, (Kind::Double, Device::Cpu));
+        self.buffers.push(Buffer { name, value });
+        BufferId(self.buffers.len() - 1)
+    }
+
+    /// The parameters, on `device`, as numbers of this kind.
+    ///
+    /// # Errors
+    /// [`Error::Unclaimed`] names the first parameter that no unit has claimed, and which thus has no learning rate.
+    pub fn finish(self, device: Device, kind: Kind) -> Result<Parameters, Error> {
+        if let Some(entry) = self.entries.iter().find(|entry| entry.units.is_none()) {
+            return Err(Error::Unclaimed { name: entry.name.clone() });
+        }
+        let place = |tensor: &Tensor| tensor.to_kind(kind).to_device(device);
+        let buffers = self.buffers.into_iter().map(|b| Buffer { value: place(&b.value), ..b }).collect();
+        Ok(Parameters::new(self.entries, self.units, place(&Tensor::from_slice(&self.values)), buffers))
+    }
+
+    fn full_name(&self, name: &str) -> String {
+        let full = self.scope.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
+        let mut taken = self.entries.iter().map(|e| &e.name).chain(self.buffers.iter().map(|b| &b.name));
+        assert!(taken.all(|name| *name != full), "two parameters are named {full}");
+        full
     }
 }
 
 impl Parameters {
-    fn new(entries: Vec<Entry>, units: usize, theta: Tensor) -> Self {
-        let weights = split(&entries, &theta);
-        Parameters { entries, units, theta, weights }
+    fn new(entries: Vec<Entry>, units: usize, theta: Tensor, buffers: Vec<Buffer>) -> Self {
+        let weights = split(&entries, &buffers, &theta, false);
+        Parameters { entries, units, theta, buffers, weights }
     }
 
     /// How many units there are.
@@ -115,67 +181,94 @@ impl Parameters {
         &mut self.theta
     }
 
-    /// The parameters, for a forward pass that nothing will be differentiated through.
+    /// The parameters, for a forward pass that nothing will be learnt from.
     pub fn weights(&self) -> &Weights {
         &self.weights
     }
 
-    /// A leaf of the autograd graph that shares the parameters' storage, `[P]`, and its weights: gradients with
-    /// respect to the leaf come as one flat tensor.
+    /// A leaf of the autograd graph that shares the parameters' storage, `[P]`, and its weights, for a pass to learn
+    /// from: gradients with respect to the leaf come as one flat tensor.
     pub fn leaf(&self) -> (Tensor, Weights) {
         let leaf = self.theta.detach().set_requires_grad(true);
-        let weights = split(&self.entries, &leaf);
+        let weights = split(&self.entries, &self.buffers, &leaf, true);
         (leaf, weights)
+    }
+
+    /// The unit of every element, `[P]`.
+    pub fn unit_of_element(&self) -> Vec<usize> {
+        let of_entry = |entry: &Entry| {
+            let Units { first, count, stride } = entry.units.expect("checked when finished");
+            let numel = entry.shape.iter().product::<i64>() as usize;
+            (0..numel).map(move |e| first + (e / stride) % count)
+        };
+        self.entries.iter().flat_map(of_entry).collect()
     }
 
     /// Spreads one number a unit, `[units]`, over all elements of its parameters, `[P]`.
     pub fn spread(&self, by_unit: &[f64]) -> Tensor {
         assert_eq!(by_unit.len(), self.units, "one number for each unit");
-        let by_element: Vec<f32> = self
-            .entries
-            .iter()
-            .flat_map(|e| {
-                let numel = e.shape.iter().product::<i64>() as usize;
-                (0..numel).map(|i| by_unit[e.units.first + (i / e.stride) % e.units.count] as f32)
-            })
-            .collect();
-        Tensor::from_slice(&by_element).to_device(self.theta.device()).to_kind(self.theta.kind())
+        let by_element: Vec<f64> = self.unit_of_element().into_iter().map(|unit| by_unit[unit]).collect();
+        Tensor::from_slice(&by_element).to_kind(self.theta.kind()).to_device(self.theta.device())
+    }
+
+    /// The size of every unit, the root mean square of its parameters, `[units]`; waits for the device.
+    pub fn unit_sizes(&self) -> Vec<f64> {
+        let squares = Vec::<f64>::try_from(self.theta.to_kind(Kind::Double).square()).expect("a vector");
+        let mut sums = vec![(0.0, 0u64); self.units];
+        for (unit, square) in self.unit_of_element().into_iter().zip(squares) {
+            sums[unit].0 += square;
+            sums[unit].1 += 1;
+        }
+        sums.into_iter().map(|(sum, n)| (sum / n as f64).sqrt()).collect()
     }
 
     /// A copy that shares nothing.
     pub fn copy(&self) -> Self {
-        Parameters::new(self.entries.clone(), self.units, self.theta.copy())
+        let buffers = self.buffers.iter().map(|b| Buffer { name: b.name.clone(), value: b.value.copy() }).collect();
+        Parameters::new(self.entries.clone(), self.units, self.theta.copy(), buffers)
     }
 
-    /// Moves `share` of the way to the values of `other`, a network of the same build.
+    /// Moves `share` of the way to the values of `other`, a network of the same build; buffers are taken over whole.
     pub fn move_towards(&mut self, other: &Parameters, share: f64) {
         let _ = self.theta.lerp_(&other.theta, share);
+        self.buffers.iter_mut().zip(&other.buffers).for_each(|(mine, other)| mine.value.copy_(&other.value));
     }
 
-    /// Whether every parameter is a finite number.
-    pub fn all_finite(&self) -> bool {
-        self.theta.isfinite().all().int64_value(&[]) == 1
-    }
-
-    /// Adds each parameter to `tensors` as `prefix.name`.
+    /// Adds each parameter and buffer to `tensors` as `prefix.name`.
     pub fn save(&self, prefix: &str, tensors: &mut Tensors) {
-        for (entry, weight) in self.entries.iter().zip(&self.weights.0) {
-            tensors.insert(format!("{prefix}.{}", entry.name), weight);
+        for (name, value) in self.named() {
+            tensors.insert(format!("{prefix}.{name}"), value);
         }
     }
 
-    /// Takes each parameter's values from `tensors`.
+    /// Takes the values of each parameter and buffer from `tensors`.
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another network. Nothing has changed then.
     pub fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
-        let values = self
-            .entries
-            .iter()
-            .map(|e| Ok(tensors.get(&format!("{prefix}.{}", e.name), &e.shape)?.flatten(0, -1)))
-            .collect::<Result<Vec<_>, Error>>()?;
-        self.theta.copy_(&Tensor::cat(&values, 0));
+        let saved = |(name, value): (&str, &Tensor)| tensors.get(&format!("{prefix}.{name}"), &value.size());
+        let saved = self.named().map(saved).collect::<Result<Vec<_>, Error>>()?;
+        for ((_, value), saved) in self.named().zip(saved) {
+            value.shallow_clone().copy_(saved);
+        }
         Ok(())
+    }
+
+    fn named(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let parameters = self.entries.iter().zip(&self.weights.parameters).map(|(e, value)| (e.name.as_str(), value));
+        parameters.chain(self.buffers.iter().map(|b| (b.name.as_str(), &b.value)))
+    }
+}
+
+impl Weights {
+    /// Whether the pass is one to learn from: dropout and batch normalisation differ then.
+    pub fn training(&self) -> bool {
+        self.training
+    }
+
+    /// A buffer, which shares its storage with the network's.
+    pub fn buffer(&self, id: BufferId) -> &Tensor {
+        &self.buffers[id.0]
     }
 }
 
@@ -183,75 +276,96 @@ impl std::ops::Index<ParameterId> for Weights {
     type Output = Tensor;
 
     fn index(&self, id: ParameterId) -> &Tensor {
-        &self.0[id.0]
+        &self.parameters[id.0]
     }
 }
 
-fn split(entries: &[Entry], flat: &Tensor) -> Weights {
+fn split(entries: &[Entry], buffers: &[Buffer], flat: &Tensor, training: bool) -> Weights {
     let sizes: Vec<i64> = entries.iter().map(|e| e.shape.iter().product()).collect();
     debug_assert_eq!(sizes.iter().sum::<i64>(), flat.size()[0]);
     let parts = flat.split_with_sizes(&sizes, 0);
-    Weights(entries.iter().zip(parts).map(|(e, part)| part.view(&e.shape[..])).collect())
+    let parameters = entries.iter().zip(parts).map(|(e, part)| part.view(&e.shape[..])).collect();
+    Weights { parameters, buffers: buffers.iter().map(|b| b.value.shallow_clone()).collect(), training }
 }
-
-/// The kind of number that parameters are held in.
-pub const KIND: Kind = Kind::Float;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::streams::stream;
 
-    /// Two units of three weights and a bias each, then two cells of four gates, gate by gate, as an LSTM has them.
-    fn sample() -> Parameters {
+    fn build(build: impl FnOnce(&mut ParameterBuilder)) -> Result<Parameters, Error> {
         let mut rng = stream(0, "weights");
         let mut builder = ParameterBuilder::new(&mut rng);
-        builder.scope("dense", |b| {
-            let units = b.claim_units(2);
-            b.uniform("weight", &[2, 3], 1.0, units, 3);
-            b.uniform("bias", &[2], 1.0, units, 1);
+        build(&mut builder);
+        builder.finish(Device::Cpu, Kind::Float)
+    }
+
+    /// Two units of three weights and a bias each, then two cells of four gates, gate by gate, as an LSTM has them,
+    /// and a table of three rows whose two columns are units.
+    fn sample() -> Parameters {
+        let parameters = build(|builder| {
+            builder.scope("dense", |b| {
+                let weight = b.add("weight", &[2, 3], Init::Uniform(1.0));
+                let bias = b.add("bias", &[2], Init::Uniform(1.0));
+                b.claim(2, &[(weight, 3), (bias, 1)]);
+            });
+            let gates = builder.add("gates", &[8, 2], Init::Normal(1.0));
+            builder.claim(2, &[(gates, 2)]);
+            let table = builder.add("table", &[3, 2], Init::Constant(0.5));
+            builder.claim(2, &[(table, 1)]);
+            builder.buffer("mean", &[2], 7.0);
         });
-        let cells = builder.claim_units(2);
-        builder.uniform("gates", &[8, 2], 1.0, cells, 2);
-        builder.finish(Device::Cpu)
+        parameters.unwrap()
     }
 
     #[test]
     fn every_element_takes_its_units_number() {
-        let spread = Vec::<f32>::try_from(sample().spread(&[1.0, 2.0, 3.0, 4.0])).unwrap();
+        let spread = Vec::<f32>::try_from(sample().spread(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])).unwrap();
         let dense = [1., 1., 1., 2., 2., 2., 1., 2.];
         let gate = [3., 3., 4., 4.];
-        assert_eq!(spread, [&dense[..], &gate, &gate, &gate, &gate].concat());
+        let row = [5., 6.];
+        assert_eq!(spread, [&dense[..], &gate, &gate, &gate, &gate, &row, &row, &row].concat());
+    }
+
+    #[test]
+    fn a_parameter_without_a_unit_is_named() {
+        let parameters = build(|builder| {
+            builder.scope("layer", |b| b.add("weight", &[2, 3], Init::Uniform(1.0)));
+        });
+        assert!(parameters.unwrap_err().to_string().contains("layer.weight"));
     }
 
     #[test]
     fn gradients_come_flat_and_in_order() {
         let parameters = sample();
         let (leaf, weights) = parameters.leaf();
-        let loss = weights[ParameterId(0)].sum(KIND) + 2.0 * weights[ParameterId(2)].sum(KIND);
+        let loss = weights[ParameterId(0)].sum(Kind::Float) + 2.0 * weights[ParameterId(2)].sum(Kind::Float);
         let gradient = &Tensor::run_backward(&[loss], &[leaf], false, false)[0];
-        let expected = [vec![1.0; 6], vec![0.0; 2], vec![2.0; 16]].concat();
+        let expected = [vec![1.0; 6], vec![0.0; 2], vec![2.0; 16], vec![0.0; 6]].concat();
         assert_eq!(Vec::<f32>::try_from(gradient).unwrap(), expected);
     }
 
     #[test]
-    fn parameters_are_saved_by_name_and_refused_where_the_shape_differs() {
+    fn parameters_and_buffers_are_saved_by_name_and_refused_where_the_shape_differs() {
         let saved = sample();
         let mut tensors = Tensors::default();
         saved.save("body", &mut tensors);
-        let mut rng = stream(1, "weights");
-        let mut builder = ParameterBuilder::new(&mut rng);
-        let units = builder.claim_units(2);
-        builder.uniform("gates", &[8, 2], 1.0, units, 2);
-        let mut other = builder.finish(Device::Cpu);
+        let with_gates = |columns: i64| {
+            build(|builder| {
+                builder.buffer("mean", &[2], 0.0);
+                let gates = builder.add("gates", &[8, columns], Init::Uniform(1.0));
+                builder.claim(2, &[(gates, columns)]);
+            })
+            .unwrap()
+        };
+        let mut other = with_gates(2);
         other.load("body", &tensors).unwrap();
         assert_eq!(other.weights()[ParameterId(0)], saved.weights()[ParameterId(2)]);
+        assert_eq!(other.weights().buffer(BufferId(0)), saved.weights().buffer(BufferId(0)));
+        assert_eq!(other.theta().size(), [16]);
+        assert_eq!(other.theta(), &other.weights()[ParameterId(0)].flatten(0, -1));
 
-        let mut rng = stream(1, "weights");
-        let mut builder = ParameterBuilder::new(&mut rng);
-        let units = builder.claim_units(2);
-        builder.uniform("gates", &[8, 3], 1.0, units, 3);
-        let mut misfit = builder.finish(Device::Cpu);
+        let mut misfit = with_gates(3);
         let before = misfit.theta().copy();
         let error = misfit.load("body", &tensors).unwrap_err().to_string();
         assert!(error.contains("body.gates") && error.contains("[8, 2]") && error.contains("[8, 3]"), "{error}");

@@ -38,8 +38,9 @@ const MAX_TORQUE: f32 = 2.0; // N m
 /// between -pi and pi and 0 upright: at least -16.27. An episode starts at any angle with up to 1 rad/s, and has no end
 /// of its own. A step is 0.05 s.
 ///
-/// As an `Env` of gym-rs's: the action is an `f32`, and NaN makes the state NaN; `reset` without a seed goes on drawing from where the generator is;
-/// its bounds are those of the first state. There are no render modes, so `render` has nothing to give.
+/// As an `Env` of gym-rs's: the action is an `f32`, and NaN makes the state NaN; `reset` without a seed goes on drawing
+/// from where the generator is; its bounds are those of the first state. There are no render modes, so `render` has
+/// nothing to give.
 #[derive(Clone, Debug, Serialize)]
 pub struct Pendulum {
     state: PendulumState,

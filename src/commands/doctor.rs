@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alrao_agents::q_network::{QNetwork, QNetworkSettings};
 use alrao_core::device::{LIBTORCH, libtorch_path, libtorch_version, load_cuda};
-use alrao_core::learner::Method;
+use alrao_core::method::Method;
 use anyhow::{Context, Result};
 use tch::{Device, Kind, Tensor};
 

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::parameters::{ParameterBuilder, ParameterId, Weights};
+use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
 
 /// A fully connected layer.
 #[derive(Clone, Debug)]
@@ -14,12 +14,11 @@ pub struct Linear {
 impl Linear {
     /// A layer with initial values uniform in `+-1/sqrt(inputs)`, as PyTorch has them.
     pub fn new(builder: &mut ParameterBuilder, inputs: i64, outputs: i64) -> Self {
-        let units = builder.claim_units(outputs as usize);
         let bound = (inputs as f64).powf(-0.5);
-        Linear {
-            weight: builder.uniform("weight", &[outputs, inputs], bound, units, inputs as usize),
-            bias: builder.uniform("bias", &[outputs], bound, units, 1),
-        }
+        let weight = builder.add("weight", &[outputs, inputs], Init::Uniform(bound));
+        let bias = builder.add("bias", &[outputs], Init::Uniform(bound));
+        builder.claim(outputs, &[(weight, inputs), (bias, 1)]);
+        Linear { weight, bias }
     }
 
     /// `[B, I] -> [B, O]`

@@ -1,4 +1,4 @@
-//! Adam (Kingma and Ba, 2015) with its default moments, `beta1 = 0.9`, `beta2 = 0.999`, `epsilon = 1e-8`:
+//! Adam (Kingma and Ba, 2015):
 //!
 //! `m <- beta1 m + (1 - beta1) g`, `v <- beta2 v + (1 - beta2) g^2`,
 //! `theta <- theta - eta m' / (sqrt(v') + epsilon)` with `m' = m / (1 - beta1^t)`, `v' = v / (1 - beta2^t)`.
@@ -9,13 +9,28 @@ use super::Optimizer;
 use crate::Error;
 use crate::tensors::Tensors;
 
-const BETA1: f64 = 0.9;
-const BETA2: f64 = 0.999;
-const EPSILON: f64 = 1e-8;
+/// Settings of Adam.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamRule {
+    /// How much of the mean gradient is kept, in [0, 1).
+    pub beta1: f64,
+    /// How much of the mean squared gradient is kept, in [0, 1).
+    pub beta2: f64,
+    /// What is added to the root of the mean squared gradient.
+    pub epsilon: f64,
+}
+
+impl Default for AdamRule {
+    /// As its authors have it: 0.9, 0.999, 1e-8.
+    fn default() -> Self {
+        AdamRule { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+    }
+}
 
 /// Adam with a rate for each element.
 #[derive(Debug)]
 pub struct Adam {
+    rule: AdamRule,
     minus_eta: Tensor,
     m: Tensor,
     v: Tensor,
@@ -24,19 +39,27 @@ pub struct Adam {
 
 impl Adam {
     /// Adam at the rates `eta`, `[P]`.
-    pub fn new(eta: &Tensor) -> Self {
-        Adam { minus_eta: -eta, m: eta.zeros_like(), v: eta.zeros_like(), t: 0 }
+    pub fn new(rule: AdamRule, eta: &Tensor) -> Self {
+        Adam { rule, minus_eta: -eta, m: eta.zeros_like(), v: eta.zeros_like(), t: 0 }
     }
 }
 
 impl Optimizer for Adam {
-    fn step(&mut self, theta: &mut Tensor, gradient: &Tensor) {
+    fn step(&mut self, theta: &mut Tensor, gradient: &Tensor, factor: f64) {
+        let AdamRule { beta1, beta2, epsilon } = self.rule;
         self.t += 1;
         let correction = |beta: f64| 1.0 - beta.powi(self.t as i32);
-        let _ = self.m.lerp_(gradient, 1.0 - BETA1);
-        let _ = self.v.lerp_(&gradient.square(), 1.0 - BETA2);
-        let denominator = self.v.sqrt() / correction(BETA2).sqrt() + EPSILON;
-        let _ = theta.addcmul_(&self.minus_eta, &(&self.m / denominator / correction(BETA1)));
+        let _ = self.m.lerp_(gradient, 1.0 - beta1);
+        let _ = self.v.lerp_(&gradient.square(), 1.0 - beta2);
+        let denominator = self.v.sqrt() / correction(beta2).sqrt() + epsilon;
+        let direction = &self.m / denominator * (factor / correction(beta1));
+        let _ = theta.addcmul_(&self.minus_eta, &direction);
+    }
+
+    fn select(&mut self, indices: &Tensor) {
+        for tensor in [&mut self.minus_eta, &mut self.m, &mut self.v] {
+            *tensor = tensor.index_select(0, indices);
+        }
     }
 
     fn save(&self, prefix: &str, tensors: &mut Tensors) {
@@ -68,15 +91,15 @@ mod tests {
         let (mut theta, mut m, mut v) = ([1.0f64, -2.0], [0.0; 2], [0.0; 2]);
         let eta = [1e-3, 0.1];
         let mut fast = Tensor::from_slice(&theta);
-        let mut adam = Adam::new(&Tensor::from_slice(&eta));
+        let mut adam = Adam::new(AdamRule::default(), &Tensor::from_slice(&eta));
         for t in 1..=20 {
             let g = [(t as f64).sin(), 100.0 * (t as f64).cos()];
-            adam.step(&mut fast, &Tensor::from_slice(&g));
+            adam.step(&mut fast, &Tensor::from_slice(&g), 0.5);
             for i in 0..2 {
                 m[i] = 0.9 * m[i] + 0.1 * g[i];
                 v[i] = 0.999 * v[i] + 0.001 * g[i] * g[i];
                 let (m_hat, v_hat) = (m[i] / (1.0 - 0.9f64.powi(t)), v[i] / (1.0 - 0.999f64.powi(t)));
-                theta[i] -= eta[i] * m_hat / (v_hat.sqrt() + 1e-8);
+                theta[i] -= 0.5 * eta[i] * m_hat / (v_hat.sqrt() + 1e-8);
             }
             for (i, expected) in theta.iter().enumerate() {
                 assert!((fast.double_value(&[i as i64]) - expected).abs() < 1e-12, "step {t}");

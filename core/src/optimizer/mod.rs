@@ -1,22 +1,27 @@
 //! Gradient descent on a flat tensor of parameters, each element at a learning rate of its own.
 //!
-//! Alrao is [`Sgd`] with one rate a unit; the baselines are [`Sgd`] and [`Adam`] with the same rate everywhere.
+//! Alrao gives every unit its rate; the baselines have the same one everywhere. The code is the same.
 
 mod adam;
+mod schedule;
 mod sgd;
 
-pub use adam::Adam;
-pub use sgd::Sgd;
+pub use adam::{Adam, AdamRule};
+pub use schedule::{Decay, Schedule};
+pub use sgd::{Sgd, SgdRule};
 
 use tch::Tensor;
 
 use crate::Error;
 use crate::tensors::Tensors;
 
-/// A rule that turns a gradient into a change of the parameters.
+/// What turns a gradient into a change of the parameters.
 pub trait Optimizer {
-    /// Changes `theta`, `[P]`, in place by one step along `gradient`, `[P]`.
-    fn step(&mut self, theta: &mut Tensor, gradient: &Tensor);
+    /// Changes `theta`, `[P]`, in place by one step along `gradient`, `[P]`, at the rates times `factor`.
+    fn step(&mut self, theta: &mut Tensor, gradient: &Tensor, factor: f64);
+
+    /// Forgets all elements but those at `indices`, `[P']`, in that order.
+    fn select(&mut self, indices: &Tensor);
 
     /// Adds whatever must be known to go on later, as `prefix.name`.
     fn save(&self, prefix: &str, tensors: &mut Tensors);
@@ -26,4 +31,23 @@ pub trait Optimizer {
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another optimizer or network.
     fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error>;
+}
+
+/// A rule of descent, with its settings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// Stochastic gradient descent.
+    Sgd(SgdRule),
+    /// Adam.
+    Adam(AdamRule),
+}
+
+impl Rule {
+    /// The rule at the rates `eta`, `[P]`.
+    pub fn at(&self, eta: &Tensor) -> Box<dyn Optimizer> {
+        match self {
+            Rule::Sgd(rule) => Box::new(Sgd::new(*rule, eta)),
+            Rule::Adam(rule) => Box::new(Adam::new(*rule, eta)),
+        }
+    }
 }

@@ -1,4 +1,7 @@
 //! Stochastic gradient descent: `theta <- theta - eta * g` (paper, Equations 2 and 3).
+//!
+//! Weight decay adds `decay * theta` to g. With momentum a velocity `v <- momentum * v + g` takes g's place, and with
+//! Nesterov's `g + momentum * v` does, as in PyTorch.
 
 use tch::Tensor;
 
@@ -6,30 +9,66 @@ use super::Optimizer;
 use crate::Error;
 use crate::tensors::Tensors;
 
-/// Gradient descent with a rate for each element.
+/// Settings of SGD; none by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SgdRule {
+    /// What is left of the velocity after a step, in [0, 1).
+    pub momentum: f64,
+    /// Whether momentum looks ahead (Nesterov).
+    pub nesterov: bool,
+    /// Weight decay.
+    pub weight_decay: f64,
+}
+
+/// SGD with a rate for each element.
 #[derive(Debug)]
 pub struct Sgd {
+    rule: SgdRule,
     minus_eta: Tensor,
+    velocity: Option<Tensor>,
 }
 
 impl Sgd {
     /// Descent at the rates `eta`, `[P]`.
-    pub fn new(eta: &Tensor) -> Self {
-        Sgd { minus_eta: -eta }
+    pub fn new(rule: SgdRule, eta: &Tensor) -> Self {
+        Sgd { rule, minus_eta: -eta, velocity: (rule.momentum != 0.0).then(|| eta.zeros_like()) }
     }
 }
 
 impl Optimizer for Sgd {
-    fn step(&mut self, theta: &mut Tensor, gradient: &Tensor) {
-        let _ = theta.addcmul_(&self.minus_eta, gradient);
+    fn step(&mut self, theta: &mut Tensor, gradient: &Tensor, factor: f64) {
+        let SgdRule { momentum, nesterov, weight_decay } = self.rule;
+        let shallow = gradient.shallow_clone();
+        let decayed = if weight_decay == 0.0 { shallow } else { gradient + &*theta * weight_decay };
+        let direction = match &mut self.velocity {
+            None => decayed,
+            Some(velocity) => {
+                let _ = velocity.g_mul_scalar_(momentum).g_add_(&decayed);
+                if nesterov { decayed + &*velocity * momentum } else { velocity.shallow_clone() }
+            }
+        };
+        let direction = if factor == 1.0 { direction } else { &direction * factor };
+        let _ = theta.addcmul_(&self.minus_eta, &direction);
+    }
+
+    fn select(&mut self, indices: &Tensor) {
+        self.minus_eta = self.minus_eta.index_select(0, indices);
+        self.velocity = self.velocity.as_ref().map(|velocity| velocity.index_select(0, indices));
     }
 
     fn save(&self, prefix: &str, tensors: &mut Tensors) {
         tensors.insert(format!("{prefix}.eta"), &-&self.minus_eta);
+        if let Some(velocity) = &self.velocity {
+            tensors.insert(format!("{prefix}.velocity"), velocity);
+        }
     }
 
     fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
-        let eta = tensors.get(&format!("{prefix}.eta"), &self.minus_eta.size())?;
+        let shape = self.minus_eta.size();
+        let eta = tensors.get(&format!("{prefix}.eta"), &shape)?;
+        if let Some(velocity) = &mut self.velocity {
+            velocity.copy_(tensors.get(&format!("{prefix}.velocity"), &shape)?);
+        }
         self.minus_eta.copy_(&-eta);
         Ok(())
     }
@@ -42,8 +81,53 @@ mod tests {
     #[test]
     fn each_element_moves_at_its_own_rate() {
         let mut theta = Tensor::from_slice(&[1.0f32, 2.0]);
-        let mut sgd = Sgd::new(&Tensor::from_slice(&[0.1f32, 10.0]));
-        sgd.step(&mut theta, &Tensor::from_slice(&[1.0f32, -0.5]));
-        assert_eq!(Vec::<f32>::try_from(theta).unwrap(), [0.9, 7.0]);
+        let mut sgd = Sgd::new(SgdRule::default(), &Tensor::from_slice(&[0.1f32, 10.0]));
+        sgd.step(&mut theta, &Tensor::from_slice(&[1.0f32, -0.5]), 1.0);
+        assert_eq!(Vec::<f32>::try_from(&theta).unwrap(), [0.9, 7.0]);
+        sgd.step(&mut theta, &Tensor::from_slice(&[0.0f32, 0.5]), 0.2);
+        assert_eq!(Vec::<f32>::try_from(&theta).unwrap(), [0.9, 6.0]);
+    }
+
+    /// The equations above, one number at a time, in f64.
+    #[test]
+    fn follows_the_equations_with_momentum_and_decay() {
+        for nesterov in [false, true] {
+            let rule = SgdRule { momentum: 0.9, nesterov, weight_decay: 0.1 };
+            let eta = [0.01, 0.3];
+            let (mut theta, mut v) = ([1.0f64, -2.0], [0.0; 2]);
+            let mut fast = Tensor::from_slice(&theta);
+            let mut sgd = Sgd::new(rule, &Tensor::from_slice(&eta));
+            for t in 0..20 {
+                let gradient = [(t as f64).sin(), (t as f64).cos()];
+                let factor = 1.0 / (t + 1) as f64;
+                sgd.step(&mut fast, &Tensor::from_slice(&gradient), factor);
+                for i in 0..2 {
+                    let g = gradient[i] + 0.1 * theta[i];
+                    v[i] = 0.9 * v[i] + g;
+                    theta[i] -= factor * eta[i] * if nesterov { g + 0.9 * v[i] } else { v[i] };
+                    assert!((fast.double_value(&[i as i64]) - theta[i]).abs() < 1e-12, "step {t}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_selected_or_saved_goes_on_the_same() {
+        let rule = SgdRule { momentum: 0.5, ..Default::default() };
+        let eta = Tensor::from_slice(&[0.1f64, 1.0, 2.0]);
+        let (mut theta, mut sgd) = (Tensor::zeros([3], tch::kind::DOUBLE_CPU), Sgd::new(rule, &eta));
+        let g = Tensor::from_slice(&[1.0f64, 2.0, 3.0]);
+        sgd.step(&mut theta, &g, 1.0);
+        let mut tensors = Tensors::default();
+        sgd.save("sgd", &mut tensors);
+        let (mut again, mut theta_again) = (Sgd::new(rule, &eta.zeros_like()), theta.copy());
+        again.load("sgd", &tensors).unwrap();
+        let chosen = Tensor::from_slice(&[2i64, 0]);
+        again.select(&chosen);
+        let mut few = theta_again.index_select(0, &chosen);
+        sgd.step(&mut theta, &g, 1.0);
+        again.step(&mut few, &g.index_select(0, &chosen), 1.0);
+        theta_again = theta.index_select(0, &chosen);
+        assert_eq!(few, theta_again);
     }
 }

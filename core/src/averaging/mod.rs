@@ -1,0 +1,82 @@
+//! Model averaging: from how well each head predicts, the weights `a_j` that average them (paper, section 4.4).
+//!
+//! Everything is tensors of f64 on the network's own device, so that a step never waits for the device.
+
+mod bayes;
+mod history;
+mod switch;
+
+pub use bayes::Bayes;
+pub use history::History;
+pub use switch::{Switch, THETA};
+
+use tch::{Device, Kind, Tensor};
+
+use crate::Error;
+use crate::tensors::Tensors;
+
+/// A posterior over K models.
+pub trait ModelAveraging {
+    /// The averaging weights `a_j`, `[K]` f64, in [0, 1] with sum 1.
+    fn weights(&self) -> Tensor;
+
+    /// Takes in one observation: how likely each model made it, as `[K]` f64 of logarithms. Minus infinity says that a
+    /// model had excluded it; at least one model must not have, and none may give NaN.
+    fn update(&mut self, log_evidence: &Tensor);
+
+    /// Adds the whole state, as `prefix.*`.
+    fn save(&self, prefix: &str, tensors: &mut Tensors);
+
+    /// Takes back what was saved.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: it was another method or number of models.
+    fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error>;
+}
+
+/// Which method averages the heads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Averaging {
+    /// The Switch, which follows changes of the best model: the paper's choice.
+    #[default]
+    Switch,
+    /// Bayesian averaging, which takes one of the models to be right all along.
+    Bayes,
+}
+
+impl Averaging {
+    /// The prior over `k` models, uniform.
+    pub fn over(self, k: i64, device: Device) -> Box<dyn ModelAveraging> {
+        match self {
+            Averaging::Switch => Box::new(Switch::new(k, device)),
+            Averaging::Bayes => Box::new(Bayes::new(k, device)),
+        }
+    }
+}
+
+/// How many models carry the weight: the exponential of the entropy of `a`, between 1 and K.
+pub fn effective_number(a: &[f64]) -> f64 {
+    let entropy: f64 = a.iter().filter(|&&a_j| a_j > 0.0).map(|a_j| -a_j * a_j.ln()).sum();
+    entropy.exp()
+}
+
+/// `w - log sum exp w` over all elements.
+fn normalized(log_w: &Tensor) -> Tensor {
+    let all: Vec<i64> = (0..log_w.dim() as i64).collect();
+    log_w - log_w.logsumexp(&all[..], true)
+}
+
+/// The kind of number that posteriors are held in.
+const KIND: Kind = Kind::Double;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_effective_number_of_heads_counts_equal_weights() {
+        assert!((effective_number(&[0.25; 4]) - 4.0).abs() < 1e-12);
+        assert!((effective_number(&[0.5, 0.5, 0.0, 0.0]) - 2.0).abs() < 1e-12);
+        assert_eq!(effective_number(&[0.0, 1.0]), 1.0);
+    }
+}

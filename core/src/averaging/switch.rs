@@ -1,0 +1,181 @@
+//! The Switch: model averaging that follows whichever model is best at present (van Erven, Grünwald, de Rooij,
+//! "Catching up faster by switching sooner", 2012; the paper's reference \[43\]).
+//!
+//! It is the Bayesian posterior over *sequences* of models: a sequence starts with one of the K models, uniformly,
+//! and changes to another, uniformly again, at random times.
+//!
+//! | symbol | here | meaning |
+//! |---|---|---|
+//! | `a_j` | [`weights`](Switch::weights) | posterior that model j is the present one |
+//! | `theta` | [`THETA`] | probability that a sequence goes on to change after each of its changes |
+//! | `pi_T(n) = 1/(n(n+1))` | `hazard` | prior of the time of a change; given none before t, it is `1/(t+1)` |
+//!
+//! Everything is held as logarithms. The evidence of a step is the mean log-likelihood of the mini-batch, as
+//! in the authors' code; its sum would be sharper by the batch size.
+
+use tch::{Device, Tensor};
+
+use super::{ModelAveraging, normalized};
+use crate::Error;
+use crate::tensors::Tensors;
+
+/// Probability that a sequence of models that has just changed will change again.
+pub const THETA: f64 = 0.9999;
+
+/// Posterior over which of K models predicts best now.
+#[derive(Debug)]
+pub struct Switch {
+    /// log-weights, `[2, K]`: of the sequences that are at model j and may still change, and of those that are there
+    /// for good
+    log_w: Tensor,
+    /// 1 for sequences that may change and 0 for the others, `[2, 1]`
+    may_change: Tensor,
+    /// log-probability that a sequence that has just changed may change again, and that it may not, `[2, 1]`
+    log_theta: Tensor,
+    /// observations so far
+    t: i64,
+}
+
+impl Switch {
+    /// The prior over `k` models, uniform.
+    pub fn new(k: i64, device: Device) -> Self {
+        let column = |values: [f64; 2]| Tensor::from_slice(&values).view([2, 1]).to_device(device);
+        let log_theta = column([THETA.ln(), (-THETA).ln_1p()]);
+        let log_w = (&log_theta - (k as f64).ln()).repeat([1, k]);
+        Switch { log_w, may_change: column([1.0, 0.0]), log_theta, t: 0 }
+    }
+}
+
+impl ModelAveraging for Switch {
+    fn weights(&self) -> Tensor {
+        normalized(&self.log_w.logsumexp([0].as_slice(), false)).exp()
+    }
+
+    fn update(&mut self, log_evidence: &Tensor) {
+        self.t += 1;
+        let hazard = 1.0 / (self.t + 1) as f64;
+        let k = log_evidence.size()[0] as f64;
+        let log_w = normalized(&(&self.log_w + log_evidence)); // [2, K]
+        let log_changed = log_w.get(0).logsumexp([0].as_slice(), false) + (hazard / k).ln(); // to each model
+        let stayed = log_w + &self.may_change * (-hazard).ln_1p();
+        self.log_w = stayed.logaddexp(&(&self.log_theta + log_changed));
+    }
+
+    fn save(&self, prefix: &str, tensors: &mut Tensors) {
+        tensors.insert(format!("{prefix}.switch"), &self.log_w);
+        tensors.insert_slice(format!("{prefix}.t"), &[self.t]);
+    }
+
+    fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
+        let log_w = tensors.get(&format!("{prefix}.switch"), &self.log_w.size())?;
+        self.t = tensors.get_vec(&format!("{prefix}.t"), 1)?[0];
+        self.log_w.copy_(log_w);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn update(switch: &mut Switch, log_evidence: &[f64]) {
+        switch.update(&Tensor::from_slice(log_evidence));
+    }
+
+    fn weights(switch: &Switch) -> Vec<f64> {
+        Vec::<f64>::try_from(switch.weights()).unwrap()
+    }
+
+    /// The definition, enumerated: every sequence of models over the observations, each weighted by its prior and
+    /// likelihood; a change after observation t happens with the hazard 1/(t+1) as long as the sequence is unstable.
+    fn posterior_by_enumeration(log_evidence: &[Vec<f64>]) -> Vec<f64> {
+        let k = log_evidence[0].len();
+        let mut a = vec![0.0; k];
+        // model at present, may it change, weight, observations seen
+        let mut open: Vec<(usize, bool, f64, usize)> =
+            (0..k).flat_map(|j| [(j, true, THETA / k as f64, 0), (j, false, (1.0 - THETA) / k as f64, 0)]).collect();
+        while let Some((j, unstable, weight, seen)) = open.pop() {
+            if seen == log_evidence.len() {
+                a[j] += weight;
+                continue;
+            }
+            let weight = weight * log_evidence[seen][j].exp();
+            let t = seen + 1;
+            if !unstable {
+                open.push((j, false, weight, t));
+                continue;
+            }
+            let hazard = 1.0 / (t + 1) as f64;
+            open.push((j, true, weight * (1.0 - hazard), t));
+            for next in 0..k {
+                open.push((next, true, weight * hazard * THETA / k as f64, t));
+                open.push((next, false, weight * hazard * (1.0 - THETA) / k as f64, t));
+            }
+        }
+        let total: f64 = a.iter().sum();
+        a.iter().map(|w| w / total).collect()
+    }
+
+    #[test]
+    fn equals_the_posterior_over_all_switching_sequences() {
+        let evidence: Vec<Vec<f64>> =
+            (0..6).map(|t| (0..3).map(|j| -((t * 7 + j * 5) % 11) as f64 / 3.0).collect()).collect();
+        let mut switch = Switch::new(3, Device::Cpu);
+        for seen in 1..=evidence.len() {
+            update(&mut switch, &evidence[seen - 1]);
+            for (fast, slow) in weights(&switch).iter().zip(posterior_by_enumeration(&evidence[..seen])) {
+                assert!((fast - slow).abs() < 1e-12, "after {seen}: {fast} {slow}");
+            }
+        }
+    }
+
+    /// After one observation with likelihoods 1 and 1/2 the first model has 2/3 of the weight; then half (the hazard
+    /// 1/2) of the weight that may still move (theta of it) is shared out evenly.
+    #[test]
+    fn one_step_by_hand() {
+        let mut switch = Switch::new(2, Device::Cpu);
+        update(&mut switch, &[0.0, 0.5_f64.ln()]);
+        let changed = THETA * 0.5;
+        let expected = (1.0 - changed) * 2.0 / 3.0 + changed * 0.5;
+        assert!((weights(&switch)[0] - expected).abs() < 1e-15);
+    }
+
+    #[test]
+    fn the_mode_follows_a_change_of_the_best_model() {
+        let mut switch = Switch::new(10, Device::Cpu);
+        let mode = |s: &Switch| s.weights().argmax(0, false).int64_value(&[]);
+        let favour = |best: usize| (0..10).map(|j| if j == best { 0.0 } else { -1.0 }).collect::<Vec<_>>();
+        (0..1000).for_each(|_| update(&mut switch, &favour(2)));
+        assert_eq!(mode(&switch), 2);
+        assert!(weights(&switch)[2] > 0.99);
+        let followed = |_: &usize| {
+            update(&mut switch, &favour(7));
+            mode(&switch) == 7
+        };
+        let steps = (1..100).find(followed).expect("it follows");
+        assert!(steps <= 15, "{steps}");
+    }
+
+    #[test]
+    fn a_model_that_had_excluded_what_happened_loses_its_weight() {
+        let mut switch = Switch::new(3, Device::Cpu);
+        update(&mut switch, &[0.0, f64::NEG_INFINITY, f64::NEG_INFINITY]);
+        let a = weights(&switch);
+        assert!((a.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert!(a[1] == a[2] && a[1] < 0.2, "{a:?}");
+    }
+
+    #[test]
+    fn a_saved_state_goes_on_to_the_same_bits() {
+        let (mut switch, mut again) = (Switch::new(4, Device::Cpu), Switch::new(4, Device::Cpu));
+        update(&mut switch, &[-0.1, -2.0, -0.3, -4.0]);
+        let mut tensors = Tensors::default();
+        switch.save("a", &mut tensors);
+        again.load("a", &tensors).unwrap();
+        for switch in [&mut switch, &mut again] {
+            update(switch, &[-1.0, -0.2, -0.3, -0.4]);
+        }
+        assert_eq!(weights(&switch), weights(&again));
+        assert!(Switch::new(3, Device::Cpu).load("a", &tensors).is_err());
+    }
+}

@@ -1,0 +1,72 @@
+//! Numbers that are not finite: which heads and units they have reached, so that these are left out and the others go
+//! on.
+//!
+//! A unit with a rate far too large may produce infinite numbers; the paper's point is that the others should not mind.
+//! On the CPU a step first looks whether there is anything to guard against, which costs one sum. On a GPU looking
+//! would make it wait, so it always takes the guarded way, which changes nothing where all is finite.
+
+use tch::{Device, Kind, Tensor};
+
+/// The units of a flat gradient.
+#[derive(Debug)]
+pub struct UnitGuard {
+    /// the unit of every element, `[P]`; made when first needed
+    unit: Option<Tensor>,
+    units: i64,
+}
+
+impl UnitGuard {
+    /// A guard over so many units.
+    pub fn new(units: usize) -> Self {
+        UnitGuard { unit: None, units: units as i64 }
+    }
+
+    /// The gradient, `[P]`, with zeros for every unit that has an element which is not finite. `unit_of_element` says
+    /// which unit each element belongs to, `[P]`.
+    pub fn still(&mut self, gradient: Tensor, unit_of_element: impl FnOnce() -> Vec<usize>) -> Tensor {
+        if !can_look(gradient.device()) || !sum_is_finite(&gradient) {
+            let device = gradient.device();
+            let unit = self.unit.get_or_insert_with(|| {
+                let unit: Vec<i32> = unit_of_element().into_iter().map(|unit| unit as i32).collect();
+                Tensor::from_slice(&unit).to_device(device)
+            });
+            let broken = gradient.isfinite().logical_not().to_kind(Kind::Float); // [P]
+            let broken = Tensor::zeros([self.units], (Kind::Float, device)).index_add(0, unit, &broken); // [units]
+            let moves = broken.eq(0.0).index_select(0, unit); // [P]
+            gradient.where_self(&moves, &gradient.zeros_like())
+        } else {
+            gradient
+        }
+    }
+
+    /// Forgets which elements there were.
+    pub fn reset(&mut self, units: usize) {
+        *self = UnitGuard::new(units);
+    }
+}
+
+/// Whether a step may look at numbers without waiting for a device.
+pub fn can_look(device: Device) -> bool {
+    device == Device::Cpu
+}
+
+fn sum_is_finite(tensor: &Tensor) -> bool {
+    tensor.sum(None::<Kind>).double_value(&[]).is_finite()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_with_a_number_that_is_not_finite_stand_still() {
+        let mut guard = UnitGuard::new(3);
+        let units = || vec![0, 0, 1, 1, 2, 2, 1];
+        let gradient = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0, f32::NAN, 6.0, f32::INFINITY]);
+        let still = guard.still(gradient, units);
+        assert_eq!(Vec::<f32>::try_from(still).unwrap(), [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        // finite, but their sum is not
+        let huge = Tensor::from_slice(&[3e38f32, 3e38, 1.0, 1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(guard.still(huge.copy(), units), huge);
+    }
+}

@@ -1,0 +1,70 @@
+//! Schedules: one time-dependent factor on all learning rates (paper, section 7).
+
+use std::f64::consts::PI;
+
+/// A warm-up, then a decay.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Schedule {
+    /// Updates over which the factor rises linearly to the decay's; 0 for none.
+    pub warm_up: u64,
+    /// What follows.
+    pub decay: Decay,
+}
+
+/// How rates shrink with time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Decay {
+    /// Not at all.
+    #[default]
+    Constant,
+    /// By `factor` after every `every` updates.
+    Step {
+        /// Updates.
+        every: u64,
+        /// What rates are multiplied by.
+        factor: f64,
+    },
+    /// Along half a cosine, to nothing after `updates` updates.
+    Cosine {
+        /// Updates.
+        updates: u64,
+    },
+    /// As `1 / sqrt(1 + t / updates)`.
+    InverseSqrt {
+        /// Updates after which rates are down to `1 / sqrt(2)`.
+        updates: u64,
+    },
+}
+
+impl Schedule {
+    /// The factor of the update that follows `t` others.
+    pub fn factor(&self, t: u64) -> f64 {
+        let risen = if t < self.warm_up { (t + 1) as f64 / self.warm_up as f64 } else { 1.0 };
+        let decayed = match self.decay {
+            Decay::Constant => 1.0,
+            Decay::Step { every, factor } => factor.powf((t / every) as f64),
+            Decay::Cosine { updates } => 0.5 * (1.0 + (PI * (t as f64 / updates as f64).min(1.0)).cos()),
+            Decay::InverseSqrt { updates } => (1.0 + t as f64 / updates as f64).powf(-0.5),
+        };
+        risen * decayed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn factors_by_hand() {
+        let at = |decay, t| Schedule { warm_up: 0, decay }.factor(t);
+        assert_eq!(at(Decay::Constant, 1_000_000), 1.0);
+        let step = Decay::Step { every: 10, factor: 0.5 };
+        assert_eq!([at(step, 0), at(step, 9), at(step, 10), at(step, 25)], [1.0, 1.0, 0.5, 0.25]);
+        let cosine = Decay::Cosine { updates: 100 };
+        assert_eq!([at(cosine, 0), at(cosine, 100), at(cosine, 200)], [1.0, 0.0, 0.0]);
+        assert!((at(cosine, 50) - 0.5).abs() < 1e-15);
+        assert_eq!(at(Decay::InverseSqrt { updates: 10 }, 30), 0.5);
+        let warm = Schedule { warm_up: 4, decay: step };
+        assert_eq!([warm.factor(0), warm.factor(1), warm.factor(3), warm.factor(10)], [0.25, 0.5, 1.0, 0.5]);
+    }
+}
