@@ -62,7 +62,7 @@ pub struct EvalRequest {
     /// A run directory.
     pub run: PathBuf,
     /// How many episodes to play; as many as the run's own test by default.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub episodes: Option<u32>,
     /// The seed that episodes derive from; the run's own by default, which plays its test episodes again.
     #[arg(long)]

@@ -145,8 +145,8 @@ impl Config {
         self.optimizer = self.optimizer.resolve()?;
         self.agent.check()?;
         self.schedule.check(self.agent.warm_up)?;
-        if self.threads == 0 {
-            return Err(WrongRequest("threads = 0: must be at least 1".into()).into());
+        if !(1..=1024).contains(&self.threads) {
+            return Err(WrongRequest(format!("threads = {}: must be from 1 to 1024", self.threads)).into());
         }
         alrao_envs::make(&self.environment).map_err(|error| WrongRequest(format!("environment: {error}")))?;
         Ok(self)

@@ -5,6 +5,8 @@
 //! What departs from Mnih et al.: the target network moves a little after every update instead of being copied now
 //! and then, rewards are scaled, and no learning rate is chosen.
 
+use std::ops::Bound;
+
 use alrao_core::layers::Mlp;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
+use crate::error::within;
 use crate::exploration::Exploration;
 use crate::q_network::{QNetwork, QNetworkSettings};
 use crate::replay::{Batch, Replay, Transition};
@@ -68,33 +71,26 @@ impl AgentSettings {
     /// # Errors
     /// [`Error::Setting`] for the first field that no agent can work with.
     pub fn check(&self) -> Result<(), Error> {
-        let share = |field, x: f64, from_zero: bool| {
-            let low_enough = x <= 1.0;
-            let high_enough = if from_zero { x >= 0.0 } else { x > 0.0 };
-            let range = if from_zero { "[0, 1]" } else { "(0, 1]" };
-            (low_enough && high_enough)
-                .then_some(())
-                .ok_or_else(|| Error::setting(field, x, format!("must be in {range}")))
-        };
-        let positive = |field, x: f64| {
-            (x > 0.0 && x.is_finite()).then_some(()).ok_or_else(|| Error::setting(field, x, "must be positive"))
-        };
-        share("agent.discount", self.discount, true)?;
-        share("agent.target_rate", self.target_rate, false)?;
-        share("agent.exploration.start", self.exploration.start, true)?;
-        share("agent.exploration.end", self.exploration.end, true)?;
-        share("agent.exploration.share", self.exploration.share, false)?;
-        positive("agent.reward_rms", self.reward_rms)?;
-        positive("agent.network.sigma", self.network.sigma)?;
-        positive("agent.update_every", self.update_every as f64)?;
-        positive("agent.batch", self.batch as f64)?;
+        const WIDEST: i64 = 16_384;
+        let positive = (Bound::Excluded(0.0), Bound::Excluded(f64::INFINITY));
+        let above_zero = (Bound::Excluded(0.0), Bound::Included(1.0));
+        within("agent.discount", self.discount, 0.0..=1.0)?;
+        within("agent.target_rate", self.target_rate, above_zero)?;
+        within("agent.exploration.start", self.exploration.start, 0.0..=1.0)?;
+        within("agent.exploration.end", self.exploration.end, 0.0..=1.0)?;
+        within("agent.exploration.share", self.exploration.share, above_zero)?;
+        within("agent.reward_rms", self.reward_rms, positive)?;
+        within("agent.network.sigma", self.network.sigma, positive)?;
+        within("agent.update_every", self.update_every, 1..)?;
+        within("agent.batch", self.batch, 1..=65_536)?;
         if self.memory < self.batch {
             let problem = format!("must hold at least a batch of {}", self.batch);
             return Err(Error::setting("agent.memory", self.memory, problem));
         }
-        if self.network.hidden.is_empty() || self.network.hidden.iter().any(|&width| width < 2) {
-            let problem = "needs at least one layer, of at least 2 units each";
-            return Err(Error::setting("agent.network.hidden", format!("{:?}", self.network.hidden), problem));
+        let hidden = &self.network.hidden;
+        if hidden.is_empty() || hidden.iter().any(|width| !(2..=WIDEST).contains(width)) {
+            let problem = format!("needs at least one layer, each of 2 to {WIDEST} units");
+            return Err(Error::setting("agent.network.hidden", format!("{hidden:?}"), problem));
         }
         Ok(())
     }

@@ -1,5 +1,8 @@
 //! What can go wrong while an agent learns.
 
+use std::fmt::Display;
+use std::ops::{Bound, RangeBounds};
+
 /// An error of an agent.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -25,4 +28,29 @@ impl Error {
     pub(crate) fn setting(field: &'static str, value: impl ToString, problem: impl Into<String>) -> Self {
         Error::Setting { field, value: value.to_string(), problem: problem.into() }
     }
+}
+
+/// Checks that a setting lies in a range.
+///
+/// # Errors
+/// [`Error::Setting`] if it doesn't.
+pub(crate) fn within<T>(field: &'static str, value: T, range: impl RangeBounds<T>) -> Result<(), Error>
+where
+    T: PartialOrd + Display,
+{
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let low = match range.start_bound() {
+        Bound::Included(low) => Some(format!("at least {low}")),
+        Bound::Excluded(low) => Some(format!("above {low}")),
+        Bound::Unbounded => None,
+    };
+    let high = match range.end_bound() {
+        Bound::Included(high) => Some(format!("at most {high}")),
+        Bound::Excluded(high) => Some(format!("below {high}")),
+        Bound::Unbounded => None,
+    };
+    let limits: Vec<String> = low.into_iter().chain(high).collect();
+    Err(Error::setting(field, value, format!("must be {}", limits.join(" and "))))
 }

@@ -18,6 +18,7 @@ use tch::Device;
 
 use crate::Error;
 use crate::dqn::{Agent, AgentSettings, Update};
+use crate::error::within;
 use crate::evaluation::{Evaluation, play};
 use crate::exploration::Exploration;
 use crate::q_network::greedy_actions;
@@ -63,19 +64,13 @@ impl Schedule {
     /// # Errors
     /// [`Error::Setting`] for the first field that can't be.
     pub fn check(&self, warm_up: u64) -> Result<(), Error> {
-        let positive = [
-            ("schedule.steps", self.steps),
-            ("schedule.validate_every", self.validate_every),
-            ("schedule.validation_episodes", self.validation_episodes as u64),
-            ("schedule.test_episodes", self.test_episodes as u64),
-            ("schedule.checkpoint_every", self.checkpoint_every),
-            ("schedule.log_every", self.log_every),
-        ];
-        for (field, value) in positive {
-            if value == 0 {
-                return Err(Error::setting(field, value, "must be at least 1"));
-            }
-        }
+        const MOST_EPISODES: usize = 10_000; // each has an environment of its own
+        within("schedule.steps", self.steps, 1..)?;
+        within("schedule.validate_every", self.validate_every, 1..)?;
+        within("schedule.validation_episodes", self.validation_episodes, 1..=MOST_EPISODES)?;
+        within("schedule.test_episodes", self.test_episodes, 1..=MOST_EPISODES)?;
+        within("schedule.checkpoint_every", self.checkpoint_every, 1..)?;
+        within("schedule.log_every", self.log_every, 1..)?;
         if self.steps <= warm_up {
             let problem = format!("must be more than agent.warm_up = {warm_up}, or nothing is learnt");
             return Err(Error::setting("schedule.steps", self.steps, problem));

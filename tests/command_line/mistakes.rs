@@ -28,6 +28,9 @@ fn a_request_that_makes_no_sense_is_refused() {
     refused(&train("pendulum --device cuda"), &["CUDA", "libtorch_cuda.so"]);
     refused(&train("pendulum --device tpu"), &["tpu", "cuda:N"]);
     refused(&train("pendulum --threads 0"), &["threads"]);
+    refused(&train("pendulum --threads 4000000000"), &["threads", "1024"]);
+    refused(&train("pendulum --set agent.network.hidden=[64,100000000]"), &["agent.network.hidden", "16384"]);
+    refused(&train("pendulum --set agent.discount=nan"), &["agent.discount = NaN", "at most 1"]);
     refused(&train("pendulum --seed minus"), &["minus"]);
     refused("train", &["CONFIG"]);
     refused("train pendulum --resume x", &["--resume"]);
