@@ -2,6 +2,7 @@
 
 use alrao_agents::evaluation::Evaluation;
 use alrao_agents::training::Best;
+use alrao_core::diagnosis::Diagnosis;
 use serde::{Deserialize, Serialize};
 
 /// The final figures.
@@ -25,4 +26,6 @@ pub struct Summary {
     pub test: Option<Evaluation>,
     /// What random actions return on the same episodes.
     pub random: Evaluation,
+    /// What the run says about learning rates; none for a run at a single rate.
+    pub diagnosis: Option<Diagnosis>,
 }

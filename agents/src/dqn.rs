@@ -7,6 +7,7 @@
 
 use std::ops::Bound;
 
+use alrao_core::diagnosis::Diagnosis;
 use alrao_core::layers::Mlp;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
@@ -170,6 +171,13 @@ impl Agent {
             q_mean: best.mean(Kind::Double).double_value(&[]) / scale,
             q_max: best.max().double_value(&[]) / scale,
         })
+    }
+
+    /// What learning says about learning rates, if it has more than one.
+    pub fn diagnose(&self) -> Option<Diagnosis> {
+        let (learner, network) = (self.q.learner(), self.q.network());
+        let interval = learner.method().interval;
+        (interval.eta_min() < interval.eta_max()).then(|| learner.diagnose(network))
     }
 
     /// The Q-network.

@@ -1,10 +1,13 @@
 //! What a run says about learning rates, in a few numbers read from the posterior over heads and from the units.
 
+use serde::{Deserialize, Serialize};
+
 use crate::averaging::effective_number;
 use crate::rates::RateInterval;
 
 /// The end of an interval of rates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum End {
     /// `eta_min`
     Low,
@@ -13,7 +16,7 @@ pub enum End {
 }
 
 /// A report on the rates of a run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Diagnosis {
     /// The heads' rates `eta_j`, `[K]`.
     pub head_rates: Vec<f64>,

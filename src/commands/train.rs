@@ -127,6 +127,7 @@ fn run(directory: &RunDirectory, config: &Config) -> Result<()> {
         best: training.best(),
         test: test.transpose()?,
         random: training::test_random(&make, config.seed, episodes)?,
+        diagnosis: training.agent().diagnose(),
     })
 }
 
@@ -157,6 +158,10 @@ fn report(path: &Path) -> Result<()> {
         summary.test.as_ref().map_or("none: it diverged before any validation".into(), words)
     );
     println!("random policy  {}", words(&summary.random));
+    if let Some(diagnosis) = &summary.diagnosis {
+        let lines = diagnosis.to_string().replace('\n', "\n               ");
+        println!("learning rates {lines}");
+    }
     println!("run directory  {}", path.display());
     let figure = path.join("plots/returns.svg");
     plot_returns(&[RunRecord::read(path)?], &figure)?;

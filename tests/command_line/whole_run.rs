@@ -22,6 +22,9 @@ fn a_run_leaves_what_its_users_need() {
     let random = summary["random"]["return"]["mean"].as_f64().unwrap();
     assert!((-1900.0..-500.0).contains(&random), "{random}");
 
+    assert_eq!(summary["diagnosis"]["units"], 64);
+    assert!(said.contains("a single rate for SGD"), "{said}");
+
     let metrics = metrics(&run);
     let of = |kind: &str| metrics.iter().filter(|line| line["kind"] == kind).collect::<Vec<_>>();
     assert_eq!(of("episode").len(), 20);
@@ -53,7 +56,8 @@ fn a_rate_that_is_far_too_large_ends_as_diverged() {
     assert!(said.contains("diverged"), "{said}");
     let summary: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(run.join("summary.json")).unwrap()).unwrap();
-    assert_eq!((&summary["diverged"], &summary["test"]), (&true.into(), &serde_json::Value::Null));
+    let null = &serde_json::Value::Null;
+    assert_eq!((&summary["diverged"], &summary["test"], &summary["diagnosis"]), (&true.into(), null, null));
 }
 
 #[test]
