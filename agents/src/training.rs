@@ -27,38 +27,61 @@ use crate::reward_scale::RewardScale;
 
 /// How long to train, and how often to look at it. All in environment steps but `episodes`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "PartialSchedule")]
 pub struct Schedule {
     /// The budget.
     pub steps: u64,
-    /// From one validation to the next.
+    /// From one validation to the next; a twentieth of the budget unless given.
     pub validate_every: u64,
-    /// Episodes of a validation.
-    #[serde(default = "default_validation_episodes")]
+    /// Episodes of a validation; 10 unless given.
     pub validation_episodes: usize,
-    /// Episodes of the test.
-    #[serde(default = "default_test_episodes")]
+    /// Episodes of the test; 100 unless given.
     pub test_episodes: usize,
-    /// From one checkpoint to the next.
+    /// From one checkpoint to the next; a tenth of the budget unless given, and 10,000 at most.
     pub checkpoint_every: u64,
-    /// From one record of the updates to the next.
-    #[serde(default = "default_log_every")]
+    /// From one record of the updates to the next; 500 unless given.
     pub log_every: u64,
 }
 
-fn default_validation_episodes() -> usize {
-    10
+/// A schedule as it may be written down.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartialSchedule {
+    steps: u64,
+    validate_every: Option<u64>,
+    validation_episodes: Option<usize>,
+    test_episodes: Option<usize>,
+    checkpoint_every: Option<u64>,
+    log_every: Option<u64>,
 }
 
-fn default_test_episodes() -> usize {
-    100
-}
-
-fn default_log_every() -> u64 {
-    500
+impl From<PartialSchedule> for Schedule {
+    fn from(partial: PartialSchedule) -> Self {
+        let usual = Schedule::of(partial.steps);
+        Schedule {
+            steps: partial.steps,
+            validate_every: partial.validate_every.unwrap_or(usual.validate_every),
+            validation_episodes: partial.validation_episodes.unwrap_or(usual.validation_episodes),
+            test_episodes: partial.test_episodes.unwrap_or(usual.test_episodes),
+            checkpoint_every: partial.checkpoint_every.unwrap_or(usual.checkpoint_every),
+            log_every: partial.log_every.unwrap_or(usual.log_every),
+        }
+    }
 }
 
 impl Schedule {
+    /// The usual schedule of a budget of `steps` environment steps.
+    pub fn of(steps: u64) -> Self {
+        Schedule {
+            steps,
+            validate_every: steps.div_ceil(20).max(1),
+            validation_episodes: 10,
+            test_episodes: 100,
+            checkpoint_every: steps.div_ceil(10).clamp(1, 10_000),
+            log_every: 500,
+        }
+    }
+
     /// Checks every field against each other and the agent's warm-up.
     ///
     /// # Errors
