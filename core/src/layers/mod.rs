@@ -1,12 +1,22 @@
 //! Layers that know their units: each says which of its parameters learn at one rate.
 
+mod batch_norm;
+mod conv2d;
+mod embedding;
 mod layer_norm;
 mod linear;
+mod lstm;
 mod mlp;
+mod width;
 
-pub use layer_norm::layer_norm;
+pub use batch_norm::BatchNorm;
+pub use conv2d::{Conv2d, Conv2dSettings};
+pub use embedding::Embedding;
+pub use layer_norm::{LayerNorm, layer_norm};
 pub use linear::Linear;
+pub use lstm::{Lstm, LstmState};
 pub use mlp::Mlp;
+pub use width::widened;
 
 use tch::Tensor;
 
@@ -19,4 +29,33 @@ pub trait Body {
 
     /// Features of a batch, `[B, ..] -> [B, H]`, from weights of the builder that made the body.
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor;
+}
+
+/// What the layers' tests have in common.
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind, Tensor};
+
+    use crate::parameters::{ParameterBuilder, Parameters};
+    use crate::streams::stream;
+
+    /// A layer and its parameters.
+    pub fn build<L>(layer: impl FnOnce(&mut ParameterBuilder) -> L) -> (L, Parameters) {
+        let mut rng = stream(0, "weights");
+        let mut builder = ParameterBuilder::new(&mut rng);
+        let layer = layer(&mut builder);
+        (layer, builder.finish(Device::Cpu, Kind::Float).expect("every parameter is claimed"))
+    }
+
+    /// Some numbers between -1 and 1.
+    pub fn numbers(shape: &[i64]) -> Tensor {
+        let n = shape.iter().product::<i64>();
+        (Tensor::arange(n, (Kind::Float, Device::Cpu)) * 0.7).sin().view(shape)
+    }
+
+    pub fn assert_close(found: &Tensor, expected: &Tensor, tolerance: f64) {
+        assert_eq!(found.size(), expected.size());
+        let difference = (found - expected).abs().max().double_value(&[]);
+        assert!(difference < tolerance, "{difference}: {found} {expected}");
+    }
 }

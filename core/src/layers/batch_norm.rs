@@ -1,0 +1,106 @@
+//! Batch normalisation (Ioffe and Szegedy, 2015): `y = (x - mean) / sqrt(var + 1e-5) * scale + shift` for each channel,
+//! with `scale, shift: [C]`.
+//!
+//! A pass to learn from takes mean and variance from its batch and moves the running ones a tenth of the way towards
+//! them (the variance with Bessel's correction, as in PyTorch); any other pass takes the running ones. Its units are
+//! its C channels: scale and shift of a channel share a rate.
+
+use tch::Tensor;
+
+use crate::parameters::{BufferId, Init, ParameterBuilder, ParameterId, Weights};
+
+const MOMENTUM: f64 = 0.1;
+const EPSILON: f64 = 1e-5;
+
+/// Batch normalisation of vectors or images.
+#[derive(Clone, Debug)]
+pub struct BatchNorm {
+    scale: ParameterId,
+    shift: ParameterId,
+    running_mean: BufferId,
+    running_var: BufferId,
+}
+
+impl BatchNorm {
+    /// A layer over so many channels, which starts without scaling or shifting.
+    pub fn new(builder: &mut ParameterBuilder, channels: i64) -> Self {
+        let scale = builder.add("scale", &[channels], Init::Constant(1.0));
+        let shift = builder.add("shift", &[channels], Init::Constant(0.0));
+        builder.claim(channels, &[(scale, 1), (shift, 1)]);
+        let running_mean = builder.buffer("running_mean", &[channels], 0.0);
+        let running_var = builder.buffer("running_var", &[channels], 1.0);
+        BatchNorm { scale, shift, running_mean, running_var }
+    }
+
+    /// `[B, C, ..] -> [B, C, ..]`; what it normalises over is every dimension but the second. To learn, each channel
+    /// needs at least 2 numbers.
+    pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        x.batch_norm(
+            Some(&weights[self.scale]),
+            Some(&weights[self.shift]),
+            Some(weights.buffer(self.running_mean)),
+            Some(weights.buffer(self.running_var)),
+            weights.training(),
+            MOMENTUM,
+            EPSILON,
+            true,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Kind;
+
+    use super::*;
+    use crate::layers::tests::{assert_close, build, numbers};
+
+    /// Statistics of a batch `[B, C, H, W]` as `[1, C, 1, 1]`.
+    fn statistics(x: &Tensor) -> (Tensor, Tensor) {
+        let dims = [0i64, 2, 3];
+        let mean = x.mean_dim(dims.as_slice(), true, Kind::Float);
+        let var = (x - &mean).square().mean_dim(dims.as_slice(), true, Kind::Float);
+        (mean, var)
+    }
+
+    #[test]
+    fn learning_normalises_by_the_batch_and_predicting_by_what_was_learnt() {
+        let (layer, parameters) = build(|b| BatchNorm::new(b, 3));
+        parameters.theta().shallow_clone().copy_(&Tensor::from_slice(&[1.0f32, 2.0, -1.0, 0.0, 0.5, 0.1]));
+        let column = |start| parameters.theta().narrow(0, start, 3).view([1, 3, 1, 1]);
+        let (scale, shift) = (column(0), column(3));
+        let x = numbers(&[2, 3, 4, 5]) * 3.0 + 1.0;
+        let (mean, var) = statistics(&x);
+
+        // before any learning, mean 0 and variance 1
+        let untouched = &x / (1.0f64 + 1e-5).sqrt() * &scale + &shift;
+        assert_close(&layer.forward(parameters.weights(), &x), &untouched, 1e-5);
+
+        let (_leaf, learning) = parameters.leaf();
+        let expected = (&x - &mean) / (&var + 1e-5).sqrt() * &scale + &shift;
+        assert_close(&layer.forward(&learning, &x), &expected, 1e-5);
+
+        let n = 40.0;
+        let (running_mean, running_var) = (&mean * 0.1, 0.9 + &var * (0.1 * n / (n - 1.0)));
+        let buffer = |id| parameters.weights().buffer(id).view([1, 3, 1, 1]);
+        assert_close(&buffer(layer.running_mean), &running_mean, 1e-6);
+        assert_close(&buffer(layer.running_var), &running_var, 1e-6);
+        let expected = (&x - running_mean) / (running_var + 1e-5).sqrt() * &scale + &shift;
+        assert_close(&layer.forward(parameters.weights(), &x), &expected, 1e-5);
+    }
+
+    #[test]
+    fn vectors_are_images_of_one_pixel() {
+        let (layer, parameters) = build(|b| BatchNorm::new(b, 3));
+        let x = numbers(&[6, 3]);
+        let y = layer.forward(&parameters.leaf().1, &x);
+        let as_image = layer.forward(&parameters.leaf().1, &x.view([6, 3, 1, 1]));
+        assert_close(&y, &as_image.view([6, 3]), 1e-6);
+    }
+
+    #[test]
+    fn scale_and_shift_of_a_channel_are_a_unit() {
+        let (_, parameters) = build(|b| BatchNorm::new(b, 3));
+        assert_eq!(parameters.unit_of_element(), [0, 1, 2, 0, 1, 2]);
+    }
+}

@@ -1,0 +1,148 @@
+//! `y[o] = b[o] + sum_i W[o, i] * x[i]`, where `*` slides a square kernel over an image: `W: [O, I/groups, k, k]` and
+//! `b: [O]`. With as many groups as inputs it is a depthwise convolution.
+//!
+//! Its units are its O filters: all weights of a filter, and its bias, share a rate wherever the filter is applied.
+
+use tch::Tensor;
+
+use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
+
+/// What a convolution is besides its channels and its kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2dSettings {
+    /// Pixels from one place of the kernel to the next.
+    pub stride: i64,
+    /// Rows and columns of zeros around the image.
+    pub padding: i64,
+    /// Pixels from one element of the kernel to the next.
+    pub dilation: i64,
+    /// Groups of channels that don't see each other; divides inputs and outputs.
+    pub groups: i64,
+    /// Whether there is a bias; a normalisation that follows takes it away again.
+    pub bias: bool,
+}
+
+impl Default for Conv2dSettings {
+    fn default() -> Self {
+        Conv2dSettings { stride: 1, padding: 0, dilation: 1, groups: 1, bias: true }
+    }
+}
+
+/// A convolutional layer.
+#[derive(Clone, Debug)]
+pub struct Conv2d {
+    settings: Conv2dSettings,
+    weight: ParameterId,
+    bias: Option<ParameterId>,
+}
+
+impl Conv2d {
+    /// A layer from `inputs` to `outputs` channels with a kernel of `kernel` by `kernel` pixels; initial values are
+    /// uniform in `+-1/sqrt(inputs/groups * kernel^2)`, as PyTorch has them.
+    pub fn new(
+        builder: &mut ParameterBuilder,
+        inputs: i64,
+        outputs: i64,
+        kernel: i64,
+        settings: Conv2dSettings,
+    ) -> Self {
+        let groups = settings.groups;
+        assert!(inputs % groups == 0 && outputs % groups == 0, "{groups} groups of {inputs} and {outputs} channels");
+        let fan_in = inputs / groups * kernel * kernel;
+        let init = Init::Uniform((fan_in as f64).powf(-0.5));
+        let weight = builder.add("weight", &[outputs, inputs / groups, kernel, kernel], init);
+        let bias = settings.bias.then(|| builder.add("bias", &[outputs], init));
+        let claimed: Vec<_> = [(weight, fan_in)].into_iter().chain(bias.map(|bias| (bias, 1))).collect();
+        builder.claim(outputs, &claimed);
+        Conv2d { settings, weight, bias }
+    }
+
+    /// `[B, I, height, width] -> [B, O, height', width']`
+    pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        let Conv2dSettings { stride, padding, dilation, groups, .. } = self.settings;
+        let bias = self.bias.map(|bias| &weights[bias]);
+        x.conv2d(&weights[self.weight], bias, [stride; 2], [padding; 2], [dilation; 2], groups)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Kind;
+
+    use super::*;
+    use crate::layers::tests::{build, numbers};
+
+    fn conv(
+        inputs: i64,
+        outputs: i64,
+        kernel: i64,
+        settings: Conv2dSettings,
+    ) -> (Conv2d, crate::parameters::Parameters) {
+        build(|b| Conv2d::new(b, inputs, outputs, kernel, settings))
+    }
+
+    /// One output by the definition: channel `o` at row `r`, column `c` of the first image.
+    fn by_hand(layer: &Conv2d, weights: &Weights, x: &Tensor, [o, r, c]: [i64; 3]) -> f64 {
+        let Conv2dSettings { stride, padding, dilation, groups, .. } = layer.settings;
+        let w = &weights[layer.weight];
+        let [outputs, per_group, kernel, _] = w.size()[..] else { panic!("a kernel") };
+        let [_, _, height, width] = x.size()[..] else { panic!("an image") };
+        let first = o / (outputs / groups) * per_group;
+        let mut y = layer.bias.map_or(0.0, |bias| weights[bias].double_value(&[o]));
+        for i in 0..per_group {
+            for (u, v) in (0..kernel).flat_map(|u| (0..kernel).map(move |v| (u, v))) {
+                let (row, column) = (r * stride + u * dilation - padding, c * stride + v * dilation - padding);
+                if (0..height).contains(&row) && (0..width).contains(&column) {
+                    y += w.double_value(&[o, i, u, v]) * x.double_value(&[0, first + i, row, column]);
+                }
+            }
+        }
+        y
+    }
+
+    #[test]
+    fn every_setting_does_what_it_says() {
+        let plain = Conv2dSettings::default();
+        let settings = [
+            plain,
+            Conv2dSettings { stride: 2, padding: 1, bias: false, ..plain },
+            Conv2dSettings { padding: 2, dilation: 2, groups: 2, ..plain },
+            Conv2dSettings { padding: 1, groups: 4, ..plain },
+        ];
+        let x = numbers(&[1, 4, 6, 7]);
+        for settings in settings {
+            let (layer, parameters) = conv(4, 8, 3, settings);
+            let y = layer.forward(parameters.weights(), &x);
+            let [_, outputs, height, width] = y.size()[..] else { panic!("an image") };
+            assert_eq!(outputs, 8);
+            for at in [[0, 0, 0], [3, 1, 2], [7, height - 1, width - 1], [4, height - 1, 0]] {
+                let expected = by_hand(&layer, parameters.weights(), &x, at);
+                let found = y.double_value(&[0, at[0], at[1], at[2]]);
+                assert!((found - expected).abs() < 1e-5, "{settings:?} {at:?}: {found} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_filter_and_its_bias_are_a_unit() {
+        let (_, parameters) = conv(4, 2, 3, Conv2dSettings { groups: 2, ..Default::default() });
+        let per_filter = 2 * 9;
+        let expected: Vec<usize> = (0..2 * per_filter).map(|e| e / per_filter).chain([0, 1]).collect();
+        assert_eq!(parameters.unit_of_element(), expected);
+        let (_, depthwise) = conv(3, 3, 3, Conv2dSettings { groups: 3, bias: false, ..Default::default() });
+        assert_eq!((depthwise.units(), depthwise.theta().size()), (3, vec![27]));
+        assert!(depthwise.theta().abs().max().double_value(&[]) <= 1.0 / 3.0);
+        assert_eq!(depthwise.unit_of_element()[9 * 2 - 1..9 * 2 + 1], [1, 2]);
+    }
+
+    #[test]
+    fn a_depthwise_filter_sees_its_own_channel_alone() {
+        let (layer, parameters) = conv(3, 3, 3, Conv2dSettings { padding: 1, groups: 3, ..Default::default() });
+        let x = numbers(&[1, 3, 5, 5]);
+        let before = layer.forward(parameters.weights(), &x);
+        let _ = x.get(0).get(1).fill_(9.0);
+        let after = layer.forward(parameters.weights(), &x);
+        let changed = |o| (before.select(1, o) - after.select(1, o)).abs().sum(Kind::Float).double_value(&[]) > 0.0;
+        assert_eq!([changed(0), changed(1), changed(2)], [false, true, false]);
+    }
+}

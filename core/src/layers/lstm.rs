@@ -1,0 +1,128 @@
+//! Long short-term memory (Hochreiter and Schmidhuber, 1997; with forget gates), as PyTorch has it. For each layer and
+//! time step
+//!
+//! `i, f, o = sigmoid(..)`, `g = tanh(..)` of `W_ih x + b_ih + W_hh h + b_hh`,
+//! `c <- f c + i g`, `h <- o tanh(c)`,
+//!
+//! with the four gates' rows one below the other, in the order i, f, g, o: `W_ih: [4H, I]`, `W_hh: [4H, H]`, and both
+//! biases `[4H]`.
+//!
+//! Its units are its cells, H a layer: everything that a cell's four gates have shares a rate (paper, section 4.3).
+
+use tch::{Device, Kind, Tensor};
+
+use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
+
+/// Layers of LSTM cells.
+#[derive(Clone, Debug)]
+pub struct Lstm {
+    hidden: i64,
+    /// `W_ih`, `W_hh`, `b_ih`, `b_hh` of each layer
+    layers: Vec<[ParameterId; 4]>,
+}
+
+/// What the cells carry from one time step to the next, `h` and `c`, each `[layers, B, H]`.
+pub type LstmState = (Tensor, Tensor);
+
+impl Lstm {
+    /// So many layers of `hidden` cells; initial values are uniform in `+-1/sqrt(hidden)`, as PyTorch has them.
+    pub fn new(builder: &mut ParameterBuilder, inputs: i64, hidden: i64, layers: usize) -> Self {
+        let init = Init::Uniform((hidden as f64).powf(-0.5));
+        let layer = |i: usize| {
+            let inputs = if i == 0 { inputs } else { hidden };
+            builder.scope(format!("layer{i}"), |b| {
+                let weights = [("weight_ih", inputs), ("weight_hh", hidden)]
+                    .map(|(name, inputs)| b.add(name, &[4 * hidden, inputs], init));
+                let biases = ["bias_ih", "bias_hh"].map(|name| b.add(name, &[4 * hidden], init));
+                // a gate's rows are the cells in order, so a cell has every H-th row
+                let [(w_ih, w_hh), (b_ih, b_hh)] = [weights, biases].map(|[ih, hh]| (ih, hh));
+                b.claim(hidden, &[(w_ih, inputs), (w_hh, hidden), (b_ih, 1), (b_hh, 1)]);
+                [w_ih, w_hh, b_ih, b_hh]
+            })
+        };
+        Lstm { hidden, layers: (0..layers).map(layer).collect() }
+    }
+
+    /// The state that a sequence begins in: zeros, for a batch of B.
+    pub fn start(&self, batch: i64, options: (Kind, Device)) -> LstmState {
+        let zeros = || Tensor::zeros([self.layers.len() as i64, batch, self.hidden], options);
+        (zeros(), zeros())
+    }
+
+    /// `[T, B, I] -> [T, B, H]`, the last layer's `h` at each time step, and the state after the last.
+    pub fn forward(&self, weights: &Weights, x: &Tensor, (h, c): &LstmState) -> (Tensor, LstmState) {
+        let parameters: Vec<&Tensor> = self.layers.iter().flatten().map(|&id| &weights[id]).collect();
+        let (z, h, c) =
+            x.lstm(&[h, c], &parameters, true, self.layers.len() as i64, 0.0, weights.training(), false, false);
+        (z, (h, c))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::tests::{assert_close, build, numbers};
+
+    const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+    /// The equations above, step by step.
+    fn by_hand(lstm: &Lstm, weights: &Weights, x: &Tensor, (h, c): &LstmState) -> (Tensor, LstmState) {
+        let mut inputs: Vec<Tensor> = x.unbind(0);
+        let (mut all_h, mut all_c) = (Vec::new(), Vec::new());
+        for (i, [w_ih, w_hh, b_ih, b_hh]) in lstm.layers.iter().enumerate() {
+            let (mut h, mut c) = (h.get(i as i64), c.get(i as i64));
+            for x in &mut inputs {
+                let gates = x.matmul(&weights[*w_ih].tr()) + &weights[*b_ih] + h.matmul(&weights[*w_hh].tr());
+                let gates = (gates + &weights[*b_hh]).chunk(4, 1);
+                c = gates[1].sigmoid() * c + gates[0].sigmoid() * gates[2].tanh();
+                h = gates[3].sigmoid() * c.tanh();
+                *x = h.shallow_clone();
+            }
+            all_h.push(h);
+            all_c.push(c);
+        }
+        (Tensor::stack(&inputs, 0), (Tensor::stack(&all_h, 0), Tensor::stack(&all_c, 0)))
+    }
+
+    #[test]
+    fn follows_the_equations_and_so_does_its_gradient() {
+        let (lstm, parameters) = build(|b| Lstm::new(b, 3, 4, 2));
+        let (x, state) = (numbers(&[5, 2, 3]), (numbers(&[2, 2, 4]), numbers(&[2, 2, 4]) * 0.5));
+        let gradient = |forward: &dyn Fn(&Weights) -> (Tensor, LstmState)| {
+            let (leaf, weights) = parameters.leaf();
+            let (z, (h, c)) = forward(&weights);
+            let sum = (&z * numbers(&z.size())).sum(Kind::Float) + h.sum(Kind::Float) + c.sum(Kind::Float);
+            (Tensor::run_backward(&[sum], &[leaf], false, false).remove(0), z, h, c)
+        };
+        let fused = gradient(&|weights| lstm.forward(weights, &x, &state));
+        let slow = gradient(&|weights| by_hand(&lstm, weights, &x, &state));
+        assert_eq!((fused.1.size(), fused.2.size()), (vec![5, 2, 4], vec![2, 2, 4]));
+        for (fused, slow) in [(fused.0, slow.0), (fused.1, slow.1), (fused.2, slow.2), (fused.3, slow.3)] {
+            assert_close(&fused, &slow, 1e-5);
+        }
+        let (alone, _) = lstm.forward(parameters.weights(), &x, &state);
+        assert_close(&alone, &by_hand(&lstm, parameters.weights(), &x, &state).0, 1e-5);
+    }
+
+    #[test]
+    fn a_sequence_goes_on_from_its_state() {
+        let (lstm, parameters) = build(|b| Lstm::new(b, 3, 4, 2));
+        let (x, start) = (numbers(&[6, 2, 3]), lstm.start(2, FLOAT));
+        let (whole, _) = lstm.forward(parameters.weights(), &x, &start);
+        let (first, state) = lstm.forward(parameters.weights(), &x.narrow(0, 0, 2), &start);
+        let (second, _) = lstm.forward(parameters.weights(), &x.narrow(0, 2, 4), &state);
+        assert_close(&Tensor::cat(&[first, second], 0), &whole, 1e-6);
+    }
+
+    /// Row r of everything that has 4H rows belongs to cell r % H.
+    #[test]
+    fn all_gates_of_a_cell_are_a_unit() {
+        let (_, parameters) = build(|b| Lstm::new(b, 3, 2, 2));
+        let rows = |columns: usize, first: usize| {
+            (0..8 * columns).map(move |e| first + e / columns % 2).collect::<Vec<usize>>()
+        };
+        let layer = |inputs, first| [rows(inputs, first), rows(2, first), rows(1, first), rows(1, first)].concat();
+        assert_eq!(parameters.unit_of_element(), [layer(3, 0), layer(2, 2)].concat());
+        assert_eq!(parameters.units(), 4);
+    }
+}
