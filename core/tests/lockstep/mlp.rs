@@ -1,11 +1,14 @@
-//! The multilayer perceptron.
+//! The multilayer perceptron: every likelihood, every rule, a schedule.
 
 use alrao_core::layers::Mlp;
-use alrao_core::likelihood::Huber;
-use alrao_core::method::Method;
+use alrao_core::likelihood::{Categorical, Gaussian, Huber};
+use alrao_core::method::{Evidence, Method};
+use alrao_core::optimizer::{AdamRule, Decay, Rule, Schedule, SgdRule};
 use alrao_core::parameters::ParameterBuilder;
+use alrao_core::rates::RateInterval;
 use tch::{Kind, Tensor};
 
+use crate::densities::{SIGMA, classes, classify, gaussian, huber};
 use crate::reference::{Units, Values};
 use crate::{Case, Plain};
 
@@ -23,8 +26,9 @@ const PLAIN: Plain = Plain {
         let z = layer(body, "layer0", x);
         layer(body, "layer1", &z)
     },
-    log_prob: |_, _| unreachable!("named by each case"),
+    log_prob: classify,
     factor: |_| 1.0,
+    observations: 1.0,
 };
 
 fn layer(body: &Values, name: &str, x: &Tensor) -> Tensor {
@@ -34,30 +38,67 @@ fn layer(body: &Values, name: &str, x: &Tensor) -> Tensor {
     ((z - mean) / (variance + 1e-5).sqrt()).clamp_min(0.0)
 }
 
-/// Of all outputs together; `h(u)` is `u^2/2` up to 1 and `|u| - 1/2` from there on.
-fn huber(out: &Tensor, y: &Tensor) -> Tensor {
-    let sigma = 0.5f64;
-    let u = ((out - y) / sigma).abs();
-    let h = (u.square() / 2.0).where_self(&u.le(1.0), &(&u - 0.5));
-    let z = (2.0 * std::f64::consts::PI).sqrt() * 0.682_689_492_137_085_9 + 2.0 * (-0.5f64).exp();
-    -(h + (z * sigma).ln()).sum_dim_intlist([1].as_slice(), false, Kind::Double)
-}
-
-fn regressor(method: Method) -> Case<Mlp, Huber> {
+fn regressor<L>(likelihood: L, log_prob: fn(&Tensor, &Tensor) -> Tensor, method: Method) -> Case<Mlp, L> {
     Case {
         build,
         outputs: 3,
-        likelihood: Huber { sigma: 0.5 },
-        target: |random| random.shallow_clone(),
-        input: &[5],
+        likelihood,
+        input: (&[8, 5], Tensor::shallow_clone),
+        target: (&[8, 3], Tensor::shallow_clone),
         method,
-        plain: Plain { log_prob: huber, ..PLAIN },
+        plain: Plain { log_prob, ..PLAIN },
+    }
+}
+
+fn classifier(method: Method) -> Case<Mlp, Categorical> {
+    Case { target: (&[8, 3], classes), ..regressor(Categorical, classify, method) }
+}
+
+fn up_to(eta_max: f64) -> Method {
+    Method { interval: RateInterval::new(1e-5, eta_max).unwrap(), ..Method::alrao() }
+}
+
+#[test]
+fn classification() {
+    classifier(Method::alrao()).check(1e-10, 1e-5);
+}
+
+#[test]
+fn huber_regression() {
+    regressor(Huber { sigma: SIGMA }, huber, Method::alrao()).check(1e-10, 1e-5);
+}
+
+#[test]
+fn gaussian_regression() {
+    regressor(Gaussian { sigma: SIGMA }, gaussian, Method::alrao()).check(1e-10, 1e-5);
+}
+
+#[test]
+fn momentum_and_weight_decay() {
+    for nesterov in [false, true] {
+        let rule = Rule::Sgd(SgdRule { momentum: 0.9, nesterov, weight_decay: 0.01 });
+        classifier(Method { rule, ..up_to(0.1) }).check(1e-10, 1e-5);
     }
 }
 
 #[test]
-fn regression() {
-    let case = regressor(Method::alrao());
-    eprintln!("{:e}", case.largest_difference(Kind::Double));
-    eprintln!("{:e}", case.largest_difference(Kind::Float));
+fn adam() {
+    let rule = Rule::Adam(AdamRule::default());
+    classifier(Method { rule, ..up_to(0.01) }).check(1e-10, 1e-5);
+}
+
+#[test]
+fn a_schedule() {
+    let schedule = Schedule { warm_up: 10, decay: Decay::Step { every: 7, factor: 0.5 } };
+    let mut case = classifier(Method { schedule, ..Method::alrao() });
+    // the first update is number 0: a tenth of the rates, then two tenths, ...
+    case.plain.factor = |t| ((t + 1) as f64 / 10.0).min(1.0) * 0.5f64.powi((t / 7) as i32);
+    case.check(1e-10, 1e-5);
+}
+
+#[test]
+fn evidence_summed_over_the_batch() {
+    let mut case = classifier(Method { evidence: Evidence::Sum, ..Method::alrao() });
+    case.plain.observations = 8.0;
+    case.check(1e-10, 1e-5);
 }

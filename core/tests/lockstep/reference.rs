@@ -67,13 +67,15 @@ impl Reference {
         Reference { body, units, heads, switch: Switch::new(k as usize), rule, memory: BTreeMap::new(), t: 0 }
     }
 
-    /// One step of Algorithm 1 at all rates times `factor`, and the mixture's loss before it. `features` may put new
+    /// One step of Algorithm 1 at all rates times `factor`, and the mixture's loss before it; the batch counts as so
+    /// many `observations` of its mean likelihood. `features` may put new
     /// values of buffers in the body; `log_prob` is `log p(y|x)` of one head, `[B, A] -> [B]`.
     pub fn step(
         &mut self,
         features: impl Fn(&Values, &mut Values) -> Tensor,
         log_prob: impl Fn(&Tensor) -> Tensor,
         factor: f64,
+        observations: f64,
     ) -> f64 {
         self.t += 1;
         let leaves: Values =
@@ -96,7 +98,7 @@ impl Reference {
             let leaf = |value: &Tensor| value.copy().set_requires_grad(true);
             let alone = Head { weight: leaf(&head.weight), bias: leaf(&head.bias), eta: head.eta };
             let log_p = log_prob(&alone.forward(&z)).mean(Kind::Double);
-            log_evidence.push(log_p.double_value(&[]));
+            log_evidence.push(observations * log_p.double_value(&[]));
             let gradients = Tensor::run_backward(&[-log_p], &[&alone.weight, &alone.bias], false, false);
             for (value, gradient, name) in
                 [(&head.weight, &gradients[0], "weight"), (&head.bias, &gradients[1], "bias")]
