@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use tch::{Kind, Tensor};
 
 /// The width of every regression.
-pub const SIGMA: f64 = 0.5;
+pub const SIGMA: f64 = 6.0;
 
 /// The softmax, where nothing is so large that it overflows.
 pub fn classify(out: &Tensor, classes: &Tensor) -> Tensor {

@@ -5,7 +5,6 @@ use alrao_core::likelihood::{Categorical, Gaussian, Huber};
 use alrao_core::method::{Evidence, Method};
 use alrao_core::optimizer::{AdamRule, Decay, Rule, Schedule, SgdRule};
 use alrao_core::parameters::ParameterBuilder;
-use alrao_core::rates::RateInterval;
 use tch::{Kind, Tensor};
 
 use crate::densities::{SIGMA, classes, classify, gaussian, huber};
@@ -13,14 +12,14 @@ use crate::reference::{Units, Values};
 use crate::{Case, Plain};
 
 fn build(builder: &mut ParameterBuilder) -> Mlp {
-    Mlp::new(builder, 5, &[16, 12])
+    Mlp::new(builder, 5, &[16, 4])
 }
 
 const PLAIN: Plain = Plain {
     names: &["layer0.weight", "layer0.bias", "layer1.weight", "layer1.bias"],
     units: || {
         let layer = |count, weight, bias| Units { count, parameters: vec![(weight, 0), (bias, 0)] };
-        vec![layer(16, "layer0.weight", "layer0.bias"), layer(12, "layer1.weight", "layer1.bias")]
+        vec![layer(16, "layer0.weight", "layer0.bias"), layer(4, "layer1.weight", "layer1.bias")]
     },
     features: |body, _, x| {
         let z = layer(body, "layer0", x);
@@ -44,47 +43,44 @@ fn regressor<L>(likelihood: L, log_prob: fn(&Tensor, &Tensor) -> Tensor, method:
         outputs: 3,
         likelihood,
         input: (&[8, 5], Tensor::shallow_clone),
-        target: (&[8, 3], Tensor::shallow_clone),
+        // so that errors are as wide as the density: both parts of Huber's are visited
+        target: |x| x.narrow(1, 0, 3) * 1.5 * SIGMA,
         method,
         plain: Plain { log_prob, ..PLAIN },
     }
 }
 
 fn classifier(method: Method) -> Case<Mlp, Categorical> {
-    Case { target: (&[8, 3], classes), ..regressor(Categorical, classify, method) }
-}
-
-fn up_to(eta_max: f64) -> Method {
-    Method { interval: RateInterval::new(1e-5, eta_max).unwrap(), ..Method::alrao() }
+    Case { target: |x| classes(&x.narrow(1, 0, 3)), ..regressor(Categorical, classify, method) }
 }
 
 #[test]
 fn classification() {
-    classifier(Method::alrao()).check(1e-10, 1e-5);
+    classifier(Method::alrao()).check();
 }
 
 #[test]
 fn huber_regression() {
-    regressor(Huber { sigma: SIGMA }, huber, Method::alrao()).check(1e-10, 1e-5);
+    regressor(Huber { sigma: SIGMA }, huber, Method::alrao()).check();
 }
 
 #[test]
 fn gaussian_regression() {
-    regressor(Gaussian { sigma: SIGMA }, gaussian, Method::alrao()).check(1e-10, 1e-5);
+    regressor(Gaussian { sigma: SIGMA }, gaussian, Method::alrao()).check();
 }
 
 #[test]
 fn momentum_and_weight_decay() {
     for nesterov in [false, true] {
         let rule = Rule::Sgd(SgdRule { momentum: 0.9, nesterov, weight_decay: 0.01 });
-        classifier(Method { rule, ..up_to(0.1) }).check(1e-10, 1e-5);
+        classifier(Method { rule, ..Method::alrao() }).check();
     }
 }
 
 #[test]
 fn adam() {
     let rule = Rule::Adam(AdamRule::default());
-    classifier(Method { rule, ..up_to(0.01) }).check(1e-10, 1e-5);
+    classifier(Method { rule, ..Method::alrao() }).check();
 }
 
 #[test]
@@ -93,12 +89,12 @@ fn a_schedule() {
     let mut case = classifier(Method { schedule, ..Method::alrao() });
     // the first update is number 0: a tenth of the rates, then two tenths, ...
     case.plain.factor = |t| ((t + 1) as f64 / 10.0).min(1.0) * 0.5f64.powi((t / 7) as i32);
-    case.check(1e-10, 1e-5);
+    case.check();
 }
 
 #[test]
 fn evidence_summed_over_the_batch() {
     let mut case = classifier(Method { evidence: Evidence::Sum, ..Method::alrao() });
     case.plain.observations = 8.0;
-    case.check(1e-10, 1e-5);
+    case.check();
 }
