@@ -16,7 +16,7 @@ use crate::Error;
 use crate::averaging::{History, ModelAveraging};
 use crate::diagnosis::Diagnosis;
 use crate::guard::{UnitGuard, can_look};
-use crate::likelihood::Likelihood;
+use crate::likelihood::{Likelihood, mixture_log_prob, responsibilities};
 use crate::method::{Evidence, Method};
 use crate::network::{Network, Pass};
 use crate::optimizer::Optimizer;
@@ -123,9 +123,8 @@ impl Learner {
             (-log_p.mean(None::<Kind>), None)
         } else {
             let a = sound.as_ref().map_or_else(|| network.a().shallow_clone(), |_| self.averaging.weights());
-            let joint = &log_p + a.to_kind(log_p.kind()).log().unsqueeze(1); // [K, B]
-            let log_mixture = joint.logsumexp([0].as_slice(), true); // [1, B]
-            (-log_mixture.mean(None::<Kind>), Some((joint - log_mixture).exp().unsqueeze(-1))) // [K, B, 1]
+            let loss = -mixture_log_prob(&log_p, &a).mean(None::<Kind>);
+            (loss, Some(responsibilities(&log_p, &a).unsqueeze(-1))) // [K, B, 1]
         };
         let suspicious = sound.is_some() || !self.method.guarded;
         let alive = self.watch.see(self.updates, suspicious, &loss, &pass.z)?;

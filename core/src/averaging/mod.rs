@@ -60,10 +60,9 @@ pub fn effective_number(a: &[f64]) -> f64 {
     entropy.exp()
 }
 
-/// `w - log sum exp w` over all elements.
+/// `w - log sum exp w` over all elements, exact however large they are.
 fn normalized(log_w: &Tensor) -> Tensor {
-    let all: Vec<i64> = (0..log_w.dim() as i64).collect();
-    log_w - log_w.logsumexp(&all[..], true)
+    log_w.flatten(0, -1).log_softmax(0, None).view_as(log_w)
 }
 
 /// The kind of number that posteriors are held in.
@@ -71,7 +70,31 @@ const KIND: Kind = Kind::Double;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Sequences of observations of K models, of every finite size.
+    fn evidence() -> impl Strategy<Value = Vec<Vec<f64>>> {
+        let number = prop_oneof![-5.0..1.0, -1e6..1e6, -1.7e308..1.7e308];
+        (1usize..8).prop_flat_map(move |k| prop::collection::vec(prop::collection::vec(number.clone(), k), 0..40))
+    }
+
+    proptest! {
+        #[test]
+        fn a_posterior_stays_one(evidence in evidence()) {
+            let k = evidence.first().map_or(1, |log_p| log_p.len() as i64);
+            for averaging in [Averaging::Switch, Averaging::Bayes] {
+                let mut averaging = averaging.over(k, Device::Cpu);
+                for log_p in &evidence {
+                    averaging.update(&Tensor::from_slice(log_p));
+                    let a = Vec::<f64>::try_from(averaging.weights()).unwrap();
+                    prop_assert!((a.iter().sum::<f64>() - 1.0).abs() < 1e-12, "{a:?}");
+                    prop_assert!(a.iter().all(|a_j| (0.0..=1.0).contains(a_j)), "{a:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_effective_number_of_heads_counts_equal_weights() {

@@ -48,7 +48,7 @@ impl Switch {
 
 impl ModelAveraging for Switch {
     fn weights(&self) -> Tensor {
-        normalized(&self.log_w.logsumexp([0].as_slice(), false)).exp()
+        self.log_w.logsumexp([0].as_slice(), false).softmax(0, None)
     }
 
     fn update(&mut self, log_evidence: &Tensor) {

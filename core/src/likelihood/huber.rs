@@ -1,31 +1,14 @@
-//! How an output predicts a target: `log p_j(y|x)` of each head j and its gradient.
+//! A density whose influence is bounded: Gaussian near the prediction, Laplace's further away.
 //!
-//! From these follow all three parts of a step: a head's own loss `-log p_j`, the mixture's loss
-//! `-log sum_j a_j p_j`, and the evidence that the Switch weighs the heads by.
+//! `p(y) = exp(-h((y - out) / sigma)) / (Z sigma)` with Huber's `h(u) = u^2/2` for `|u| <= 1`, else `|u| - 1/2`. Its
+//! score is the clipped error of Mnih et al. (2015), at most `1/sigma`: whatever the rate of a unit, one outlying
+//! target cannot throw it out.
 
 use tch::{Kind, Tensor};
 
-/// A conditional density of targets given outputs.
-pub trait Likelihood {
-    /// What is predicted, for a batch of B samples.
-    type Target;
+use super::Likelihood;
 
-    /// `log p_j(y|x)` for each head and sample, `[K, B]`, from the heads' outputs `[K, B, A]`.
-    fn log_prob(&self, out: &Tensor, target: &Self::Target) -> Tensor;
-
-    /// The gradient of `-log p_j(y|x)` with respect to the outputs, `[K, B, A]`. By default it is found by autograd.
-    fn gradient(&self, out: &Tensor, target: &Self::Target) -> Tensor {
-        let out = out.detach().set_requires_grad(true);
-        let loss = -tch::with_grad(|| self.log_prob(&out, target).sum(Kind::Float));
-        Tensor::run_backward(&[loss], &[out], false, false).remove(0)
-    }
-}
-
-/// A density whose influence is bounded: Gaussian near the prediction, Laplace's further away.
-///
-/// `p(y) = exp(-h((y - out) / sigma)) / (Z sigma)` with Huber's `h(u) = u^2/2` for `|u| <= 1`, else `|u| - 1/2`. Its
-/// score is the clipped error of Mnih et al. (2015), at most `1/sigma`: whatever the rate of a unit, one outlying
-/// target cannot throw it out.
+/// Regression whose errors have bounded influence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Huber {
     /// The width of the Gaussian part, in units of the target.
@@ -63,6 +46,7 @@ impl Likelihood for Huber {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::likelihood::tests::ByAutograd;
 
     #[test]
     fn hubers_density_integrates_to_one() {
@@ -77,13 +61,6 @@ mod tests {
 
     #[test]
     fn hubers_score_is_the_gradient_and_bounded() {
-        struct ByAutograd(Huber);
-        impl Likelihood for ByAutograd {
-            type Target = Tensor;
-            fn log_prob(&self, out: &Tensor, y: &Tensor) -> Tensor {
-                self.0.log_prob(out, y)
-            }
-        }
         let out = Tensor::from_slice(&[-9.0f32, -0.3, 0.0, 0.04, 0.5, 700.0]).view([3, 1, 2]);
         let y = Tensor::from_slice(&[0.1f32, 0.2]).view([1, 2]);
         for sigma in [0.5, 1.0, 2.0] {

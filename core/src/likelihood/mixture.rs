@@ -1,0 +1,67 @@
+//! The mixture of the heads' predictions, `sum_j a_j p_j(y|x)` (paper, Equation 1), in logarithms throughout.
+
+use tch::Tensor;
+
+/// `log sum_j a_j p_j`, `[..]`, from `log p_j`, `[K, ..]`, and the weights `a`, `[K]`.
+pub fn mixture_log_prob(log_p: &Tensor, a: &Tensor) -> Tensor {
+    joint(log_p, a).logsumexp([0].as_slice(), false)
+}
+
+/// How responsible each head is, `r_j = a_j p_j / sum_i a_i p_i`, `[K, ..]`, from the same.
+pub fn responsibilities(log_p: &Tensor, a: &Tensor) -> Tensor {
+    joint(log_p, a).softmax(0, None)
+}
+
+/// `log (a_j p_j)`, `[K, ..]`
+fn joint(log_p: &Tensor, a: &Tensor) -> Tensor {
+    let mut column = vec![1; log_p.dim()];
+    column[0] = -1;
+    log_p + a.log().to_kind(log_p.kind()).view(&column[..])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tch::Kind;
+
+    use super::*;
+
+    #[test]
+    fn two_heads_by_hand() {
+        let log_p = Tensor::from_slice(&[0.2f64.ln(), 0.5f64.ln(), 0.4f64.ln(), 0.1f64.ln()]).view([2, 2]);
+        let a = Tensor::from_slice(&[0.75f64, 0.25]);
+        let p = Vec::<f64>::try_from(mixture_log_prob(&log_p, &a).exp()).unwrap();
+        assert!((p[0] - 0.25).abs() < 1e-15 && (p[1] - 0.4).abs() < 1e-15, "{p:?}");
+        let r = Vec::<f64>::try_from(responsibilities(&log_p, &a).flatten(0, 1)).unwrap();
+        for (found, expected) in r.iter().zip([0.6, 0.9375, 0.4, 0.0625]) {
+            assert!((found - expected).abs() < 1e-15, "{r:?}");
+        }
+    }
+
+    /// Logarithms of likelihoods of every size, and weights of which some may be 0.
+    fn heads() -> impl Strategy<Value = (Vec<f32>, Vec<f64>)> {
+        let log_p = prop_oneof![-10.0f32..1.0, -1e4f32..1e4, -3e38f32..3e38];
+        let weight = prop_oneof![Just(0.0f64), 0.0f64..1.0, 1e-300f64..1e-200];
+        prop::collection::vec((log_p, weight), 1..12)
+            .prop_filter("some head has weight", |heads| heads.iter().any(|(_, weight)| *weight > 0.0))
+            .prop_map(|heads| heads.into_iter().unzip())
+    }
+
+    proptest! {
+        #[test]
+        fn a_mixture_lies_among_its_heads((log_p, weights) in heads()) {
+            let total: f64 = weights.iter().sum();
+            let a = Tensor::from_slice(&weights) / total;
+            let log_p = Tensor::from_slice(&log_p).unsqueeze(1);
+            let mixture = mixture_log_prob(&log_p, &a).double_value(&[0]);
+            let (low, high) = (log_p.min().double_value(&[]), log_p.max().double_value(&[]));
+            let rounding = 1e-6 * (1.0 + low.abs().max(high.abs()));
+            prop_assert!(mixture.is_finite(), "{mixture}");
+            prop_assert!(low - rounding <= mixture && mixture <= high + rounding, "{low} {mixture} {high}");
+            let r = responsibilities(&log_p, &a);
+            prop_assert!((r.sum(Kind::Double).double_value(&[]) - 1.0).abs() < 1e-6);
+            let without_weight = a.eq(0.0).unsqueeze(1);
+            prop_assert_eq!(r.masked_select(&without_weight).sum(Kind::Double).double_value(&[]), 0.0);
+        }
+    }
+}
