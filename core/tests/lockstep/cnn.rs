@@ -29,9 +29,8 @@ impl Body for Cnn {
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        let layer = |x: Tensor, (conv, norm): &(Conv2d, BatchNorm)| {
-            norm.forward(weights, &conv.forward(weights, &x)).relu()
-        };
+        let layer =
+            |x: Tensor, (conv, norm): &(Conv2d, BatchNorm)| norm.forward(weights, &conv.forward(weights, &x)).relu();
         self.layers.iter().fold(x.shallow_clone(), layer).mean_dim([2, 3].as_slice(), false, None::<Kind>)
     }
 }
@@ -39,7 +38,8 @@ impl Body for Cnn {
 /// Pixel by pixel of the output: each sees a patch of the input, and each filter is a row of a matrix over patches.
 fn convolution(x: &Tensor, filters: &Tensor, stride: i64, padding: i64) -> Tensor {
     let [batch, channels, height, width] = x.size()[..] else { panic!("images") };
-    let padded = Tensor::zeros([batch, channels, height + 2 * padding, width + 2 * padding], (Kind::Double, x.device()));
+    let padded =
+        Tensor::zeros([batch, channels, height + 2 * padding, width + 2 * padding], (Kind::Double, x.device()));
     padded.narrow(2, padding, height).narrow(3, padding, width).copy_(x);
     let padded = if padding > 0 { padded } else { x.shallow_clone() };
     let matrix = filters.flatten(1, -1).tr();

@@ -12,14 +12,14 @@ use crate::reference::{Units, Values};
 use crate::{Case, Plain};
 
 fn build(builder: &mut ParameterBuilder) -> Mlp {
-    Mlp::new(builder, 5, &[16, 4])
+    Mlp::new(builder, 5, &[9, 4])
 }
 
 const PLAIN: Plain = Plain {
     names: &["layer0.weight", "layer0.bias", "layer1.weight", "layer1.bias"],
     units: || {
         let layer = |count, weight, bias| Units { count, parameters: vec![(weight, 0), (bias, 0)] };
-        vec![layer(16, "layer0.weight", "layer0.bias"), layer(4, "layer1.weight", "layer1.bias")]
+        vec![layer(9, "layer0.weight", "layer0.bias"), layer(4, "layer1.weight", "layer1.bias")]
     },
     features: |body, _, x| {
         let z = layer(body, "layer0", x);
