@@ -1,0 +1,154 @@
+//! PyTorch's own numbers, in `alrao.json`, which `alrao.py` wrote: whole steps of an MLP and of an LSTM from the same
+//! values at the same rates, the heads' gradients, and `torch.optim`'s rules.
+//!
+//! Five steps in f64 stay within 1e-13 of PyTorch's; the bound of 1e-10 leaves room for other processors.
+
+use alrao_core::layers::{Body, Embedding, Lstm, Mlp};
+use alrao_core::learner::Learner;
+use alrao_core::likelihood::Categorical;
+use alrao_core::method::Method;
+use alrao_core::network::Network;
+use alrao_core::optimizer::{AdamRule, Rule, SgdRule};
+use alrao_core::parameters::{ParameterBuilder, Weights};
+use alrao_core::streams::stream;
+use alrao_core::tensors::Tensors;
+use serde_json::Value;
+use tch::kind::DOUBLE_CPU;
+use tch::{Kind, Tensor};
+
+const BOUND: f64 = 1e-10;
+
+fn goldens(name: &str) -> Value {
+    let mut all: Value = serde_json::from_str(include_str!("alrao.json")).unwrap();
+    all[name].take()
+}
+
+fn vector(golden: &Value) -> Vec<f64> {
+    golden.as_array().expect("numbers").iter().map(|number| number.as_f64().unwrap()).collect()
+}
+
+fn tensor(golden: &Value) -> Tensor {
+    let shape: Vec<i64> = vector(&golden["shape"]).iter().map(|&size| size as i64).collect();
+    Tensor::from_slice(&vector(&golden["values"])).view(&shape[..])
+}
+
+fn assert_close(name: &str, found: &Tensor, golden: &Value) {
+    let expected = tensor(golden);
+    assert_eq!(found.size(), expected.size(), "{name}");
+    let difference = (found - &expected).abs().max() / expected.abs().max();
+    assert!(difference.double_value(&[]) < BOUND, "{name}: {difference}");
+}
+
+/// What a learner and its network are saved as.
+fn save<B>(network: &Network<B>, learner: &Learner) -> Tensors {
+    let mut tensors = Tensors::default();
+    network.save("network", &mut tensors);
+    learner.save("learner", &mut tensors);
+    tensors
+}
+
+/// Our name of a parameter of PyTorch's.
+fn our_name(theirs: &str) -> String {
+    match theirs.strip_prefix("body.lstm.").and_then(|name| name.strip_suffix("_l0")) {
+        Some(name) => format!("network.body.lstm.layer0.{name}"),
+        None => format!("network.{theirs}"),
+    }
+}
+
+fn follow<B: Body>(build: fn(&mut ParameterBuilder) -> B, golden: &Value, as_input: fn(&Tensor) -> Tensor) {
+    let method = Method { heads: 4, ..Method::alrao() };
+    let mut network = Network::new(build, 4, 3, &mut stream(0, "weights"), DOUBLE_CPU).unwrap();
+    let mut learner = Learner::new(&method, &network, &mut stream(0, "rates")).unwrap();
+    let mut start = save(&network, &learner);
+    for (name, value) in golden["initial"].as_object().unwrap() {
+        start.insert(our_name(name), &tensor(value));
+    }
+    start.insert("learner.body.eta", &network.parameters().spread(&vector(&golden["rates"])));
+    // heads' rates are not drawn, so they are compared, not set
+    let head_rates = network.heads().parameters().spread(&vector(&golden["head_rates"]));
+    let ours = start.get("learner.heads.eta", &[-1]).unwrap();
+    assert!(((ours - &head_rates) / &head_rates).abs().max().double_value(&[]) < 1e-12);
+    network.load("network", &start).unwrap();
+    learner.load("learner", &start).unwrap();
+
+    for (t, step) in golden["steps"].as_array().unwrap().iter().enumerate() {
+        let pass = network.pass(&as_input(&tensor(&step["x"])));
+        let classes = tensor(&step["y"]).to_kind(Kind::Int64);
+        let report = learner.step(&mut network, &pass, &Categorical, &classes).unwrap();
+        assert!((report.loss() - step["loss"].as_f64().unwrap()).abs() < BOUND, "step {t}");
+        let log_evidence = Vec::<f64>::try_from(&report.log_evidence).unwrap();
+        let found = learner.posterior().into_iter().chain(log_evidence);
+        for (found, expected) in found.zip([vector(&step["a"]), vector(&step["log_evidence"])].concat()) {
+            assert!((found - expected).abs() < BOUND, "step {t}: {found} {expected}");
+        }
+        let now = save(&network, &learner);
+        for (name, value) in step["after"].as_object().unwrap() {
+            let found = now.get(&our_name(name), &tensor(value).size()).unwrap();
+            assert_close(&format!("{name} after step {t}"), found, value);
+        }
+    }
+}
+
+#[test]
+fn an_mlp_learns_as_in_pytorch() {
+    follow(|b| Mlp::new(b, 4, &[6, 5]), &goldens("mlp"), Tensor::shallow_clone);
+}
+
+struct Text {
+    embedding: Embedding,
+    lstm: Lstm,
+}
+
+impl Body for Text {
+    fn features(&self) -> i64 {
+        4
+    }
+
+    /// Symbols `[T, B]` to the features of each, `[T*B, H]`.
+    fn forward(&self, weights: &Weights, symbols: &Tensor) -> Tensor {
+        let x = self.embedding.forward(weights, symbols);
+        let start = self.lstm.start(symbols.size()[1], (x.kind(), x.device()));
+        self.lstm.forward(weights, &x, &start).0.flatten(0, 1)
+    }
+}
+
+#[test]
+fn an_lstm_learns_as_in_pytorch() {
+    let build = |builder: &mut ParameterBuilder| Text {
+        embedding: builder.scope("embedding", |b| Embedding::new(b, 3, 3)),
+        lstm: builder.scope("lstm", |b| Lstm::new(b, 3, 4, 1)),
+    };
+    follow(build, &goldens("lstm"), |symbols| symbols.to_kind(Kind::Int64));
+}
+
+#[test]
+fn rules_of_descent_are_pytorchs() {
+    let sgd = |nesterov| Rule::Sgd(SgdRule { momentum: 0.9, nesterov, weight_decay: 0.01 });
+    for (name, rule) in
+        [("momentum", sgd(false)), ("nesterov", sgd(true)), ("adam", Rule::Adam(AdamRule::default()))]
+    {
+        let golden = goldens(name);
+        let mut theta = tensor(&golden["initial"]);
+        let mut optimizer = rule.at(&theta.full_like(0.1));
+        let steps = golden["gradients"].as_array().unwrap().iter().zip(golden["thetas"].as_array().unwrap());
+        for (t, (gradient, expected)) in steps.enumerate() {
+            optimizer.step(&mut theta, &tensor(gradient), 1.0);
+            assert_close(&format!("{name} after step {t}"), &theta, expected);
+        }
+    }
+}
+
+#[test]
+fn heads_and_their_gradients_are_those_of_separate_layers() {
+    let golden = goldens("heads");
+    let heads = alrao_core::heads::Heads::new(4, 5, 3, &mut stream(0, "weights"), DOUBLE_CPU).unwrap();
+    let flat = |weight: &str, bias: &str| {
+        Tensor::cat(&[tensor(&golden[weight]).flatten(0, -1), tensor(&golden[bias]).flatten(0, -1)], 0)
+    };
+    heads.parameters().theta().shallow_clone().copy_(&flat("weight", "bias"));
+    let (z, gradient) = (tensor(&golden["z"]), tensor(&golden["gradient"]));
+    assert_close("outputs", &heads.forward(&z), &golden["out"]);
+    assert_close("features", &heads.feature_gradient(&gradient, None), &golden["of_z"]);
+    let difference = heads.parameter_gradient(&z, &gradient) - flat("of_weight", "of_bias");
+    assert!(difference.abs().max().double_value(&[]) < BOUND);
+}

@@ -1,0 +1,100 @@
+//! The multilayer perceptron: every likelihood, every rule, a schedule.
+
+use alrao_core::layers::Mlp;
+use alrao_core::likelihood::{Categorical, Gaussian, Huber};
+use alrao_core::method::{Evidence, Method};
+use alrao_core::optimizer::{AdamRule, Decay, Rule, Schedule, SgdRule};
+use alrao_core::parameters::ParameterBuilder;
+use tch::{Kind, Tensor};
+
+use crate::densities::{SIGMA, classes, classify, gaussian, huber};
+use crate::reference::{Units, Values};
+use crate::{Case, Plain};
+
+fn build(builder: &mut ParameterBuilder) -> Mlp {
+    Mlp::new(builder, 5, &[9, 4])
+}
+
+const PLAIN: Plain = Plain {
+    names: &["layer0.weight", "layer0.bias", "layer1.weight", "layer1.bias"],
+    units: || {
+        let layer = |count, weight, bias| Units { count, parameters: vec![(weight, 0), (bias, 0)] };
+        vec![layer(9, "layer0.weight", "layer0.bias"), layer(4, "layer1.weight", "layer1.bias")]
+    },
+    features: |body, _, x| {
+        let z = layer(body, "layer0", x);
+        layer(body, "layer1", &z)
+    },
+    log_prob: classify,
+    factor: |_| 1.0,
+    observations: 1.0,
+};
+
+fn layer(body: &Values, name: &str, x: &Tensor) -> Tensor {
+    let z = x.matmul(&body[&format!("{name}.weight")].tr()) + &body[&format!("{name}.bias")];
+    let mean = z.mean_dim([1].as_slice(), true, Kind::Double);
+    let variance = (&z - &mean).square().mean_dim([1].as_slice(), true, Kind::Double);
+    ((z - mean) / (variance + 1e-5).sqrt()).clamp_min(0.0)
+}
+
+fn regressor<L>(likelihood: L, log_prob: fn(&Tensor, &Tensor) -> Tensor, method: Method) -> Case<Mlp, L> {
+    Case {
+        build,
+        outputs: 3,
+        likelihood,
+        input: (&[8, 5], Tensor::shallow_clone),
+        // so that errors are as wide as the density: both parts of Huber's are visited
+        target: |x| x.narrow(1, 0, 3) * 1.5 * SIGMA,
+        method,
+        plain: Plain { log_prob, ..PLAIN },
+    }
+}
+
+fn classifier(method: Method) -> Case<Mlp, Categorical> {
+    Case { target: |x| classes(&x.narrow(1, 0, 3)), ..regressor(Categorical, classify, method) }
+}
+
+#[test]
+fn classification() {
+    classifier(Method::alrao()).check();
+}
+
+#[test]
+fn huber_regression() {
+    regressor(Huber { sigma: SIGMA }, huber, Method::alrao()).check();
+}
+
+#[test]
+fn gaussian_regression() {
+    regressor(Gaussian { sigma: SIGMA }, gaussian, Method::alrao()).check();
+}
+
+#[test]
+fn momentum_and_weight_decay() {
+    for nesterov in [false, true] {
+        let rule = Rule::Sgd(SgdRule { momentum: 0.9, nesterov, weight_decay: 0.01 });
+        classifier(Method { rule, ..Method::alrao() }).check();
+    }
+}
+
+#[test]
+fn adam() {
+    let rule = Rule::Adam(AdamRule::default());
+    classifier(Method { rule, ..Method::alrao() }).check();
+}
+
+#[test]
+fn a_schedule() {
+    let schedule = Schedule { warm_up: 10, decay: Decay::Step { every: 7, factor: 0.5 } };
+    let mut case = classifier(Method { schedule, ..Method::alrao() });
+    // the first update is number 0: a tenth of the rates, then two tenths, ...
+    case.plain.factor = |t| ((t + 1) as f64 / 10.0).min(1.0) * 0.5f64.powi((t / 7) as i32);
+    case.check();
+}
+
+#[test]
+fn evidence_summed_over_the_batch() {
+    let mut case = classifier(Method { evidence: Evidence::Sum, ..Method::alrao() });
+    case.plain.observations = 8.0;
+    case.check();
+}

@@ -1,0 +1,189 @@
+//! The method as the paper writes it, slowly and plainly, in f64: every parameter is a tensor of its own, every head a
+//! layer of its own in a loop, every loss is written out and left to autograd, and every unit moves by itself.
+//! Nothing here calls the code under test.
+
+use std::collections::BTreeMap;
+
+use tch::{Kind, Tensor};
+
+/// Parameters and buffers of a body, by name.
+pub type Values = BTreeMap<String, Tensor>;
+
+/// Units that learn at one rate each: unit i has the slices `i`, `i + count`, `i + 2 count`, ... along an axis of each
+/// parameter (several slices where the gates of a cell are stacked).
+pub struct Units {
+    pub count: usize,
+    pub parameters: Vec<(&'static str, i64)>,
+}
+
+/// What is done with a gradient.
+#[derive(Clone, Copy)]
+pub enum Rule {
+    Sgd { momentum: f64, nesterov: bool, weight_decay: f64 },
+    Adam,
+}
+
+pub struct Reference {
+    pub body: Values,
+    units: Vec<(Units, Vec<f64>)>,
+    pub heads: Vec<Head>,
+    pub switch: Switch,
+    rule: Rule,
+    memory: BTreeMap<String, [Tensor; 2]>,
+    t: i32,
+}
+
+pub struct Head {
+    pub weight: Tensor,
+    pub bias: Tensor,
+    eta: f64,
+}
+
+impl Head {
+    /// `[B, H] -> [B, A]`
+    pub fn forward(&self, z: &Tensor) -> Tensor {
+        z.matmul(&self.weight.tr()) + &self.bias
+    }
+}
+
+impl Reference {
+    /// `rates` are those of all units, in order; heads' weights `[K, A, H]` and biases `[K, A]` lie stacked.
+    pub fn new(
+        body: Values,
+        units: Vec<Units>,
+        mut rates: impl Iterator<Item = f64>,
+        (weights, biases): (&Tensor, &Tensor),
+        (eta_min, eta_max): (f64, f64),
+        rule: Rule,
+    ) -> Self {
+        let units = units.into_iter().map(|u| {
+            let rates = rates.by_ref().take(u.count).collect();
+            (u, rates)
+        });
+        let k = weights.size()[0];
+        let eta = |j: i64| (eta_min.ln() + j as f64 / (k - 1) as f64 * (eta_max / eta_min).ln()).exp();
+        let head = |j| Head { weight: weights.get(j).copy(), bias: biases.get(j).copy(), eta: eta(j) };
+        let (units, heads) = (units.collect(), (0..k).map(head).collect());
+        Reference { body, units, heads, switch: Switch::new(k as usize), rule, memory: BTreeMap::new(), t: 0 }
+    }
+
+    /// One step of Algorithm 1 at all rates times `factor`, and the mixture's loss before it; the batch counts as so
+    /// many `observations` of its mean likelihood. `features` may put new
+    /// values of buffers in the body; `log_prob` is `log p(y|x)` of one head, `[B, A] -> [B]`.
+    pub fn step(
+        &mut self,
+        features: impl Fn(&Values, &mut Values) -> Tensor,
+        log_prob: impl Fn(&Tensor) -> Tensor,
+        factor: f64,
+        observations: f64,
+    ) -> f64 {
+        self.t += 1;
+        let leaves: Values =
+            self.body.iter().map(|(name, value)| (name.clone(), value.copy().set_requires_grad(true))).collect();
+        let z = features(&leaves, &mut self.body);
+
+        // Equation 2: heads are constants, the body learns from the mixture
+        let a = self.switch.posterior();
+        let mixture = self.heads.iter().zip(&a).map(|(head, a)| log_prob(&head.forward(&z)).exp() * *a);
+        let loss = -mixture.reduce(|sum, p| sum + p).unwrap().log().mean(Kind::Double);
+        let learnt: Vec<&str> = self.units.iter().flat_map(|(u, _)| u.parameters.iter().map(|p| p.0)).collect();
+        let inputs: Vec<&Tensor> = learnt.iter().map(|name| &leaves[*name]).collect();
+        let gradients = Tensor::run_backward(&[&loss], &inputs, true, false);
+        let gradients: BTreeMap<&str, Tensor> = learnt.into_iter().zip(gradients).collect();
+
+        // Equation 3: features are constants, each head learns as if it were alone
+        let z = z.detach();
+        let mut log_evidence = Vec::new();
+        for (j, head) in self.heads.iter_mut().enumerate() {
+            let leaf = |value: &Tensor| value.copy().set_requires_grad(true);
+            let alone = Head { weight: leaf(&head.weight), bias: leaf(&head.bias), eta: head.eta };
+            let log_p = log_prob(&alone.forward(&z)).mean(Kind::Double);
+            log_evidence.push(observations * log_p.double_value(&[]));
+            let gradients = Tensor::run_backward(&[-log_p], &[&alone.weight, &alone.bias], false, false);
+            for (value, gradient, name) in
+                [(&head.weight, &gradients[0], "weight"), (&head.bias, &gradients[1], "bias")]
+            {
+                let memory = self.memory.entry(format!("head {j} {name}")).or_insert_with(|| zeros(value));
+                descend(self.rule, self.t, factor * head.eta, value, gradient, memory);
+            }
+        }
+
+        for (units, rates) in &self.units {
+            for (name, axis) in &units.parameters {
+                let (value, gradient) = (&self.body[*name], &gradients[name]);
+                let memory = self.memory.entry(name.to_string()).or_insert_with(|| zeros(value));
+                for slice in 0..value.size()[*axis as usize] {
+                    let of_unit = |tensor: &Tensor| tensor.select(*axis, slice);
+                    let eta = rates[slice as usize % units.count];
+                    let memory = [of_unit(&memory[0]), of_unit(&memory[1])];
+                    descend(self.rule, self.t, factor * eta, &of_unit(value), &of_unit(gradient), &memory);
+                }
+            }
+        }
+        self.switch.observe(&log_evidence);
+        loss.double_value(&[])
+    }
+}
+
+fn zeros(like: &Tensor) -> [Tensor; 2] {
+    [like.zeros_like(), like.zeros_like()]
+}
+
+/// One step of a unit, at the rate `eta`, in place. `memory` is the velocity, or Adam's two moments.
+fn descend(rule: Rule, t: i32, eta: f64, value: &Tensor, gradient: &Tensor, memory: &[Tensor; 2]) {
+    let set = |tensor: &Tensor, to: Tensor| tensor.shallow_clone().copy_(&to);
+    let [first, second] = memory;
+    match rule {
+        Rule::Sgd { momentum, nesterov, weight_decay } => {
+            let g = gradient + value * weight_decay;
+            set(first, first * momentum + &g);
+            let direction = if nesterov { g + first * momentum } else { first.copy() };
+            set(value, value - direction * eta);
+        }
+        Rule::Adam => {
+            set(first, first * 0.9 + gradient * (1.0 - 0.9));
+            set(second, second * 0.999 + gradient * gradient * (1.0 - 0.999));
+            let (m, v) = (first / (1.0 - 0.9f64.powi(t)), second / (1.0 - 0.999f64.powi(t)));
+            set(value, value - m / (v.sqrt() + 1e-8) * eta);
+        }
+    }
+}
+
+/// The Switch, one number at a time: `changing[j]` is the weight of the sequences of models that are at j and change
+/// again some day, `staying[j]` that of those that are there for good.
+pub struct Switch {
+    changing: Vec<f64>,
+    staying: Vec<f64>,
+    t: f64,
+}
+
+const THETA: f64 = 0.9999;
+
+impl Switch {
+    pub fn new(k: usize) -> Self {
+        Switch { changing: vec![THETA / k as f64; k], staying: vec![(1.0 - THETA) / k as f64; k], t: 0.0 }
+    }
+
+    pub fn posterior(&self) -> Vec<f64> {
+        self.changing.iter().zip(&self.staying).map(|(a, b)| a + b).collect()
+    }
+
+    pub fn observe(&mut self, log_evidence: &[f64]) {
+        self.t += 1.0;
+        let k = log_evidence.len() as f64;
+        let hazard = 1.0 / (self.t + 1.0);
+        let best = log_evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        for (j, log_p) in log_evidence.iter().enumerate() {
+            self.changing[j] *= (log_p - best).exp();
+            self.staying[j] *= (log_p - best).exp();
+        }
+        let total: f64 = self.posterior().iter().sum();
+        let pool = hazard * self.changing.iter().sum::<f64>() / total;
+        for weight in &mut self.changing {
+            *weight = *weight / total * (1.0 - hazard) + THETA * pool / k;
+        }
+        for weight in &mut self.staying {
+            *weight = *weight / total + (1.0 - THETA) * pool / k;
+        }
+    }
+}
