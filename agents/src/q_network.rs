@@ -141,6 +141,12 @@ impl Likelihood for TakenAction {
     /// Actions, `[B]` indices, and their values, `[B]`.
     type Target = (Tensor, Tensor);
 
+    fn check(&self, out: &Tensor, (actions, values): &Self::Target) -> Result<(), Error> {
+        let batch = &out.size()[1..2];
+        Error::check_shape("actions", batch, actions)?;
+        Error::check_shape("targets", batch, values)
+    }
+
     fn log_prob(&self, out: &Tensor, (actions, values): &Self::Target) -> Tensor {
         self.0.log_density(&taken(out, actions), &values.expand([out.size()[0], -1], false))
     }

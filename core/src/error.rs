@@ -52,6 +52,16 @@ pub enum Error {
         /// The largest rates of the body's units, largest first.
         largest_rates: Vec<f64>,
     },
+    /// A tensor that doesn't fit the network.
+    #[error("{what} must have the shape {expected:?} (-1: any length), but have {found:?}")]
+    Shape {
+        /// Which tensor.
+        what: &'static str,
+        /// The shape needed.
+        expected: Vec<i64>,
+        /// The shape given.
+        found: Vec<i64>,
+    },
     /// A network and a method that don't belong together.
     #[error("the network has {found} heads, the method needs {expected}")]
     HeadCount {
@@ -91,4 +101,23 @@ pub enum Error {
     /// A device that isn't there.
     #[error("{0}")]
     Device(String),
+}
+
+impl Error {
+    /// Checks that a tensor has a shape, in which -1 stands for any length.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if it hasn't.
+    pub fn check_shape(what: &'static str, expected: &[i64], tensor: &tch::Tensor) -> Result<(), Self> {
+        let found = tensor.size();
+        if fits(&found, expected) {
+            return Ok(());
+        }
+        Err(Error::Shape { what, expected: expected.to_vec(), found })
+    }
+}
+
+/// Whether a shape is another, in which -1 stands for any length.
+pub(crate) fn fits(found: &[i64], expected: &[i64]) -> bool {
+    found.len() == expected.len() && found.iter().zip(expected).all(|(f, e)| f == e || *e == -1)
 }

@@ -95,7 +95,8 @@ impl Learner {
     /// The network is as it was, and stays so, if
     /// - the method isn't guarded and the loss is not finite ([`Error::Diverged`]);
     /// - it is, and no head has a finite likelihood ([`Error::NoFiniteHead`]), or already the features are not finite
-    ///   ([`Error::NoFiniteFeatures`]).
+    ///   ([`Error::NoFiniteFeatures`]);
+    /// - the target doesn't fit the outputs ([`Error::Shape`]).
     ///
     /// On a GPU the error may come some steps later.
     pub fn step<B, L: Likelihood>(
@@ -105,6 +106,7 @@ impl Learner {
         likelihood: &L,
         target: &L::Target,
     ) -> Result<Report, Error> {
+        likelihood.check(&pass.out, target)?;
         let k = network.heads().k();
         let batch = pass.out.size()[1] as f64;
         let mut log_p = likelihood.log_prob(&pass.out, target); // [K, B]
@@ -481,6 +483,16 @@ mod tests {
         assert_eq!(thetas(&network), thetas(&again));
         assert_eq!(learner.posterior(), of_again.posterior());
         assert_eq!(learner.diagnose(&network), of_again.diagnose(&again));
+    }
+
+    #[test]
+    fn targets_that_do_not_fit_are_refused_by_their_shape() {
+        let mut network = network(1);
+        let mut learner = learner(&Method::sgd(0.1).unwrap(), &network);
+        let (x, y) = batch();
+        let pass = network.pass(&x);
+        let error = learner.step(&mut network, &pass, &HUBER, &y.narrow(0, 0, 4)).unwrap_err().to_string();
+        assert!(error.contains("targets") && error.contains("[5, 2]") && error.contains("[4, 2]"), "{error}");
     }
 
     #[test]

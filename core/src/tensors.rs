@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tch::{Device, Tensor};
 
 use crate::Error;
+use crate::error::fits;
 
 /// Tensors by name, and the file they were read from.
 #[derive(Debug, Default)]
@@ -55,8 +56,7 @@ impl Tensors {
             .get(name)
             .ok_or_else(|| Error::MissingTensor { path: self.path.clone(), name: name.into() })?;
         let found = tensor.size();
-        let fits = found.len() == shape.len() && found.iter().zip(shape).all(|(f, s)| f == s || *s == -1);
-        if fits {
+        if fits(&found, shape) {
             Ok(tensor)
         } else {
             let (path, name) = (self.path.clone(), name.into());

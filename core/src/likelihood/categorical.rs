@@ -6,6 +6,7 @@
 use tch::Tensor;
 
 use super::{Likelihood, mixture_log_prob};
+use crate::Error;
 
 /// Classification into A classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +30,10 @@ impl Categorical {
 /// The class of every sample, `[B]` i64, each in 0..A.
 impl Likelihood for Categorical {
     type Target = Tensor;
+
+    fn check(&self, out: &Tensor, classes: &Tensor) -> Result<(), Error> {
+        Error::check_shape("classes", &out.size()[1..2], classes)
+    }
 
     fn log_prob(&self, out: &Tensor, classes: &Tensor) -> Tensor {
         let out = out.transpose(0, 1); // [B, K, A]

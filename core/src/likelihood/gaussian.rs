@@ -5,6 +5,7 @@ use std::f64::consts::PI;
 use tch::{Kind, Tensor};
 
 use super::Likelihood;
+use crate::Error;
 
 /// Regression with normal errors.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,6 +17,10 @@ pub struct Gaussian {
 /// Regression of A independent targets, `[B, A]`.
 impl Likelihood for Gaussian {
     type Target = Tensor;
+
+    fn check(&self, out: &Tensor, y: &Tensor) -> Result<(), Error> {
+        Error::check_shape("targets", &out.size()[1..], y)
+    }
 
     fn log_prob(&self, out: &Tensor, y: &Tensor) -> Tensor {
         let squares = ((out - y) / self.sigma).square().sum_dim_intlist([-1].as_slice(), false, None::<Kind>); // [K, B]

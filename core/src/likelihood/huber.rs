@@ -7,6 +7,7 @@
 use tch::{Kind, Tensor};
 
 use super::Likelihood;
+use crate::Error;
 
 /// Regression whose errors have bounded influence.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +34,10 @@ impl Huber {
 /// Regression of A independent targets, `[B, A]`.
 impl Likelihood for Huber {
     type Target = Tensor;
+
+    fn check(&self, out: &Tensor, y: &Tensor) -> Result<(), Error> {
+        Error::check_shape("targets", &out.size()[1..], y)
+    }
 
     fn log_prob(&self, out: &Tensor, y: &Tensor) -> Tensor {
         self.log_density(out, &y.expand_as(out)).sum_dim_intlist([-1].as_slice(), false, None::<Kind>)

@@ -15,6 +15,8 @@ pub use mixture::{mixture_log_prob, responsibilities};
 
 use tch::{Kind, Tensor};
 
+use crate::Error;
+
 /// A conditional density of targets given outputs.
 pub trait Likelihood {
     /// What is predicted, for a batch of B samples.
@@ -23,10 +25,18 @@ pub trait Likelihood {
     /// `log p_j(y|x)` for each head and sample, `[K, B]`, from the heads' outputs `[K, B, A]`.
     fn log_prob(&self, out: &Tensor, target: &Self::Target) -> Tensor;
 
+    /// Checks that a target fits outputs `[K, B, A]`. By default every target does.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] names what is expected and what was found.
+    fn check(&self, _out: &Tensor, _target: &Self::Target) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// The gradient of `-log p_j(y|x)` with respect to the outputs, `[K, B, A]`. By default it is found by autograd.
     fn gradient(&self, out: &Tensor, target: &Self::Target) -> Tensor {
         let out = out.detach().set_requires_grad(true);
-        let loss = -tch::with_grad(|| self.log_prob(&out, target).sum(Kind::Float));
+        let loss = -tch::with_grad(|| self.log_prob(&out, target).sum(None::<Kind>));
         Tensor::run_backward(&[loss], &[out], false, false).remove(0)
     }
 }
