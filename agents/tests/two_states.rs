@@ -1,0 +1,67 @@
+//! A world of two states whose action values are known in closed form is learnt to 1e-2.
+//!
+//! Action 0 stays and action 1 moves to the other state; rewards are 0 and -1/2 in state 0, 1 and 0 in state 1. With a
+//! discount of 1/2 the best is to move to state 1 and stay there:
+//! `Q(1, stay) = 1 / (1 - 1/2) = 2`, `Q(0, move) = -1/2 + 2/2 = 1/2`, `Q(0, stay) = Q(1, move) = 1/2 * 1/2 = 1/4`.
+
+use alrao_agents::dqn::AgentSettings;
+use alrao_agents::q_network::QNetworkSettings;
+use alrao_agents::training::{Halt, Schedule, Training};
+use alrao_core::method::Method;
+use alrao_core::tch::{Device, Tensor};
+use alrao_envs::{Environment, EnvironmentError, Step, TimeLimit};
+
+#[derive(Default)]
+struct TwoStates([f32; 2]);
+
+impl Environment for TwoStates {
+    fn observation_len(&self) -> usize {
+        2
+    }
+
+    fn action_count(&self) -> usize {
+        2
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
+        self.0 = [[1.0, 0.0], [0.0, 1.0]][seed as usize % 2];
+        Ok(())
+    }
+
+    fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
+        let state = usize::from(self.0[1] == 1.0);
+        let reward = [[0.0, -0.5], [1.0, 0.0]][state][action];
+        if action == 1 {
+            self.0.swap(0, 1);
+        }
+        Ok(Step { reward, terminated: false, truncated: false })
+    }
+
+    fn observation(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+/// The largest error of a value, after so many environment steps in episodes of 10.
+fn largest_error(double: bool) -> f64 {
+    alrao_core::tch::set_num_threads(1);
+    let make =
+        || -> Result<Box<dyn Environment>, EnvironmentError> { Ok(Box::new(TimeLimit::new(TwoStates::default(), 10))) };
+    let network = QNetworkSettings { hidden: vec![32, 32], ..Default::default() };
+    let settings = AgentSettings { discount: 0.5, warm_up: 200, double, network, ..Default::default() };
+    let schedule = Schedule { validation_episodes: 1, ..Schedule::of(5_000) };
+    let mut training = Training::new(&schedule, &settings, &Method::alrao(), &make, 0, Device::Cpu).unwrap();
+    while training.go_on().unwrap() != Halt::Done {}
+    let states = Tensor::from_slice(&[1f32, 0., 0., 1.]).view([2, 2]);
+    let values = training.agent().target().mean(&states) / training.agent().reward_factor();
+    let expected = Tensor::from_slice(&[0.25f32, 0.5, 2.0, 0.25]).view([2, 2]);
+    (values - expected).abs().max().double_value(&[])
+}
+
+#[test]
+fn values_are_those_of_the_closed_form() {
+    for double in [true, false] {
+        let error = largest_error(double);
+        assert!(error < 1e-2, "double {double}: {error}");
+    }
+}
