@@ -145,8 +145,11 @@ impl Agent {
     }
 
     /// The action that the network values most after an observation, `[observation_len]`.
-    pub fn greedy(&self, observation: &[f32]) -> usize {
-        self.q.greedy(observation)
+    ///
+    /// # Errors
+    /// [`Error::Core`] if the observation has another length.
+    pub fn greedy(&self, observation: &[f32]) -> Result<usize, Error> {
+        Ok(self.q.greedy(observation)?)
     }
 
     /// Remembers a transition.
@@ -162,7 +165,7 @@ impl Agent {
     pub fn learn(&mut self, rng: &mut Stream) -> Result<Update, Error> {
         let batch = self.replay.sample(self.settings.batch, rng, self.device);
         let scale = self.reward_scale.factor();
-        let y = td_target(&self.target, self.q.network(), &batch, scale, &self.settings); // [B]
+        let y = td_target(&self.target, self.q.network(), &batch, scale, &self.settings)?; // [B]
         let learnt = self.q.learn(&batch.observations, batch.actions, y)?;
         self.target.move_towards(self.q.network(), self.settings.target_rate);
         let best = learnt.values.amax([1].as_slice(), false); // [B]
@@ -225,21 +228,24 @@ impl Agent {
 ///
 /// `y = scale * r + discount * Q'(s', a*)`, without the second term where the episode terminated; a truncated one
 /// goes on. `a* = argmax_a Q(s', a)` with the online network (`double`), else with the target network.
+///
+/// # Errors
+/// [`Error::Core`] if the observations don't fit a network.
 pub fn td_target(
     target: &Network<Mlp>,
     online: &Network<Mlp>,
     batch: &Batch,
     scale: f64,
     settings: &AgentSettings,
-) -> Tensor {
-    let values = target.mean(&batch.next); // [B, A]
+) -> Result<Tensor, Error> {
+    let values = target.mean(&batch.next)?; // [B, A]
     let next_value = if settings.double {
-        let preferred = online.mean(&batch.next).argmax(1, true); // [B, 1]
+        let preferred = online.mean(&batch.next)?.argmax(1, true); // [B, 1]
         values.gather(1, &preferred, false).squeeze_dim(1)
     } else {
         values.amax([1].as_slice(), false)
     };
-    &batch.rewards * scale + settings.discount * &batch.continues * next_value
+    Ok(&batch.rewards * scale + settings.discount * &batch.continues * next_value)
 }
 
 #[cfg(test)]
@@ -265,9 +271,11 @@ mod tests {
                 next: next.shallow_clone(),
                 continues: Tensor::from_slice(&[1.0f32, 0.0, 1.0]),
             };
-            let y = Vec::<f32>::try_from(td_target(agent.target(), &other, &batch, 0.1, &agent.settings)).unwrap();
+            let y =
+                Vec::<f32>::try_from(td_target(agent.target(), &other, &batch, 0.1, &agent.settings).unwrap()).unwrap();
             for (b, (reward, continues)) in [(1.0, true), (2.0, false), (-3.0, true)].into_iter().enumerate() {
-                let value = |network: &Network<Mlp>, action| network.mean(&next).double_value(&[b as i64, action]);
+                let value =
+                    |network: &Network<Mlp>, action| network.mean(&next).unwrap().double_value(&[b as i64, action]);
                 let choice = if double { &other } else { agent.target() };
                 let best = i64::from(value(choice, 1) > value(choice, 0));
                 let future = if continues { 0.5 * value(agent.target(), best) } else { 0.0 };

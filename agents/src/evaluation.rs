@@ -46,11 +46,11 @@ impl Evaluation {
 /// seed. Returns are in the order of the seeds.
 ///
 /// # Errors
-/// [`Error::Environment`] if an environment fails.
+/// [`Error::Environment`] if an environment fails, and whatever the policy fails with.
 pub fn play(
     environments: &mut [Box<dyn Environment>],
     seeds: &[u64],
-    mut policy: impl FnMut(&[f32], usize) -> Vec<usize>,
+    mut policy: impl FnMut(&[f32], usize) -> Result<Vec<usize>, Error>,
 ) -> Result<Vec<f64>, Error> {
     assert!(environments.len() >= seeds.len(), "one environment for each episode");
     for (environment, &seed) in environments.iter_mut().zip(seeds) {
@@ -62,7 +62,7 @@ pub fn play(
     while !playing.is_empty() {
         observations.clear();
         playing.iter().for_each(|&i| observations.extend_from_slice(environments[i].observation()));
-        let actions = policy(&observations, playing.len());
+        let actions = policy(&observations, playing.len())?;
         let mut still_playing = Vec::with_capacity(playing.len());
         for (&i, action) in playing.iter().zip(actions) {
             let step = environments[i].step(action)?;
@@ -114,7 +114,7 @@ mod tests {
             (0..4).map(|_| Box::new(Countdown { left: 0, seed: [0.0] }) as Box<dyn Environment>).collect();
         let policy = |observations: &[f32], n: usize| {
             assert_eq!(observations.len(), n);
-            observations.iter().map(|&seed| usize::from(seed != 3.0)).collect()
+            Ok(observations.iter().map(|&seed| usize::from(seed != 3.0)).collect())
         };
         assert_eq!(play(&mut environments, &[5, 1, 3], policy).unwrap(), [25.0, 1.0, 0.0]);
     }

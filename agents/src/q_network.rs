@@ -11,7 +11,7 @@
 //! let observations = Tensor::from_slice(&[0.0f32, 1.0, 1.0, 0.0]).view([2, 2]); // [B, observation]
 //! let (actions, targets) = (Tensor::from_slice(&[0i64, 2]), Tensor::from_slice(&[0.5f32, -0.5])); // [B]
 //! q.learn(&observations, actions, targets)?;
-//! let best: usize = q.greedy(&[0.0, 1.0]);
+//! let best: usize = q.greedy(&[0.0, 1.0])?;
 //! # assert!(best < 3);
 //! # Ok::<(), alrao_core::Error>(())
 //! ```
@@ -79,17 +79,20 @@ impl QNetwork {
     /// `[B]`.
     ///
     /// # Errors
-    /// As [`Learner::step`]: nothing was learnt.
+    /// [`Error::Shape`] if they don't fit each other or the network, else as [`Learner::step`]: nothing was learnt.
     pub fn learn(&mut self, observations: &Tensor, actions: Tensor, targets: Tensor) -> Result<Learnt, Error> {
-        let pass = self.network.pass(observations);
+        let pass = self.network.pass(observations)?;
         let values = self.network.average(&pass.out); // [B, A]
         let report = self.learner.step(&mut self.network, &pass, &self.likelihood, &(actions, targets))?;
         Ok(Learnt { report, values })
     }
 
     /// The action valued most after one observation, `[observation_len]`.
-    pub fn greedy(&self, observation: &[f32]) -> usize {
-        greedy_actions(&self.network, observation, 1)[0]
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the observation has another length.
+    pub fn greedy(&self, observation: &[f32]) -> Result<usize, Error> {
+        Ok(greedy_actions(&self.network, observation, 1)?[0])
     }
 
     /// What the network predicts by.
@@ -119,11 +122,14 @@ impl QNetwork {
 }
 
 /// The actions that a network values most after `n` observations, `[n, observation_len]` in one slice.
-pub fn greedy_actions(network: &Network<Mlp>, observations: &[f32], n: usize) -> Vec<usize> {
+///
+/// # Errors
+/// [`Error::Shape`] if observations have another length.
+pub fn greedy_actions(network: &Network<Mlp>, observations: &[f32], n: usize) -> Result<Vec<usize>, Error> {
     let device = network.a().device();
-    let values = network.mean(&Tensor::from_slice(observations).view([n as i64, -1]).to_device(device)); // [n, A]
+    let values = network.mean(&Tensor::from_slice(observations).view([n as i64, -1]).to_device(device))?; // [n, A]
     let actions = Vec::<i64>::try_from(values.argmax(1, false)).expect("a vector of indices");
-    actions.into_iter().map(|action| action as usize).collect()
+    Ok(actions.into_iter().map(|action| action as usize).collect())
 }
 
 /// What a step of learning saw.
@@ -180,7 +186,7 @@ mod tests {
         for _ in 0..steps {
             q.learn(&observations, actions.shallow_clone(), targets.shallow_clone()).unwrap();
         }
-        let values = q.network().mean(&observations).gather(1, &actions.unsqueeze(1), false).squeeze_dim(1);
+        let values = q.network().mean(&observations).unwrap().gather(1, &actions.unsqueeze(1), false).squeeze_dim(1);
         (values - targets).abs().max().double_value(&[])
     }
 

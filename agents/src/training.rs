@@ -350,7 +350,7 @@ impl Training {
         let action = if rng.random::<f64>() < epsilon {
             rng.random_range(0..self.environment.action_count())
         } else {
-            self.agent.greedy(&observation)
+            self.agent.greedy(&observation)?
         };
         let step = self.environment.step(action)?;
         let (reward, end) = (step.reward, End::of(&step));
@@ -398,7 +398,7 @@ impl Training {
 
     fn validate(&mut self) -> Result<(), Error> {
         let step = self.progress.step;
-        let policy = |observations: &[f32], n: usize| greedy_actions(self.agent.target(), observations, n);
+        let policy = |observations: &[f32], n: usize| Ok(greedy_actions(self.agent.target(), observations, n)?);
         let returns = play(&mut self.validation_environments, &self.validation_seeds, policy)?;
         let evaluation = Evaluation::of(&returns);
         let mean_return = evaluation.returns.mean;
@@ -436,7 +436,7 @@ pub fn test(
     seed: u64,
     episodes: usize,
 ) -> Result<Evaluation, Error> {
-    test_policy(make, seed, episodes, |observations, n| greedy_actions(network, observations, n))
+    test_policy(make, seed, episodes, |observations, n| Ok(greedy_actions(network, observations, n)?))
 }
 
 /// What random actions return on the same episodes.
@@ -450,14 +450,14 @@ pub fn test_random(
 ) -> Result<Evaluation, Error> {
     let actions = make()?.action_count();
     let mut rng = stream(seed, "random policy");
-    test_policy(make, seed, episodes, |_, n| (0..n).map(|_| rng.random_range(0..actions)).collect())
+    test_policy(make, seed, episodes, |_, n| Ok((0..n).map(|_| rng.random_range(0..actions)).collect()))
 }
 
 fn test_policy(
     make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
     seed: u64,
     episodes: usize,
-    policy: impl FnMut(&[f32], usize) -> Vec<usize>,
+    policy: impl FnMut(&[f32], usize) -> Result<Vec<usize>, Error>,
 ) -> Result<Evaluation, Error> {
     let mut environments = (0..episodes).map(|_| make()).collect::<Result<Vec<_>, _>>()?;
     Ok(Evaluation::of(&play(&mut environments, &episode_seeds(seed, "test", episodes), policy)?))

@@ -301,7 +301,7 @@ mod tests {
 
     fn step(learner: &mut Learner, network: &mut Network<Mlp>) -> Result<Report, Error> {
         let (x, y) = batch();
-        let pass = network.pass(&x);
+        let pass = network.pass(&x).unwrap();
         learner.step(network, &pass, &HUBER, &y)
     }
 
@@ -327,7 +327,7 @@ mod tests {
             assert_eq!(network.a().double_value(&[2]), 0.0);
             assert!((network.a().sum(Kind::Float).double_value(&[]) - 1.0).abs() < 1e-6);
             let (x, _) = batch();
-            assert_eq!(network.mean(&x).isfinite().all().int64_value(&[]), 1);
+            assert_eq!(network.mean(&x).unwrap().isfinite().all().int64_value(&[]), 1);
             let after = thetas(&network);
             let moved = |j: i64| after.1.narrow(0, j * 16, 16) != before.1.narrow(0, j * 16, 16);
             assert_eq!([moved(0), moved(1), moved(3)], [true; 3]);
@@ -434,14 +434,14 @@ mod tests {
         far(&network);
         let mut with_both = network.copy();
         let mut learner = learner(&method, &with_both);
-        let pass = with_both.pass(&x);
+        let pass = with_both.pass(&x).unwrap();
         learner.step(&mut with_both, &pass, &HUBER, &y).unwrap();
 
         let mut alone = network.copy();
         let mut of_alone = self::learner(&method, &alone);
         of_alone.averaging.update(&Tensor::from_slice(&[0.0, -100.0]));
         assert!(of_alone.keep_best_head(&mut alone, 0.5));
-        let pass = alone.pass(&x);
+        let pass = alone.pass(&x).unwrap();
         of_alone.step(&mut alone, &pass, &HUBER, &y).unwrap();
         let difference = (with_both.parameters().theta() - alone.parameters().theta()).abs().max();
         assert!(difference.double_value(&[]) < 1e-7);
@@ -455,14 +455,14 @@ mod tests {
         let mut learner = learner(&Method { heads: 4, ..Method::alrao() }, &network);
         (0..300).for_each(|_| drop(step(&mut learner, &mut network).unwrap()));
         let (x, _) = batch();
-        let (before, out) = (network.mean(&x), network.outputs(&x));
+        let (before, out) = (network.mean(&x).unwrap(), network.outputs(&x).unwrap());
         let a = learner.posterior();
         let dropped = 1.0 - a.iter().copied().fold(0.0, f64::max);
         assert!(!learner.keep_best_head(&mut network, 1.0), "not that concentrated");
         assert!(learner.keep_best_head(&mut network, 0.5), "{a:?}");
         assert_eq!((network.heads().k(), learner.posterior()), (1, vec![1.0]));
         let spread = (out.amax([0].as_slice(), false) - out.amin([0].as_slice(), false)).max().double_value(&[]);
-        let change = (network.mean(&x) - before).abs().max().double_value(&[]);
+        let change = (network.mean(&x).unwrap() - before).abs().max().double_value(&[]);
         assert!(change <= dropped * spread + 1e-6, "{change} {dropped} {spread}");
         step(&mut learner, &mut network).unwrap();
     }
@@ -490,8 +490,14 @@ mod tests {
         let mut network = network(1);
         let mut learner = learner(&Method::sgd(0.1).unwrap(), &network);
         let (x, y) = batch();
-        let pass = network.pass(&x);
+        let pass = network.pass(&x).unwrap();
         let error = learner.step(&mut network, &pass, &HUBER, &y.narrow(0, 0, 4)).unwrap_err().to_string();
+        let wide = Tensor::zeros([5, 4], (Kind::Float, Device::Cpu));
+        let of_input = network.pass(&wide).err().unwrap().to_string();
+        assert!(
+            of_input.contains("inputs") && of_input.contains("[-1, 3]") && of_input.contains("[5, 4]"),
+            "{of_input}"
+        );
         assert!(error.contains("targets") && error.contains("[5, 2]") && error.contains("[4, 2]"), "{error}");
     }
 

@@ -52,18 +52,29 @@ impl<B: Body> Network<B> {
     }
 
     /// A pass to learn from, `x: [B, ..]`.
-    pub fn pass(&self, x: &Tensor) -> Pass {
-        self.pass_by(|body, weights| body.forward(weights, x))
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if x is no batch for the body.
+    pub fn pass(&self, x: &Tensor) -> Result<Pass, Error> {
+        self.body.check(x)?;
+        Ok(self.pass_by(|body, weights| body.forward(weights, x)))
     }
 
     /// Every head's outputs without anything to learn from, `[B, ..] -> [K, B, A]`.
-    pub fn outputs(&self, x: &Tensor) -> Tensor {
-        self.outputs_by(|body, weights| body.forward(weights, x))
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if x is no batch for the body.
+    pub fn outputs(&self, x: &Tensor) -> Result<Tensor, Error> {
+        self.body.check(x)?;
+        Ok(self.outputs_by(|body, weights| body.forward(weights, x)))
     }
 
     /// The heads' mean, `sum_j a_j out_j`, `[B, ..] -> [B, A]`.
-    pub fn mean(&self, x: &Tensor) -> Tensor {
-        self.average(&self.outputs(x))
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if x is no batch for the body.
+    pub fn mean(&self, x: &Tensor) -> Result<Tensor, Error> {
+        Ok(self.average(&self.outputs(x)?))
     }
 }
 

@@ -3,12 +3,14 @@
 use tch::Tensor;
 
 use super::{Body, Linear, layer_norm};
+use crate::Error;
 use crate::parameters::{ParameterBuilder, Weights};
 
 /// `z = relu(norm(W_n .. relu(norm(W_1 x + b_1)) .. + b_n))`
 #[derive(Clone, Debug)]
 pub struct Mlp {
     layers: Vec<Linear>,
+    inputs: i64,
     features: i64,
 }
 
@@ -21,13 +23,17 @@ impl Mlp {
             features = width;
             layer
         });
-        Mlp { layers: layers.collect(), features }
+        Mlp { layers: layers.collect(), inputs, features }
     }
 }
 
 impl Body for Mlp {
     fn features(&self) -> i64 {
         self.features
+    }
+
+    fn check(&self, x: &Tensor) -> Result<(), Error> {
+        Error::check_shape("inputs", &[-1, self.inputs], x)
     }
 
     /// `[B, I] -> [B, H]`

@@ -20,12 +20,21 @@ pub use width::widened;
 
 use tch::Tensor;
 
+use crate::Error;
 use crate::parameters::Weights;
 
 /// The internal layers of a network, `z = phi(x)` (paper, section 4.2): everything but the output layer.
 pub trait Body {
     /// How many features the body ends in, H.
     fn features(&self) -> i64;
+
+    /// Checks that `x` is a batch for this body. By default everything is.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] names what is expected and what was found.
+    fn check(&self, _x: &Tensor) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Features of a batch, `[B, ..] -> [B, H]`, from weights of the builder that made the body.
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor;

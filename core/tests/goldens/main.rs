@@ -72,7 +72,7 @@ fn follow<B: Body>(build: fn(&mut ParameterBuilder) -> B, golden: &Value, as_inp
     learner.load("learner", &start).unwrap();
 
     for (t, step) in golden["steps"].as_array().unwrap().iter().enumerate() {
-        let pass = network.pass(&as_input(&tensor(&step["x"])));
+        let pass = network.pass(&as_input(&tensor(&step["x"]))).unwrap();
         let classes = tensor(&step["y"]).to_kind(Kind::Int64);
         let report = learner.step(&mut network, &pass, &Categorical, &classes).unwrap();
         assert!((report.loss() - step["loss"].as_f64().unwrap()).abs() < BOUND, "step {t}");

@@ -90,7 +90,7 @@ impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
             let x = self.input.1(&normal(self.input.0));
             let y = (self.target)(&x);
             let (plain_x, plain_y) = (double(&x), double(&y));
-            let pass = network.pass(&x);
+            let pass = network.pass(&x).unwrap();
             let report = learner.step(&mut network, &pass, &self.likelihood, &y).unwrap();
             let loss = reference.step(
                 |body, buffers| (self.plain.features)(body, buffers, &plain_x),
