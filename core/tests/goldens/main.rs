@@ -124,9 +124,7 @@ fn an_lstm_learns_as_in_pytorch() {
 #[test]
 fn rules_of_descent_are_pytorchs() {
     let sgd = |nesterov| Rule::Sgd(SgdRule { momentum: 0.9, nesterov, weight_decay: 0.01 });
-    for (name, rule) in
-        [("momentum", sgd(false)), ("nesterov", sgd(true)), ("adam", Rule::Adam(AdamRule::default()))]
-    {
+    for (name, rule) in [("momentum", sgd(false)), ("nesterov", sgd(true)), ("adam", Rule::Adam(AdamRule::default()))] {
         let golden = goldens(name);
         let mut theta = tensor(&golden["initial"]);
         let mut optimizer = rule.at(&theta.full_like(0.1));
