@@ -1,0 +1,59 @@
+//! The paper's language model of characters: 50 symbols, an embedding of 100 dimensions, two layers of 100 LSTM cells,
+//! 20 sequences of 70 steps (section 5; without its dropout). There is a prediction at each time step, so the heads'
+//! share of the work is large.
+
+use alrao_core::layers::{Body, Embedding, Lstm};
+use alrao_core::likelihood::Categorical;
+use alrao_core::parameters::{ParameterBuilder, Weights};
+use tch::nn::{self, RNN};
+use tch::{Device, Kind, Reduction, Tensor};
+
+use crate::case::{Case, classes};
+
+const SYMBOLS: i64 = 50;
+const WIDTH: i64 = 100;
+const BATCH: i64 = 20;
+const STEPS: i64 = 70;
+
+pub fn case() -> Case {
+    let x = classes(STEPS * BATCH, SYMBOLS).view([STEPS, BATCH]);
+    let batch = (x, Categorical, classes(STEPS * BATCH, SYMBOLS - 1));
+    Case::new("PTB LSTM T=70 B=20", LanguageModel::new, SYMBOLS, batch, plain)
+}
+
+struct LanguageModel {
+    embedding: Embedding,
+    lstm: Lstm,
+}
+
+impl LanguageModel {
+    fn new(builder: &mut ParameterBuilder) -> Self {
+        let embedding = builder.scope("embedding", |b| Embedding::new(b, SYMBOLS, WIDTH));
+        let lstm = builder.scope("lstm", |b| Lstm::new(b, WIDTH, WIDTH, 2));
+        LanguageModel { embedding, lstm }
+    }
+}
+
+impl Body for LanguageModel {
+    fn features(&self) -> i64 {
+        WIDTH
+    }
+
+    /// `[T, B] -> [T * B, H]`
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        let start = self.lstm.start(x.size()[1], (Kind::Float, Device::Cpu));
+        let (z, _) = self.lstm.forward(weights, &self.embedding.forward(weights, x), &start);
+        z.flatten(0, 1)
+    }
+}
+
+fn plain(path: nn::Path) -> impl Fn(&Tensor, &Tensor) -> Tensor + use<> {
+    let embedding = nn::embedding(&path / "embedding", SYMBOLS, WIDTH, Default::default());
+    let config = nn::RNNConfig { num_layers: 2, batch_first: false, ..Default::default() };
+    let lstm = nn::lstm(&path / "lstm", WIDTH, WIDTH, config);
+    let head = nn::linear(&path / "head", WIDTH, SYMBOLS, Default::default());
+    move |x, classes| {
+        let (z, _) = lstm.seq_init(&x.apply(&embedding), &lstm.zero_state(BATCH));
+        z.flatten(0, 1).apply(&head).cross_entropy_loss::<Tensor>(classes, None, Reduction::Mean, -100, 0.0)
+    }
+}
