@@ -1,6 +1,6 @@
 //! What an agent knows of its world: the trait [`Environment`] and what a step gives back.
 
-use crate::EnvironmentError;
+use crate::{EnvironmentError, Scene};
 
 /// What one action led to, besides the next observation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,8 +62,13 @@ pub trait Environment {
     /// How many numbers an observation has.
     fn observation_len(&self) -> usize;
 
-    /// How many actions there are; they are numbered from 0.
+    /// How many actions there are; they are numbered from 0. None where actions are continuous.
     fn action_count(&self) -> usize;
+
+    /// How many numbers a continuous action has; none where actions are numbered.
+    fn action_len(&self) -> usize {
+        0
+    }
 
     /// Starts an episode that depends on `seed` alone, not on anything that went before.
     ///
@@ -77,8 +82,21 @@ pub trait Environment {
     /// What keeps this environment from going on, as [`EnvironmentError::Other`].
     fn step(&mut self, action: usize) -> Result<Step, EnvironmentError>;
 
+    /// Takes one continuous action, `[action_len]`, clipped to its range.
+    ///
+    /// # Errors
+    /// [`EnvironmentError::NotContinuous`] where actions are numbered, and what [`step`](Self::step) fails with.
+    fn step_continuous(&mut self, _action: &[f32]) -> Result<Step, EnvironmentError> {
+        Err(EnvironmentError::NotContinuous)
+    }
+
     /// The current observation, `[observation_len]`; of no meaning before the first reset.
     fn observation(&self) -> &[f32];
+
+    /// What there is to draw at this moment, if this environment can be drawn and an episode was started.
+    fn scene(&self) -> Option<Scene> {
+        None
+    }
 }
 
 impl<E: Environment + ?Sized> Environment for Box<E> {
@@ -98,8 +116,20 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
         (**self).step(action)
     }
 
+    fn action_len(&self) -> usize {
+        (**self).action_len()
+    }
+
+    fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+        (**self).step_continuous(action)
+    }
+
     fn observation(&self) -> &[f32] {
         (**self).observation()
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        (**self).scene()
     }
 }
 

@@ -5,8 +5,9 @@
 //! itself: [`Checked`] holds it to the contract, [`TimeLimit`] ends long episodes, [`Recorded`] brings one back in the
 //! middle of an episode.
 //!
-//! With the feature `gym` (on by default) come [`Pendulum`], equal to Gymnasium's to the last bit, the adapter
-//! [`GymEnvironment`] for whatever implements gym-rs's `Env`, and [`make`], which builds an environment from its name.
+//! With the feature `gym` (on by default) come [`Pendulum`], [`CartPole`], [`MountainCar`] and [`Acrobot`], equal to
+//! Gymnasium's to the last bit, the adapter [`GymEnvironment`] for whatever implements gym-rs's `Env`, and [`make`],
+//! which builds an environment from its name.
 //! Without it the crate depends on neither gym-rs nor SDL2.
 
 // The documentation is written for the default features.
@@ -16,10 +17,19 @@ mod checked;
 mod environment;
 mod error;
 mod recorded;
+mod scene;
 mod time_limit;
 
 #[cfg(feature = "gym")]
+mod acrobot;
+#[cfg(feature = "gym")]
+mod cartpole;
+#[cfg(feature = "gym")]
+mod driven_pendulum;
+#[cfg(feature = "gym")]
 mod gym;
+#[cfg(feature = "gym")]
+mod mountain_car;
 #[cfg(feature = "gym")]
 pub mod numpy_random;
 #[cfg(feature = "gym")]
@@ -31,10 +41,19 @@ pub use checked::Checked;
 pub use environment::{Environment, Step};
 pub use error::EnvironmentError;
 pub use recorded::{Recorded, Snapshot};
+pub use scene::{LanderScene, PendulumScene, Pose, Scene};
 pub use time_limit::TimeLimit;
 
 #[cfg(feature = "gym")]
+pub use acrobot::Acrobot;
+#[cfg(feature = "gym")]
+pub use cartpole::CartPole;
+#[cfg(feature = "gym")]
+pub use driven_pendulum::DrivenPendulum;
+#[cfg(feature = "gym")]
 pub use gym::GymEnvironment;
+#[cfg(feature = "gym")]
+pub use mountain_car::MountainCar;
 #[cfg(feature = "gym")]
 pub use pendulum::{Pendulum, PendulumState};
 #[cfg(feature = "gym")]

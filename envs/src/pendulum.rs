@@ -17,7 +17,6 @@ use rand_pcg::Pcg64;
 use serde::Serialize;
 
 use crate::numpy_random::{pcg64, uniform};
-use crate::{EnvironmentError, GymEnvironment};
 
 const GRAVITY: f64 = 10.0; // m/s^2
 const MASS: f64 = 1.0; // kg
@@ -72,19 +71,6 @@ impl Pendulum {
             metadata: Metadata::new(RenderMode::DEFAULT, 0),
             rng: pcg64(0),
         }
-    }
-
-    /// A pendulum with this many evenly spaced torques as actions, from -2 to 2.
-    ///
-    /// # Errors
-    /// [`EnvironmentError::TooFewTorques`] for less than 2.
-    pub fn discrete(torques: usize) -> Result<GymEnvironment<Self>, EnvironmentError> {
-        if torques < 2 {
-            return Err(EnvironmentError::TooFewTorques { torques });
-        }
-        let span = (torques - 1) as f64;
-        let torque = |i| (f64::from(MAX_TORQUE) * (2.0 * i as f64 / span - 1.0)) as f32;
-        Ok(GymEnvironment::with_actions(Self::new(), (0..torques).map(torque).collect()))
     }
 }
 

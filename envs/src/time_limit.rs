@@ -1,6 +1,6 @@
 //! Episodes of bounded length: [`TimeLimit`].
 
-use crate::{Environment, EnvironmentError, Step};
+use crate::{Environment, EnvironmentError, Scene, Step};
 
 /// Truncates every episode at a number of environment steps.
 ///
@@ -17,6 +17,11 @@ impl<E: Environment> TimeLimit<E> {
     /// Limits the episodes of `env` to `steps` environment steps; 0 counts as 1, for a step is what can be truncated.
     pub fn new(env: E, steps: u32) -> Self {
         Self { env, limit: steps, elapsed: 0 }
+    }
+
+    fn counted(&mut self, step: Step) -> Step {
+        self.elapsed = self.elapsed.saturating_add(1);
+        Step { truncated: step.truncated || self.elapsed >= self.limit, ..step }
     }
 }
 
@@ -36,12 +41,24 @@ impl<E: Environment> Environment for TimeLimit<E> {
 
     fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
         let step = self.env.step(action)?;
-        self.elapsed = self.elapsed.saturating_add(1);
-        Ok(Step { truncated: step.truncated || self.elapsed >= self.limit, ..step })
+        Ok(self.counted(step))
+    }
+
+    fn action_len(&self) -> usize {
+        self.env.action_len()
+    }
+
+    fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+        let step = self.env.step_continuous(action)?;
+        Ok(self.counted(step))
     }
 
     fn observation(&self) -> &[f32] {
         self.env.observation()
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        self.env.scene()
     }
 }
 

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use alrao_envs::{Environment, EnvironmentSettings, Pendulum, Recorded, Step, make};
+use alrao_envs::{DrivenPendulum, Environment, EnvironmentSettings, Pendulum, Recorded, Step, make};
 use gym_rs::core::{ActionReward, Env};
 use serde::Deserialize;
 
@@ -72,7 +72,7 @@ fn five_actions_give_gymnasiums_episodes() -> Result<(), Box<dyn Error>> {
 fn the_outermost_torques_are_the_strongest() -> Result<(), Box<dyn Error>> {
     for torques in [2, 3, 4, 31] {
         let mut pendulum = Pendulum::new();
-        let mut env = Pendulum::discrete(torques)?;
+        let mut env = DrivenPendulum::discrete(torques)?;
         assert_eq!(env.action_count(), torques);
         for (action, torque) in [(0, -2.0), (torques - 1, 2.0)] {
             pendulum.reset(Some(1), false, None);
