@@ -59,7 +59,7 @@ fn after_a_step<L: Likelihood<Target = Tensor>>(
     likelihood: &L,
 ) -> (Tensor, Tensor) {
     let (x, y) = batch();
-    let pass = network.pass(&x);
+    let pass = network.pass(&x).unwrap();
     learner(method, &network).step(&mut network, &pass, likelihood, &y).unwrap();
     thetas(&network)
 }
@@ -101,7 +101,7 @@ fn equal_heads_at_equal_rates_are_sgd() {
         let x = quarters(&[1.0, 3.0, -2.0, 2.0, 4.0, 1.0, 2.0, -1.0], &[4, 2]) * f64::from(t + 1);
         let y = quarters(&[4.0, -3.0, 1.0, 2.0], &[4, 1]);
         let before = thetas(&one);
-        let (pass, passes) = (one.pass(&x), four.pass(&x));
+        let (pass, passes) = (one.pass(&x).unwrap(), four.pass(&x).unwrap());
         of_one.step(&mut one, &pass, &likelihood, &y).unwrap();
         of_four.step(&mut four, &passes, &likelihood, &y).unwrap();
         assert!(thetas(&one).0 != before.0 && thetas(&one).1 != before.1);
@@ -131,7 +131,7 @@ fn one_head_is_an_ordinary_layer() {
         let loss = layer(&z, 4).huber_loss(&y, tch::Reduction::Sum, 1.0) / 8.0;
         let gradients = Tensor::run_backward(&[loss], &leaves, false, false);
         plain = plain.iter().zip(gradients).map(|(value, gradient)| value - gradient * eta).collect();
-        let pass = network.pass(&x);
+        let pass = network.pass(&x).unwrap();
         learner.step(&mut network, &pass, &HUBER, &y).unwrap();
     }
     let found = Tensor::cat(&[thetas(&network).0, thetas(&network).1], 0);
@@ -191,7 +191,7 @@ fn nothing_of_a_heads_own_gradient_reaches_the_body() {
         learner.save("learner", &mut tensors);
         tensors.insert("learner.heads.eta", &Tensor::full_like(network.heads().parameters().theta(), eta));
         learner.load("learner", &tensors).unwrap();
-        let pass = network.pass(&x);
+        let pass = network.pass(&x).unwrap();
         learner.step(&mut network, &pass, &HUBER, &y).unwrap();
         thetas(&network)
     };
@@ -212,14 +212,14 @@ fn the_posterior_finds_the_one_good_head() {
     set(&mut network, &[("heads.bias", bias), ("heads.weight", weight)]);
     let x = batch().0;
     for _ in 0..200 {
-        let pass = network.pass(&x);
+        let pass = network.pass(&x).unwrap();
         learner.step(&mut network, &pass, &HUBER, &Tensor::zeros([8, 2], DOUBLE_CPU)).unwrap();
     }
     let a = learner.posterior();
     assert!(a[2] > 0.99, "{a:?}");
     assert_eq!(Vec::<f64>::try_from(network.a()).unwrap(), a);
     // what is acted on is the mean of the heads by these weights
-    let (out, mean) = (network.outputs(&x), network.mean(&x));
+    let (out, mean) = (network.outputs(&x).unwrap(), network.mean(&x).unwrap());
     let expected = (0..4).map(|j| out.get(j) * a[j as usize]).reduce(|sum, out| sum + out).unwrap();
     assert!((mean - expected).abs().max().double_value(&[]) < 1e-14);
 }
