@@ -1,6 +1,6 @@
 //! The contract of an environment, kept in one place: [`Checked`].
 
-use crate::{Environment, EnvironmentError, Step};
+use crate::{Environment, EnvironmentError, Scene, Step};
 
 /// Holds an environment and whoever drives it to the contract.
 ///
@@ -78,6 +78,10 @@ impl<E: Environment> Environment for Checked<E> {
 
     fn observation(&self) -> &[f32] {
         self.env.observation()
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        self.env.scene()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an agent knows of its world: the trait [`Environment`] and what a step gives back.
 
-use crate::EnvironmentError;
+use crate::{EnvironmentError, Scene};
 
 /// What one action led to, besides the next observation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,6 +79,11 @@ pub trait Environment {
 
     /// The current observation, `[observation_len]`; of no meaning before the first reset.
     fn observation(&self) -> &[f32];
+
+    /// What there is to see now; none where an environment has no picture.
+    fn scene(&self) -> Option<Scene> {
+        None
+    }
 }
 
 impl<E: Environment + ?Sized> Environment for Box<E> {
@@ -100,6 +105,10 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
 
     fn observation(&self) -> &[f32] {
         (**self).observation()
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        (**self).scene()
     }
 }
 

@@ -16,8 +16,11 @@ mod checked;
 mod environment;
 mod error;
 mod recorded;
+mod scene;
 mod time_limit;
 
+#[cfg(feature = "draw")]
+mod draw;
 #[cfg(feature = "gym")]
 mod gym;
 #[cfg(feature = "gym")]
@@ -31,8 +34,11 @@ pub use checked::Checked;
 pub use environment::{Environment, Step};
 pub use error::EnvironmentError;
 pub use recorded::{Recorded, Snapshot};
+pub use scene::{LanderScene, PendulumScene, Pose, Scene};
 pub use time_limit::TimeLimit;
 
+#[cfg(feature = "draw")]
+pub use draw::{Frame, PictureError, save_gif};
 #[cfg(feature = "gym")]
 pub use gym::GymEnvironment;
 #[cfg(feature = "gym")]

@@ -17,7 +17,7 @@ use rand_pcg::Pcg64;
 use serde::Serialize;
 
 use crate::numpy_random::{pcg64, uniform};
-use crate::{EnvironmentError, GymEnvironment};
+use crate::{EnvironmentError, GymEnvironment, PendulumScene, Scene};
 
 const GRAVITY: f64 = 10.0; // m/s^2
 const MASS: f64 = 1.0; // kg
@@ -44,6 +44,7 @@ const MAX_TORQUE: f32 = 2.0; // N m
 #[derive(Clone, Debug, Serialize)]
 pub struct Pendulum {
     state: PendulumState,
+    torque: Option<f32>,
     action_space: BoxR<f32>,
     observation_space: BoxR<PendulumState>,
     metadata: Metadata<Self>,
@@ -67,6 +68,7 @@ impl Pendulum {
         let fastest = PendulumState { theta: f64::INFINITY, velocity: MAX_SPEED };
         Self {
             state: PendulumState { theta: 0.0, velocity: 0.0 },
+            torque: None,
             action_space: BoxR::new(-MAX_TORQUE, MAX_TORQUE),
             observation_space: BoxR::new(fastest.negated(), fastest),
             metadata: Metadata::new(RenderMode::DEFAULT, 0),
@@ -84,7 +86,11 @@ impl Pendulum {
         }
         let span = (torques - 1) as f64;
         let torque = |i| (f64::from(MAX_TORQUE) * (2.0 * i as f64 / span - 1.0)) as f32;
-        Ok(GymEnvironment::with_actions(Self::new(), (0..torques).map(torque).collect()))
+        Ok(GymEnvironment::with_actions(Self::new(), (0..torques).map(torque).collect()).with_scene(Self::scene))
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        Some(Scene::Pendulum(PendulumScene { theta: self.state.theta, torque: self.torque }))
     }
 }
 
@@ -111,6 +117,7 @@ impl Env for Pendulum {
         let push = (3.0 / (MASS * LENGTH * LENGTH)) as f32 * torque;
         let velocity = (velocity + (pull + f64::from(push)) * DT).clamp(-MAX_SPEED, MAX_SPEED);
         self.state = PendulumState { theta: theta + velocity * DT, velocity };
+        self.torque = Some(torque);
 
         ActionReward { observation: self.state, reward: O64::from(-cost), done: false, truncated: false, info: None }
     }
@@ -125,6 +132,7 @@ impl Env for Pendulum {
             self.rng = pcg64(seed);
         }
         self.state = PendulumState::sample_between(&mut self.rng, options);
+        self.torque = None;
         (self.state, return_info.then_some(()))
     }
 

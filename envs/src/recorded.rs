@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Checked, Environment, EnvironmentError, Step};
+use crate::{Checked, Environment, EnvironmentError, Scene, Step};
 
 /// An environment that remembers how it came where it is, and is held to the contract by [`Checked`].
 #[derive(Clone, Debug)]
@@ -77,6 +77,10 @@ impl<E: Environment> Environment for Recorded<E> {
 
     fn observation(&self) -> &[f32] {
         self.env.observation()
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        self.env.scene()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Episodes of bounded length: [`TimeLimit`].
 
-use crate::{Environment, EnvironmentError, Step};
+use crate::{Environment, EnvironmentError, Scene, Step};
 
 /// Truncates every episode at a number of environment steps.
 ///
@@ -42,6 +42,10 @@ impl<E: Environment> Environment for TimeLimit<E> {
 
     fn observation(&self) -> &[f32] {
         self.env.observation()
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        self.env.scene()
     }
 }
 
