@@ -18,6 +18,7 @@ mod error;
 mod recorded;
 mod scene;
 mod time_limit;
+mod vector;
 
 #[cfg(feature = "draw")]
 mod draw;
@@ -29,6 +30,8 @@ pub mod numpy_random;
 mod pendulum;
 #[cfg(feature = "gym")]
 mod registry;
+#[cfg(feature = "window")]
+mod window;
 
 pub use checked::Checked;
 pub use environment::{Environment, Step};
@@ -36,6 +39,7 @@ pub use error::EnvironmentError;
 pub use recorded::{Recorded, Snapshot};
 pub use scene::{LanderScene, PendulumScene, Pose, Scene};
 pub use time_limit::TimeLimit;
+pub use vector::Vector;
 
 #[cfg(feature = "draw")]
 pub use draw::{Frame, PictureError, save_gif};
@@ -45,3 +49,5 @@ pub use gym::GymEnvironment;
 pub use pendulum::{Pendulum, PendulumState};
 #[cfg(feature = "gym")]
 pub use registry::{EnvironmentSettings, make, names};
+#[cfg(feature = "window")]
+pub use window::{Shown, WindowError, show};

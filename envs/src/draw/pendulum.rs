@@ -64,14 +64,14 @@ mod tests {
         let (up, left, down) = ([250, 150], [150, 250], [250, 350]);
         assert_eq!([up, left, down].map(|place| at(0.0, place)), [RED, WHITE, WHITE]);
         assert_eq!([up, left, down].map(|place| at(1.57, place)), [WHITE, RED, WHITE]);
-        assert_eq!([up, left, down].map(|place| at(-3.14, place)), [WHITE, WHITE, RED]);
+        assert_eq!([up, left, down].map(|place| at(-3.1, place)), [WHITE, WHITE, RED]);
         assert_eq!(at(0.0, [250, 250]), BLACK);
     }
 
     #[test]
     fn the_arrow_points_the_way_of_the_torque_and_grows_with_it() {
         let dark = |torque, places: [usize; 2]| {
-            let frame = draw(&PendulumScene { theta: 3.14, torque });
+            let frame = draw(&PendulumScene { theta: 3.1, torque });
             places.map(|x| pixel(&frame, x, 250 - 8) == BLACK)
         };
         let (left, right) = (201, 299); // of the heads of the largest arrows
