@@ -93,7 +93,7 @@ pub trait Environment {
     /// The current observation, `[observation_len]`; of no meaning before the first reset.
     fn observation(&self) -> &[f32];
 
-    /// What there is to draw at this moment, if this environment can be drawn and an episode was started.
+    /// What there is to see now; none where an environment has no picture.
     fn scene(&self) -> Option<Scene> {
         None
     }

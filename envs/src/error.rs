@@ -124,9 +124,40 @@ pub enum EnvironmentError {
         range: &'static str,
     },
 
+    /// Trouble of one of many copies.
+    #[error("copy {index}: {source}")]
+    Copy {
+        /// Which; the first is 0.
+        index: usize,
+        /// What is wrong with it.
+        source: Box<EnvironmentError>,
+    },
+
+    /// Not one action for each copy.
+    #[error("{actions} actions for {copies} copies of an environment: each takes one")]
+    ActionsOfCopies {
+        /// How many actions there are.
+        actions: usize,
+        /// How many copies there are.
+        copies: usize,
+    },
+
+    /// What should be copies are different environments.
+    #[error("copy {index} has observations of another length, or another number of actions, than copy 0")]
+    UnlikeCopy {
+        /// Which; the first is 0.
+        index: usize,
+    },
+
     /// An environment's own trouble.
     #[error(transparent)]
     Other(#[from] Box<dyn Error + Send + Sync>),
+}
+
+impl EnvironmentError {
+    pub(crate) fn of_copy(self, index: usize) -> Self {
+        Self::Copy { index, source: self.into() }
+    }
 }
 
 #[cfg(feature = "gym")]

@@ -19,11 +19,14 @@ mod error;
 mod recorded;
 mod scene;
 mod time_limit;
+mod vector;
 
 #[cfg(feature = "gym")]
 mod acrobot;
 #[cfg(feature = "gym")]
 mod cartpole;
+#[cfg(feature = "draw")]
+mod draw;
 #[cfg(feature = "gym")]
 mod driven_pendulum;
 #[cfg(feature = "gym")]
@@ -36,6 +39,8 @@ pub mod numpy_random;
 mod pendulum;
 #[cfg(feature = "gym")]
 mod registry;
+#[cfg(feature = "window")]
+mod window;
 
 pub use checked::Checked;
 pub use environment::{Environment, Step};
@@ -43,11 +48,14 @@ pub use error::EnvironmentError;
 pub use recorded::{Recorded, Snapshot};
 pub use scene::{LanderScene, PendulumScene, Pose, Scene};
 pub use time_limit::TimeLimit;
+pub use vector::Vector;
 
 #[cfg(feature = "gym")]
 pub use acrobot::Acrobot;
 #[cfg(feature = "gym")]
 pub use cartpole::CartPole;
+#[cfg(feature = "draw")]
+pub use draw::{Frame, PictureError, save_gif};
 #[cfg(feature = "gym")]
 pub use driven_pendulum::DrivenPendulum;
 #[cfg(feature = "gym")]
@@ -58,3 +66,5 @@ pub use mountain_car::MountainCar;
 pub use pendulum::{Pendulum, PendulumState};
 #[cfg(feature = "gym")]
 pub use registry::{EnvironmentSettings, make, names};
+#[cfg(feature = "window")]
+pub use window::{Shown, WindowError, show};

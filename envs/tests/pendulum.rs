@@ -6,7 +6,9 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use alrao_envs::{DrivenPendulum, Environment, EnvironmentSettings, Pendulum, Recorded, Step, make};
+use alrao_envs::{
+    DrivenPendulum, Environment, EnvironmentSettings, Pendulum, PendulumScene, Recorded, Scene, Step, make,
+};
 use gym_rs::core::{ActionReward, Env};
 use serde::Deserialize;
 
@@ -101,5 +103,25 @@ fn a_restored_snapshot_has_the_same_future() -> Result<(), Box<dyn Error>> {
     }
     assert_eq!(restored.snapshot(), env.snapshot());
     assert!(restored.step(0).is_err(), "200 steps are over");
+    Ok(())
+}
+
+#[test]
+fn the_scene_is_the_state_and_the_last_torque() -> Result<(), Box<dyn Error>> {
+    let mut env = Recorded::new(pendulum(None)?);
+    let seen = |env: &dyn Environment| match env.scene() {
+        Some(Scene::Pendulum(PendulumScene { theta, torque })) => {
+            let [cos, sin, _] = env.observation() else { panic!("three values") };
+            assert_eq!([theta.cos() as f32, theta.sin() as f32], [*cos, *sin]);
+            torque
+        }
+        scene => panic!("{scene:?}"),
+    };
+    env.reset(0)?;
+    assert_eq!(seen(&env), None);
+    env.step(0)?;
+    assert_eq!(seen(&env), Some(-2.0));
+    env.reset(0)?;
+    assert_eq!(seen(&env), None);
     Ok(())
 }

@@ -1,0 +1,134 @@
+//! A picture in memory, and as a file: [`Frame`].
+
+use std::fmt;
+use std::fs::{File, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::PictureError;
+
+/// A picture: rows from top to bottom, pixels from left to right, red, green and blue from 0 to 255.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Frame {
+    width: u16,
+    height: u16,
+    rgb: Vec<u8>,
+}
+
+impl Frame {
+    /// A picture of these values, `[height, width, 3]`.
+    ///
+    /// # Errors
+    /// [`PictureError::Values`] if their number is another, or 0.
+    pub fn new(width: u16, height: u16, rgb: Vec<u8>) -> Result<Self, PictureError> {
+        if rgb.is_empty() || rgb.len() != usize::from(width) * usize::from(height) * 3 {
+            return Err(PictureError::Values { width, height, values: rgb.len() });
+        }
+        Ok(Self { width, height, rgb })
+    }
+
+    /// Pixels in a row.
+    pub fn width(&self) -> u16 {
+        self.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> u16 {
+        self.height
+    }
+
+    /// The values, `[height, width, 3]`.
+    pub fn rgb(&self) -> &[u8] {
+        &self.rgb
+    }
+
+    /// Writes the picture as PNG, whole or not at all.
+    ///
+    /// # Errors
+    /// [`PictureError::Write`].
+    pub fn save_png(&self, path: impl AsRef<Path>) -> Result<(), PictureError> {
+        write_whole(path.as_ref(), |file| {
+            let mut encoder = png::Encoder::new(file, self.width.into(), self.height.into());
+            encoder.set_color(png::ColorType::Rgb);
+            encoder.set_compression(png::Compression::High);
+            let mut writer = encoder.write_header()?;
+            writer.write_image_data(&self.rgb)?;
+            Ok(writer.finish()?)
+        })
+    }
+
+    pub(super) fn size(&self) -> (u16, u16) {
+        (self.width, self.height)
+    }
+
+    pub(super) fn pixels(&self) -> &[[u8; 3]] {
+        self.rgb.as_chunks().0
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({} x {})", self.width, self.height)
+    }
+}
+
+/// Lets `write` fill a file beside `path`, then puts it there.
+pub(super) fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
+) -> Result<(), PictureError> {
+    let save = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Temporary files are private by default; a picture is as readable as any other file.
+        let file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+        let mut buffered = BufWriter::new(file.as_file());
+        write(&mut buffered)?;
+        buffered.flush()?;
+        drop(buffered);
+        file.persist(path)?;
+        Ok(())
+    };
+    save().map_err(|source| PictureError::Write { path: path.into(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_png_holds_every_pixel() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("frame.png");
+        let frame = Frame::new(3, 2, (0..18).collect()).unwrap();
+        frame.save_png(&path).unwrap();
+
+        let mut reader = png::Decoder::new(io::BufReader::new(File::open(&path).unwrap())).read_info().unwrap();
+        let mut rgb = vec![0; 18];
+        let info = reader.next_frame(&mut rgb).unwrap();
+        assert_eq!((info.width, info.height, info.color_type), (3, 2, png::ColorType::Rgb));
+        assert_eq!(rgb, frame.rgb());
+    }
+
+    #[test]
+    fn a_failed_write_leaves_everything_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("frame.png");
+        fs::write(&path, "before").unwrap();
+        let error = write_whole(&path, |file| {
+            file.write_all(b"half")?;
+            Err(io::Error::other("no space"))
+        });
+        assert_eq!(error.unwrap_err().to_string(), format!("can't write {}", path.display()));
+        assert_eq!(fs::read(&path).unwrap(), b"before");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn values_must_fill_the_pixels() {
+        assert!(Frame::new(2, 2, vec![0; 12]).is_ok());
+        assert!(matches!(Frame::new(2, 2, vec![0; 11]), Err(PictureError::Values { values: 11, .. })));
+        assert!(Frame::new(0, 2, vec![]).is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! A lander above the moon: the ground, flags at the helipad, the lander with its legs, and its engines' exhaust.
+
+use super::Frame;
+use super::canvas::{Canvas, Point, Rgb, placed};
+use crate::{LanderScene, Pose};
+
+const SIZE: [u16; 2] = [600, 400]; // pixels
+const PIXELS_PER_METRE: f32 = 30.0;
+const PIXEL: f32 = 1.0 / PIXELS_PER_METRE; // m
+
+const WHITE: Rgb = [255, 255, 255];
+const BLACK: Rgb = [0, 0, 0];
+const VIOLET: Rgb = [128, 102, 230];
+const DARK_VIOLET: Rgb = [77, 77, 128];
+const YELLOW: Rgb = [204, 204, 0];
+
+/// The corners of the lander, pixels from its position.
+const LANDER: [Point; 6] = [[-14.0, 17.0], [-17.0, 0.0], [-17.0, -10.0], [17.0, -10.0], [17.0, 0.0], [14.0, 17.0]];
+/// The corners of a leg, pixels from its position.
+const LEG: [Point; 4] = [[-2.0, -8.0], [2.0, -8.0], [2.0, 8.0], [-2.0, 8.0]];
+
+/// A puff of exhaust for each of the last steps that could still be seen: how far from the lander and how far aside it
+/// has come by then, in parts of the way of an engine at full power; its age in steps is its place in the list.
+const PUFFS: [Point; 6] = [[0.16, 0.02], [0.24, -0.03], [0.42, 0.05], [0.6, -0.07], [0.82, 0.08], [1.0, -0.02]];
+const FADING: f32 = 0.15; // a step
+const PUFF_RADIUS: f32 = 2.0 * PIXEL;
+
+pub(super) fn draw(scene: &LanderScene) -> Frame {
+    let mut canvas = Canvas::new(SIZE, WHITE, PIXELS_PER_METRE, [0.0, SIZE[1].into()]);
+    draw_sky(&mut canvas, &scene.terrain);
+    // Below the body; beside the top of the body, to the right or the left.
+    draw_exhaust(&mut canvas, &scene.lander, [0.0, 0.0], [0.0, -4.3], scene.main_power);
+    let side = -scene.side_power.signum();
+    let top = [side * 12.0 * PIXEL, 14.0 * PIXEL];
+    draw_exhaust(&mut canvas, &scene.lander, top, [side * 2.6, 0.2], scene.side_power.abs());
+    draw_body(&mut canvas, &scene.lander, &LANDER);
+    for leg in &scene.legs {
+        draw_body(&mut canvas, leg, &LEG);
+    }
+    let [left, right, ground] = scene.helipad;
+    for x in [left, right] {
+        draw_flag(&mut canvas, [x, ground]);
+    }
+    canvas.into_frame()
+}
+
+/// The ground is what the sky leaves white.
+fn draw_sky(canvas: &mut Canvas, terrain: &[Point]) {
+    let top = f32::from(SIZE[1]) * PIXEL;
+    if let (Some([left, _]), Some([right, _])) = (terrain.first(), terrain.last()) {
+        canvas.polygon(terrain.iter().copied().chain([[*right, top], [*left, top]]), BLACK);
+    }
+}
+
+fn draw_body(canvas: &mut Canvas, body: &Pose, corners: &[Point]) {
+    let corners = || corners.iter().map(|&[x, y]| placed(body, [x * PIXEL, y * PIXEL]));
+    canvas.polygon(corners(), VIOLET);
+    canvas.outline(corners(), PIXEL, DARK_VIOLET);
+}
+
+fn draw_flag(canvas: &mut Canvas, [x, ground]: Point) {
+    let at = |right: f32, up: f32| [x + right * PIXEL, ground + up * PIXEL];
+    canvas.line([at(0.5, 0.0), at(0.5, 50.0)], PIXEL, WHITE); // half a pixel aside, it fills one column
+    canvas.polygon([at(0.0, 50.0), at(0.0, 40.0), at(25.0, 45.0)], YELLOW);
+}
+
+/// Puffs along `way` from `engine`, both in metres from the lander's position as the lander stands.
+fn draw_exhaust(canvas: &mut Canvas, lander: &Pose, engine: Point, way: Point, power: f32) {
+    for (age, [far, aside]) in (1u8..).zip(PUFFS) {
+        let left = power - FADING * f32::from(age);
+        if left < 0.0 {
+            break;
+        }
+        let along = |i: usize| engine[i] + power * far * way[i];
+        let place = placed(lander, [along(0) - aside * way[1], along(1) + aside * way[0]]);
+        let shade = |value: f32| (value.max(0.2) * 255.0) as u8;
+        let pale = shade(0.5 * left);
+        canvas.disc(place, PUFF_RADIUS, [shade(0.15 + left), pale, pale]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Above a hill on the left and flat ground on the right.
+    fn scene() -> LanderScene {
+        let body = |x, y| Pose { x, y, angle: 0.0 };
+        LanderScene {
+            terrain: vec![[0.0, 6.0], [6.0, 10.0 / 3.0], [20.0, 10.0 / 3.0]],
+            helipad: [8.0, 12.0, 10.0 / 3.0],
+            lander: body(10.0, 10.0),
+            legs: [body(10.7, 9.4), body(9.3, 9.4)],
+            leg_contact: [false; 2],
+            main_power: 0.0,
+            side_power: 0.0,
+        }
+    }
+
+    fn pixel(frame: &Frame, x: f32, y: f32) -> Rgb {
+        let [column, row] = [x, 400.0 / 30.0 - y].map(|metres| (metres * PIXELS_PER_METRE) as usize);
+        frame.pixels()[row * 600 + column]
+    }
+
+    #[test]
+    fn everything_is_at_its_place() {
+        let frame = draw(&scene());
+        assert_eq!((frame.width(), frame.height()), (600, 400));
+        assert_eq!([1.0, 12.0].map(|y| pixel(&frame, 1.0, y)), [WHITE, BLACK]);
+        assert_eq!([3.2, 3.5].map(|y| pixel(&frame, 15.0, y)), [WHITE, BLACK]);
+        assert_eq!([8.0, 12.0].map(|x| pixel(&frame, x + 0.01, 4.0)), [WHITE; 2]);
+        assert_eq!([8.0, 12.0].map(|x| pixel(&frame, x + 0.2, 10.0 / 3.0 + 1.5)), [YELLOW; 2]);
+        assert_eq!(pixel(&frame, 10.0, 10.2), VIOLET);
+        assert_eq!([10.7, 9.3].map(|x| pixel(&frame, x, 9.4)), [VIOLET; 2]);
+    }
+
+    #[test]
+    fn exhaust_leaves_where_an_engine_burns() {
+        // Where pixels are reddish: only exhaust is.
+        let glow = |main_power, side_power| -> Vec<Point> {
+            let frame = draw(&LanderScene { main_power, side_power, ..scene() });
+            let pixels = frame.pixels().iter().enumerate();
+            let reddish = pixels.filter(|(_, [r, g, b])| r > g && g == b);
+            reddish.map(|(i, _)| [(i % 600) as f32 * PIXEL, (400 - i / 600) as f32 * PIXEL]).collect()
+        };
+        assert!(glow(0.0, 0.0).is_empty());
+        let (main, weaker) = (glow(1.0, 0.0), glow(0.5, 0.0));
+        assert!(main.iter().all(|[x, y]| (9.0..11.0).contains(x) && *y < 9.5), "{main:?}");
+        assert!(!weaker.is_empty() && weaker.len() < main.len());
+        let (left, right) = (glow(0.0, 1.0), glow(0.0, -1.0));
+        assert!(!left.is_empty() && left.iter().all(|[x, y]| *x < 9.6 && (10.0..11.5).contains(y)), "{left:?}");
+        assert!(!right.is_empty() && right.iter().all(|[x, _]| *x > 10.4), "{right:?}");
+    }
+}

@@ -1,0 +1,90 @@
+//! A pendulum: the rod, its hinge, and an arrow as large as the torque.
+
+use std::f32::consts::FRAC_PI_2;
+
+use super::Frame;
+use super::canvas::{Canvas, Point, Rgb};
+use crate::PendulumScene;
+
+const SIZE: u16 = 500; // pixels
+const PIXELS_PER_METRE: f32 = 500.0 / 4.4;
+const ROD_WIDTH: f32 = 0.2; // m
+const HINGE_RADIUS: f32 = 0.05; // m
+const ARROW_PER_TORQUE: f32 = 0.5; // m of the arrow's width for 1 N m
+
+const WHITE: Rgb = [255, 255, 255];
+const RED: Rgb = [204, 77, 77];
+const BLACK: Rgb = [0, 0, 0];
+
+pub(super) fn draw(scene: &PendulumScene) -> Frame {
+    let middle = f32::from(SIZE) / 2.0;
+    let mut canvas = Canvas::new([SIZE, SIZE], WHITE, PIXELS_PER_METRE, [middle, middle]);
+    let (sin, cos) = scene.theta.sin_cos();
+    canvas.rod([[0.0, 0.0], [-sin as f32, cos as f32]], ROD_WIDTH, RED);
+    if let Some(torque) = scene.torque {
+        draw_arrow(&mut canvas, torque);
+    }
+    canvas.disc([0.0, 0.0], HINGE_RADIUS, BLACK);
+    canvas.into_frame()
+}
+
+/// Three quarters of a ring around the hinge, from the top to an arrowhead at the side.
+///
+/// The numbers are those of Gymnasium's picture of a clockwise arrow as parts of its width and height; squeezed into a
+/// square, its ring is slightly narrow and off the middle.
+fn draw_arrow(canvas: &mut Canvas, torque: f32) {
+    const CENTRE: Point = [0.026, 0.0];
+    const RADII: Point = [0.46, 0.485];
+    const WIDTH: f32 = 0.03;
+    const HEAD: [Point; 4] = [[-0.435, 0.144], [-0.363, -0.045], [-0.435, -0.004], [-0.5, -0.045]];
+    const SEGMENTS: u8 = 72;
+
+    let size = ARROW_PER_TORQUE * torque.abs();
+    let mirrored = if torque > 0.0 { -size } else { size };
+    let scaled = |[x, y]: Point| [mirrored * x, size * y];
+    let ring = (0..=SEGMENTS).map(|i| {
+        let (sin, cos) = (3.0 * FRAC_PI_2 * f32::from(i) / f32::from(SEGMENTS)).sin_cos();
+        scaled([CENTRE[0] + RADII[0] * sin, CENTRE[1] + RADII[1] * cos])
+    });
+    canvas.line(ring, WIDTH * size, BLACK);
+    canvas.polygon(HEAD.map(scaled), BLACK);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pixel(frame: &Frame, x: usize, y: usize) -> Rgb {
+        frame.pixels()[y * usize::from(SIZE) + x]
+    }
+
+    #[test]
+    fn the_rod_turns_counter_clockwise_from_upright() {
+        let at = |theta, [x, y]: [usize; 2]| pixel(&draw(&PendulumScene { theta, torque: None }), x, y);
+        let (up, left, down) = ([250, 150], [150, 250], [250, 350]);
+        assert_eq!([up, left, down].map(|place| at(0.0, place)), [RED, WHITE, WHITE]);
+        assert_eq!([up, left, down].map(|place| at(1.57, place)), [WHITE, RED, WHITE]);
+        assert_eq!([up, left, down].map(|place| at(-3.1, place)), [WHITE, WHITE, RED]);
+        assert_eq!(at(0.0, [250, 250]), BLACK);
+    }
+
+    #[test]
+    fn the_arrow_points_the_way_of_the_torque_and_grows_with_it() {
+        let dark = |torque, places: [usize; 2]| {
+            let frame = draw(&PendulumScene { theta: 3.1, torque });
+            places.map(|x| pixel(&frame, x, 250 - 8) == BLACK)
+        };
+        let (left, right) = (201, 299); // of the heads of the largest arrows
+        assert_eq!(dark(None, [left, right]), [false, false]);
+        assert_eq!(dark(Some(-2.0), [left, right]), [true, false]);
+        assert_eq!(dark(Some(2.0), [left, right]), [false, true]);
+        assert_eq!(dark(Some(1.0), [left, right]), [false, false]);
+    }
+
+    #[test]
+    fn what_has_no_place_is_left_out() {
+        let frame = draw(&PendulumScene { theta: f64::NAN, torque: Some(f32::NAN) });
+        assert_eq!(pixel(&frame, 250, 250), BLACK);
+        assert!(!frame.pixels().contains(&RED));
+    }
+}

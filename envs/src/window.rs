@@ -1,0 +1,108 @@
+//! Frames on a display: [`show`].
+
+use std::time::{Duration, Instant};
+
+use sdl2::event::Event;
+use sdl2::keyboard::Keycode;
+use sdl2::pixels::PixelFormatEnum;
+use sdl2::render::Canvas;
+use sdl2::video::Window;
+
+use crate::Frame;
+
+/// How a showing came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// There were no more frames.
+    All,
+    /// The window was closed, or Escape or `q` was pressed.
+    Closed,
+}
+
+/// Why nothing can be shown.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WindowError {
+    /// No window can be opened here.
+    #[error("there is no display to open a window on: {reason}")]
+    NoDisplay {
+        /// What SDL said.
+        reason: String,
+    },
+
+    /// Frames have to come at some time.
+    #[error("fps = 0: at least one frame a second can be shown")]
+    FrameRate,
+
+    /// SDL could not go on.
+    #[error("can't show frame {index}: {reason}")]
+    Draw {
+        /// Which frame; the first is 0.
+        index: usize,
+        /// What SDL said.
+        reason: String,
+    },
+}
+
+/// Shows frames at `fps` frames a second in a window of the first one's size, until there are no more, or until the
+/// window is closed, or Escape or `q` is pressed in it. The window can be resized, and frames then fill it as they can.
+///
+/// Frames that take longer to come than a frame should last are shown as they come. Call it from the main thread: SDL
+/// knows no other.
+///
+/// # Errors
+/// [`WindowError::NoDisplay`], [`WindowError::FrameRate`], [`WindowError::Draw`].
+pub fn show(title: &str, fps: u32, frames: impl IntoIterator<Item = Frame>) -> Result<Shown, WindowError> {
+    if fps == 0 {
+        return Err(WindowError::FrameRate);
+    }
+    let mut frames = frames.into_iter().enumerate().peekable();
+    let Some((_, first)) = frames.peek() else { return Ok(Shown::All) };
+
+    let no_display = |reason| WindowError::NoDisplay { reason };
+    let sdl = sdl2::init().map_err(no_display)?;
+    let mut events = sdl.event_pump().map_err(no_display)?;
+    let mut canvas = open(&sdl, title, first).map_err(no_display)?;
+
+    let mut until = Instant::now();
+    for (index, frame) in frames {
+        draw(&mut canvas, &frame).map_err(|reason| WindowError::Draw { index, reason })?;
+        until = until.max(Instant::now()) + Duration::from_secs(1) / fps;
+        while let Some(rest) = until.checked_duration_since(Instant::now()) {
+            let milliseconds = rest.as_millis().max(1) as u32; // at most 1000
+            if events.wait_event_timeout(milliseconds).is_some_and(|event| closes(&event)) {
+                return Ok(Shown::Closed);
+            }
+        }
+    }
+    Ok(Shown::All)
+}
+
+fn open(sdl: &sdl2::Sdl, title: &str, first: &Frame) -> Result<Canvas<Window>, String> {
+    let video = sdl.video()?;
+    // Where SDL finds no display it may take one of its drivers that show nothing.
+    let driver = video.current_video_driver();
+    if ["dummy", "evdev", "offscreen"].contains(&driver) {
+        return Err(format!("SDL has only its {driver} driver here"));
+    }
+    let [width, height] = [first.width(), first.height()].map(u32::from);
+    let window = video.window(title, width, height).position_centered().resizable().build();
+    window.map_err(|error| error.to_string())?.into_canvas().build().map_err(|error| error.to_string())
+}
+
+fn draw(canvas: &mut Canvas<Window>, frame: &Frame) -> Result<(), String> {
+    let [width, height] = [frame.width(), frame.height()].map(u32::from);
+    canvas.set_logical_size(width, height).map_err(|error| error.to_string())?;
+    let creator = canvas.texture_creator();
+    let texture = creator.create_texture_static(PixelFormatEnum::RGB24, width, height);
+    let mut texture = texture.map_err(|error| error.to_string())?;
+    texture.update(None, frame.rgb(), usize::from(frame.width()) * 3).map_err(|error| error.to_string())?;
+    canvas.clear();
+    canvas.copy(&texture, None, None)?;
+    canvas.present();
+    Ok(())
+}
+
+fn closes(event: &Event) -> bool {
+    matches!(event, Event::Quit { .. } | Event::KeyDown { keycode: Some(Keycode::Escape | Keycode::Q), .. })
+}
