@@ -37,11 +37,8 @@ impl Body for Cnn {
 
 /// Pixel by pixel of the output: each sees a patch of the input, and each filter is a row of a matrix over patches.
 fn convolution(x: &Tensor, filters: &Tensor, stride: i64, padding: i64) -> Tensor {
-    let [batch, channels, height, width] = x.size()[..] else { panic!("images") };
-    let padded =
-        Tensor::zeros([batch, channels, height + 2 * padding, width + 2 * padding], (Kind::Double, x.device()));
-    padded.narrow(2, padding, height).narrow(3, padding, width).copy_(x);
-    let padded = if padding > 0 { padded } else { x.shallow_clone() };
+    let [batch, _, height, width] = x.size()[..] else { panic!("images") };
+    let padded = x.constant_pad_nd([padding; 4]);
     let matrix = filters.flatten(1, -1).tr();
     let along = |length: i64| (length + 2 * padding - 3) / stride + 1;
     let row = |r: i64| {
