@@ -115,7 +115,7 @@ fn is_wrong_request(error: &anyhow::Error) -> bool {
     use alrao_core::Error as Core;
     error.chain().any(|cause| {
         cause.is::<WrongRequest>()
-            || matches!(cause.downcast_ref(), Some(Agent::Setting { .. }))
+            || matches!(cause.downcast_ref(), Some(Agent::Setting { .. } | Agent::NoActions))
             || matches!(cause.downcast_ref(), Some(Core::RateInterval { .. } | Core::NoHeads | Core::Device(_)))
     })
 }

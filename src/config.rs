@@ -148,7 +148,12 @@ impl Config {
         if !(1..=1024).contains(&self.threads) {
             return Err(WrongRequest(format!("threads = {}: must be from 1 to 1024", self.threads)).into());
         }
-        alrao_envs::make(&self.environment).map_err(|error| WrongRequest(format!("environment: {error}")))?;
+        let environment = alrao_envs::make(&self.environment);
+        let environment = environment.map_err(|error| WrongRequest(format!("environment: {error}")))?;
+        if alrao_envs::Environment::action_count(&environment) == 0 {
+            return Err(alrao_agents::Error::NoActions)
+                .context(format!("environment.name = {}", self.environment.name));
+        }
         Ok(self)
     }
 

@@ -12,6 +12,9 @@ pub enum Error {
     /// The environment failed.
     #[error(transparent)]
     Environment(#[from] alrao_envs::EnvironmentError),
+    /// An environment whose actions are not numbered.
+    #[error("the environment has no numbered actions, which deep Q-learning chooses from; make its actions discrete")]
+    NoActions,
     /// A setting that no agent can work with.
     #[error("{field} = {value}: {problem}")]
     Setting {

@@ -222,7 +222,8 @@ impl Training {
     /// random draw.
     ///
     /// # Errors
-    /// [`Error::Setting`], [`Error::Core`]: the settings can't be; [`Error::Environment`]: the environment fails.
+    /// [`Error::Setting`], [`Error::Core`]: the settings can't be; [`Error::NoActions`], [`Error::Environment`]: the
+    /// environment can't.
     pub fn new(
         schedule: &Schedule,
         settings: &AgentSettings,
@@ -234,6 +235,9 @@ impl Training {
         schedule.check(settings.warm_up)?;
         let mut environment = Recorded::new(make()?);
         let (observation_len, actions) = (environment.observation_len(), environment.action_count());
+        if actions == 0 {
+            return Err(Error::NoActions);
+        }
         let agent = Agent::new(observation_len, actions, settings, method, seed, device)?;
         let mut progress = Progress {
             step: 0,

@@ -25,6 +25,11 @@ fn a_request_that_makes_no_sense_is_refused() {
     refused(&train("pendulum --set agent.batch=many"), &["agent.batch=many", "string \"many\""]);
     refused(&train("pendulum --set environment.torques=1"), &["torques"]);
     refused(&train("pendulum --set agent.memory=10"), &["agent.memory", "batch"]);
+    let continuous = ["environment.name = pendulum-continuous", "numbered actions"];
+    refused("train continuous.toml", &["continuous.toml"]);
+    let file = root.path().join("continuous.toml");
+    fs::write(&file, "[environment]\nname = \"pendulum-continuous\"\n[schedule]\nsteps = 5000\n").unwrap();
+    refused(&train(&file.display().to_string()), &continuous);
     refused(&train("pendulum --device cuda"), &["CUDA", "libtorch_cuda.so"]);
     refused(&train("pendulum --device tpu"), &["tpu", "cuda:N"]);
     refused(&train("pendulum --threads 0"), &["threads"]);
