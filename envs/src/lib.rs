@@ -12,6 +12,7 @@
 // The documentation is written for the default features.
 #![cfg_attr(not(feature = "gym"), allow(rustdoc::broken_intra_doc_links))]
 
+mod check;
 mod checked;
 mod environment;
 mod error;
@@ -33,6 +34,7 @@ mod registry;
 #[cfg(feature = "window")]
 mod window;
 
+pub use check::{CheckFailure, CheckReport, CheckWarning, check};
 pub use checked::Checked;
 pub use environment::{Environment, Step};
 pub use error::EnvironmentError;
