@@ -38,6 +38,7 @@ pub struct LanderScene {
 }
 
 /// Where a rigid body is.
+#[repr(C)] // lander.cpp writes it
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Pose {
     /// To the right, m.
