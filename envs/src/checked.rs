@@ -37,6 +37,31 @@ impl<E: Environment> Checked<E> {
             None => Ok(()),
         }
     }
+
+    /// The number of the next step, if there may be one.
+    fn next(&self) -> Result<u64, EnvironmentError> {
+        match self.episode {
+            Episode::None => Err(EnvironmentError::StepBeforeReset),
+            Episode::Ended { steps } => Err(EnvironmentError::StepAfterEnd { steps }),
+            Episode::Running { steps } => Ok(steps + 1),
+        }
+    }
+
+    /// Takes a step and checks what came of it.
+    fn checked(
+        &mut self,
+        steps: u64,
+        take: impl FnOnce(&mut E) -> Result<Step, EnvironmentError>,
+    ) -> Result<Step, EnvironmentError> {
+        self.episode = Episode::None; // from here on a failure leaves the environment somewhere unknown
+        let step = take(&mut self.env)?;
+        if !step.reward.is_finite() {
+            return Err(EnvironmentError::RewardNotFinite { step: steps, value: step.reward });
+        }
+        self.check_observation(steps)?;
+        self.episode = if step.ended() { Episode::Ended { steps } } else { Episode::Running { steps } };
+        Ok(step)
+    }
 }
 
 impl<E: Environment> Environment for Checked<E> {
@@ -57,23 +82,34 @@ impl<E: Environment> Environment for Checked<E> {
     }
 
     fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
-        let steps = match self.episode {
-            Episode::None => return Err(EnvironmentError::StepBeforeReset),
-            Episode::Ended { steps } => return Err(EnvironmentError::StepAfterEnd { steps }),
-            Episode::Running { steps } => steps + 1,
-        };
+        let steps = self.next()?;
         let count = self.action_count();
         if action >= count {
-            return Err(EnvironmentError::NoSuchAction { action, count });
+            return Err(match self.action_len() {
+                0 => EnvironmentError::NoSuchAction { action, count },
+                len => EnvironmentError::Continuous { len },
+            });
         }
-        self.episode = Episode::None; // from here on a failure leaves the environment somewhere unknown
-        let step = self.env.step(action)?;
-        if !step.reward.is_finite() {
-            return Err(EnvironmentError::RewardNotFinite { step: steps, value: step.reward });
+        self.checked(steps, |env| env.step(action))
+    }
+
+    fn action_len(&self) -> usize {
+        self.env.action_len()
+    }
+
+    fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+        let steps = self.next()?;
+        let (len, expected) = (action.len(), self.action_len());
+        if expected == 0 {
+            return Err(EnvironmentError::NotContinuous);
         }
-        self.check_observation(steps)?;
-        self.episode = if step.ended() { Episode::Ended { steps } } else { Episode::Running { steps } };
-        Ok(step)
+        if len != expected {
+            return Err(EnvironmentError::ActionLength { len, expected });
+        }
+        if let Some(index) = action.iter().position(|value| value.is_nan()) {
+            return Err(EnvironmentError::ActionNaN { index });
+        }
+        self.checked(steps, |env| env.step_continuous(action))
     }
 
     fn observation(&self) -> &[f32] {
@@ -145,6 +181,14 @@ mod tests {
         assert_eq!(error.to_string(), "action 3 does not exist: there are 3 actions, numbered from 0");
         assert_eq!(env.observation(), [4.0, 0.0]);
         env.step(2).unwrap();
+    }
+
+    #[test]
+    fn numbered_actions_are_told_from_continuous_ones() {
+        let mut numbered = Checked::new(Counter::to(9.0));
+        numbered.reset(0).unwrap();
+        assert!(matches!(numbered.step_continuous(&[1.0]), Err(EnvironmentError::NotContinuous)));
+        numbered.step(1).unwrap();
     }
 
     #[test]

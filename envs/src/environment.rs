@@ -62,8 +62,13 @@ pub trait Environment {
     /// How many numbers an observation has.
     fn observation_len(&self) -> usize;
 
-    /// How many actions there are; they are numbered from 0.
+    /// How many actions there are; they are numbered from 0. None where actions are continuous.
     fn action_count(&self) -> usize;
+
+    /// How many numbers a continuous action has; none where actions are numbered.
+    fn action_len(&self) -> usize {
+        0
+    }
 
     /// Starts an episode that depends on `seed` alone, not on anything that went before.
     ///
@@ -77,10 +82,18 @@ pub trait Environment {
     /// What keeps this environment from going on, as [`EnvironmentError::Other`].
     fn step(&mut self, action: usize) -> Result<Step, EnvironmentError>;
 
+    /// Takes one continuous action, `[action_len]`, clipped to its range.
+    ///
+    /// # Errors
+    /// [`EnvironmentError::NotContinuous`] where actions are numbered, and what [`step`](Self::step) fails with.
+    fn step_continuous(&mut self, _action: &[f32]) -> Result<Step, EnvironmentError> {
+        Err(EnvironmentError::NotContinuous)
+    }
+
     /// The current observation, `[observation_len]`; of no meaning before the first reset.
     fn observation(&self) -> &[f32];
 
-    /// What there is to see now; none where an environment has no picture.
+    /// What there is to see now; none where an environment has no picture, or no episode was started.
     fn scene(&self) -> Option<Scene> {
         None
     }
@@ -101,6 +114,14 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
 
     fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
         (**self).step(action)
+    }
+
+    fn action_len(&self) -> usize {
+        (**self).action_len()
+    }
+
+    fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+        (**self).step_continuous(action)
     }
 
     fn observation(&self) -> &[f32] {

@@ -15,6 +15,33 @@ pub enum EnvironmentError {
         count: usize,
     },
 
+    /// A continuous action where actions are numbered.
+    #[error("this environment's actions are numbered: it takes no continuous ones")]
+    NotContinuous,
+
+    /// The number of an action where actions are continuous.
+    #[error("this environment's actions are continuous: {len} numbers each, not an action's number")]
+    Continuous {
+        /// How many numbers an action has.
+        len: usize,
+    },
+
+    /// A continuous action has another length than the environment's actions have.
+    #[error("the action has {len} numbers where {expected} are expected")]
+    ActionLength {
+        /// How many numbers there are.
+        len: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+
+    /// A continuous action is no number.
+    #[error("the action's number {index} is NaN")]
+    ActionNaN {
+        /// Where in the action.
+        index: usize,
+    },
+
     /// No episode is under way: none was started, or the last call failed.
     #[error("step without an episode: call reset first")]
     StepBeforeReset,
@@ -98,6 +125,28 @@ pub enum EnvironmentError {
     UnlikeCopy {
         /// Which; the first is 0.
         index: usize,
+    },
+
+    /// A setting that the named environment doesn't have.
+    #[cfg(feature = "gym")]
+    #[error("`{setting}` is no setting of `{name}`")]
+    NoSuchSetting {
+        /// Which environment.
+        name: String,
+        /// Which setting.
+        setting: &'static str,
+    },
+
+    /// A setting's value is out of its range.
+    #[cfg(feature = "gym")]
+    #[error("{setting} = {value}: it must be {range}")]
+    SettingOutOfRange {
+        /// Which setting.
+        setting: &'static str,
+        /// What was asked for.
+        value: f64,
+        /// What it may be.
+        range: &'static str,
     },
 
     /// An environment's own trouble.

@@ -4,7 +4,7 @@ use gym_rs::core::{Env, EnvProperties};
 use gym_rs::spaces::{BoxR, Discrete};
 use gym_rs::utils::custom::traits::Sample;
 
-use crate::{Environment, EnvironmentError, Scene, Step};
+use crate::{Environment, EnvironmentError, Step};
 
 /// An environment of gym-rs's, played by a list of its actions.
 ///
@@ -18,7 +18,6 @@ where
     env: E,
     actions: Vec<E::Action>,
     observation: Vec<f32>,
-    scene: fn(&E) -> Option<Scene>,
 }
 
 impl<E> GymEnvironment<E>
@@ -41,7 +40,7 @@ where
     /// Plays these actions, numbered in the order given.
     pub fn with_actions(env: E, actions: Vec<E::Action>) -> Self {
         let any: Vec<f64> = env.observation_space().low.clone().into();
-        Self { env, actions, observation: vec![0.0; any.len()], scene: |_| None }
+        Self { env, actions, observation: vec![0.0; any.len()] }
     }
 }
 
@@ -49,11 +48,6 @@ impl<E: Env> GymEnvironment<E>
 where
     E::Observation: Sample + Into<Vec<f64>>,
 {
-    /// Says how the environment looks; without this it has no [`scene`](Environment::scene).
-    pub fn with_scene(self, scene: fn(&E) -> Option<Scene>) -> Self {
-        Self { scene, ..self }
-    }
-
     fn observe(&mut self, observation: E::Observation) {
         let values: Vec<f64> = observation.into();
         self.observation.clear();
@@ -88,10 +82,6 @@ where
 
     fn observation(&self) -> &[f32] {
         &self.observation
-    }
-
-    fn scene(&self) -> Option<Scene> {
-        (self.scene)(&self.env)
     }
 }
 

@@ -5,9 +5,10 @@
 //! itself: [`Checked`] holds it to the contract, [`TimeLimit`] ends long episodes, [`Recorded`] brings one back in the
 //! middle of an episode.
 //!
-//! With the feature `gym` (on by default) come [`Pendulum`], equal to Gymnasium's to the last bit, the adapter
-//! [`GymEnvironment`] for whatever implements gym-rs's `Env`, and [`make`], which builds an environment from its name.
-//! Without it the crate depends on neither gym-rs nor SDL2.
+//! With the feature `gym` (on by default) come [`Pendulum`], [`LunarLander`], [`CartPole`], [`MountainCar`] and [`Acrobot`], equal to
+//! Gymnasium's to the last bit, the adapter [`GymEnvironment`] for whatever implements gym-rs's `Env`, and [`make`],
+//! which builds an environment from its name.
+//! Without it the crate depends on none of gym-rs, SDL2 and Box2D.
 
 // The documentation is written for the default features.
 #![cfg_attr(not(feature = "gym"), allow(rustdoc::broken_intra_doc_links))]
@@ -21,10 +22,22 @@ mod scene;
 mod time_limit;
 mod vector;
 
+#[cfg(feature = "gym")]
+mod acrobot;
+#[cfg(feature = "gym")]
+mod cartpole;
 #[cfg(feature = "draw")]
 mod draw;
 #[cfg(feature = "gym")]
+mod driven_pendulum;
+#[cfg(feature = "gym")]
 mod gym;
+#[cfg(feature = "gym")]
+mod lander_world;
+#[cfg(feature = "gym")]
+mod lunar_lander;
+#[cfg(feature = "gym")]
+mod mountain_car;
 #[cfg(feature = "gym")]
 pub mod numpy_random;
 #[cfg(feature = "gym")]
@@ -43,10 +56,20 @@ pub use scene::{LanderScene, PendulumScene, Pose, Scene};
 pub use time_limit::TimeLimit;
 pub use vector::Vector;
 
+#[cfg(feature = "gym")]
+pub use acrobot::Acrobot;
+#[cfg(feature = "gym")]
+pub use cartpole::CartPole;
 #[cfg(feature = "draw")]
 pub use draw::{Frame, PictureError, save_gif};
 #[cfg(feature = "gym")]
+pub use driven_pendulum::DrivenPendulum;
+#[cfg(feature = "gym")]
 pub use gym::GymEnvironment;
+#[cfg(feature = "gym")]
+pub use lunar_lander::{LanderSettings, LunarLander};
+#[cfg(feature = "gym")]
+pub use mountain_car::MountainCar;
 #[cfg(feature = "gym")]
 pub use pendulum::{Pendulum, PendulumState};
 #[cfg(feature = "gym")]

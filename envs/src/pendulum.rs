@@ -17,7 +17,6 @@ use rand_pcg::Pcg64;
 use serde::Serialize;
 
 use crate::numpy_random::{pcg64, uniform};
-use crate::{EnvironmentError, GymEnvironment, PendulumScene, Scene};
 
 const GRAVITY: f64 = 10.0; // m/s^2
 const MASS: f64 = 1.0; // kg
@@ -44,7 +43,6 @@ const MAX_TORQUE: f32 = 2.0; // N m
 #[derive(Clone, Debug, Serialize)]
 pub struct Pendulum {
     state: PendulumState,
-    torque: Option<f32>,
     action_space: BoxR<f32>,
     observation_space: BoxR<PendulumState>,
     metadata: Metadata<Self>,
@@ -68,29 +66,11 @@ impl Pendulum {
         let fastest = PendulumState { theta: f64::INFINITY, velocity: MAX_SPEED };
         Self {
             state: PendulumState { theta: 0.0, velocity: 0.0 },
-            torque: None,
             action_space: BoxR::new(-MAX_TORQUE, MAX_TORQUE),
             observation_space: BoxR::new(fastest.negated(), fastest),
             metadata: Metadata::new(RenderMode::DEFAULT, 0),
             rng: pcg64(0),
         }
-    }
-
-    /// A pendulum with this many evenly spaced torques as actions, from -2 to 2.
-    ///
-    /// # Errors
-    /// [`EnvironmentError::TooFewTorques`] for less than 2.
-    pub fn discrete(torques: usize) -> Result<GymEnvironment<Self>, EnvironmentError> {
-        if torques < 2 {
-            return Err(EnvironmentError::TooFewTorques { torques });
-        }
-        let span = (torques - 1) as f64;
-        let torque = |i| (f64::from(MAX_TORQUE) * (2.0 * i as f64 / span - 1.0)) as f32;
-        Ok(GymEnvironment::with_actions(Self::new(), (0..torques).map(torque).collect()).with_scene(Self::scene))
-    }
-
-    fn scene(&self) -> Option<Scene> {
-        Some(Scene::Pendulum(PendulumScene { theta: self.state.theta, torque: self.torque }))
     }
 }
 
@@ -117,7 +97,6 @@ impl Env for Pendulum {
         let push = (3.0 / (MASS * LENGTH * LENGTH)) as f32 * torque;
         let velocity = (velocity + (pull + f64::from(push)) * DT).clamp(-MAX_SPEED, MAX_SPEED);
         self.state = PendulumState { theta: theta + velocity * DT, velocity };
-        self.torque = Some(torque);
 
         ActionReward { observation: self.state, reward: O64::from(-cost), done: false, truncated: false, info: None }
     }
@@ -132,7 +111,6 @@ impl Env for Pendulum {
             self.rng = pcg64(seed);
         }
         self.state = PendulumState::sample_between(&mut self.rng, options);
-        self.torque = None;
         (self.state, return_info.then_some(()))
     }
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Checked, Environment, EnvironmentError, Scene, Step};
 
-/// An environment that remembers how it came where it is, and is held to the contract by [`Checked`].
+/// An environment that remembers how it came where it is, and is held to the contract by [`Checked`]. Its actions are
+/// numbered.
 #[derive(Clone, Debug)]
 pub struct Recorded<E> {
     env: Checked<E>,

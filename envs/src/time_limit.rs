@@ -18,6 +18,11 @@ impl<E: Environment> TimeLimit<E> {
     pub fn new(env: E, steps: u32) -> Self {
         Self { env, limit: steps, elapsed: 0 }
     }
+
+    fn counted(&mut self, step: Step) -> Step {
+        self.elapsed = self.elapsed.saturating_add(1);
+        Step { truncated: step.truncated || self.elapsed >= self.limit, ..step }
+    }
 }
 
 impl<E: Environment> Environment for TimeLimit<E> {
@@ -36,8 +41,16 @@ impl<E: Environment> Environment for TimeLimit<E> {
 
     fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
         let step = self.env.step(action)?;
-        self.elapsed = self.elapsed.saturating_add(1);
-        Ok(Step { truncated: step.truncated || self.elapsed >= self.limit, ..step })
+        Ok(self.counted(step))
+    }
+
+    fn action_len(&self) -> usize {
+        self.env.action_len()
+    }
+
+    fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+        let step = self.env.step_continuous(action)?;
+        Ok(self.counted(step))
     }
 
     fn observation(&self) -> &[f32] {

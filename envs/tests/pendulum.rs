@@ -6,7 +6,9 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use alrao_envs::{Environment, EnvironmentSettings, Pendulum, PendulumScene, Recorded, Scene, Step, make};
+use alrao_envs::{
+    DrivenPendulum, Environment, EnvironmentSettings, Pendulum, PendulumScene, Recorded, Scene, Step, make,
+};
 use gym_rs::core::{ActionReward, Env};
 use serde::Deserialize;
 
@@ -30,7 +32,7 @@ fn episodes() -> Result<Vec<Episode>, Box<dyn Error>> {
 }
 
 fn pendulum(torques: Option<usize>) -> Result<Box<dyn Environment>, Box<dyn Error>> {
-    Ok(make(&EnvironmentSettings { name: "pendulum".into(), torques })?)
+    Ok(make(&EnvironmentSettings { name: "pendulum".into(), torques, ..Default::default() })?)
 }
 
 fn seen(state: impl Into<Vec<f64>>) -> Vec<f32> {
@@ -72,7 +74,7 @@ fn five_actions_give_gymnasiums_episodes() -> Result<(), Box<dyn Error>> {
 fn the_outermost_torques_are_the_strongest() -> Result<(), Box<dyn Error>> {
     for torques in [2, 3, 4, 31] {
         let mut pendulum = Pendulum::new();
-        let mut env = Pendulum::discrete(torques)?;
+        let mut env = DrivenPendulum::discrete(torques)?;
         assert_eq!(env.action_count(), torques);
         for (action, torque) in [(0, -2.0), (torques - 1, 2.0)] {
             pendulum.reset(Some(1), false, None);

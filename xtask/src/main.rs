@@ -3,6 +3,7 @@
 //! Exit codes are those of `alrao`: 2 where the request can't be met on this machine as it stands, 1 where something
 //! failed on the way; a command that was run and failed passes its own on.
 
+mod box2d;
 mod cache;
 mod cargo;
 mod checkout;
@@ -31,7 +32,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Gets what the build needs and this machine lacks: libtorch, SDL2, cmake.
+    /// Gets what the build needs and this machine lacks: libtorch, SDL2, cmake, Box2D.
     Setup {
         /// Take PyTorch with its CUDA libraries (needs an NVIDIA driver).
         #[arg(long)]

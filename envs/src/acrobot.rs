@@ -1,0 +1,154 @@
+//! The two links to be swung up, equal to Gymnasium 1.4.0's `Acrobot-v1`: [`Acrobot`].
+//!
+//! Equal to the last bit on x86-64 with glibc and a processor that has FMA, which numpy's single precision sine and
+//! cosine are made for: Gymnasium rounds the first state to `f32`, and shows it by these. From the first step on the
+//! state is `f64`, and the functions are libm's (squares its `pow(x, 2)`, as for the pendulum).
+
+use std::f64::consts::PI;
+use std::hint::black_box;
+
+use crate::numpy_random::default_rng;
+use crate::{Environment, EnvironmentError, Step};
+
+const GRAVITY: f64 = 9.8; // m/s^2
+const MASS: f64 = 1.0; // of each link, kg
+const LENGTH: f64 = 1.0; // of the upper link, m
+const CENTRE: f64 = 0.5; // of mass, along each link, m
+const INERTIA: f64 = 1.0; // of each link, kg m^2
+const DT: f64 = 0.2; // seconds a step
+const MAX_SPEEDS: [f64; 2] = [4.0 * PI, 9.0 * PI]; // rad/s
+
+/// Two hanging links with a motor at the joint between them: torque -1, 0 or 1 N m (actions 0 to 2).
+///
+/// | observation | |
+/// |---|---|
+/// | `cos`, `sin` of the upper link's angle | 0 is hanging down |
+/// | `cos`, `sin` of the lower link's angle | 0 is in line with the upper |
+/// | both angular velocities, rad/s | up to 4 pi, 9 pi |
+///
+/// An episode starts with everything within 0.1 of hanging at rest and ends when the tip is one link's length above the
+/// hinge; every step until then costs 1, the last nothing. A step is 0.2 s of the equations in Sutton and Barto's book,
+/// by one Runge-Kutta step.
+#[derive(Clone, Debug, Default)]
+pub struct Acrobot {
+    state: [f64; 4], // both angles, both velocities
+    observation: [f32; 6],
+}
+
+impl Environment for Acrobot {
+    fn observation_len(&self) -> usize {
+        6
+    }
+
+    fn action_count(&self) -> usize {
+        3
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
+        let mut rng = default_rng(seed);
+        let start = [(); 4].map(|()| rng.uniform(-0.1, 0.1) as f32);
+        let [upper, lower, turns @ ..] = start;
+        self.state = start.map(f64::from);
+        self.observation = [cos(upper), sin(upper), cos(lower), sin(lower), turns[0], turns[1]];
+        Ok(())
+    }
+
+    fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
+        let torque = action as f64 - 1.0;
+        let [upper, lower, turns @ ..] = runge_kutta(self.state, |state| derivative(state, torque));
+        let (upper, lower) = (wrapped(upper), wrapped(lower));
+        let turns = [0, 1].map(|i| turns[i].clamp(-MAX_SPEEDS[i], MAX_SPEEDS[i]));
+        self.state = [upper, lower, turns[0], turns[1]];
+        self.observation =
+            [upper.cos(), upper.sin(), lower.cos(), lower.sin(), turns[0], turns[1]].map(|value| value as f32);
+        let terminated = -upper.cos() - (lower + upper).cos() > 1.0;
+        Ok(Step { reward: if terminated { 0.0 } else { -1.0 }, terminated, truncated: false })
+    }
+
+    fn observation(&self) -> &[f32] {
+        &self.observation
+    }
+}
+
+fn derivative([upper, lower, upper_turn, lower_turn]: [f64; 4], torque: f64) -> [f64; 4] {
+    const ARM: f64 = MASS * LENGTH * CENTRE;
+    const LEVER: f64 = MASS * CENTRE * CENTRE;
+    let (sin, cos) = (lower.sin(), lower.cos());
+
+    let d1 = LEVER + MASS * (LENGTH * LENGTH + CENTRE * CENTRE + 2.0 * LENGTH * CENTRE * cos) + INERTIA + INERTIA;
+    let d2 = MASS * (CENTRE * CENTRE + LENGTH * CENTRE * cos) + INERTIA;
+    let phi2 = MASS * CENTRE * GRAVITY * (upper + lower - PI / 2.0).cos();
+    let phi1 = -ARM * squared(lower_turn) * sin - 2.0 * ARM * lower_turn * upper_turn * sin
+        + (MASS * CENTRE + MASS * LENGTH) * GRAVITY * (upper - PI / 2.0).cos()
+        + phi2;
+    let lower_turning =
+        (torque + d2 / d1 * phi1 - ARM * squared(upper_turn) * sin - phi2) / (LEVER + INERTIA - squared(d2) / d1);
+    let upper_turning = -(d2 * lower_turning + phi1) / d1;
+    [upper_turn, lower_turn, upper_turning, lower_turning]
+}
+
+/// One step of the classical fourth-order method.
+fn runge_kutta(state: [f64; 4], derivative: impl Fn([f64; 4]) -> [f64; 4]) -> [f64; 4] {
+    use std::array::from_fn;
+    let along = |slope: [f64; 4], dt: f64| from_fn(|i| state[i] + dt * slope[i]);
+    let k1 = derivative(state);
+    let k2 = derivative(along(k1, DT / 2.0));
+    let k3 = derivative(along(k2, DT / 2.0));
+    let k4 = derivative(along(k3, DT));
+    along(from_fn(|i| k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]), DT / 6.0)
+}
+
+/// The angle's equal between -pi and pi, by full turns one after the other: each rounds.
+fn wrapped(mut angle: f64) -> f64 {
+    while angle > PI {
+        angle -= 2.0 * PI;
+    }
+    while angle < -PI {
+        angle += 2.0 * PI;
+    }
+    angle
+}
+
+fn squared(x: f64) -> f64 {
+    x.powf(black_box(2.0))
+}
+
+/// Coefficients by T. Myklebust, which numpy has too, of the powers 8 to 2 of `sin(x) / x` and 8 to 0 of `cos(x)`.
+const SINE: [f32; 4] = [2.840_409_7e-6, -1.985_649_1e-4, 8.333_397e-3, -1.666_666_7e-1];
+const COSINE: [f32; 5] = [2.437_226_6e-5, -1.388_652e-3, 4.166_662e-2, -0.5, 1.0];
+
+/// numpy's `sin` of an `f32` within pi/4 of 0.
+fn sin(x: f32) -> f32 {
+    let squared = x * x;
+    let series = polynomial(squared, SINE);
+    (series * squared).mul_add(x, x)
+}
+
+/// numpy's `cos` of an `f32` within pi/4 of 0.
+fn cos(x: f32) -> f32 {
+    polynomial(x * x, COSINE)
+}
+
+/// Horner's rule with fused operations, the highest coefficient first.
+fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+    coefficients.into_iter().reduce(|sum, coefficient| sum.mul_add(x, coefficient)).expect("a polynomial has a term")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_precision_is_numpys() {
+        // numpy 2.4.6: (x, sin(x), cos(x)) for x = float32, where rounding sine and cosine of an f64 gives others
+        let seen = [
+            (-0.061414648, -0.061376046, 0.9981147),
+            (-0.085352905, -0.085249305, 0.99635965),
+            (0.06862654, 0.068572685, 0.9976461),
+            (0.09116734, 0.0910411, 0.9958471),
+        ];
+        for (x, expected_sin, expected_cos) in seen {
+            assert_eq!((sin(x), cos(x)), (expected_sin, expected_cos), "{x}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The pendulum as an [`Environment`]: [`DrivenPendulum`].
+
+use gym_rs::core::Env;
+
+use crate::{Environment, EnvironmentError, Pendulum, PendulumScene, PendulumState, Scene, Step};
+
+/// A [`Pendulum`] with evenly spaced torques as numbered actions, or any torque as continuous action.
+#[derive(Clone, Debug)]
+pub struct DrivenPendulum {
+    pendulum: Pendulum,
+    /// The numbered actions; none where any torque is one.
+    torques: Vec<f32>,
+    observation: Vec<f32>,
+    scene: Option<PendulumScene>,
+}
+
+impl DrivenPendulum {
+    /// A pendulum with this many evenly spaced torques as actions, from -2 to 2.
+    ///
+    /// # Errors
+    /// [`EnvironmentError::TooFewTorques`] for less than 2.
+    pub fn discrete(torques: usize) -> Result<Self, EnvironmentError> {
+        if torques < 2 {
+            return Err(EnvironmentError::TooFewTorques { torques });
+        }
+        let span = (torques - 1) as f64;
+        let torque = |i| (2.0 * (2.0 * i as f64 / span - 1.0)) as f32;
+        Ok(Self { torques: (0..torques).map(torque).collect(), ..Self::continuous() })
+    }
+
+    /// A pendulum whose action is one torque, clipped to -2 to 2.
+    pub fn continuous() -> Self {
+        Self { pendulum: Pendulum::new(), torques: Vec::new(), observation: vec![0.0; 3], scene: None }
+    }
+
+    fn drive(&mut self, torque: f32) -> Step {
+        let outcome = self.pendulum.step(torque);
+        self.show(outcome.observation, Some(torque));
+        Step { reward: outcome.reward.into_inner(), terminated: outcome.done, truncated: outcome.truncated }
+    }
+
+    fn show(&mut self, state: PendulumState, torque: Option<f32>) {
+        let values: Vec<f64> = state.into();
+        self.observation.clear();
+        self.observation.extend(values.iter().map(|&value| value as f32));
+        self.scene = Some(PendulumScene { theta: state.theta, torque });
+    }
+}
+
+impl Environment for DrivenPendulum {
+    fn observation_len(&self) -> usize {
+        self.observation.len()
+    }
+
+    fn action_count(&self) -> usize {
+        self.torques.len()
+    }
+
+    fn action_len(&self) -> usize {
+        usize::from(self.torques.is_empty())
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
+        let (state, _) = self.pendulum.reset(Some(seed), false, None);
+        self.show(state, None);
+        Ok(())
+    }
+
+    fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
+        Ok(self.drive(self.torques[action]))
+    }
+
+    fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+        Ok(self.drive(action[0].clamp(-2.0, 2.0)))
+    }
+
+    fn observation(&self) -> &[f32] {
+        &self.observation
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        self.scene.clone().map(Scene::Pendulum)
+    }
+}
