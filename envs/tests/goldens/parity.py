@@ -1,32 +1,37 @@
 """Compares fresh episodes of Gymnasium's with ours, step by step: `cargo xtask parity` runs it.
 
-    python parity.py REPLAY EPISODES SEED [NAME]
+    python parity.py --episodes 100 --seed 1 [--env NAME] -- REPLAY...
 
-REPLAY is the program made of examples/replay.rs, EPISODES the number for each environment (of that name) and settings.
+REPLAY is the command that runs examples/replay.rs. Every environment, or the one named, plays that many episodes with
+each of its settings.
 """
 
+import argparse
 import importlib.metadata
 import json
 import struct
 import subprocess
-import sys
 import zlib
 
 import numpy
 from play import VARIANTS, play
 
 
-def main(replay, episodes, seed, name=None):
+def main():
+    parser = argparse.ArgumentParser(description="Compares episodes with Gymnasium's.")
+    parser.add_argument("--episodes", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--env", choices=sorted({variant.name for variant in VARIANTS}))
+    parser.add_argument("replay", nargs="+")
+    asked = parser.parse_args()
     versions = [f"{package} {importlib.metadata.version(package)}" for package in ("gymnasium", "box2d", "numpy")]
-    print(f"against {', '.join(versions)}; seeds drawn from {seed}")
-    variants = [variant for variant in VARIANTS if name in (None, variant.name)]
-    if not variants:
-        known = ", ".join(dict.fromkeys(variant.name for variant in VARIANTS))
-        sys.exit(f"there is no environment `{name}`: known are {known}")
+    versions = [f"{package} {importlib.metadata.version(package)}" for package in ("gymnasium", "box2d", "numpy")]
+    print(f"against {', '.join(versions)}; seeds drawn from {asked.seed}", flush=True)
+    variants = [variant for variant in VARIANTS if asked.env in (None, variant.name)]
     differing = 0
-    with subprocess.Popen([replay], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as ours:
+    with subprocess.Popen(asked.replay, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as ours:
         for variant in variants:
-            differing += compare(ours, variant, episodes, seed)
+            differing += compare(ours, variant, asked.episodes, asked.seed)
         ours.stdin.close()
     print("no step differs" if differing == 0 else f"{differing} steps differ")
     return 1 if differing else 0
@@ -60,5 +65,4 @@ def compare(ours, variant, episodes, seed):
 
 
 if __name__ == "__main__":
-    replay, episodes, seed, *name = sys.argv[1:]
-    sys.exit(main(replay, int(episodes), int(seed), *name))
+    raise SystemExit(main())
