@@ -8,7 +8,7 @@ use alrao_agents::dqn::AgentSettings;
 use alrao_agents::training::Schedule;
 use alrao_core::method::Method;
 use alrao_core::rates::RateInterval;
-use alrao_envs::EnvironmentSettings;
+use alrao_envs::{Environment, EnvironmentSettings};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -148,7 +148,15 @@ impl Config {
         if !(1..=1024).contains(&self.threads) {
             return Err(WrongRequest(format!("threads = {}: must be from 1 to 1024", self.threads)).into());
         }
-        alrao_envs::make(&self.environment).map_err(|error| WrongRequest(format!("environment: {error}")))?;
+        let environment = alrao_envs::make(&self.environment);
+        let environment = environment.map_err(|error| WrongRequest(format!("environment: {error}")))?;
+        if environment.action_count() == 0 {
+            let name = &self.environment.name;
+            return Err(WrongRequest(format!(
+                "environment.name = \"{name}\": agents choose among numbered actions, and its actions are continuous"
+            ))
+            .into());
+        }
         Ok(self)
     }
 

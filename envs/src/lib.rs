@@ -33,6 +33,8 @@ mod driven_pendulum;
 #[cfg(feature = "gym")]
 mod gym;
 #[cfg(feature = "gym")]
+pub mod heuristic;
+#[cfg(feature = "gym")]
 mod lander_world;
 #[cfg(feature = "gym")]
 mod lunar_lander;

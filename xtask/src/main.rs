@@ -12,6 +12,7 @@ mod cuda;
 mod demo;
 mod failure;
 mod libtorch;
+mod parity;
 mod pip;
 mod sdl2;
 mod setup;
@@ -44,6 +45,18 @@ enum Chore {
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
+    /// Compares fresh episodes with Gymnasium's, step by step; fails if one step differs.
+    Parity {
+        /// How many of each environment and its variants.
+        #[arg(long, default_value_t = 100)]
+        episodes: u32,
+        /// Only the environment of this name.
+        #[arg(long)]
+        env: Option<String>,
+        /// Where the episodes' seeds are drawn from; the time if not given.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Runs every check, cheapest first: format, lints, documentation, tests.
     Test,
 }
@@ -53,6 +66,9 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Setup { cuda } => setup::run(&checkout, cuda),
         Chore::Demo { seed } => demo::run(&checkout, seed),
+        Chore::Parity { episodes, env, seed } => {
+            parity::run(&checkout, episodes, env.as_deref(), seed.unwrap_or_else(parity::fresh_seed))
+        }
         Chore::Test => checks::run(&checkout),
     };
     match outcome {

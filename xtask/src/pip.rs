@@ -72,7 +72,8 @@ pub fn fetch(wheels: &[Wheel], scratch: &Path) -> Result<PathBuf> {
 pub fn fetch_source(source: &Source, scratch: &Path) -> Result<PathBuf> {
     let (downloads, unpacked) = (scratch.join("downloads"), scratch.join("unpacked"));
     let requirement = format!("{}=={}", source.name, source.version);
-    run(&["download", "--no-deps", "--no-binary", source.name, "--dest"], &downloads, &[requirement], scratch)?;
+    let options = ["download", "--no-deps", "--no-binary", source.name, "--dest"].map(OsStr::new);
+    run(&requirement, &[&options[..], &[downloads.as_os_str(), requirement.as_ref()]].concat(), scratch)?;
     let folder = format!("{}-{}", source.name, source.version);
     let wanted: Vec<_> = source.wanted.iter().map(|path| format!("{folder}/{path}")).collect();
     unpack(&downloads.join(format!("{folder}.tar.gz")), &unpacked, &wanted)?;
@@ -92,29 +93,48 @@ pub fn install(requirement: &str, site: &Path, scratch: &Path) -> Result<()> {
     pip(&["install", "--target"], site, &[requirement.to_owned()], scratch)
 }
 
-/// [`run`]s pip for wheels of the Python and the platforms that are asked for, whatever this machine's are.
-fn pip(arguments: &[&str], folder: &Path, requirements: &[String], scratch: &Path) -> Result<()> {
-    let platforms: Vec<_> = (5..=NEWEST_GLIBC).map(|glibc| format!("--platform=manylinux_2_{glibc}_x86_64")).collect();
-    let mut wheels = vec!["--only-binary=:all:", "--implementation=cp", "--python-version", PYTHON];
-    wheels.push("--platform=manylinux2014_x86_64");
-    wheels.extend(platforms.iter().map(String::as_str));
-    let (command, rest) = arguments.split_first().expect("pip has commands");
-    run(&[&[*command], &wheels[..], rest].concat(), folder, requirements, scratch)
+/// A virtual environment of this machine's Python in the folder `entry`, with `requirements` in it.
+pub fn virtual_environment(requirements: &[&str], entry: &Path, scratch: &Path) -> Result<()> {
+    check_pip()?;
+    // Debian's Python can't give it a pip of its own without more packages; this one serves.
+    let status = python().args(["-m", "venv", "--without-pip"]).arg(entry).status()?;
+    if !status.success() {
+        bail!("can't make a virtual environment with `python3 -m venv`");
+    }
+    let inside = entry.join("bin/python");
+    let mut arguments =
+        vec![OsStr::new("--python"), inside.as_ref(), "install".as_ref(), "--only-binary=:all:".as_ref()];
+    arguments.extend(requirements.iter().map(OsStr::new));
+    run(&requirements.join(", "), &arguments, scratch)
 }
 
-/// Runs `pip <arguments> <folder> <requirements>`; what it keeps meanwhile goes to `scratch`.
-fn run(arguments: &[&str], folder: &Path, requirements: &[String], scratch: &Path) -> Result<()> {
+/// Runs `pip <arguments> <folder> <requirements>` for wheels of the Python and the platforms that libraries are taken
+/// from, whatever this machine's are.
+fn pip(arguments: &[&str], folder: &Path, requirements: &[String], scratch: &Path) -> Result<()> {
+    let (command, options) = arguments.split_first().expect("pip has commands");
+    let platforms: Vec<_> = (5..=NEWEST_GLIBC).map(|glibc| format!("--platform=manylinux_2_{glibc}_x86_64")).collect();
+    let wheels = ["--only-binary=:all:", "--implementation=cp", "--python-version", PYTHON];
+    let mut all: Vec<&OsStr> = vec![command.as_ref(), "--platform=manylinux2014_x86_64".as_ref()];
+    all.extend(wheels.map(OsStr::new));
+    all.extend(platforms.iter().map(OsStr::new));
+    all.extend(options.iter().map(OsStr::new));
+    all.push(folder.as_ref());
+    all.extend(requirements.iter().map(OsStr::new));
+    run(&requirements.join(", "), &all, scratch)
+}
+
+/// Runs `pip <arguments>` to get `what`; what pip keeps meanwhile goes to `scratch`.
+fn run(what: &str, arguments: &[&OsStr], scratch: &Path) -> Result<()> {
     check_pip()?;
     let mut command = python();
-    command.args(["-m", "pip"]).args(arguments).arg(folder);
-    command.args(["--no-cache-dir", "--disable-pip-version-check"]);
+    command.args(["-m", "pip"]).args(arguments).args(["--no-cache-dir", "--disable-pip-version-check"]);
     if !io::stdout().is_terminal() {
         command.arg("--quiet"); // no progress bars in logs
     }
-    command.args(requirements).env("TMPDIR", scratch).stdin(Stdio::null()).stderr(Stdio::piped());
+    command.env("TMPDIR", scratch).stdin(Stdio::null()).stderr(Stdio::piped());
     let output = command.spawn()?.wait_with_output()?;
     if !output.status.success() {
-        bail!(explain(&requirements.join(", "), &String::from_utf8_lossy(&output.stderr)));
+        bail!(explain(what, &String::from_utf8_lossy(&output.stderr)));
     }
     Ok(())
 }
