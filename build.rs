@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 /// The one crate of these that doesn't compute with libtorch.
 const WITHOUT_LIBTORCH: &str = "alrao-envs";
 
-fn main() {
-    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    let root = manifest.ancestors().find(|dir| dir.join(".cargo/config.toml").exists()).unwrap_or(&manifest);
-    let deps = root.join(".deps");
+/// Tells cargo and the linker.
+pub fn main() {
+    let deps = deps();
     // Set-up writes this file whenever a link changes; until there is one, cargo runs this script in every build.
     println!("cargo::rerun-if-changed={}", deps.join("links").display());
     println!("cargo::rerun-if-env-changed=LIBTORCH");
@@ -30,6 +29,12 @@ fn main() {
         println!("cargo::rustc-link-search=native={}", sdl2.display());
         add_run_path(&sdl2);
     }
+}
+
+/// The folder of the links.
+pub fn deps() -> PathBuf {
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    manifest.ancestors().find(|dir| dir.join(".cargo/config.toml").exists()).unwrap_or(&manifest).join(".deps")
 }
 
 fn add_run_path(lib: &Path) {

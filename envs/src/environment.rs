@@ -93,7 +93,7 @@ pub trait Environment {
     /// The current observation, `[observation_len]`; of no meaning before the first reset.
     fn observation(&self) -> &[f32];
 
-    /// What there is to see now; none where an environment has no picture.
+    /// What there is to see now; none where an environment has no picture, or no episode was started.
     fn scene(&self) -> Option<Scene> {
         None
     }

@@ -102,28 +102,6 @@ pub enum EnvironmentError {
         torques: usize,
     },
 
-    /// A setting that the named environment doesn't have.
-    #[cfg(feature = "gym")]
-    #[error("`{setting}` is no setting of `{name}`")]
-    NoSuchSetting {
-        /// Which environment.
-        name: String,
-        /// Which setting.
-        setting: &'static str,
-    },
-
-    /// A setting's value is out of its range.
-    #[cfg(feature = "gym")]
-    #[error("{setting} = {value}: it must be {range}")]
-    SettingOutOfRange {
-        /// Which setting.
-        setting: &'static str,
-        /// What was asked for.
-        value: f64,
-        /// What it may be.
-        range: &'static str,
-    },
-
     /// Trouble of one of many copies.
     #[error("copy {index}: {source}")]
     Copy {
@@ -147,6 +125,28 @@ pub enum EnvironmentError {
     UnlikeCopy {
         /// Which; the first is 0.
         index: usize,
+    },
+
+    /// A setting that the named environment doesn't have.
+    #[cfg(feature = "gym")]
+    #[error("`{setting}` is no setting of `{name}`")]
+    NoSuchSetting {
+        /// Which environment.
+        name: String,
+        /// Which setting.
+        setting: &'static str,
+    },
+
+    /// A setting's value is out of its range.
+    #[cfg(feature = "gym")]
+    #[error("{setting} = {value}: it must be {range}")]
+    SettingOutOfRange {
+        /// Which setting.
+        setting: &'static str,
+        /// What was asked for.
+        value: f64,
+        /// What it may be.
+        range: &'static str,
     },
 
     /// An environment's own trouble.

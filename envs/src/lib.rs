@@ -5,14 +5,15 @@
 //! itself: [`Checked`] holds it to the contract, [`TimeLimit`] ends long episodes, [`Recorded`] brings one back in the
 //! middle of an episode.
 //!
-//! With the feature `gym` (on by default) come [`Pendulum`], [`CartPole`], [`MountainCar`] and [`Acrobot`], equal to
+//! With the feature `gym` (on by default) come [`Pendulum`], [`LunarLander`], [`CartPole`], [`MountainCar`] and [`Acrobot`], equal to
 //! Gymnasium's to the last bit, the adapter [`GymEnvironment`] for whatever implements gym-rs's `Env`, and [`make`],
 //! which builds an environment from its name.
-//! Without it the crate depends on neither gym-rs nor SDL2.
+//! Without it the crate depends on none of gym-rs, SDL2 and Box2D.
 
 // The documentation is written for the default features.
 #![cfg_attr(not(feature = "gym"), allow(rustdoc::broken_intra_doc_links))]
 
+mod check;
 mod checked;
 mod environment;
 mod error;
@@ -32,6 +33,12 @@ mod driven_pendulum;
 #[cfg(feature = "gym")]
 mod gym;
 #[cfg(feature = "gym")]
+pub mod heuristic;
+#[cfg(feature = "gym")]
+mod lander_world;
+#[cfg(feature = "gym")]
+mod lunar_lander;
+#[cfg(feature = "gym")]
 mod mountain_car;
 #[cfg(feature = "gym")]
 pub mod numpy_random;
@@ -42,6 +49,7 @@ mod registry;
 #[cfg(feature = "window")]
 mod window;
 
+pub use check::{CheckFailure, CheckReport, CheckWarning, check};
 pub use checked::Checked;
 pub use environment::{Environment, Step};
 pub use error::EnvironmentError;
@@ -60,6 +68,8 @@ pub use draw::{Frame, PictureError, save_gif};
 pub use driven_pendulum::DrivenPendulum;
 #[cfg(feature = "gym")]
 pub use gym::GymEnvironment;
+#[cfg(feature = "gym")]
+pub use lunar_lander::{LanderSettings, LunarLander};
 #[cfg(feature = "gym")]
 pub use mountain_car::MountainCar;
 #[cfg(feature = "gym")]

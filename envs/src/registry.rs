@@ -3,10 +3,13 @@
 use serde::{Deserialize, Serialize};
 use strsim::jaro_winkler;
 
-use crate::{Acrobot, CartPole, Checked, DrivenPendulum, Environment, EnvironmentError, MountainCar, TimeLimit};
+use crate::{
+    Acrobot, CartPole, Checked, DrivenPendulum, Environment, EnvironmentError, LanderSettings, LunarLander,
+    MountainCar, TimeLimit,
+};
 
 /// Which environment, and how it is set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentSettings {
     /// One of [`names`].
@@ -14,6 +17,18 @@ pub struct EnvironmentSettings {
     /// How many evenly spaced torques from -2 to 2 a pendulum has as actions, at least 2; 5 if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub torques: Option<usize>,
+    /// A lander's gravity in m/s^2, between -12 and 0; -10 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gravity: Option<f64>,
+    /// Whether wind blows at a lander; not if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enable_wind: Option<bool>,
+    /// How strongly the wind pushes at most, from 0 to 20; 15 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wind_power: Option<f64>,
+    /// How strongly the wind turns at most, from 0 to 2; 1.5 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turbulence_power: Option<f64>,
 }
 
 /// Makes an environment, with its usual time limit, held to its contract by [`Checked`].
@@ -22,28 +37,59 @@ pub struct EnvironmentSettings {
 /// |---|---|---|
 /// | `acrobot` | [`Acrobot`] | 500 |
 /// | `cartpole` | [`CartPole`] | 500 |
+/// | `lunar-lander` | [`LunarLander`] | 1000 |
+/// | `lunar-lander-continuous` | [`LunarLander`] with throttles | 1000 |
 /// | `mountain-car` | [`MountainCar`] | 200 |
 /// | `pendulum` | [`DrivenPendulum::discrete`] | 200 |
 /// | `pendulum-continuous` | [`DrivenPendulum::continuous`] | 200 |
 ///
 /// # Errors
-/// [`EnvironmentError::UnknownName`], [`EnvironmentError::NoSuchSetting`], [`EnvironmentError::TooFewTorques`].
+/// [`EnvironmentError::UnknownName`], [`EnvironmentError::NoSuchSetting`], [`EnvironmentError::TooFewTorques`],
+/// [`EnvironmentError::SettingOutOfRange`].
 pub fn make(settings: &EnvironmentSettings) -> Result<Box<dyn Environment>, EnvironmentError> {
     let name = settings.name.as_str();
     if !names().contains(&name) {
         return Err(EnvironmentError::UnknownName { name: name.into(), nearest: nearest(name) });
     }
-    if settings.torques.is_some() && name != "pendulum" {
-        return Err(EnvironmentError::NoSuchSetting { name: name.into(), setting: "torques" });
+    if let Some(setting) = settings.foreign() {
+        return Err(EnvironmentError::NoSuchSetting { name: name.into(), setting });
     }
     Ok(match name {
         "acrobot" => limited(Acrobot::default(), 500),
         "cartpole" => limited(CartPole::default(), 500),
+        "lunar-lander" => limited(settings.lander(false)?, 1000),
+        "lunar-lander-continuous" => limited(settings.lander(true)?, 1000),
         "mountain-car" => limited(MountainCar::default(), 200),
         "pendulum" => limited(DrivenPendulum::discrete(settings.torques.unwrap_or(5))?, 200),
         "pendulum-continuous" => limited(DrivenPendulum::continuous(), 200),
         _ => unreachable!("every name is listed above"),
     })
+}
+
+impl EnvironmentSettings {
+    /// The first setting given that the named environment doesn't have.
+    fn foreign(&self) -> Option<&'static str> {
+        let lander = self.name.starts_with("lunar-lander");
+        let given = [
+            ("torques", self.torques.is_some(), self.name == "pendulum"),
+            ("gravity", self.gravity.is_some(), lander),
+            ("enable_wind", self.enable_wind.is_some(), lander),
+            ("wind_power", self.wind_power.is_some(), lander),
+            ("turbulence_power", self.turbulence_power.is_some(), lander),
+        ];
+        given.into_iter().find(|&(_, given, fits)| given && !fits).map(|(setting, ..)| setting)
+    }
+
+    fn lander(&self, continuous: bool) -> Result<LunarLander, EnvironmentError> {
+        let usual = LanderSettings::default();
+        LunarLander::new(LanderSettings {
+            continuous,
+            gravity: self.gravity.unwrap_or(usual.gravity),
+            enable_wind: self.enable_wind.unwrap_or(usual.enable_wind),
+            wind_power: self.wind_power.unwrap_or(usual.wind_power),
+            turbulence_power: self.turbulence_power.unwrap_or(usual.turbulence_power),
+        })
+    }
 }
 
 fn limited(env: impl Environment + 'static, steps: u32) -> Box<dyn Environment> {
@@ -52,7 +98,15 @@ fn limited(env: impl Environment + 'static, steps: u32) -> Box<dyn Environment> 
 
 /// The names [`make`] knows, in alphabetical order.
 pub fn names() -> &'static [&'static str] {
-    &["acrobot", "cartpole", "mountain-car", "pendulum", "pendulum-continuous"]
+    &[
+        "acrobot",
+        "cartpole",
+        "lunar-lander",
+        "lunar-lander-continuous",
+        "mountain-car",
+        "pendulum",
+        "pendulum-continuous",
+    ]
 }
 
 /// The known names that resemble this one, the most similar first.
@@ -69,7 +123,7 @@ mod tests {
     use super::*;
 
     fn named(name: &str) -> EnvironmentSettings {
-        EnvironmentSettings { name: name.into(), torques: None }
+        EnvironmentSettings { name: name.into(), ..Default::default() }
     }
 
     fn refusal(settings: &EnvironmentSettings) -> String {

@@ -23,6 +23,7 @@ pub struct PendulumScene {
 }
 
 /// Where a rigid body is.
+#[repr(C)] // lander.cpp writes it
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Pose {
     /// To the right, metres.
@@ -46,9 +47,9 @@ pub struct LanderScene {
     pub legs: [Pose; 2],
     /// Which of the legs touches the ground.
     pub leg_contact: [bool; 2],
-    /// The power of the main engine in the last step, 0 to 1.
+    /// The power of the main engine in the last step: 0, or from 0.5 to 1.
     pub main_power: f32,
-    /// The power of the side engines in the last step, -1 to 1: negative where exhaust leaves to the lander's right,
-    /// positive where it leaves to its left.
+    /// The power of the side engines in the last step, 0, or from 0.5 to 1 with the sign of the engine: the left one's
+    /// is negative, and its exhaust leaves to the lander's right; the right one's is positive, to the left.
     pub side_power: f32,
 }

@@ -59,6 +59,7 @@ pub fn show(title: &str, fps: u32, frames: impl IntoIterator<Item = Frame>) -> R
     let mut frames = frames.into_iter().enumerate().peekable();
     let Some((_, first)) = frames.peek() else { return Ok(Shown::All) };
 
+    sdl2::hint::set("SDL_RENDER_SCALE_QUALITY", "linear"); // in a window of another size
     let no_display = |reason| WindowError::NoDisplay { reason };
     let sdl = sdl2::init().map_err(no_display)?;
     let mut events = sdl.event_pump().map_err(no_display)?;

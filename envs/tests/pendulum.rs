@@ -32,7 +32,7 @@ fn episodes() -> Result<Vec<Episode>, Box<dyn Error>> {
 }
 
 fn pendulum(torques: Option<usize>) -> Result<Box<dyn Environment>, Box<dyn Error>> {
-    Ok(make(&EnvironmentSettings { name: "pendulum".into(), torques })?)
+    Ok(make(&EnvironmentSettings { name: "pendulum".into(), torques, ..Default::default() })?)
 }
 
 fn seen(state: impl Into<Vec<f64>>) -> Vec<f32> {

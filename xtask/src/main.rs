@@ -3,6 +3,7 @@
 //! Exit codes are those of `alrao`: 2 where the request can't be met on this machine as it stands, 1 where something
 //! failed on the way; a command that was run and failed passes its own on.
 
+mod box2d;
 mod cache;
 mod cargo;
 mod checkout;
@@ -11,6 +12,7 @@ mod cuda;
 mod demo;
 mod failure;
 mod libtorch;
+mod parity;
 mod pip;
 mod sdl2;
 mod setup;
@@ -31,7 +33,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Gets what the build needs and this machine lacks: libtorch, SDL2, cmake.
+    /// Gets what the build needs and this machine lacks: libtorch, SDL2, cmake, Box2D.
     Setup {
         /// Take PyTorch with its CUDA libraries (needs an NVIDIA driver).
         #[arg(long)]
@@ -43,6 +45,18 @@ enum Chore {
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
+    /// Compares fresh episodes with Gymnasium's, step by step; fails if one step differs.
+    Parity {
+        /// How many of each environment and its variants.
+        #[arg(long, default_value_t = 100)]
+        episodes: u32,
+        /// Only the environment of this name.
+        #[arg(long)]
+        env: Option<String>,
+        /// Where the episodes' seeds are drawn from; the time if not given.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Runs every check, cheapest first: format, lints, documentation, tests.
     Test,
 }
@@ -52,6 +66,9 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Setup { cuda } => setup::run(&checkout, cuda),
         Chore::Demo { seed } => demo::run(&checkout, seed),
+        Chore::Parity { episodes, env, seed } => {
+            parity::run(&checkout, episodes, env.as_deref(), seed.unwrap_or_else(parity::fresh_seed))
+        }
         Chore::Test => checks::run(&checkout),
     };
     match outcome {

@@ -1,7 +1,8 @@
-//! Ready-made C and C++ libraries from PyPI, through Python's own client.
+//! C and C++ libraries from PyPI, ready-made or as sources, through Python's own client.
 //!
-//! Wheels are archives, so they serve whatever the local Python's version is, and nothing is installed into it.
+//! Both come as archives, so they serve whatever the local Python's version is, and nothing is installed into it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -18,14 +19,16 @@ const NEWEST_GLIBC: u32 = 28;
 
 /// Takes from the archive `argv[1]` the files whose names start with one of `argv[3..]` into the folder `argv[2]`.
 const UNPACK: &str = "
-import sys, zipfile
-wheel, folder, *wanted = sys.argv[1:]
-with zipfile.ZipFile(wheel) as archive:
+import sys, tarfile, zipfile
+path, folder, *wanted = sys.argv[1:]
+with zipfile.ZipFile(path) if zipfile.is_zipfile(path) else tarfile.open(path) as archive:
+    names = archive.namelist() if zipfile.is_zipfile(path) else archive.getnames()
     for start in wanted:
-        names = [name for name in archive.namelist() if name.startswith(start)]
-        if not names:
-            sys.exit(f'{wheel} holds no {start}')
-        archive.extractall(folder, names)
+        chosen = [name for name in names if name.startswith(start)]
+        if not chosen:
+            sys.exit(f'{path} holds no {start}')
+        for name in chosen:
+            archive.extract(name, folder)
 ";
 
 /// A wheel pinned to one version, and what of it is wanted.
@@ -35,6 +38,16 @@ pub struct Wheel {
     /// The exact version.
     pub version: &'static str,
     /// Files and folders (ending with `/`) in the archive.
+    pub wanted: &'static [&'static str],
+}
+
+/// Sources pinned to one version, and what of them is wanted.
+pub struct Source {
+    /// Name on PyPI.
+    pub name: &'static str,
+    /// The exact version.
+    pub version: &'static str,
+    /// Files and folders (ending with `/`) in the archive's one folder.
     pub wanted: &'static [&'static str],
 }
 
@@ -50,12 +63,29 @@ pub fn fetch(wheels: &[Wheel], scratch: &Path) -> Result<PathBuf> {
         let Some(file) = files.iter().find(|file| file.file_name().to_string_lossy().starts_with(&start)) else {
             bail!("pip downloaded no {start}*.whl");
         };
-        let status = python().args(["-c", UNPACK]).arg(file.path()).arg(&unpacked).args(wheel.wanted).status()?;
-        if !status.success() {
-            bail!("can't unpack {}", file.file_name().display());
-        }
+        unpack(&file.path(), &unpacked, wheel.wanted)?;
     }
     Ok(unpacked)
+}
+
+/// Downloads `source` and unpacks what is wanted of it; the paths below the returned folder are those in its folder.
+pub fn fetch_source(source: &Source, scratch: &Path) -> Result<PathBuf> {
+    let (downloads, unpacked) = (scratch.join("downloads"), scratch.join("unpacked"));
+    let requirement = format!("{}=={}", source.name, source.version);
+    let options = ["download", "--no-deps", "--no-binary", source.name, "--dest"].map(OsStr::new);
+    run(&requirement, &[&options[..], &[downloads.as_os_str(), requirement.as_ref()]].concat(), scratch)?;
+    let folder = format!("{}-{}", source.name, source.version);
+    let wanted: Vec<_> = source.wanted.iter().map(|path| format!("{folder}/{path}")).collect();
+    unpack(&downloads.join(format!("{folder}.tar.gz")), &unpacked, &wanted)?;
+    Ok(unpacked.join(folder))
+}
+
+fn unpack(archive: &Path, folder: &Path, wanted: &[impl AsRef<OsStr>]) -> Result<()> {
+    let status = python().args(["-c", UNPACK]).arg(archive).arg(folder).args(wanted).status()?;
+    if !status.success() {
+        bail!("can't unpack {}", archive.display());
+    }
+    Ok(())
 }
 
 /// Installs `requirement` with everything that it depends on into the folder `site`.
@@ -63,24 +93,48 @@ pub fn install(requirement: &str, site: &Path, scratch: &Path) -> Result<()> {
     pip(&["install", "--target"], site, &[requirement.to_owned()], scratch)
 }
 
-/// Runs `pip <arguments> <folder> <requirements>`; what it keeps meanwhile goes to `scratch`.
+/// A virtual environment of this machine's Python in the folder `entry`, with `requirements` in it.
+pub fn virtual_environment(requirements: &[&str], entry: &Path, scratch: &Path) -> Result<()> {
+    check_pip()?;
+    // Debian's Python can't give it a pip of its own without more packages; this one serves.
+    let status = python().args(["-m", "venv", "--without-pip"]).arg(entry).status()?;
+    if !status.success() {
+        bail!("can't make a virtual environment with `python3 -m venv`");
+    }
+    let inside = entry.join("bin/python");
+    let mut arguments =
+        vec![OsStr::new("--python"), inside.as_ref(), "install".as_ref(), "--only-binary=:all:".as_ref()];
+    arguments.extend(requirements.iter().map(OsStr::new));
+    run(&requirements.join(", "), &arguments, scratch)
+}
+
+/// Runs `pip <arguments> <folder> <requirements>` for wheels of the Python and the platforms that libraries are taken
+/// from, whatever this machine's are.
 fn pip(arguments: &[&str], folder: &Path, requirements: &[String], scratch: &Path) -> Result<()> {
+    let (command, options) = arguments.split_first().expect("pip has commands");
+    let platforms: Vec<_> = (5..=NEWEST_GLIBC).map(|glibc| format!("--platform=manylinux_2_{glibc}_x86_64")).collect();
+    let wheels = ["--only-binary=:all:", "--implementation=cp", "--python-version", PYTHON];
+    let mut all: Vec<&OsStr> = vec![command.as_ref(), "--platform=manylinux2014_x86_64".as_ref()];
+    all.extend(wheels.map(OsStr::new));
+    all.extend(platforms.iter().map(OsStr::new));
+    all.extend(options.iter().map(OsStr::new));
+    all.push(folder.as_ref());
+    all.extend(requirements.iter().map(OsStr::new));
+    run(&requirements.join(", "), &all, scratch)
+}
+
+/// Runs `pip <arguments>` to get `what`; what pip keeps meanwhile goes to `scratch`.
+fn run(what: &str, arguments: &[&OsStr], scratch: &Path) -> Result<()> {
     check_pip()?;
     let mut command = python();
-    command.args(["-m", "pip"]).args(arguments).arg(folder);
-    command.args(["--no-cache-dir", "--disable-pip-version-check", "--only-binary=:all:"]);
-    command.args(["--implementation", "cp", "--python-version", PYTHON]);
-    command.args(["--platform", "manylinux2014_x86_64"]);
-    for glibc in 5..=NEWEST_GLIBC {
-        command.args(["--platform", &format!("manylinux_2_{glibc}_x86_64")]);
-    }
+    command.args(["-m", "pip"]).args(arguments).args(["--no-cache-dir", "--disable-pip-version-check"]);
     if !io::stdout().is_terminal() {
         command.arg("--quiet"); // no progress bars in logs
     }
-    command.args(requirements).env("TMPDIR", scratch).stdin(Stdio::null()).stderr(Stdio::piped());
+    command.env("TMPDIR", scratch).stdin(Stdio::null()).stderr(Stdio::piped());
     let output = command.spawn()?.wait_with_output()?;
     if !output.status.success() {
-        bail!(explain(&requirements.join(", "), &String::from_utf8_lossy(&output.stderr)));
+        bail!(explain(what, &String::from_utf8_lossy(&output.stderr)));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::checkout::Checkout;
 use crate::failure::refused;
-use crate::{cuda, libtorch, sdl2};
+use crate::{box2d, cuda, libtorch, sdl2};
 
 /// Provides what this checkout lacks; with `cuda`, a libtorch that computes on NVIDIA GPUs too.
 pub fn run(checkout: &Checkout, cuda: bool) -> Result<()> {
@@ -21,8 +21,9 @@ pub fn run(checkout: &Checkout, cuda: bool) -> Result<()> {
     }
     let libtorch = libtorch::provide(checkout, cuda)?;
     let sdl2 = sdl2::provide(checkout)?;
+    let box2d = box2d::provide(checkout)?;
     checkout.ensure_listed()?;
-    if libtorch || sdl2 {
+    if libtorch || sdl2 || box2d {
         println!("set-up: done");
     } else {
         println!("set-up: nothing to do");

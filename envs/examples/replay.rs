@@ -1,0 +1,64 @@
+//! Plays episodes for another program: a line of JSON in, the episode's bytes out.
+//!
+//! ```text
+//! {"environment": {"name": "lunar-lander"}, "seed": 7, "actions": [0, 2, 2]}
+//! {"environment": {"name": "pendulum-continuous"}, "seed": 7, "actions": [[0.5], [-2.0]]}
+//! ```
+//!
+//! Out come the number of rows (u32), then for the reset and for every action that was taken before something failed
+//! a row: the observation (f32 each), the reward (f64), terminated and truncated (one byte each), all little-endian.
+
+use std::error::Error;
+use std::io::{self, Write};
+
+use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings, Step, make};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Episode {
+    environment: EnvironmentSettings,
+    seed: u64,
+    actions: Vec<Action>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Action {
+    Number(usize),
+    Continuous(Vec<f32>),
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    for line in io::stdin().lines() {
+        let (rows, count) = play(&serde_json::from_str(&line?)?)?;
+        out.write_all(&count.to_le_bytes())?;
+        out.write_all(&rows)?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn play(episode: &Episode) -> Result<(Vec<u8>, u32), EnvironmentError> {
+    let mut env = make(&episode.environment)?;
+    env.reset(episode.seed)?;
+    let start = Step { reward: 0.0, terminated: false, truncated: false };
+    let (mut rows, mut count) = (row(env.as_ref(), start), 1);
+    for action in &episode.actions {
+        let outcome = match action {
+            Action::Number(action) => env.step(*action),
+            Action::Continuous(action) => env.step_continuous(action),
+        };
+        let Ok(step) = outcome else { break };
+        rows.extend(row(env.as_ref(), step));
+        count += 1;
+    }
+    Ok((rows, count))
+}
+
+fn row(env: &dyn Environment, step: Step) -> Vec<u8> {
+    let mut bytes: Vec<u8> = env.observation().iter().flat_map(|value| value.to_le_bytes()).collect();
+    bytes.extend(step.reward.to_le_bytes());
+    bytes.extend([step.terminated, step.truncated].map(u8::from));
+    bytes
+}

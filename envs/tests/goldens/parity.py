@@ -1,0 +1,68 @@
+"""Compares fresh episodes of Gymnasium's with ours, step by step: `cargo xtask parity` runs it.
+
+    python parity.py --episodes 100 --seed 1 [--env NAME] -- REPLAY...
+
+REPLAY is the command that runs examples/replay.rs. Every environment, or the one named, plays that many episodes with
+each of its settings.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import struct
+import subprocess
+import zlib
+
+import numpy
+from play import VARIANTS, play
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Compares episodes with Gymnasium's.")
+    parser.add_argument("--episodes", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--env", choices=sorted({variant.name for variant in VARIANTS}))
+    parser.add_argument("replay", nargs="+")
+    asked = parser.parse_args()
+    versions = [f"{package} {importlib.metadata.version(package)}" for package in ("gymnasium", "box2d", "numpy")]
+    versions = [f"{package} {importlib.metadata.version(package)}" for package in ("gymnasium", "box2d", "numpy")]
+    print(f"against {', '.join(versions)}; seeds drawn from {asked.seed}", flush=True)
+    variants = [variant for variant in VARIANTS if asked.env in (None, variant.name)]
+    differing = 0
+    with subprocess.Popen(asked.replay, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as ours:
+        for variant in variants:
+            differing += compare(ours, variant, asked.episodes, asked.seed)
+        ours.stdin.close()
+    print("no step differs" if differing == 0 else f"{differing} steps differ")
+    return 1 if differing else 0
+
+
+def compare(ours, variant, episodes, seed):
+    env = variant.make()
+    key = json.dumps(variant.environment)
+    seeds = numpy.random.default_rng([seed, zlib.crc32(key.encode())])
+    steps = differing = 0
+    returns = []
+    for index in range(episodes):
+        fresh = int(seeds.integers(0, 2**63))
+        policy = variant.policies[index % len(variant.policies)]
+        actions, theirs = play(env, variant, fresh, policy)
+        request = {"environment": variant.environment, "seed": fresh, "actions": actions}
+        ours.stdin.write(json.dumps(request).encode() + b"\n")
+        ours.stdin.flush()
+        (count,) = struct.unpack("<I", ours.stdout.read(4))
+        rows = [ours.stdout.read(len(theirs[0])) for _ in range(count)]
+        wrong = [step for step, row in enumerate(theirs) if rows[step : step + 1] != [row]]
+        if wrong and differing == 0:
+            print(f"  {key}, seed {fresh}, {policy}: differs from step {wrong[0]} on")
+        steps += len(actions)
+        differing += len(wrong)
+        if policy == "scripted":
+            returns.append(sum(struct.unpack_from("<d", row, len(row) - 10)[0] for row in theirs))
+    mean = f", scripted mean return {numpy.mean(returns):.2f}" if returns else ""
+    print(f"{key}: {episodes} episodes, {steps} steps, {differing} differing{mean}", flush=True)
+    return differing
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,119 @@
+//! The lunar lander apart from its episodes: settings, refusals, what there is to draw, worlds side by side.
+
+#![cfg(feature = "gym")]
+
+use std::thread;
+
+use alrao_envs::{Environment, EnvironmentSettings, LanderScene, Scene, heuristic, make};
+
+fn settings(name: &str) -> EnvironmentSettings {
+    EnvironmentSettings { name: name.into(), ..Default::default() }
+}
+
+fn lander() -> Box<dyn Environment> {
+    make(&settings("lunar-lander")).unwrap()
+}
+
+fn scene(env: &dyn Environment) -> LanderScene {
+    match env.scene() {
+        Some(Scene::Lander(scene)) => scene,
+        other => panic!("no lander to draw: {other:?}"),
+    }
+}
+
+#[test]
+fn settings_beyond_what_box2d_was_tried_with_are_refused() {
+    let usual = settings("lunar-lander");
+    for (wrong, told) in [
+        (EnvironmentSettings { gravity: Some(0.0), ..usual.clone() }, "gravity = 0: it must be between -12 and 0"),
+        (
+            EnvironmentSettings { gravity: Some(f64::NAN), ..usual.clone() },
+            "gravity = NaN: it must be between -12 and 0",
+        ),
+        (EnvironmentSettings { wind_power: Some(20.5), ..usual.clone() }, "wind_power = 20.5: it must be from 0 to 20"),
+        (
+            EnvironmentSettings { turbulence_power: Some(-0.1), ..usual.clone() },
+            "turbulence_power = -0.1: it must be from 0 to 2",
+        ),
+        (EnvironmentSettings { torques: Some(5), ..usual }, "`torques` is no setting of `lunar-lander`"),
+        (
+            EnvironmentSettings { enable_wind: Some(true), ..settings("cartpole") },
+            "`enable_wind` is no setting of `cartpole`",
+        ),
+    ] {
+        assert_eq!(make(&wrong).err().expect("not to be made").to_string(), told);
+    }
+}
+
+#[test]
+fn a_throttle_that_is_no_number_is_refused_and_changes_nothing() {
+    let mut env = make(&settings("lunar-lander-continuous")).unwrap();
+    assert_eq!((env.action_count(), env.action_len()), (0, 2));
+    env.reset(3).unwrap();
+    let before = (env.observation().to_vec(), env.scene());
+    for (action, told) in [
+        (&[0.0, f32::NAN][..], "the action's number 1 is NaN"),
+        (&[0.0], "the action has 1 numbers where 2 are expected"),
+    ] {
+        assert_eq!(env.step_continuous(action).unwrap_err().to_string(), told);
+    }
+    let told = env.step(0).unwrap_err().to_string();
+    assert_eq!(told, "this environment's actions are continuous: 2 numbers each, not an action's number");
+    assert_eq!((env.observation().to_vec(), env.scene()), before);
+
+    let mut clipped = make(&settings("lunar-lander-continuous")).unwrap();
+    clipped.reset(3).unwrap();
+    let infinite = env.step_continuous(&[f32::INFINITY, f32::NEG_INFINITY]).unwrap();
+    assert_eq!(infinite, clipped.step_continuous(&[1.0, -1.0]).unwrap());
+    assert_eq!(env.observation(), clipped.observation());
+}
+
+#[test]
+fn a_scene_shows_what_is_flown() {
+    let mut env = lander();
+    assert_eq!(env.scene(), None);
+    env.reset(1).unwrap();
+    let LanderScene { terrain, helipad, lander, legs, .. } = scene(env.as_ref());
+    assert_eq!(terrain.len(), 11);
+    assert_eq!((terrain[0][0], terrain[10][0]), (0.0, 20.0));
+    assert_eq!((helipad[0], helipad[1]), (8.0, 12.0));
+    assert!((terrain[5][1] - helipad[2]).abs() < 0.05, "the pad is as high as the ground there");
+    assert!((lander.x - 10.0).abs() < 1.0 && lander.y > 12.0, "{lander:?}");
+    assert!(legs[1].x < lander.x && lander.x < legs[0].x, "{legs:?}");
+
+    for (action, powers) in [(2, (1.0, 0.0)), (1, (0.0, -1.0)), (3, (0.0, 1.0)), (0, (0.0, 0.0))] {
+        env.step(action).unwrap();
+        let LanderScene { main_power, side_power, .. } = scene(env.as_ref());
+        assert_eq!((main_power, side_power), powers, "action {action}");
+    }
+    while !env.step(heuristic::land(env.observation())).unwrap().ended() {
+        let contact = scene(env.as_ref()).leg_contact.map(|touches| f32::from(u8::from(touches)));
+        assert_eq!(contact, env.observation()[6..]);
+    }
+    assert_eq!(scene(env.as_ref()).leg_contact, [true, true]);
+}
+
+#[test]
+fn worlds_of_different_threads_are_strangers() {
+    let returns = || -> Vec<f64> {
+        let mut env = lander();
+        let mut episode = |seed| {
+            env.reset(seed).unwrap();
+            let mut total = 0.0;
+            loop {
+                let step = env.step(heuristic::land(env.observation())).unwrap();
+                total += step.reward;
+                if step.ended() {
+                    return total;
+                }
+            }
+        };
+        (0..5).map(&mut episode).collect()
+    };
+    let together = thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(returns)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    let alone = returns();
+    assert!(together.iter().all(|returns| *returns == alone));
+}

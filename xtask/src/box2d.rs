@@ -1,0 +1,52 @@
+//! Box2D for the lunar lander: the very sources that Gymnasium's runs on, from PyPI's `box2d-py`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::cache::Cache;
+use crate::checkout::Checkout;
+use crate::pip::{self, Source};
+
+/// The name in `.deps`, where the build script of `alrao-envs` looks.
+const LINK: &str = "box2d";
+
+const SOURCE: Source = Source {
+    name: "box2d-py",
+    version: "2.3.8",
+    wanted: &["Box2D/Box2D.h", "Box2D/Box2D-License.txt", "Box2D/Collision/", "Box2D/Common/", "Box2D/Dynamics/"],
+};
+
+/// What makes Box2D's assertions Python exceptions; without it they are C's.
+const SETTINGS: &str = "Box2D/Common/b2Settings.h";
+const WITH_PYTHON: &str = "#define USE_EXCEPTIONS";
+
+/// Sees to it that the build finds Box2D; tells whether there was something to do.
+pub fn provide(checkout: &Checkout) -> Result<bool> {
+    if checkout.link(LINK).join("Box2D/Box2D.h").exists() {
+        return Ok(false);
+    }
+    let entry = entry(&Cache::of_user()?)?;
+    println!("set-up: Box2D is in {}", entry.display());
+    checkout.set_link(LINK, &entry)?;
+    Ok(true)
+}
+
+/// Box2D's sources in the cache.
+fn entry(cache: &Cache) -> Result<PathBuf> {
+    cache.entry(&format!("{LINK}-py-{}", SOURCE.version), |scratch, entry| {
+        println!("set-up: downloading Box2D's sources from PyPI");
+        let unpacked = pip::fetch_source(&SOURCE, scratch)?;
+        fs::rename(unpacked.join("Box2D"), entry.join("Box2D"))?;
+        without_python(&entry.join(SETTINGS))
+    })
+}
+
+fn without_python(settings: &Path) -> Result<()> {
+    let text = fs::read_to_string(settings)?;
+    if !text.contains(WITH_PYTHON) {
+        bail!("{} has no line `{WITH_PYTHON}`: this is not the Box2D that was asked for", settings.display());
+    }
+    Ok(fs::write(settings, text.replacen(WITH_PYTHON, "", 1))?)
+}
