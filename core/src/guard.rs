@@ -50,7 +50,8 @@ pub fn can_look(device: Device) -> bool {
     device == Device::Cpu
 }
 
-fn sum_is_finite(tensor: &Tensor) -> bool {
+/// Whether a tensor's sum is finite; then so are its elements.
+pub fn sum_is_finite(tensor: &Tensor) -> bool {
     tensor.sum(None::<Kind>).double_value(&[]).is_finite()
 }
 

@@ -15,8 +15,8 @@ use tch::{Kind, Tensor};
 use crate::Error;
 use crate::averaging::{History, ModelAveraging};
 use crate::diagnosis::Diagnosis;
-use crate::guard::{UnitGuard, can_look};
-use crate::likelihood::{Likelihood, mixture_log_prob, responsibilities};
+use crate::guard::{UnitGuard, can_look, sum_is_finite};
+use crate::likelihood::{Likelihood, mixture};
 use crate::method::{Evidence, Method};
 use crate::network::{Network, Pass};
 use crate::optimizer::Optimizer;
@@ -107,7 +107,8 @@ impl Learner {
     ) -> Result<Report, Error> {
         let k = network.heads().k();
         let batch = pass.out.size()[1] as f64;
-        let mut log_p = likelihood.log_prob(&pass.out, target); // [K, B]
+        // gradients are of a sum over the batch until they are small, then of a mean
+        let (mut log_p, mut own) = likelihood.log_prob_and_gradient(&pass.out, target); // [K, B], [K, B, A]
         let mut log_evidence = match self.method.evidence {
             Evidence::Mean => log_p.mean_dim([1].as_slice(), false, Kind::Double), // [K]
             Evidence::Sum => log_p.sum_dim_intlist([1].as_slice(), false, Kind::Double),
@@ -123,20 +124,23 @@ impl Learner {
             (-log_p.mean(None::<Kind>), None)
         } else {
             let a = sound.as_ref().map_or_else(|| network.a().shallow_clone(), |_| self.averaging.weights());
-            let loss = -mixture_log_prob(&log_p, &a).mean(None::<Kind>);
-            (loss, Some(responsibilities(&log_p, &a).unsqueeze(-1))) // [K, B, 1]
+            let (log_mixture, log_r) = mixture(&log_p, &a);
+            (-log_mixture.mean(None::<Kind>), Some(log_r.exp().unsqueeze(-1))) // [K, B, 1]
         };
         let suspicious = sound.is_some() || !self.method.guarded;
         let alive = self.watch.see(self.updates, suspicious, &loss, &pass.z)?;
 
-        let mut own = likelihood.gradient(&pass.out, target) / batch; // [K, B, A]
         if let Some(sound) = &sound {
             own = only_where(&sound.view([-1, 1, 1]), &own, 0.0);
         }
-        let heads_gradient = network.heads().parameter_gradient(&pass.z.detach(), &own); // [P]
-        let mixture = responsibility.map_or_else(|| own.shallow_clone(), |responsibility| &own * responsibility);
-        let z_gradient = network.heads().feature_gradient(&mixture, sound.as_ref()); // [B, H]
-        let surrogate = (&pass.z * z_gradient).sum(None::<Kind>);
+        let heads_gradient = network.heads().parameter_gradient(&pass.z.detach(), &own).g_div_scalar_(batch); // [P]
+        // in place: where there is a prediction at each time step, a new tensor of this size costs more than the product
+        let mixture = match responsibility {
+            Some(responsibility) => own.g_mul_(&responsibility),
+            None => own,
+        };
+        let z_gradient = network.heads().feature_gradient(&mixture, sound.as_ref()).g_div_scalar_(batch); // [B, H]
+        let surrogate = pass.z.flatten(0, -1).dot(&z_gradient.flatten(0, -1));
         let body_gradient = Tensor::run_backward(&[surrogate], &[&pass.theta], false, false).remove(0); // [P]
 
         let factor = self.method.schedule.factor(self.updates);
@@ -144,7 +148,9 @@ impl Learner {
         self.heads.step(network.heads_mut().parameters_mut(), heads_gradient, alive.as_ref(), factor);
         if k > 1 {
             self.averaging.update(&log_evidence);
-            network.set_a(&self.weights_of(sound.as_ref()), sound.is_some());
+            let a = self.averaging.weights();
+            let a = sound.as_ref().map_or(a.shallow_clone(), |sound| among(sound, &a));
+            network.set_a(&a, sound.is_some());
         }
         self.updates += 1;
         self.history.record(self.updates, || self.averaging.weights());
@@ -156,21 +162,8 @@ impl Learner {
         if !self.method.guarded {
             return None;
         }
-        let sound = log_evidence.isfinite();
-        let all_are = can_look(sound.device()) && sound.all().int64_value(&[]) != 0;
-        (!all_are).then_some(sound)
-    }
-
-    /// The averaging weights, `[K]`, all of them with the sound heads.
-    fn weights_of(&self, sound: Option<&Tensor>) -> Tensor {
-        let a = self.averaging.weights();
-        match sound {
-            Some(sound) => {
-                let a = only_where(sound, &a, 0.0);
-                &a / a.sum(Kind::Double)
-            }
-            None => a,
-        }
+        let all_are = can_look(log_evidence.device()) && sum_is_finite(log_evidence);
+        (!all_are).then(|| log_evidence.isfinite())
     }
 
     /// How the network learns.
@@ -259,6 +252,12 @@ impl Group {
             }
         }
     }
+}
+
+/// The averaging weights, `[K]`, all of them with the sound heads.
+fn among(sound: &Tensor, a: &Tensor) -> Tensor {
+    let a = only_where(sound, a, 0.0);
+    &a / a.sum(Kind::Double)
 }
 
 /// `x` where `keep` holds, else `other`.

@@ -2,7 +2,7 @@
 
 use tch::{Device, Tensor};
 
-use super::{KIND, ModelAveraging, normalized};
+use super::{KIND, ModelAveraging};
 use crate::Error;
 use crate::tensors::Tensors;
 
@@ -26,7 +26,7 @@ impl ModelAveraging for Bayes {
     }
 
     fn update(&mut self, log_evidence: &Tensor) {
-        self.log_a = normalized(&(&self.log_a + log_evidence));
+        self.log_a = (&self.log_a + log_evidence).log_softmax(0, None);
     }
 
     fn save(&self, prefix: &str, tensors: &mut Tensors) {

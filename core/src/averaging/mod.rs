@@ -60,11 +60,6 @@ pub fn effective_number(a: &[f64]) -> f64 {
     entropy.exp()
 }
 
-/// `w - log sum exp w` over all elements, exact however large they are.
-fn normalized(log_w: &Tensor) -> Tensor {
-    log_w.flatten(0, -1).log_softmax(0, None).view_as(log_w)
-}
-
 /// The kind of number that posteriors are held in.
 const KIND: Kind = Kind::Double;
 

@@ -10,12 +10,13 @@
 //! | `theta` | [`THETA`] | probability that a sequence goes on to change after each of its changes |
 //! | `pi_T(n) = 1/(n(n+1))` | `hazard` | prior of the time of a change; given none before t, it is `1/(t+1)` |
 //!
-//! Everything is held as logarithms. The evidence of a step is the mean log-likelihood of the mini-batch, as
-//! in the authors' code; its sum would be sharper by the batch size.
+//! Likelihoods are taken as logarithms, the posterior is held as it is: at each step every model receives its share of
+//! the changes, so no weight gets so small that it would be lost. The evidence of a step is the mean log-likelihood of
+//! the mini-batch, as in the authors' code; its sum would be sharper by the batch size.
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::{ModelAveraging, normalized};
+use super::ModelAveraging;
 use crate::Error;
 use crate::tensors::Tensors;
 
@@ -25,13 +26,11 @@ pub const THETA: f64 = 0.9999;
 /// Posterior over which of K models predicts best now.
 #[derive(Debug)]
 pub struct Switch {
-    /// log-weights, `[2, K]`: of the sequences that are at model j and may still change, and of those that are there
-    /// for good
-    log_w: Tensor,
-    /// 1 for sequences that may change and 0 for the others, `[2, 1]`
-    may_change: Tensor,
-    /// log-probability that a sequence that has just changed may change again, and that it may not, `[2, 1]`
-    log_theta: Tensor,
+    /// weights, `[2, K]`: of the sequences that are at model j and may still change, and of those that are there for
+    /// good
+    w: Tensor,
+    /// probability that a sequence that has just changed may change again, and that it may not, `[2, 1]`
+    theta: Tensor,
     /// observations so far
     t: i64,
 }
@@ -39,37 +38,38 @@ pub struct Switch {
 impl Switch {
     /// The prior over `k` models, uniform.
     pub fn new(k: i64, device: Device) -> Self {
-        let column = |values: [f64; 2]| Tensor::from_slice(&values).view([2, 1]).to_device(device);
-        let log_theta = column([THETA.ln(), (-THETA).ln_1p()]);
-        let log_w = (&log_theta - (k as f64).ln()).repeat([1, k]);
-        Switch { log_w, may_change: column([1.0, 0.0]), log_theta, t: 0 }
+        let theta = Tensor::from_slice(&[THETA, 1.0 - THETA]).view([2, 1]).to_device(device);
+        let w = (&theta / k as f64).repeat([1, k]);
+        Switch { w, theta, t: 0 }
     }
 }
 
 impl ModelAveraging for Switch {
     fn weights(&self) -> Tensor {
-        self.log_w.logsumexp([0].as_slice(), false).softmax(0, None)
+        let a = self.w.sum_dim_intlist([0].as_slice(), false, None::<Kind>); // [K]
+        &a / a.sum(None::<Kind>)
     }
 
     fn update(&mut self, log_evidence: &Tensor) {
         self.t += 1;
         let hazard = 1.0 / (self.t + 1) as f64;
-        let k = log_evidence.size()[0] as f64;
-        let log_w = normalized(&(&self.log_w + log_evidence)); // [2, K]
-        let log_changed = log_w.get(0).logsumexp([0].as_slice(), false) + (hazard / k).ln(); // to each model
-        let stayed = log_w + &self.may_change * (-hazard).ln_1p();
-        self.log_w = stayed.logaddexp(&(&self.log_theta + log_changed));
+        let k = log_evidence.size()[0];
+        let mut w = (self.w.log() + log_evidence).view([-1]).softmax(0, None).view([2, k]);
+        let mut may_change = w.get(0);
+        let changed = may_change.sum(None::<Kind>) * (hazard / k as f64); // to each model
+        let _ = may_change.g_mul_scalar_(1.0 - hazard);
+        self.w = w.addcmul_(&self.theta, &changed);
     }
 
     fn save(&self, prefix: &str, tensors: &mut Tensors) {
-        tensors.insert(format!("{prefix}.switch"), &self.log_w);
+        tensors.insert(format!("{prefix}.switch"), &self.w);
         tensors.insert_slice(format!("{prefix}.t"), &[self.t]);
     }
 
     fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
-        let log_w = tensors.get(&format!("{prefix}.switch"), &self.log_w.size())?;
+        let w = tensors.get(&format!("{prefix}.switch"), &self.w.size())?;
         self.t = tensors.get_vec(&format!("{prefix}.t"), 1)?[0];
-        self.log_w.copy_(log_w);
+        self.w.copy_(w);
         Ok(())
     }
 }

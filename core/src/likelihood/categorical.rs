@@ -37,10 +37,16 @@ impl Likelihood for Categorical {
     }
 
     fn gradient(&self, out: &Tensor, classes: &Tensor) -> Tensor {
+        self.log_prob_and_gradient(out, classes).1
+    }
+
+    fn log_prob_and_gradient(&self, out: &Tensor, classes: &Tensor) -> (Tensor, Tensor) {
         let out = out.transpose(0, 1); // [B, K, A]
-        let mut gradient = out.softmax(-1, None);
-        let _ = gradient.scatter_value_reduce_(2, &of_each_head(classes, &out), -1.0, "add");
-        gradient.transpose(0, 1)
+        let classes = of_each_head(classes, &out);
+        let mut log_softmax = out.log_softmax(-1, None);
+        let log_p = log_softmax.gather(2, &classes, false); // [B, K, 1]
+        let gradient = log_softmax.exp_().scatter_value_reduce_(2, &classes, -1.0, "add");
+        (log_p.squeeze_dim(2).transpose(0, 1), gradient.transpose(0, 1))
     }
 }
 
@@ -77,17 +83,22 @@ mod tests {
             let expected = softmax(&out, j, b)[classes.int64_value(&[b]) as usize].ln();
             assert!((log_p.double_value(&[j, b]) - expected).abs() < 1e-5);
         }
-        let gradient = Categorical.gradient(&out, &classes);
+        let (again, gradient) = Categorical.log_prob_and_gradient(&out, &classes);
+        assert!((&again - &log_p).abs().max().double_value(&[]) < 1e-6);
         let difference = &gradient - ByAutograd(Categorical).gradient(&out, &classes);
         assert!(difference.abs().max().double_value(&[]) < 1e-6);
-        assert!(gradient.transpose(0, 1).is_contiguous() && log_p.transpose(0, 1).is_contiguous());
+        assert!(gradient.transpose(0, 1).is_contiguous() && again.transpose(0, 1).is_contiguous());
     }
 
     #[test]
     fn huge_outputs_lose_nothing() {
         let out = Tensor::from_slice(&[1e30f32, -1e30, 0.0]).view([1, 1, 3]);
-        let log_p = |class: i64| Categorical.log_prob(&out, &Tensor::from_slice(&[class])).double_value(&[0, 0]);
-        assert_eq!([log_p(0), log_p(2)], [0.0, -1e30f32 as f64]);
+        let log_p = |class: i64| {
+            let class = Tensor::from_slice(&[class]);
+            let (both, alone) = (Categorical.log_prob_and_gradient(&out, &class).0, Categorical.log_prob(&out, &class));
+            [both, alone].map(|log_p| log_p.double_value(&[0, 0]))
+        };
+        assert_eq!([log_p(0), log_p(2)], [[0.0; 2], [-1e30f32 as f64; 2]]);
     }
 
     #[test]

@@ -4,19 +4,18 @@ use tch::Tensor;
 
 /// `log sum_j a_j p_j`, `[..]`, from `log p_j`, `[K, ..]`, and the weights `a`, `[K]`.
 pub fn mixture_log_prob(log_p: &Tensor, a: &Tensor) -> Tensor {
-    joint(log_p, a).logsumexp([0].as_slice(), false)
+    mixture(log_p, a).0
 }
 
-/// How responsible each head is, `r_j = a_j p_j / sum_i a_i p_i`, `[K, ..]`, from the same.
-pub fn responsibilities(log_p: &Tensor, a: &Tensor) -> Tensor {
-    joint(log_p, a).softmax(0, None)
-}
-
-/// `log (a_j p_j)`, `[K, ..]`
-fn joint(log_p: &Tensor, a: &Tensor) -> Tensor {
+/// The same, and how responsible each head is for it: the logarithm of `r_j = a_j p_j / sum_i a_i p_i`, `[K, ..]`.
+pub(crate) fn mixture(log_p: &Tensor, a: &Tensor) -> (Tensor, Tensor) {
     let mut column = vec![1; log_p.dim()];
     column[0] = -1;
-    log_p + a.log().to_kind(log_p.kind()).view(&column[..])
+    let joint = log_p + a.log().to_kind(log_p.kind()).view(&column[..]); // [K, ..]
+    let log_r = joint.log_softmax(0, None);
+    // log r_j = log (a_j p_j) - log sum, for the largest as for any
+    let largest = |x: &Tensor| x.amax([0].as_slice(), false);
+    (largest(&joint) - largest(&log_r), log_r)
 }
 
 #[cfg(test)]
@@ -32,7 +31,7 @@ mod tests {
         let a = Tensor::from_slice(&[0.75f64, 0.25]);
         let p = Vec::<f64>::try_from(mixture_log_prob(&log_p, &a).exp()).unwrap();
         assert!((p[0] - 0.25).abs() < 1e-15 && (p[1] - 0.4).abs() < 1e-15, "{p:?}");
-        let r = Vec::<f64>::try_from(responsibilities(&log_p, &a).flatten(0, 1)).unwrap();
+        let r = Vec::<f64>::try_from(mixture(&log_p, &a).1.exp().flatten(0, 1)).unwrap();
         for (found, expected) in r.iter().zip([0.6, 0.9375, 0.4, 0.0625]) {
             assert!((found - expected).abs() < 1e-15, "{r:?}");
         }
@@ -53,12 +52,13 @@ mod tests {
             let total: f64 = weights.iter().sum();
             let a = Tensor::from_slice(&weights) / total;
             let log_p = Tensor::from_slice(&log_p).unsqueeze(1);
-            let mixture = mixture_log_prob(&log_p, &a).double_value(&[0]);
+            let (found, log_r) = mixture(&log_p, &a);
+            let found = found.double_value(&[0]);
             let (low, high) = (log_p.min().double_value(&[]), log_p.max().double_value(&[]));
             let rounding = 1e-6 * (1.0 + low.abs().max(high.abs()));
-            prop_assert!(mixture.is_finite(), "{mixture}");
-            prop_assert!(low - rounding <= mixture && mixture <= high + rounding, "{low} {mixture} {high}");
-            let r = responsibilities(&log_p, &a);
+            prop_assert!(found.is_finite(), "{found}");
+            prop_assert!(low - rounding <= found && found <= high + rounding, "{low} {found} {high}");
+            let r = log_r.exp();
             prop_assert!((r.sum(Kind::Double).double_value(&[]) - 1.0).abs() < 1e-6);
             let without_weight = a.eq(0.0).unsqueeze(1);
             prop_assert_eq!(r.masked_select(&without_weight).sum(Kind::Double).double_value(&[]), 0.0);

@@ -11,7 +11,8 @@ mod mixture;
 pub use categorical::Categorical;
 pub use gaussian::Gaussian;
 pub use huber::Huber;
-pub use mixture::{mixture_log_prob, responsibilities};
+pub(crate) use mixture::mixture;
+pub use mixture::mixture_log_prob;
 
 use tch::{Kind, Tensor};
 
@@ -23,11 +24,17 @@ pub trait Likelihood {
     /// `log p_j(y|x)` for each head and sample, `[K, B]`, from the heads' outputs `[K, B, A]`.
     fn log_prob(&self, out: &Tensor, target: &Self::Target) -> Tensor;
 
-    /// The gradient of `-log p_j(y|x)` with respect to the outputs, `[K, B, A]`. By default it is found by autograd.
+    /// The gradient of `-log p_j(y|x)` with respect to the outputs, `[K, B, A]`, a tensor that the caller may write on.
+    /// By default it is found by autograd.
     fn gradient(&self, out: &Tensor, target: &Self::Target) -> Tensor {
         let out = out.detach().set_requires_grad(true);
         let loss = -tch::with_grad(|| self.log_prob(&out, target).sum(Kind::Float));
-        Tensor::run_backward(&[loss], &[out], false, false).remove(0)
+        Tensor::run_backward(&[loss], &[out], false, false).remove(0).copy() // autograd's may be an expanded view
+    }
+
+    /// Both, for a likelihood that has work to share between them.
+    fn log_prob_and_gradient(&self, out: &Tensor, target: &Self::Target) -> (Tensor, Tensor) {
+        (self.log_prob(out, target), self.gradient(out, target))
     }
 }
 
