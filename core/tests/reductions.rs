@@ -11,8 +11,8 @@ use alrao_core::parameters::{ParameterBuilder, Weights};
 use alrao_core::rates::RateInterval;
 use alrao_core::streams::stream;
 use alrao_core::tensors::Tensors;
+use tch::Tensor;
 use tch::kind::DOUBLE_CPU;
-use tch::{Kind, Tensor};
 
 const HUBER: Huber = Huber { sigma: 1.0 };
 
@@ -287,17 +287,4 @@ fn rates_follow_the_seed() {
     assert_eq!(rates(0), rates(0));
     assert!(rates(0).iter().zip(rates(1)).all(|(first, second)| *first != second));
     assert!(rates(0).iter().all(|eta| (1e-5..=10.0).contains(eta)));
-}
-
-/// The kind of number changes nothing about which rates are drawn.
-#[test]
-fn single_precision_has_the_same_rates() {
-    let body = |b: &mut ParameterBuilder| Mlp::new(b, 3, &[8]);
-    let of_kind = |kind: Kind| {
-        let network = Network::new(body, 2, 1, &mut stream(0, "weights"), (kind, tch::Device::Cpu)).unwrap();
-        let mut tensors = Tensors::default();
-        learner(&method(2, 1e-5, 10.0), &network).save("learner", &mut tensors);
-        tensors.get("learner.body.eta", &[-1]).unwrap().to_kind(Kind::Float)
-    };
-    assert_eq!(of_kind(Kind::Float), of_kind(Kind::Double));
 }

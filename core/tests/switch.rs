@@ -15,8 +15,10 @@
 //! T matter; a sequence whose next is later has the model of its last, and that next is later than T has probability
 //! `(t_n + 1)/(T + 1)`, t_n being the last up to T.
 
-use alrao_core::averaging::{ModelAveraging, Switch, THETA};
+use alrao_core::averaging::{ModelAveraging, Switch};
 use tch::{Device, Tensor};
+
+const THETA: f64 = 0.9999;
 
 /// The probability of all observations together with each of the models being the present one, by explicit enumeration
 /// of all sequences.
