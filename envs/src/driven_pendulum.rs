@@ -79,6 +79,6 @@ impl Environment for DrivenPendulum {
     }
 
     fn scene(&self) -> Option<Scene> {
-        self.scene.clone().map(Scene::Pendulum)
+        self.scene.map(Scene::Pendulum)
     }
 }
