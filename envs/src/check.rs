@@ -17,8 +17,10 @@ const OPENING: u64 = 20;
 pub struct CheckReport {
     /// How many numbers an observation has.
     pub observation_len: usize,
-    /// How many actions there are.
+    /// How many actions there are; 0 where they are continuous.
     pub action_count: usize,
+    /// How many numbers a continuous action has; 0 where actions are numbered.
+    pub action_len: usize,
     /// The lowest and the highest value at each place of an observation.
     pub observations: Vec<[f32; 2]>,
     /// The lowest and the highest reward.
@@ -48,34 +50,26 @@ pub enum CheckFailure {
     #[error("the environment can't be made")]
     Make(#[source] EnvironmentError),
 
-    /// There is nothing to see or nothing to do.
-    #[error("observations of {observation_len} values, {action_count} actions: there must be at least one of each")]
-    Empty {
-        /// How many numbers an observation has.
-        observation_len: usize,
-        /// How many actions there are.
-        action_count: usize,
-    },
+    /// There is nothing to see, or not one way to act.
+    #[error("{0}: there must be something to observe, and either numbered actions or continuous ones")]
+    Empty(CheckShape),
 
     /// The environment announces now this shape, now that.
-    #[error(
-        "observations of {} values and {} actions were announced, then {} values and {} actions",
-        .first.0, .first.1, .then.0, .then.1
-    )]
+    #[error("announced were {first}, then {then}")]
     Shape {
-        /// The length of observations and the number of actions at first.
-        first: (usize, usize),
-        /// Both at a later time, or of another environment made in the same way.
-        then: (usize, usize),
+        /// What was announced at first.
+        first: CheckShape,
+        /// What was announced later, or by another environment made in the same way.
+        then: CheckShape,
     },
 
     /// A reset or a step failed that should not.
-    #[error("seed {seed}, action {}", .action.map_or("none".into(), |action| action.to_string()))]
+    #[error("seed {seed}, {}", .action.as_ref().map_or("reset".into(), |action| format!("action {action}")))]
     Failed {
         /// What the episode was reset with.
         seed: u64,
         /// The action that was taken; none if the reset failed.
-        action: Option<usize>,
+        action: Option<CheckAction>,
         /// What went wrong, and in which step.
         source: EnvironmentError,
     },
@@ -97,10 +91,30 @@ pub enum CheckFailure {
     },
 }
 
+/// What an environment announces of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckShape {
+    /// How many numbers an observation has.
+    pub observation_len: usize,
+    /// How many actions there are.
+    pub action_count: usize,
+    /// How many numbers a continuous action has.
+    pub action_len: usize,
+}
+
+/// What the check does in an environment.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CheckAction {
+    /// One of the actions, by its number.
+    Numbered(usize),
+    /// A continuous one, from -1 to 1 at each place, `[action_len]`.
+    Continuous(Vec<f32>),
+}
+
 /// Plays episodes of random actions with environments that `make` makes, and looks whether they can be counted on:
 ///
 /// - observations have the announced length, always the same, and are finite, and so are rewards;
-/// - every action can be taken;
+/// - every numbered action can be taken, or continuous ones between -1 and 1;
 /// - an episode depends on its seed and its actions alone: not on chance, not on what the environment did before, not
 ///   even when it is reset in the middle of an episode.
 ///
@@ -153,10 +167,10 @@ pub fn check(
     used.opening(seed)?; // this leaves most environments in the middle of an episode
     agree(&mut make()?, &mut used, seed.wrapping_add(1), true, &mut seen)?;
 
-    let (observation_len, action_count) = player.shape;
+    let CheckShape { observation_len, action_count, action_len } = player.shape;
     for action in 0..action_count {
         player.reset(seed)?;
-        player.step(action)?;
+        player.step(&CheckAction::Numbered(action))?;
     }
 
     let openings = (0..SEEDS).map(|i| player.opening(seed.wrapping_add(i))).collect::<Result<Vec<_>, _>>()?;
@@ -167,6 +181,7 @@ pub fn check(
     Ok(CheckReport {
         observation_len,
         action_count,
+        action_len,
         observations: seen.observations,
         rewards: seen.rewards.unwrap_or_default(),
         end: seen.end,
@@ -188,8 +203,8 @@ fn agree(fresh: &mut Player, other: &mut Player, seed: u64, used: bool, seen: &m
         if moments.0.ended() {
             break;
         }
-        let action = chance(seed, step, fresh.shape.1);
-        moments = (fresh.step(action)?, other.step(action)?);
+        let action = fresh.shape.chance(seed, step);
+        moments = (fresh.step(&action)?, other.step(&action)?);
     }
     Ok(())
 }
@@ -197,17 +212,17 @@ fn agree(fresh: &mut Player, other: &mut Player, seed: u64, used: bool, seen: &m
 /// An environment whose promises are watched.
 struct Player {
     env: Checked<Box<dyn Environment>>,
-    shape: (usize, usize),
+    shape: CheckShape,
     seed: u64,
 }
 
 impl Player {
     fn new(env: Box<dyn Environment>) -> Result<Self, CheckFailure> {
-        let (observation_len, action_count) = shape(&env);
-        if observation_len == 0 || action_count == 0 {
-            return Err(CheckFailure::Empty { observation_len, action_count });
+        let shape = CheckShape::of(&env);
+        if shape.observation_len == 0 || (shape.action_count == 0) == (shape.action_len == 0) {
+            return Err(CheckFailure::Empty(shape));
         }
-        Ok(Self { shape: (observation_len, action_count), env: Checked::new(env), seed: 0 })
+        Ok(Self { env: Checked::new(env), shape, seed: 0 })
     }
 
     fn reset(&mut self, seed: u64) -> Result<Moment, CheckFailure> {
@@ -217,15 +232,18 @@ impl Player {
         self.moment(None)
     }
 
-    fn step(&mut self, action: usize) -> Result<Moment, CheckFailure> {
-        let step = self.env.step(action);
-        let failed = |source| CheckFailure::Failed { seed: self.seed, action: Some(action), source };
+    fn step(&mut self, action: &CheckAction) -> Result<Moment, CheckFailure> {
+        let step = match action {
+            CheckAction::Numbered(action) => self.env.step(*action),
+            CheckAction::Continuous(action) => self.env.step_continuous(action),
+        };
+        let failed = |source| CheckFailure::Failed { seed: self.seed, action: Some(action.clone()), source };
         let step = step.map_err(failed)?;
         self.moment(Some(step))
     }
 
     fn moment(&self, step: Option<Step>) -> Result<Moment, CheckFailure> {
-        let then = shape(&self.env);
+        let then = CheckShape::of(&self.env);
         if then != self.shape {
             return Err(CheckFailure::Shape { first: self.shape, then });
         }
@@ -236,7 +254,7 @@ impl Player {
     fn opening(&mut self, seed: u64) -> Result<Vec<Moment>, CheckFailure> {
         let mut moments = vec![self.reset(seed)?];
         for t in 0..OPENING {
-            moments.push(self.step(chance(0, t, self.shape.1))?);
+            moments.push(self.step(&self.shape.chance(0, t))?);
             if moments.last().is_some_and(Moment::ended) {
                 break;
             }
@@ -245,8 +263,21 @@ impl Player {
     }
 }
 
-fn shape(env: &impl Environment) -> (usize, usize) {
-    (env.observation_len(), env.action_count())
+impl CheckShape {
+    fn of(env: &impl Environment) -> Self {
+        let (observation_len, action_count) = (env.observation_len(), env.action_count());
+        Self { observation_len, action_count, action_len: env.action_len() }
+    }
+
+    /// The `t`-th action of a stream.
+    fn chance(&self, stream: u64, t: u64) -> CheckAction {
+        if self.action_count > 0 {
+            return CheckAction::Numbered((mixed(stream, t) % self.action_count as u64) as usize);
+        }
+        let len = self.action_len as u64;
+        let unit = |i| (mixed(stream, t * len + i) >> 40) as f32 / (1 << 24) as f32;
+        CheckAction::Continuous((0..len).map(|i| 2.0 * unit(i) - 1.0).collect())
+    }
 }
 
 /// What there is after a reset, or after a step.
@@ -301,17 +332,19 @@ impl Seen {
     }
 }
 
-/// A number below `count`, the `t`-th of a stream; mixed as in SplitMix64 (Steele, Lea and Flood, 2014).
-fn chance(stream: u64, t: u64, count: usize) -> usize {
+/// The `t`-th number of a stream, as SplitMix64 mixes it (Steele, Lea and Flood, 2014).
+fn mixed(stream: u64, t: u64) -> u64 {
     let mut z = stream.wrapping_add((t + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((z ^ (z >> 31)) % count as u64) as usize
+    z ^ (z >> 31)
 }
 
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} actions; rewards from {} to {}", self.action_count, self.rewards[0], self.rewards[1])?;
+        let Self { observation_len, action_count, action_len, rewards: [low, high], .. } = *self;
+        writeln!(f, "{}", CheckShape { observation_len, action_count, action_len })?;
+        writeln!(f, "rewards from {low} to {high}")?;
         for (i, [low, high]) in self.observations.iter().enumerate() {
             writeln!(f, "observation[{i}] from {low} to {high}")?;
         }
@@ -320,6 +353,25 @@ impl fmt::Display for CheckReport {
             None => write!(f, "random actions led to no end in {STEPS} steps")?,
         }
         self.warnings.iter().try_for_each(|warning| write!(f, "\nwarning: {warning}"))
+    }
+}
+
+impl fmt::Display for CheckShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "observations of {} values, ", self.observation_len)?;
+        match self.action_len {
+            0 => write!(f, "{} actions", self.action_count),
+            len => write!(f, "actions of {len} values"),
+        }
+    }
+}
+
+impl fmt::Display for CheckAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Numbered(action) => write!(f, "{action}"),
+            Self::Continuous(action) => write!(f, "{action:?}"),
+        }
     }
 }
 
@@ -428,7 +480,7 @@ mod tests {
         );
         assert_eq!(
             failure(Flaw::Wider),
-            "observations of 2 values and 2 actions were announced, then 3 values and 2 actions"
+            "announced were observations of 2 values, 2 actions, then observations of 3 values, 2 actions"
         );
         assert_eq!(failure(Flaw::NoSecondAction), "seed 5, action 1: jammed");
         assert!(failure(Flaw::NotFinite).ends_with("after step 1 the observation's value 0 is NaN"));
@@ -440,7 +492,7 @@ mod tests {
             let calls = Rc::default();
             Ok(Box::new(Flawed { flaw: Flaw::None, calls, observation: vec![] }) as Box<dyn Environment>)
         };
-        assert!(matches!(check(make, 0), Err(CheckFailure::Empty { observation_len: 0, action_count: 2 })));
+        assert!(matches!(check(make, 0), Err(CheckFailure::Empty(CheckShape { observation_len: 0, .. }))));
         let make = || Err(EnvironmentError::StepBeforeReset);
         assert!(matches!(check(make, 0), Err(CheckFailure::Make(EnvironmentError::StepBeforeReset))));
     }

@@ -3,15 +3,19 @@
 //! An agent needs three things of its world: to start an episode from a seed, to act, and to look. [`Environment`] is
 //! these three; anything that has them can be trained on. The wrappers add what no environment should have to bring
 //! itself: [`Checked`] holds it to the contract, [`TimeLimit`] ends long episodes, [`Recorded`] brings one back in the
-//! middle of an episode.
+//! middle of an episode. [`Vector`] steps many copies at once, and [`check`] tells whoever writes an environment whether
+//! agents can count on it.
 //!
-//! With the feature `gym` (on by default) come [`Pendulum`], [`LunarLander`], [`CartPole`], [`MountainCar`] and [`Acrobot`], equal to
-//! Gymnasium's to the last bit, the adapter [`GymEnvironment`] for whatever implements gym-rs's `Env`, and [`make`],
-//! which builds an environment from its name.
-//! Without it the crate depends on none of gym-rs, SDL2 and Box2D.
+//! All features are on by default:
+//!
+//! - `gym`: [`Pendulum`], [`LunarLander`], [`CartPole`], [`MountainCar`] and [`Acrobot`], equal to Gymnasium's to the last
+//!   bit, the adapter [`GymEnvironment`] for whatever implements gym-rs's `Env`, and [`make`], which builds an
+//!   environment from its name. Without it the crate depends on neither gym-rs nor Box2D.
+//! - `draw`: a [`Scene`] becomes a [`Frame`], PNG and GIF, without a display.
+//! - `window`: [`show`] plays frames on a display, with SDL2.
 
 // The documentation is written for the default features.
-#![cfg_attr(not(feature = "gym"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(not(all(feature = "gym", feature = "window")), allow(rustdoc::broken_intra_doc_links))]
 
 mod check;
 mod checked;
@@ -49,7 +53,7 @@ mod registry;
 #[cfg(feature = "window")]
 mod window;
 
-pub use check::{CheckFailure, CheckReport, CheckWarning, check};
+pub use check::{CheckAction, CheckFailure, CheckReport, CheckShape, CheckWarning, check};
 pub use checked::Checked;
 pub use environment::{Environment, Step};
 pub use error::EnvironmentError;

@@ -13,13 +13,14 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{Checked, Environment, EnvironmentError, Step};
 
-/// Copies of an environment, each with its own stream of episodes, which follow each other without a pause.
+/// Copies of an environment with numbered actions, each with its own stream of episodes, which follow each other without
+/// a pause.
 ///
 /// ```
 /// # #[cfg(feature = "gym")] {
 /// use alrao_envs::{EnvironmentSettings, Vector, make};
 ///
-/// let pendulum = EnvironmentSettings { name: "pendulum".into(), torques: None };
+/// let pendulum = EnvironmentSettings { name: "pendulum".into(), ..Default::default() };
 /// let (copies, threads) = (16.try_into()?, 2.try_into()?);
 /// let seed = |copy: usize, episode: u64| 1000 * copy as u64 + episode;
 /// let mut vector = Vector::new(copies, threads, |_| make(&pendulum), seed)?;

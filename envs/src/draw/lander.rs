@@ -26,13 +26,13 @@ const FADING: f32 = 0.15; // a step
 const PUFF_RADIUS: f32 = 2.0 * PIXEL;
 
 pub(super) fn draw(scene: &LanderScene) -> Frame {
-    let mut canvas = Canvas::new(SIZE, WHITE, PIXELS_PER_METRE, [0.0, SIZE[1].into()]);
-    draw_sky(&mut canvas, &scene.terrain);
+    let mut canvas = Canvas::new(SIZE, BLACK, PIXELS_PER_METRE, [0.0, SIZE[1].into()]);
     // Below the body; beside the top of the body, to the right or the left.
     draw_exhaust(&mut canvas, &scene.lander, [0.0, 0.0], [0.0, -4.3], scene.main_power);
     let side = -scene.side_power.signum();
     let top = [side * 12.0 * PIXEL, 14.0 * PIXEL];
     draw_exhaust(&mut canvas, &scene.lander, top, [side * 2.6, 0.2], scene.side_power.abs());
+    draw_ground(&mut canvas, &scene.terrain); // no exhaust is seen in it
     draw_body(&mut canvas, &scene.lander, &LANDER);
     for leg in &scene.legs {
         draw_body(&mut canvas, leg, &LEG);
@@ -44,11 +44,9 @@ pub(super) fn draw(scene: &LanderScene) -> Frame {
     canvas.into_frame()
 }
 
-/// The ground is what the sky leaves white.
-fn draw_sky(canvas: &mut Canvas, terrain: &[Point]) {
-    let top = f32::from(SIZE[1]) * PIXEL;
+fn draw_ground(canvas: &mut Canvas, terrain: &[Point]) {
     if let (Some([left, _]), Some([right, _])) = (terrain.first(), terrain.last()) {
-        canvas.polygon(terrain.iter().copied().chain([[*right, top], [*left, top]]), BLACK);
+        canvas.polygon(terrain.iter().copied().chain([[*right, 0.0], [*left, 0.0]]), WHITE);
     }
 }
 
