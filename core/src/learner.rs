@@ -92,7 +92,7 @@ impl Learner {
     /// Learns from one batch.
     ///
     /// # Errors
-    /// The network is as it was, and stays so, if
+    /// The network's parameters are as they were, and stay so, if
     /// - the method isn't guarded and the loss is not finite ([`Error::Diverged`]);
     /// - it is, and no head has a finite likelihood ([`Error::NoFiniteHead`]), or already the features are not finite
     ///   ([`Error::NoFiniteFeatures`]);

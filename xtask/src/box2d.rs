@@ -50,3 +50,19 @@ fn without_python(settings: &Path) -> Result<()> {
     }
     Ok(fs::write(settings, text.replacen(WITH_PYTHON, "", 1))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assertions_become_cs_and_other_sources_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = folder.path().join("b2Settings.h");
+        fs::write(&settings, format!("#define A\n{WITH_PYTHON}\n#ifdef USE_EXCEPTIONS\n")).unwrap();
+        without_python(&settings).unwrap();
+        assert_eq!(fs::read_to_string(&settings).unwrap(), "#define A\n\n#ifdef USE_EXCEPTIONS\n");
+        let told = without_python(&settings).unwrap_err().to_string();
+        assert!(told.contains("b2Settings.h has no line"), "{told}");
+    }
+}

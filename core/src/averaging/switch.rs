@@ -86,49 +86,6 @@ mod tests {
         Vec::<f64>::try_from(switch.weights()).unwrap()
     }
 
-    /// The definition, enumerated: every sequence of models over the observations, each weighted by its prior and
-    /// likelihood; a change after observation t happens with the hazard 1/(t+1) as long as the sequence is unstable.
-    fn posterior_by_enumeration(log_evidence: &[Vec<f64>]) -> Vec<f64> {
-        let k = log_evidence[0].len();
-        let mut a = vec![0.0; k];
-        // model at present, may it change, weight, observations seen
-        let mut open: Vec<(usize, bool, f64, usize)> =
-            (0..k).flat_map(|j| [(j, true, THETA / k as f64, 0), (j, false, (1.0 - THETA) / k as f64, 0)]).collect();
-        while let Some((j, unstable, weight, seen)) = open.pop() {
-            if seen == log_evidence.len() {
-                a[j] += weight;
-                continue;
-            }
-            let weight = weight * log_evidence[seen][j].exp();
-            let t = seen + 1;
-            if !unstable {
-                open.push((j, false, weight, t));
-                continue;
-            }
-            let hazard = 1.0 / (t + 1) as f64;
-            open.push((j, true, weight * (1.0 - hazard), t));
-            for next in 0..k {
-                open.push((next, true, weight * hazard * THETA / k as f64, t));
-                open.push((next, false, weight * hazard * (1.0 - THETA) / k as f64, t));
-            }
-        }
-        let total: f64 = a.iter().sum();
-        a.iter().map(|w| w / total).collect()
-    }
-
-    #[test]
-    fn equals_the_posterior_over_all_switching_sequences() {
-        let evidence: Vec<Vec<f64>> =
-            (0..6).map(|t| (0..3).map(|j| -((t * 7 + j * 5) % 11) as f64 / 3.0).collect()).collect();
-        let mut switch = Switch::new(3, Device::Cpu);
-        for seen in 1..=evidence.len() {
-            update(&mut switch, &evidence[seen - 1]);
-            for (fast, slow) in weights(&switch).iter().zip(posterior_by_enumeration(&evidence[..seen])) {
-                assert!((fast - slow).abs() < 1e-12, "after {seen}: {fast} {slow}");
-            }
-        }
-    }
-
     /// After one observation with likelihoods 1 and 1/2 the first model has 2/3 of the weight; then half (the hazard
     /// 1/2) of the weight that may still move (theta of it) is shared out evenly.
     #[test]
