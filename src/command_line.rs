@@ -26,6 +26,11 @@ enum Command {
     Eval(EvalRequest),
     /// Draw the episode returns of one or more runs.
     Plot(PlotRequest),
+    /// Watch a trained agent's best checkpoint play an episode.
+    Watch(WatchRequest),
+    /// Look at the environments by themselves.
+    #[command(subcommand)]
+    Env(commands::EnvRequest),
     /// Say what this machine can train on.
     Doctor,
 }
@@ -80,6 +85,22 @@ pub struct PlotRequest {
     pub out: Option<PathBuf>,
 }
 
+/// What `alrao watch` is asked for.
+#[derive(clap::Args)]
+pub struct WatchRequest {
+    /// A run directory.
+    pub run: PathBuf,
+    /// Write the episode as an animation.
+    #[arg(long, value_name = "FILE", required_unless_present = "window")]
+    pub gif: Option<PathBuf>,
+    /// Show it in a window.
+    #[arg(long)]
+    pub window: bool,
+    /// The seed of the episode; that of the run's first test episode by default.
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
 /// A request that can't be met as it stands: what is wrong with it.
 #[derive(Debug)]
 pub struct WrongRequest(pub String);
@@ -98,6 +119,8 @@ pub fn main() -> ExitCode {
         Command::Train(request) => commands::train(&request),
         Command::Eval(request) => commands::eval(&request),
         Command::Plot(request) => commands::plot(&request),
+        Command::Watch(request) => commands::watch(&request),
+        Command::Env(request) => commands::env(&request),
         Command::Doctor => commands::doctor(),
     };
     match result {

@@ -1,5 +1,6 @@
 //! The program as its users meet it: run as a process, judged by its exit code, its words and its files.
 
+mod environments;
 mod interruption;
 mod mistakes;
 mod reproducibility;

@@ -1,0 +1,243 @@
+//! `alrao env`: the environments by themselves, without an agent.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use alrao_core::streams::{Stream, stream};
+use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings, Step, heuristic};
+use anyhow::{Context, Result};
+use clap::{Subcommand, ValueEnum};
+use rand::RngExt;
+use serde::Serialize;
+
+use crate::command_line::WrongRequest;
+
+/// What `alrao env` is asked for.
+#[derive(Subcommand)]
+pub enum EnvRequest {
+    /// Name the environments there are.
+    List,
+    /// Hold an environment to what training counts on.
+    Check {
+        /// Its name.
+        env: String,
+    },
+    /// Count the steps a second of one environment, with random actions drawn beforehand.
+    Bench {
+        /// Its name.
+        env: String,
+    },
+    /// Play an episode and write one JSON line a step: t, action, obs, reward, terminated, truncated.
+    Trace(TraceRequest),
+}
+
+/// What `alrao env trace` is asked for.
+#[derive(clap::Args)]
+pub struct TraceRequest {
+    /// The environment's name.
+    env: String,
+    /// The seed its episode starts from, as in Gymnasium.
+    #[arg(long)]
+    seed: u64,
+    /// A file with one action a line: an index, or the numbers of a continuous action.
+    #[arg(long, value_name = "FILE", required_unless_present = "policy", conflicts_with = "policy")]
+    actions: Option<PathBuf>,
+    /// What chooses the actions, if no file does.
+    #[arg(long)]
+    policy: Option<Policy>,
+    /// The most steps to play; it stops before at the end of the episode, or of the actions.
+    #[arg(long, value_name = "N")]
+    steps: usize,
+}
+
+/// A way to act without learning.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Policy {
+    /// Uniformly random actions, drawn from the seed.
+    Random,
+    /// The scripted lander's.
+    Heuristic,
+}
+
+/// One action, as the environment takes it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Action {
+    Index(usize),
+    Number(f64),
+    Numbers(Vec<f64>),
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    t: usize,
+    action: &'a Action,
+    obs: Vec<f64>,
+    reward: f64,
+    terminated: bool,
+    truncated: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`WrongRequest`] if there is no such environment or action; else what the environment fails with.
+pub fn env(request: &EnvRequest) -> Result<()> {
+    match request {
+        EnvRequest::List => {
+            alrao_envs::names().iter().for_each(|name| println!("{name}"));
+            Ok(())
+        }
+        EnvRequest::Check { env } => {
+            make(env)?;
+            println!("{}", alrao_envs::check(|| alrao_envs::make(&settings(env)), 0)?);
+            Ok(())
+        }
+        EnvRequest::Bench { env } => bench(env),
+        EnvRequest::Trace(request) => trace(request),
+    }
+}
+
+fn settings(name: &str) -> EnvironmentSettings {
+    EnvironmentSettings { name: name.into(), ..Default::default() }
+}
+
+fn make(name: &str) -> Result<Box<dyn Environment>> {
+    Ok(alrao_envs::make(&settings(name)).map_err(|error| WrongRequest(error.to_string()))?)
+}
+
+fn bench(name: &str) -> Result<()> {
+    const DURATION: Duration = Duration::from_secs(3);
+    let mut environment = make(name)?;
+    let mut rng = stream(0, "random policy");
+    let actions: Vec<Action> = (0..10_000).map(|_| random(name, &environment, &mut rng)).collect();
+    environment.reset(0)?;
+    let (started, mut steps, mut episodes) = (Instant::now(), 0u64, 0u64);
+    while started.elapsed() < DURATION {
+        for action in &actions {
+            if take(&mut environment, action)?.ended() {
+                episodes += 1;
+                environment.reset(episodes)?;
+            }
+        }
+        steps += actions.len() as u64;
+    }
+    println!("{:.0} steps/s over {steps} steps in {episodes} episodes", steps as f64 / started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn trace(request: &TraceRequest) -> Result<()> {
+    let mut environment = make(&request.env)?;
+    let given = request.actions.as_deref().map(|path| read_actions(path, &environment)).transpose()?;
+    if request.policy == Some(Policy::Heuristic) && !request.env.starts_with("lunar-lander") {
+        return Err(WrongRequest(format!("--policy heuristic: lands lunar landers, not {}", request.env)).into());
+    }
+    let mut rng = stream(request.seed, "random policy");
+    let mut out = std::io::stdout().lock();
+    environment.reset(request.seed)?;
+    for t in 0..request.steps.min(given.as_ref().map_or(usize::MAX, Vec::len)) {
+        let action = match (&given, request.policy) {
+            (Some(actions), _) => actions[t].clone(),
+            (None, Some(Policy::Heuristic)) if environment.action_count() > 0 => {
+                Action::Index(heuristic::land(environment.observation()))
+            }
+            (None, Some(Policy::Heuristic)) => numbers(&heuristic::land_continuous(environment.observation())),
+            (None, _) => random(&request.env, &environment, &mut rng),
+        };
+        let Step { reward, terminated, truncated } = take(&mut environment, &action)?;
+        let obs = environment.observation().iter().map(|&x| f64::from(x)).collect();
+        let line = Line { t, action: &action, obs, reward, terminated, truncated };
+        if let Err(error) = writeln!(out, "{}", serde_json::to_string(&line)?) {
+            // whoever reads it has seen enough
+            return if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) };
+        }
+        if terminated || truncated {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Takes one action in the environment.
+fn take(environment: &mut Box<dyn Environment>, action: &Action) -> Result<Step, EnvironmentError> {
+    match action {
+        Action::Index(index) => environment.step(*index),
+        Action::Number(number) => environment.step_continuous(&[*number as f32]),
+        Action::Numbers(numbers) => environment.step_continuous(&numbers.iter().map(|&x| x as f32).collect::<Vec<_>>()),
+    }
+}
+
+/// A uniformly random action; continuous ones are torques of up to 2 N m, or throttles of up to 1.
+fn random(name: &str, environment: &dyn Environment, rng: &mut Stream) -> Action {
+    match environment.action_len() {
+        0 => Action::Index(rng.random_range(0..environment.action_count())),
+        len => {
+            let reach = if name.starts_with("pendulum") { 2.0f32 } else { 1.0 };
+            numbers(&(0..len).map(|_| rng.random_range(-reach..=reach)).collect::<Vec<_>>())
+        }
+    }
+}
+
+fn numbers(values: &[f32]) -> Action {
+    match values {
+        [value] => Action::Number(f64::from(*value)),
+        values => Action::Numbers(values.iter().map(|&x| f64::from(x)).collect()),
+    }
+}
+
+/// The actions in a file, one a line, of the kind that the environment takes.
+fn read_actions(path: &Path, environment: &dyn Environment) -> Result<Vec<Action>> {
+    let wrong = |problem: String| WrongRequest(format!("{}{problem}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| wrong(format!(": {error}")))?;
+    let (count, len) = (environment.action_count(), environment.action_len());
+    let parse = |line: &str| match len {
+        0 => line.trim().parse().ok().filter(|&index| index < count).map(Action::Index),
+        _ => {
+            let values: Vec<f32> = line.split([' ', ',', '\t']).filter_map(|word| word.parse().ok()).collect();
+            let words = line.split([' ', ',', '\t']).filter(|word| !word.is_empty()).count();
+            (words == len && values.len() == len && values.iter().all(|x| x.is_finite())).then(|| numbers(&values))
+        }
+    };
+    let expected = match len {
+        0 => format!("an index from 0 to {}", count - 1),
+        1 => "a number".into(),
+        len => format!("{len} numbers"),
+    };
+    let action = |(i, line): (usize, &str)| {
+        parse(line).ok_or_else(|| wrong(format!(", line {}: `{line}` is not {expected}", i + 1)))
+    };
+    text.lines().enumerate().map(action).collect::<Result<_, _>>().context("no such actions")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(env: &str, text: &str) -> Result<Vec<Action>> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        read_actions(file.path(), &make(env).unwrap())
+    }
+
+    #[test]
+    fn action_files_are_read_as_the_environment_needs() {
+        assert_eq!(read("pendulum", "0\n4\n").unwrap(), [Action::Index(0), Action::Index(4)]);
+        assert_eq!(read("pendulum-continuous", "-0.5\n").unwrap(), [Action::Number(-0.5)]);
+        assert_eq!(read("lunar-lander-continuous", "1 -0.25\n").unwrap(), [Action::Numbers(vec![1.0, -0.25])]);
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        for (env, text, line) in [
+            ("pendulum", "0\n5\n", "line 2"),
+            ("pendulum", "left\n", "line 1"),
+            ("pendulum-continuous", "0\nnan\n", "line 2"),
+            ("lunar-lander-continuous", "1\n", "line 1"),
+        ] {
+            let message = format!("{:#}", read(env, text).unwrap_err());
+            assert!(message.contains(line), "{message}");
+        }
+    }
+}
