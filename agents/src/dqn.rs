@@ -81,6 +81,7 @@ impl AgentSettings {
         within("agent.exploration.end", self.exploration.end, 0.0..=1.0)?;
         within("agent.exploration.share", self.exploration.share, above_zero)?;
         within("agent.reward_rms", self.reward_rms, positive)?;
+        within("agent.network.gamma", self.network.gamma, (Bound::Excluded(0.0), Bound::Included(16.0)))?;
         within("agent.network.sigma", self.network.sigma, positive)?;
         within("agent.update_every", self.update_every, 1..)?;
         within("agent.batch", self.batch, 1..=65_536)?;
@@ -253,7 +254,7 @@ mod tests {
     use super::*;
 
     fn agent(double: bool) -> Agent {
-        let network = QNetworkSettings { hidden: vec![8], sigma: 1.0 };
+        let network = QNetworkSettings { hidden: vec![8], ..Default::default() };
         let settings = AgentSettings { double, network, discount: 0.5, ..Default::default() };
         Agent::new(1, 2, &settings, &Method::default(), 0, Device::Cpu).unwrap()
     }
@@ -285,7 +286,7 @@ mod tests {
     }
 
     fn agent_with_seed(seed: u64) -> Network<Mlp> {
-        let settings = QNetworkSettings { hidden: vec![8], sigma: 1.0 };
+        let settings = QNetworkSettings { hidden: vec![8], ..Default::default() };
         QNetwork::new(1, 2, &settings, &Method::default(), seed, Device::Cpu).unwrap().network().copy()
     }
 

@@ -33,13 +33,15 @@ use tch::{Device, Kind, Tensor};
 pub struct QNetworkSettings {
     /// Units of each hidden layer.
     pub hidden: Vec<i64>,
+    /// What their numbers are multiplied by: the width factor.
+    pub gamma: f64,
     /// Width of the likelihood, in units of the targets: errors beyond it have bounded influence.
     pub sigma: f64,
 }
 
 impl Default for QNetworkSettings {
     fn default() -> Self {
-        QNetworkSettings { hidden: vec![256, 256], sigma: 1.0 }
+        QNetworkSettings { hidden: vec![256, 256], gamma: 1.0, sigma: 1.0 }
     }
 }
 
@@ -65,7 +67,7 @@ impl QNetwork {
         device: Device,
     ) -> Result<Self, Error> {
         let network = Network::new(
-            |builder| Mlp::new(builder, observation_len as i64, &settings.hidden),
+            |builder| Mlp::new(builder, observation_len as i64, &settings.hidden, settings.gamma),
             method.heads,
             actions as i64,
             &mut stream(seed, "weights"),
@@ -108,7 +110,7 @@ impl QNetwork {
     /// Adds network and learner to `tensors`, as `prefix.network.*` and `prefix.learner.*`.
     pub fn save(&self, prefix: &str, tensors: &mut Tensors) {
         self.network.save(&format!("{prefix}.network"), tensors);
-        self.learner.save(&format!("{prefix}.learner"), tensors);
+        self.learner.save(&self.network, &format!("{prefix}.learner"), tensors);
     }
 
     /// Takes back what was saved.
@@ -117,7 +119,7 @@ impl QNetwork {
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: it was another network.
     pub fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
         self.network.load(&format!("{prefix}.network"), tensors)?;
-        self.learner.load(&format!("{prefix}.learner"), tensors)
+        self.learner.load(&self.network, &format!("{prefix}.learner"), tensors)
     }
 }
 
@@ -178,7 +180,7 @@ mod tests {
     use super::*;
 
     fn learn_a_table(method: &Method, steps: usize) -> f64 {
-        let settings = QNetworkSettings { hidden: vec![64, 64], sigma: 1.0 };
+        let settings = QNetworkSettings { hidden: vec![64, 64], ..Default::default() };
         let mut q = QNetwork::new(2, 2, &settings, method, 0, Device::Cpu).unwrap();
         let observations = Tensor::from_slice(&[0f32, 0., 0., 1., 1., 0., 1., 1.]).view([4, 2]).repeat([2, 1]);
         let actions = Tensor::from_slice(&[0i64, 0, 0, 0, 1, 1, 1, 1]);

@@ -214,10 +214,11 @@ impl Learner {
         true
     }
 
-    /// Adds everything learning remembers, as `prefix.*`.
-    pub fn save(&self, prefix: &str, tensors: &mut Tensors) {
-        self.body.optimizer.save(&format!("{prefix}.body"), tensors);
-        self.heads.optimizer.save(&format!("{prefix}.heads"), tensors);
+    /// Adds everything learning remembers of the network that it has been learning with, as `prefix.*`; what it
+    /// remembers of a parameter by that parameter's name.
+    pub fn save<B>(&self, network: &Network<B>, prefix: &str, tensors: &mut Tensors) {
+        self.body.save(network.parameters(), &format!("{prefix}.body"), tensors);
+        self.heads.save(network.heads().parameters(), &format!("{prefix}.heads"), tensors);
         self.averaging.save(&format!("{prefix}.averaging"), tensors);
         self.history.save(&format!("{prefix}.history"), tensors);
         tensors.insert_slice(format!("{prefix}.first_sizes"), &self.first_sizes);
@@ -228,9 +229,9 @@ impl Learner {
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another learner.
-    pub fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
-        self.body.optimizer.load(&format!("{prefix}.body"), tensors)?;
-        self.heads.optimizer.load(&format!("{prefix}.heads"), tensors)?;
+    pub fn load<B>(&mut self, network: &Network<B>, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
+        self.body.load(network.parameters(), &format!("{prefix}.body"), tensors)?;
+        self.heads.load(network.heads().parameters(), &format!("{prefix}.heads"), tensors)?;
         self.averaging.load(&format!("{prefix}.averaging"), tensors)?;
         self.history = History::load(&format!("{prefix}.history"), tensors)?;
         self.first_sizes = tensors.get_vec(&format!("{prefix}.first_sizes"), self.first_sizes.len() as i64)?;
@@ -240,6 +241,21 @@ impl Learner {
 }
 
 impl Group {
+    fn save(&self, parameters: &Parameters, prefix: &str, tensors: &mut Tensors) {
+        for (name, flat) in self.optimizer.state() {
+            parameters.save_flat(&format!("{prefix}.{name}"), &flat, tensors);
+        }
+        tensors.insert_slice(format!("{prefix}.steps"), &[self.optimizer.steps()]);
+    }
+
+    fn load(&mut self, parameters: &Parameters, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
+        for (name, mut flat) in self.optimizer.state() {
+            flat.copy_(&parameters.load_flat(&format!("{prefix}.{name}"), tensors)?);
+        }
+        self.optimizer.set_steps(tensors.get_vec::<i64>(&format!("{prefix}.steps"), 1)?[0]);
+        Ok(())
+    }
+
     fn step(&mut self, parameters: &mut Parameters, mut gradient: Tensor, alive: Option<&Tensor>, factor: f64) {
         if let Some(guard) = &mut self.guard {
             gradient = guard.still(gradient, || parameters.unit_of_element());
@@ -285,7 +301,7 @@ mod tests {
 
     fn network(k: i64) -> Network<Mlp> {
         let float = (Kind::Float, Device::Cpu);
-        Network::new(|b| Mlp::new(b, 3, &[8, 8]), k, 2, &mut stream(0, "weights"), float).unwrap()
+        Network::new(|b| Mlp::new(b, 3, &[8, 8], 1.0), k, 2, &mut stream(0, "weights"), float).unwrap()
     }
 
     fn learner(method: &Method, network: &Network<Mlp>) -> Learner {
@@ -474,9 +490,9 @@ mod tests {
         (0..5).for_each(|_| drop(step(&mut learner, &mut network).unwrap()));
         let mut tensors = Tensors::default();
         network.save("network", &mut tensors);
-        learner.save("learner", &mut tensors);
+        learner.save(&network, "learner", &mut tensors);
         again.load("network", &tensors).unwrap();
-        of_again.load("learner", &tensors).unwrap();
+        of_again.load(&again, "learner", &tensors).unwrap();
         step(&mut learner, &mut network).unwrap();
         step(&mut of_again, &mut again).unwrap();
         assert_eq!(thetas(&network), thetas(&again));

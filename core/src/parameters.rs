@@ -254,6 +254,23 @@ impl Parameters {
         Ok(())
     }
 
+    /// Adds a number for each element, `[P]`, to `tensors`: parameter by parameter, as `prefix.name`.
+    pub fn save_flat(&self, prefix: &str, flat: &Tensor, tensors: &mut Tensors) {
+        let parts = split(&self.entries, &[], flat, false).parameters;
+        for (entry, part) in self.entries.iter().zip(&parts) {
+            tensors.insert(format!("{prefix}.{}", entry.name), part);
+        }
+    }
+
+    /// A number for each element, `[P]`, as it was saved.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another network.
+    pub fn load_flat(&self, prefix: &str, tensors: &Tensors) -> Result<Tensor, Error> {
+        let part = |e: &Entry| Ok(tensors.get(&format!("{prefix}.{}", e.name), &e.shape)?.flatten(0, -1));
+        Ok(Tensor::cat(&self.entries.iter().map(part).collect::<Result<Vec<_>, Error>>()?, 0))
+    }
+
     fn named(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         let parameters = self.entries.iter().zip(&self.weights.parameters).map(|(e, value)| (e.name.as_str(), value));
         parameters.chain(self.buffers.iter().map(|b| (b.name.as_str(), &b.value)))

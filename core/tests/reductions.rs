@@ -18,7 +18,7 @@ const HUBER: Huber = Huber { sigma: 1.0 };
 
 /// From 3 numbers through 8 and 6 units to `k` heads of 2 outputs.
 fn mlp(k: i64) -> Network<Mlp> {
-    Network::new(|b| Mlp::new(b, 3, &[8, 6]), k, 2, &mut stream(0, "weights"), DOUBLE_CPU).unwrap()
+    Network::new(|b| Mlp::new(b, 3, &[8, 6], 1.0), k, 2, &mut stream(0, "weights"), DOUBLE_CPU).unwrap()
 }
 
 fn method(heads: i64, eta_min: f64, eta_max: f64) -> Method {
@@ -188,9 +188,10 @@ fn nothing_of_a_heads_own_gradient_reaches_the_body() {
         let mut network = network();
         let mut learner = learner(&rates, &network);
         let mut tensors = Tensors::default();
-        learner.save("learner", &mut tensors);
-        tensors.insert("learner.heads.eta", &Tensor::full_like(network.heads().parameters().theta(), eta));
-        learner.load("learner", &tensors).unwrap();
+        learner.save(&network, "learner", &mut tensors);
+        let heads = network.heads().parameters();
+        heads.save_flat("learner.heads.minus_eta", &Tensor::full_like(heads.theta(), -eta), &mut tensors);
+        learner.load(&network, "learner", &tensors).unwrap();
         let pass = network.pass(&x).unwrap();
         learner.step(&mut network, &pass, &HUBER, &y).unwrap();
         thetas(&network)
@@ -252,8 +253,9 @@ fn rates(seed: u64) -> Vec<f64> {
     let network = Network::new(everything, 2, 1, &mut stream(0, "weights"), DOUBLE_CPU).unwrap();
     let learner = Learner::new(&method(2, 1e-5, 10.0), &network, &mut stream(seed, "rates")).unwrap();
     let mut tensors = Tensors::default();
-    learner.save("learner", &mut tensors);
-    tensors.get_vec("learner.body.eta", -1).unwrap()
+    learner.save(&network, "learner", &mut tensors);
+    let minus_eta = network.parameters().load_flat("learner.body.minus_eta", &tensors).unwrap();
+    Vec::<f64>::try_from(-minus_eta).unwrap()
 }
 
 /// Section 4.3: the rows of a linear layer, the filters of a convolution, the channels of a normalisation, the

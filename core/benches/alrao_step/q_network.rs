@@ -10,7 +10,7 @@ use crate::case::{Case, numbers};
 
 pub fn case() -> Case {
     let batch = (numbers(&[128, 8]), Huber { sigma: 1.0 }, numbers(&[128, 4]));
-    Case::new("Q-network 2x64 B=128", |b| Mlp::new(b, 8, &[64, 64]), 4, batch, plain)
+    Case::new("Q-network 2x64 B=128", |b| Mlp::new(b, 8, &[64, 64], 1.0), 4, batch, plain)
 }
 
 fn plain(path: nn::Path) -> impl Fn(&Tensor, &Tensor) -> Tensor + use<> {

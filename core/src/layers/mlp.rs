@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{Body, Linear, layer_norm};
+use super::{Body, Linear, layer_norm, widened};
 use crate::Error;
 use crate::parameters::{ParameterBuilder, Weights};
 
@@ -15,10 +15,12 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// An MLP from `inputs` numbers through hidden layers of the given `widths`; its features are the last of them.
-    pub fn new(builder: &mut ParameterBuilder, inputs: i64, widths: &[i64]) -> Self {
+    /// An MLP from `inputs` numbers through hidden layers of the given `widths`, each `gamma` times as wide; its features
+    /// are the last of them.
+    pub fn new(builder: &mut ParameterBuilder, inputs: i64, widths: &[i64], gamma: f64) -> Self {
         let mut features = inputs;
         let layers = widths.iter().enumerate().map(|(i, &width)| {
+            let width = widened(width, gamma);
             let layer = builder.scope(format!("layer{i}"), |b| Linear::new(b, features, width));
             features = width;
             layer

@@ -6,8 +6,6 @@
 use tch::Tensor;
 
 use super::Optimizer;
-use crate::Error;
-use crate::tensors::Tensors;
 
 /// Settings of Adam.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,22 +60,17 @@ impl Optimizer for Adam {
         }
     }
 
-    fn save(&self, prefix: &str, tensors: &mut Tensors) {
-        tensors.insert(format!("{prefix}.eta"), &-&self.minus_eta);
-        tensors.insert(format!("{prefix}.m"), &self.m);
-        tensors.insert(format!("{prefix}.v"), &self.v);
-        tensors.insert_slice(format!("{prefix}.t"), &[self.t]);
+    fn state(&self) -> Vec<(&'static str, Tensor)> {
+        let named = [("minus_eta", &self.minus_eta), ("m", &self.m), ("v", &self.v)];
+        named.map(|(name, tensor)| (name, tensor.shallow_clone())).into()
     }
 
-    fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
-        let shape = self.m.size();
-        let get = |name: &str| tensors.get(&format!("{prefix}.{name}"), &shape);
-        let (eta, m, v) = (get("eta")?, get("m")?, get("v")?);
-        self.t = tensors.get_vec::<i64>(&format!("{prefix}.t"), 1)?[0];
-        self.minus_eta.copy_(&-eta);
-        self.m.copy_(m);
-        self.v.copy_(v);
-        Ok(())
+    fn steps(&self) -> i64 {
+        self.t
+    }
+
+    fn set_steps(&mut self, steps: i64) {
+        self.t = steps;
     }
 }
 

@@ -12,9 +12,6 @@ pub use sgd::{Sgd, SgdRule};
 
 use tch::Tensor;
 
-use crate::Error;
-use crate::tensors::Tensors;
-
 /// What turns a gradient into a change of the parameters.
 pub trait Optimizer {
     /// Changes `theta`, `[P]`, in place by one step along `gradient`, `[P]`, at the rates times `factor`.
@@ -23,14 +20,17 @@ pub trait Optimizer {
     /// Forgets all elements but those at `indices`, `[P']`, in that order.
     fn select(&mut self, indices: &Tensor);
 
-    /// Adds whatever must be known to go on later, as `prefix.name`.
-    fn save(&self, prefix: &str, tensors: &mut Tensors);
+    /// Everything that is remembered of each element, by name: flat tensors, `[P]`, that share their storage with the
+    /// optimizer, so that what is written on them is remembered.
+    fn state(&self) -> Vec<(&'static str, Tensor)>;
 
-    /// Takes back what was saved.
-    ///
-    /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another optimizer or network.
-    fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error>;
+    /// How many steps were made, where it matters; else 0.
+    fn steps(&self) -> i64 {
+        0
+    }
+
+    /// Goes on as after so many steps.
+    fn set_steps(&mut self, _steps: i64) {}
 }
 
 /// A rule of descent, with its settings.

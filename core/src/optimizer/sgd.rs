@@ -6,8 +6,6 @@
 use tch::Tensor;
 
 use super::Optimizer;
-use crate::Error;
-use crate::tensors::Tensors;
 
 /// Settings of SGD; none by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -56,21 +54,9 @@ impl Optimizer for Sgd {
         self.velocity = self.velocity.as_ref().map(|velocity| velocity.index_select(0, indices));
     }
 
-    fn save(&self, prefix: &str, tensors: &mut Tensors) {
-        tensors.insert(format!("{prefix}.eta"), &-&self.minus_eta);
-        if let Some(velocity) = &self.velocity {
-            tensors.insert(format!("{prefix}.velocity"), velocity);
-        }
-    }
-
-    fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
-        let shape = self.minus_eta.size();
-        let eta = tensors.get(&format!("{prefix}.eta"), &shape)?;
-        if let Some(velocity) = &mut self.velocity {
-            velocity.copy_(tensors.get(&format!("{prefix}.velocity"), &shape)?);
-        }
-        self.minus_eta.copy_(&-eta);
-        Ok(())
+    fn state(&self) -> Vec<(&'static str, Tensor)> {
+        let velocity = self.velocity.iter().map(|velocity| ("velocity", velocity.shallow_clone()));
+        [("minus_eta", self.minus_eta.shallow_clone())].into_iter().chain(velocity).collect()
     }
 }
 
@@ -118,10 +104,11 @@ mod tests {
         let (mut theta, mut sgd) = (Tensor::zeros([3], tch::kind::DOUBLE_CPU), Sgd::new(rule, &eta));
         let g = Tensor::from_slice(&[1.0f64, 2.0, 3.0]);
         sgd.step(&mut theta, &g, 1.0);
-        let mut tensors = Tensors::default();
-        sgd.save("sgd", &mut tensors);
         let (mut again, mut theta_again) = (Sgd::new(rule, &eta.zeros_like()), theta.copy());
-        again.load("sgd", &tensors).unwrap();
+        for ((name, mut to), (of, from)) in again.state().into_iter().zip(sgd.state()) {
+            assert_eq!(name, of);
+            to.copy_(&from);
+        }
         let chosen = Tensor::from_slice(&[2i64, 0]);
         again.select(&chosen);
         let mut few = theta_again.index_select(0, &chosen);

@@ -43,7 +43,7 @@ fn assert_close(name: &str, found: &Tensor, golden: &Value) {
 fn save<B>(network: &Network<B>, learner: &Learner) -> Tensors {
     let mut tensors = Tensors::default();
     network.save("network", &mut tensors);
-    learner.save("learner", &mut tensors);
+    learner.save(network, "learner", &mut tensors);
     tensors
 }
 
@@ -63,13 +63,14 @@ fn follow<B: Body>(build: fn(&mut ParameterBuilder) -> B, golden: &Value, as_inp
     for (name, value) in golden["initial"].as_object().unwrap() {
         start.insert(our_name(name), &tensor(value));
     }
-    start.insert("learner.body.eta", &network.parameters().spread(&vector(&golden["rates"])));
+    let rates = network.parameters().spread(&vector(&golden["rates"]));
+    network.parameters().save_flat("learner.body.minus_eta", &-rates, &mut start);
     // heads' rates are not drawn, so they are compared, not set
     let head_rates = network.heads().parameters().spread(&vector(&golden["head_rates"]));
-    let ours = start.get("learner.heads.eta", &[-1]).unwrap();
+    let ours = -network.heads().parameters().load_flat("learner.heads.minus_eta", &start).unwrap();
     assert!(((ours - &head_rates) / &head_rates).abs().max().double_value(&[]) < 1e-12);
     network.load("network", &start).unwrap();
-    learner.load("learner", &start).unwrap();
+    learner.load(&network, "learner", &start).unwrap();
 
     for (t, step) in golden["steps"].as_array().unwrap().iter().enumerate() {
         let pass = network.pass(&as_input(&tensor(&step["x"]))).unwrap();
@@ -91,7 +92,7 @@ fn follow<B: Body>(build: fn(&mut ParameterBuilder) -> B, golden: &Value, as_inp
 
 #[test]
 fn an_mlp_learns_as_in_pytorch() {
-    follow(|b| Mlp::new(b, 4, &[6, 5]), &goldens("mlp"), Tensor::shallow_clone);
+    follow(|b| Mlp::new(b, 4, &[6, 5], 1.0), &goldens("mlp"), Tensor::shallow_clone);
 }
 
 struct Text {

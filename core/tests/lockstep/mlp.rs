@@ -12,7 +12,7 @@ use crate::reference::{Units, Values};
 use crate::{Case, Plain};
 
 fn build(builder: &mut ParameterBuilder) -> Mlp {
-    Mlp::new(builder, 5, &[9, 4])
+    Mlp::new(builder, 5, &[9, 4], 1.0)
 }
 
 const PLAIN: Plain = Plain {
