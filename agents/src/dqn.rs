@@ -199,11 +199,6 @@ impl Agent {
         self.reward_scale.factor()
     }
 
-    /// Transitions remembered.
-    pub fn memory_len(&self) -> usize {
-        self.replay.len()
-    }
-
     /// Adds everything to `tensors`; the memory goes to `memory`, because it is large.
     pub fn save(&self, tensors: &mut Tensors, memory: &mut Tensors) -> RewardScale {
         self.q.save("q", tensors);

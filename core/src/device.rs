@@ -70,17 +70,14 @@ impl DeviceChoice {
     /// # Errors
     /// [`Error::Device`] if CUDA is asked for and can't be had, with the reason.
     pub fn resolve(self) -> Result<Device, Error> {
-        if self == DeviceChoice::Cpu {
-            return Ok(Device::Cpu);
-        }
-        match (self, load_cuda()) {
-            (DeviceChoice::Cpu, _) | (DeviceChoice::Auto, Err(_)) => Ok(Device::Cpu),
-            (DeviceChoice::Auto, Ok(_)) => Ok(Device::Cuda(0)),
-            (DeviceChoice::Cuda(n), Ok(count)) if n < count => Ok(Device::Cuda(n)),
-            (DeviceChoice::Cuda(n), Ok(count)) => {
-                Err(Error::Device(format!("there is no device cuda:{n}, only {count} from cuda:0 on")))
-            }
-            (DeviceChoice::Cuda(_), Err(reason)) => Err(Error::Device(format!("CUDA can't be used: {reason}"))),
+        match self {
+            DeviceChoice::Cpu => Ok(Device::Cpu),
+            DeviceChoice::Auto => Ok(load_cuda().map_or(Device::Cpu, |_| Device::Cuda(0))),
+            DeviceChoice::Cuda(n) => match load_cuda() {
+                Ok(count) if n < count => Ok(Device::Cuda(n)),
+                Ok(count) => Err(Error::Device(format!("there is no device cuda:{n}, only {count} from cuda:0 on"))),
+                Err(reason) => Err(Error::Device(format!("CUDA can't be used: {reason}"))),
+            },
         }
     }
 }
