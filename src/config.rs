@@ -16,7 +16,13 @@ use toml::{Table, Value};
 use crate::command_line::WrongRequest;
 
 /// The built-in configurations, by name.
-const BUILT_IN: [(&str, &str); 1] = [("pendulum", include_str!("../configs/pendulum.toml"))];
+const BUILT_IN: [(&str, &str); 5] = [
+    ("acrobot", include_str!("../configs/acrobot.toml")),
+    ("cartpole", include_str!("../configs/cartpole.toml")),
+    ("lunar-lander", include_str!("../configs/lunar-lander.toml")),
+    ("mountain-car", include_str!("../configs/mountain-car.toml")),
+    ("pendulum", include_str!("../configs/pendulum.toml")),
+];
 
 /// Everything a run depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -281,10 +287,17 @@ mod tests {
         assert_eq!(again.resolve().unwrap(), config);
     }
 
+    /// One agent for all environments: nothing is tuned to a task, but for how long it takes.
     #[test]
-    fn every_built_in_configuration_is_good() {
+    fn built_in_configurations_differ_in_environment_and_budget_only() {
+        let pendulum = Config::read("pendulum", &[]).unwrap();
         for (name, _) in BUILT_IN {
-            Config::read(name, &[]).and_then(Config::resolve).unwrap();
+            let config = Config::read(name, &[]).unwrap();
+            assert_eq!(config.environment.name, name);
+            assert_eq!(config.schedule, Schedule::of(config.schedule.steps), "{name}");
+            let (environment, schedule) = (config.environment.clone(), config.schedule.clone());
+            assert_eq!(config, Config { environment, schedule, ..pendulum.clone() });
+            config.resolve().unwrap();
         }
     }
 
