@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::Write;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use alrao_core::streams::{Stream, stream};
-use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings, Step, heuristic};
+use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings, Step, Vector, heuristic};
 use anyhow::{Context, Result};
 use clap::{Subcommand, ValueEnum};
 use rand::RngExt;
@@ -24,13 +25,23 @@ pub enum EnvRequest {
         /// Its name.
         env: String,
     },
-    /// Count the steps a second of one environment, with random actions drawn beforehand.
-    Bench {
-        /// Its name.
-        env: String,
-    },
+    /// Count an environment's steps a second on one thread, with random actions drawn beforehand.
+    Bench(BenchRequest),
     /// Play an episode and write one JSON line a step: t, action, obs, reward, terminated, truncated.
     Trace(TraceRequest),
+}
+
+/// What `alrao env bench` is asked for.
+#[derive(clap::Args)]
+pub struct BenchRequest {
+    /// The environment's name.
+    env: String,
+    /// Step this many copies at once, as a vector.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    copies: Option<u32>,
+    /// How long to count, in seconds.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    seconds: u32,
 }
 
 /// What `alrao env trace` is asked for.
@@ -95,7 +106,7 @@ pub fn env(request: &EnvRequest) -> Result<()> {
             println!("{}", alrao_envs::check(|| alrao_envs::make(&settings(env)), 0)?);
             Ok(())
         }
-        EnvRequest::Bench { env } => bench(env),
+        EnvRequest::Bench(request) => bench(request),
         EnvRequest::Trace(request) => trace(request),
     }
 }
@@ -108,24 +119,69 @@ fn make(name: &str) -> Result<Box<dyn Environment>> {
     Ok(alrao_envs::make(&settings(name)).map_err(|error| WrongRequest(error.to_string()))?)
 }
 
-fn bench(name: &str) -> Result<()> {
-    const DURATION: Duration = Duration::from_secs(3);
-    let mut environment = make(name)?;
-    let mut rng = stream(0, "random policy");
-    let actions: Vec<Action> = (0..10_000).map(|_| random(name, &environment, &mut rng)).collect();
-    environment.reset(0)?;
-    let (started, mut steps, mut episodes) = (Instant::now(), 0u64, 0u64);
-    while started.elapsed() < DURATION {
-        for action in &actions {
-            if take(&mut environment, action)?.ended() {
-                episodes += 1;
-                environment.reset(episodes)?;
-            }
-        }
-        steps += actions.len() as u64;
+/// How many actions are drawn beforehand, and taken between two looks at the clock.
+const ACTIONS: usize = 10_000;
+
+fn bench(request: &BenchRequest) -> Result<()> {
+    let mut play = match request.copies {
+        None => player(&request.env)?,
+        Some(copies) => players(&request.env, NonZero::new(copies as usize).expect("at least 1"))?,
+    };
+    let duration = Duration::from_secs(request.seconds.into());
+    let (started, mut steps, mut episodes) = (Instant::now(), 0, 0);
+    while started.elapsed() < duration {
+        let (more_steps, more_episodes) = play()?;
+        steps += more_steps;
+        episodes += more_episodes;
     }
     println!("{:.0} steps/s over {steps} steps in {episodes} episodes", steps as f64 / started.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Plays on for a while, and tells the numbers of steps and of ended episodes.
+type Play = Box<dyn FnMut() -> Result<(usize, usize), EnvironmentError>>;
+
+/// Plays one environment.
+fn player(name: &str) -> Result<Play> {
+    let mut environment = make(name)?;
+    let mut rng = stream(0, "random policy");
+    let actions: Vec<Action> = (0..ACTIONS).map(|_| random(name, &environment, &mut rng)).collect();
+    let mut seed = 0;
+    environment.reset(seed)?;
+    Ok(Box::new(move || {
+        let before = seed;
+        for action in &actions {
+            if take(&mut environment, action)?.ended() {
+                seed += 1;
+                environment.reset(seed)?;
+            }
+        }
+        Ok((actions.len(), (seed - before) as usize))
+    }))
+}
+
+/// Plays so many copies at once.
+fn players(name: &str, copies: NonZero<usize>) -> Result<Play> {
+    let count = make(name)?.action_count();
+    if count == 0 {
+        let problem = format!("--copies: {name} takes continuous actions, and copies are driven by numbered ones");
+        return Err(WrongRequest(problem).into());
+    }
+    let mut rng = stream(0, "random policy");
+    let turns = ACTIONS.div_ceil(copies.get());
+    let actions: Vec<usize> = (0..turns * copies.get()).map(|_| rng.random_range(0..count)).collect();
+    let seed = move |copy, episode| episode * copies.get() as u64 + copy as u64;
+    let settings = settings(name);
+    let mut vector = Vector::new(copies, NonZero::<usize>::MIN, |_| alrao_envs::make(&settings), seed)?;
+    vector.reset()?;
+    Ok(Box::new(move || {
+        let mut episodes = 0;
+        for actions in actions.chunks_exact(copies.get()) {
+            vector.step(actions)?;
+            episodes += vector.steps().iter().filter(|step| step.ended()).count();
+        }
+        Ok((actions.len(), episodes))
+    }))
 }
 
 fn trace(request: &TraceRequest) -> Result<()> {

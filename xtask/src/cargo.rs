@@ -3,7 +3,7 @@
 use std::env;
 use std::process::{Command, ExitStatus};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 
 use crate::checkout::Checkout;
 use crate::failure::Failure;
@@ -21,10 +21,11 @@ pub fn run(what: &str, command: &mut Command) -> Result<()> {
     if status.success() {
         return Ok(());
     }
-    Err(Failure::Command { what: what.to_owned(), code: code(status) }.into())
+    Err(failed(what, status))
 }
 
-/// The exit code of a failed command, 1 where a signal ended it.
-fn code(status: ExitStatus) -> u8 {
-    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+/// The error for a command that ran and failed; its exit code counts as 1 where a signal ended it.
+pub fn failed(what: &str, status: ExitStatus) -> Error {
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    Failure::Command { what: what.to_owned(), code }.into()
 }

@@ -3,6 +3,7 @@
 //! Exit codes are those of `alrao`: 2 where the request can't be met on this machine as it stands, 1 where something
 //! failed on the way; a command that was run and failed passes its own on.
 
+mod bench;
 mod box2d;
 mod cache;
 mod cargo;
@@ -11,6 +12,7 @@ mod checks;
 mod cuda;
 mod demo;
 mod failure;
+mod gymnasium;
 mod libtorch;
 mod parity;
 mod pip;
@@ -21,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::bench::Bench;
 use crate::checkout::Checkout;
 
 /// Sets up, shows and checks the project.
@@ -57,6 +60,9 @@ enum Chore {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Measures the project beside others; ends with a line of JSON.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Runs every check, cheapest first: format, lints, documentation, tests.
     Test,
 }
@@ -69,6 +75,7 @@ fn main() -> ExitCode {
         Chore::Parity { episodes, env, seed } => {
             parity::run(&checkout, episodes, env.as_deref(), seed.unwrap_or_else(parity::fresh_seed))
         }
+        Chore::Bench(bench) => bench::run(&checkout, &bench),
         Chore::Test => checks::run(&checkout),
     };
     match outcome {

@@ -5,24 +5,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 
-use crate::cache::Cache;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
-use crate::{pip, setup};
-
-/// What the comparison needs of Python, as the goldens were written with it.
-const REQUIREMENTS: [&str; 4] = ["gymnasium==1.4.0", "box2d==2.3.10", "pygame==2.6.1", "numpy==2.4.6"];
+use crate::{gymnasium, setup};
 
 /// Compares `episodes` episodes of every environment, or of the one named, on seeds that follow from `seed`.
 pub fn run(checkout: &Checkout, episodes: u32, env: Option<&str>, seed: u64) -> Result<()> {
     setup::run(checkout, false)?;
     let replay = ["--quiet", "--release", "--package", "alrao-envs", "--example", "replay"];
     run_command("the build", cargo(checkout).arg("build").args(replay))?;
-    let python = Cache::of_user()?.entry("gymnasium-1.4.0", |scratch, entry| {
-        println!("parity: downloading Gymnasium from PyPI");
-        pip::virtual_environment(&REQUIREMENTS, entry, scratch)
-    })?;
-    let mut parity = Command::new(python.join("bin/python"));
+    let mut parity = Command::new(gymnasium::python()?);
     parity.current_dir(&checkout.root).args(["-B", "envs/tests/goldens/parity.py"]);
     parity.args(["--episodes", &episodes.to_string(), "--seed", &seed.to_string()]);
     parity.args(env.map(|name| format!("--env={name}")));

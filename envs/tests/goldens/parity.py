@@ -25,7 +25,6 @@ def main():
     parser.add_argument("replay", nargs="+")
     asked = parser.parse_args()
     versions = [f"{package} {importlib.metadata.version(package)}" for package in ("gymnasium", "box2d", "numpy")]
-    versions = [f"{package} {importlib.metadata.version(package)}" for package in ("gymnasium", "box2d", "numpy")]
     print(f"against {', '.join(versions)}; seeds drawn from {asked.seed}", flush=True)
     variants = [variant for variant in VARIANTS if asked.env in (None, variant.name)]
     differing = 0
