@@ -9,6 +9,8 @@ use alrao_core::device::DeviceChoice;
 use clap::{Parser, Subcommand};
 
 use crate::commands;
+use crate::sweep::plan::Seeds;
+use crate::sweep::table::TableFormat;
 
 /// Reinforcement learning that needs no learning rate.
 #[derive(Parser)]
@@ -26,6 +28,10 @@ enum Command {
     Eval(EvalRequest),
     /// Draw the episode returns of one or more runs.
     Plot(PlotRequest),
+    /// Train the runs that a sweep file multiplies to, several at a time, and compare them in a table.
+    Sweep(SweepRequest),
+    /// Compare the results of a sweep.
+    Table(TableRequest),
     /// Watch a trained agent's best checkpoint play an episode.
     Watch(WatchRequest),
     /// Look at the environments by themselves.
@@ -59,6 +65,45 @@ pub struct TrainRequest {
     /// Go on with the run in this directory from its last checkpoint.
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
+    /// Wait until no other process trains in the directory; end when standard input closes. For `alrao sweep`.
+    #[arg(long, hide = true, requires = "resume", conflicts_with = "config")]
+    pub in_sweep: bool,
+}
+
+/// What `alrao sweep` is asked for.
+#[derive(clap::Args)]
+pub struct SweepRequest {
+    /// A sweep file, or the name of a built-in sweep.
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    pub sweep: Option<String>,
+    /// Set a field of every run's configuration, as in `--set schedule.steps=20000`.
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    pub set: Vec<String>,
+    /// Seeds in place of the sweep file's, as in `0-9` or `3`.
+    #[arg(long, conflicts_with = "resume")]
+    pub seeds: Option<Seeds>,
+    /// The sweep directory; must not exist yet. By default a new one under `runs`.
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub out: Option<PathBuf>,
+    /// Go on with the sweep in this directory: with the runs that are missing or unfinished.
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+    /// Go on with the runs that failed, too.
+    #[arg(long, requires = "resume", conflicts_with = "sweep")]
+    pub retry_failed: bool,
+    /// Runs at a time; by default as many as the processor's cores have room for.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub jobs: Option<u32>,
+}
+
+/// What `alrao table` is asked for.
+#[derive(clap::Args)]
+pub struct TableRequest {
+    /// A sweep directory.
+    pub sweep: PathBuf,
+    /// How to write it.
+    #[arg(long, default_value = "markdown")]
+    pub format: TableFormat,
 }
 
 /// What `alrao eval` is asked for.
@@ -119,6 +164,8 @@ pub fn main() -> ExitCode {
         Command::Train(request) => commands::train(&request),
         Command::Eval(request) => commands::eval(&request),
         Command::Plot(request) => commands::plot(&request),
+        Command::Sweep(request) => commands::sweep(&request),
+        Command::Table(request) => commands::table(&request),
         Command::Watch(request) => commands::watch(&request),
         Command::Env(request) => commands::env(&request),
         Command::Doctor => commands::doctor(),

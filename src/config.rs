@@ -6,11 +6,13 @@ use std::path::Path;
 
 use alrao_agents::dqn::AgentSettings;
 use alrao_agents::training::Schedule;
+use alrao_core::device::{self, DeviceChoice, LIBTORCH};
 use alrao_core::method::Method;
 use alrao_core::rates::RateInterval;
 use alrao_envs::EnvironmentSettings;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use tch::Device;
 use toml::{Table, Value};
 
 use crate::command_line::WrongRequest;
@@ -110,21 +112,11 @@ impl Config {
     /// # Errors
     /// [`WrongRequest`], naming the file, line and field or the `--set` that can't be.
     pub fn read(source: &str, sets: &[String]) -> Result<Config> {
-        let built_in = BUILT_IN.iter().find(|(name, _)| *name == source);
-        let text = match built_in {
-            Some((_, text)) => text.to_string(),
-            None if Path::new(source).is_file() => read_file(Path::new(source))?,
-            None => return Err(unknown(source).into()),
-        };
-        let wrong = |error: toml::de::Error| WrongRequest(format!("{source}: {}", error.to_string().trim_end()));
-        let mut config: Config = toml::from_str(&text).map_err(wrong)?;
-        let mut table: Table = toml::from_str(&text).map_err(wrong)?;
+        let mut table = read_table(source)?;
         for set in sets {
             apply(&mut table, set)?;
-            let wrong = |error: toml::de::Error| WrongRequest(format!("--set {set}: {}", error.message()));
-            config = table.clone().try_into().map_err(wrong)?;
         }
-        Ok(config)
+        Ok(table.try_into().expect("read once, and after each change"))
     }
 
     /// The configuration that a run directory was made with.
@@ -163,6 +155,26 @@ impl Config {
         Ok(self)
     }
 
+    /// As [`resolve`](Self::resolve), with the device that it comes to on this machine and the versions in use: what a
+    /// run directory is made with.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve), and if there is no such device or libtorch is another than needed.
+    pub fn complete(self) -> Result<Config> {
+        let mut config = self.resolve()?;
+        config.device = DeviceChoice::of(config.device()?).to_string();
+        config.versions = Some(Versions::in_use()?);
+        Ok(config)
+    }
+
+    /// The device to train on.
+    ///
+    /// # Errors
+    /// There is none such on this machine.
+    pub fn device(&self) -> Result<Device> {
+        Ok(self.device.parse::<DeviceChoice>()?.resolve()?)
+    }
+
     /// The method that the optimizer's settings stand for.
     ///
     /// # Errors
@@ -179,6 +191,26 @@ impl Config {
             OptimizerKind::Sgd => Method::sgd(given(eta)).context("optimizer")?,
             OptimizerKind::Adam => Method::adam(given(eta)).context("optimizer")?,
         })
+    }
+}
+
+impl Versions {
+    /// Of this process.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] if libtorch is another than the one needed.
+    pub fn in_use() -> Result<Self> {
+        let path = device::libtorch_path();
+        let version = path.as_deref().and_then(Path::parent).and_then(device::libtorch_version);
+        let libtorch = match version {
+            Some(version) if version.split('+').next() != Some(LIBTORCH) => {
+                let path = path.expect("it has a version").display().to_string();
+                let problem = format!("{path}: this is libtorch {version}, but {LIBTORCH} is needed");
+                return Err(WrongRequest(problem).into());
+            }
+            version => version.unwrap_or_else(|| LIBTORCH.into()),
+        };
+        Ok(Versions { alrao: env!("CARGO_PKG_VERSION").into(), libtorch })
     }
 }
 
@@ -237,19 +269,55 @@ fn read_file(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|error| WrongRequest(format!("{}: {error}", path.display())).into())
 }
 
-/// Sets one field, with the tables on its way.
-fn apply(table: &mut Table, set: &str) -> Result<(), WrongRequest> {
+/// The configuration in the file `source`, or the built-in one of that name, checked but with nothing filled in.
+///
+/// # Errors
+/// [`WrongRequest`], naming the file, line and field.
+pub fn read_table(source: &str) -> Result<Table> {
+    let built_in = BUILT_IN.iter().find(|(name, _)| *name == source);
+    let text = match built_in {
+        Some((_, text)) => text.to_string(),
+        None if Path::new(source).is_file() => read_file(Path::new(source))?,
+        None => return Err(unknown(source).into()),
+    };
+    let wrong = |error: toml::de::Error| WrongRequest(format!("{source}: {}", error.to_string().trim_end()));
+    toml::from_str::<Config>(&text).map_err(wrong)?;
+    Ok(toml::from_str(&text).map_err(wrong)?)
+}
+
+/// Sets a field of a configuration as `KEY=VALUE` says.
+///
+/// # Errors
+/// [`WrongRequest`], naming the `--set` after which it is none.
+pub fn apply(table: &mut Table, set: &str) -> Result<(), WrongRequest> {
     let wrong = |problem: &str| WrongRequest(format!("--set {set}: {problem}"));
     let (key, text) = set.split_once('=').ok_or_else(|| wrong("must be KEY=VALUE, as in schedule.steps=20000"))?;
-    let mut keys: Vec<&str> = key.trim().split('.').collect();
-    let field = keys.pop().expect("split gives at least one");
+    insert(table, key.trim(), parse_value(text.trim())).map_err(|problem| wrong(&problem))?;
+    check(table).map_err(|problem| wrong(&problem))
+}
+
+/// Sets one field, `section.field`, with the sections on its way.
+///
+/// # Errors
+/// Which of them is no section.
+pub fn insert(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
+    let mut sections: Vec<&str> = key.split('.').collect();
+    let field = sections.pop().expect("split gives at least one");
     let mut table = table;
-    for key in keys {
-        let entry = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
-        table = entry.as_table_mut().ok_or_else(|| wrong(&format!("`{key}` is not a section")))?;
+    for section in sections {
+        let entry = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+        table = entry.as_table_mut().ok_or_else(|| format!("`{section}` is not a section"))?;
     }
-    table.insert(field.into(), parse_value(text.trim()));
+    table.insert(field.into(), value);
     Ok(())
+}
+
+/// Whether a table is a configuration.
+///
+/// # Errors
+/// The first field that is unknown, missing or of another type.
+pub fn check(table: &Table) -> Result<(), String> {
+    table.clone().try_into::<Config>().map(drop).map_err(|error| error.message().to_string())
 }
 
 /// A TOML value; whatever isn't one is a string, so that words need no quotes on the command line.

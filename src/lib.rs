@@ -17,6 +17,7 @@ pub mod config;
 pub mod log;
 pub mod run_directory;
 pub mod summary;
+pub mod sweep;
 
 mod commands;
 mod progress;

@@ -86,6 +86,9 @@ impl Log {
         for (tag, value) in scalars.into_iter().chain(speed) {
             self.tensorboard.scalar(tag, step as i64, now(), value as f32)?;
         }
+        if matches!(event, Event::Update { .. }) {
+            self.flush()?; // for whoever looks on
+        }
         Ok(())
     }
 

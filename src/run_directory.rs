@@ -50,19 +50,8 @@ impl RunDirectory {
     /// # Errors
     /// [`WrongRequest`] if there is something of that name, or it can't be made.
     pub fn create(path: &Path, config: &Config) -> Result<Self> {
-        if is_occupied(path) {
-            let problem = "exists; go on with it by --resume, or choose another directory";
-            return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
-        }
-        let cannot = |error: std::io::Error| WrongRequest(format!("{}: can't be made: {error}", path.display()));
-        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(parent).map_err(cannot)?;
-        let unnamed = tempfile::Builder::new().prefix(".alrao-").tempdir_in(parent).map_err(cannot)?;
-        set_readable(unnamed.path()).map_err(cannot)?;
-        fs::write(unnamed.path().join("config.toml"), toml::to_string(config)?).map_err(cannot)?;
-        fs::rename(unnamed.path(), path).map_err(cannot)?;
-        let _ = unnamed.keep();
-        Self::lock(path)
+        create_with(path, "config.toml", &toml::to_string(config)?)?;
+        Ok(RunDirectory { path: path.into(), _locked_config: lock(&path.join("config.toml"))? })
     }
 
     /// Opens a directory to go on in.
@@ -71,20 +60,18 @@ impl RunDirectory {
     /// [`WrongRequest`] if it isn't a run directory, or another process trains in it.
     pub fn open(path: &Path) -> Result<(Self, Config)> {
         let config = Config::of_run(path)?;
-        Ok((Self::lock(path)?, config))
+        Ok((RunDirectory { path: path.into(), _locked_config: lock(&path.join("config.toml"))? }, config))
     }
 
-    fn lock(path: &Path) -> Result<Self> {
+    /// Opens a directory to go on in, as soon as no other process trains in it.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] if it isn't a run directory.
+    pub fn wait_for(path: &Path) -> Result<(Self, Config)> {
+        let config = Config::of_run(path)?;
         let file = File::open(path.join("config.toml"))?;
-        match file.try_lock() {
-            Ok(()) => Ok(RunDirectory { path: path.into(), _locked_config: file }),
-            Err(TryLockError::WouldBlock) => {
-                Err(WrongRequest(format!("{}: another process is training in it", path.display())).into())
-            }
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("{}: can't be locked", path.display()))
-            }
-        }
+        file.lock().with_context(|| format!("{}: can't be locked", path.display()))?;
+        Ok((RunDirectory { path: path.into(), _locked_config: file }, config))
     }
 
     /// Where it is.
@@ -170,6 +157,42 @@ impl RunDirectory {
     }
 }
 
+/// Makes a directory with one file in it, both or neither.
+///
+/// # Errors
+/// [`WrongRequest`] if there is something of that name, or it can't be made.
+pub fn create_with(path: &Path, file: &str, text: &str) -> Result<()> {
+    if is_occupied(path) {
+        let problem = "exists; go on with it by --resume, or choose another directory";
+        return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
+    }
+    let cannot = |error: std::io::Error| WrongRequest(format!("{}: can't be made: {error}", path.display()));
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(cannot)?;
+    let unnamed = tempfile::Builder::new().prefix(".alrao-").tempdir_in(parent).map_err(cannot)?;
+    set_readable(unnamed.path()).map_err(cannot)?;
+    fs::write(unnamed.path().join(file), text).map_err(cannot)?;
+    fs::rename(unnamed.path(), path).map_err(cannot)?;
+    let _ = unnamed.keep();
+    Ok(())
+}
+
+/// Locks a directory's file for as long as it is open, or its process lives.
+///
+/// # Errors
+/// [`WrongRequest`] if another process has locked it.
+pub fn lock(file: &Path) -> Result<File> {
+    let locked = File::open(file)?;
+    let directory = file.parent().unwrap_or(file).display();
+    match locked.try_lock() {
+        Ok(()) => Ok(locked),
+        Err(TryLockError::WouldBlock) => {
+            Err(WrongRequest(format!("{directory}: another process is at work in it")).into())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{directory}: can't be locked")),
+    }
+}
+
 /// Reads the best network of a run into `network`, of the same build.
 ///
 /// # Errors
@@ -216,13 +239,12 @@ fn set_readable(path: &Path) -> std::io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
-/// The first directory under `runs` that such a run can have.
+/// The first directory under `runs` of that name, or with a number after it, that is free.
 ///
 /// # Errors
 /// None of ten thousand names is free.
-pub fn free_name(config: &Config) -> Result<PathBuf> {
-    let name = format!("{}-{}-seed{}", config.environment.name, config.optimizer.kind.name(), config.seed);
-    let names = (1..10_000).map(|n| if n == 1 { name.clone() } else { format!("{name}-{n}") });
+pub fn free_name(name: &str) -> Result<PathBuf> {
+    let names = (1..10_000).map(|n| if n == 1 { name.into() } else { format!("{name}-{n}") });
     match names.map(|name| Path::new("runs").join(name)).find(|path| path.symlink_metadata().is_err()) {
         Some(path) => Ok(path),
         None => bail!("runs: every name from {name} on is taken; name another directory by --out"),

@@ -18,7 +18,7 @@ pub struct Summary {
     pub steps: u64,
     /// Wall-clock seconds of training, validations included.
     pub seconds: f64,
-    /// Whether the training loss became non-finite, which ends a run.
+    /// Whether the training loss, or all that a guard could leave, became non-finite, which ends a run.
     pub diverged: bool,
     /// The validation that chose the network that was tested.
     pub best: Option<Best>,

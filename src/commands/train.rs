@@ -5,15 +5,15 @@ use std::time::Instant;
 
 use alrao_agents::q_network::QNetwork;
 use alrao_agents::training::{self, Event, Halt, Training};
-use alrao_core::device::{self, DeviceChoice, LIBTORCH};
+use alrao_core::Error::{Diverged, NoFiniteFeatures, NoFiniteHead};
 use alrao_core::network::Network;
 use alrao_envs::Environment;
 use alrao_plots::{RunRecord, plot_returns};
 use anyhow::{Context, Result};
 use tch::Device;
 
-use crate::command_line::{TrainRequest, WrongRequest};
-use crate::config::{Config, Versions};
+use crate::command_line::TrainRequest;
+use crate::config::Config;
 use crate::log::Log;
 use crate::progress::Progress;
 use crate::run_directory::{RunDirectory, free_name, load_best};
@@ -22,13 +22,19 @@ use crate::summary::Summary;
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`] or a setting's error if the request can't be met, with nothing made; else what failed on the way.
+/// [`WrongRequest`](crate::command_line::WrongRequest) or a setting's error if the request can't be met, with nothing made; else what failed on the way.
 pub fn train(request: &TrainRequest) -> Result<()> {
+    if request.in_sweep {
+        end_with_standard_input();
+    }
     let (directory, config) = match &request.resume {
+        Some(path) if request.in_sweep => RunDirectory::wait_for(path)?,
         Some(path) => RunDirectory::open(path)?,
         None => {
             let config = requested(request)?;
-            let path = request.out.clone().map_or_else(|| free_name(&config), Ok)?;
+            let (environment, kind, seed) = (&config.environment.name, config.optimizer.kind.name(), config.seed);
+            let usual = || free_name(&format!("{environment}-{kind}-seed{seed}"));
+            let path = request.out.clone().map_or_else(usual, Ok)?;
             (RunDirectory::create(&path, &config)?, config)
         }
     };
@@ -41,7 +47,16 @@ pub fn train(request: &TrainRequest) -> Result<()> {
     report(&path)
 }
 
-/// The configuration that the request asks for, resolved.
+/// Has this process end as soon as whoever started it closes its standard input, or dies and so closes it. A run may
+/// end at any instant, so nothing is cleaned up.
+fn end_with_standard_input() {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        signal_hook::low_level::exit(1)
+    });
+}
+
+/// The configuration that the request asks for, complete.
 fn requested(request: &TrainRequest) -> Result<Config> {
     let source = request.config.as_deref().expect("required by the command line");
     let mut config = Config::read(source, &request.set)?;
@@ -50,34 +65,13 @@ fn requested(request: &TrainRequest) -> Result<Config> {
     if let Some(device) = request.device {
         config.device = device.to_string();
     }
-    let mut config = config.resolve()?;
-    config.device = DeviceChoice::of(resolve_device(&config)?).to_string();
-    let libtorch = check_libtorch()?;
-    config.versions = Some(Versions { alrao: env!("CARGO_PKG_VERSION").into(), libtorch });
-    Ok(config)
-}
-
-fn resolve_device(config: &Config) -> Result<Device> {
-    Ok(config.device.parse::<DeviceChoice>()?.resolve()?)
-}
-
-/// The version of the libtorch that was loaded.
-fn check_libtorch() -> Result<String> {
-    let path = device::libtorch_path();
-    let version = path.as_deref().and_then(Path::parent).and_then(device::libtorch_version);
-    match version {
-        Some(version) if version.split('+').next() != Some(LIBTORCH) => {
-            let path = path.expect("it has a version").display().to_string();
-            Err(WrongRequest(format!("{path}: this is libtorch {version}, but {LIBTORCH} is needed")).into())
-        }
-        version => Ok(version.unwrap_or_else(|| LIBTORCH.into())),
-    }
+    config.complete()
 }
 
 /// Trains to the end of the budget, tests, and leaves everything in the directory.
 fn run(directory: &RunDirectory, config: &Config) -> Result<()> {
     tch::set_num_threads(config.threads as i32);
-    let device = resolve_device(config)?;
+    let device = config.device()?;
     let make = || alrao_envs::make(&config.environment);
     let method = config.method()?;
     let mut training = Training::new(&config.schedule, &config.agent, &method, &make, config.seed, device)?;
@@ -102,7 +96,9 @@ fn run(directory: &RunDirectory, config: &Config) -> Result<()> {
             }
             Ok(Halt::Checkpoint) => directory.save_last(&training, log.flush()?, seconds())?,
             Ok(Halt::Done) => break false,
-            Err(alrao_agents::Error::Core(error @ alrao_core::Error::Diverged { .. })) => {
+            Err(alrao_agents::Error::Core(
+                error @ (Diverged { .. } | NoFiniteHead { .. } | NoFiniteFeatures { .. }),
+            )) => {
                 eprintln!("{error}");
                 break true;
             }
@@ -134,7 +130,7 @@ fn run(directory: &RunDirectory, config: &Config) -> Result<()> {
 /// The network of a run's best checkpoint.
 ///
 /// # Errors
-/// [`WrongRequest`] if there is none; else it is damaged.
+/// [`WrongRequest`](crate::command_line::WrongRequest) if there is none; else it is damaged.
 pub fn best_network(run: &Path, config: &Config, device: Device) -> Result<Network<alrao_core::layers::Mlp>> {
     let environment = alrao_envs::make(&config.environment)?;
     let (observation_len, actions) = (environment.observation_len(), environment.action_count());

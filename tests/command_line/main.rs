@@ -4,6 +4,7 @@ mod environments;
 mod interruption;
 mod mistakes;
 mod reproducibility;
+mod sweeps;
 mod whole_run;
 
 use std::path::Path;

@@ -58,6 +58,11 @@ fn a_rate_that_is_far_too_large_ends_as_diverged() {
         serde_json::from_str(&fs::read_to_string(run.join("summary.json")).unwrap()).unwrap();
     let null = &serde_json::Value::Null;
     assert_eq!((&summary["diverged"], &summary["test"], &summary["diagnosis"]), (&true.into(), null, null));
+
+    let run = root.path().join("alrao");
+    let words = "--set optimizer.eta_min=1e29 --set optimizer.eta_max=1e30 --out";
+    let said = succeed(alrao(&format!("{SMALL} {words} {}", run.display())));
+    assert!(said.contains("no finite numbers") && said.contains("diverged"), "{said}");
 }
 
 #[test]

@@ -1,0 +1,208 @@
+//! A sweep's directory: its runs, and how far each has got.
+//!
+//! | file | what |
+//! |---|---|
+//! | `sweep.jsonl` | one run a line, with its complete configuration; locked while a process works on the sweep |
+//! | `NAME/` | run directories |
+//! | `NAME/process.log` | what the run's processes said |
+//! | `NAME/failure.txt` | why the run failed, if it did |
+//!
+//! Nothing else is kept: where a sweep stands is read off its run directories.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::command_line::WrongRequest;
+use crate::config::Config;
+use crate::run_directory::{RunDirectory, create_with, lock};
+use crate::summary::Summary;
+use crate::sweep::plan::Run;
+
+const RUNS: &str = "sweep.jsonl";
+const FAILURE: &str = "failure.txt";
+
+/// A sweep directory.
+#[derive(Debug)]
+pub struct SweepDirectory {
+    path: PathBuf,
+    /// Its runs, in the order of the sweep file.
+    pub runs: Vec<Run>,
+}
+
+/// How far a run has got.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// There is nothing of it.
+    Missing,
+    /// It has begun, and can go on.
+    Unfinished,
+    /// It failed, for this reason.
+    Failed(String),
+    /// It is done; a run that diverged is, too.
+    Done(Box<Summary>),
+}
+
+impl SweepDirectory {
+    /// Makes the directory, with its list of runs in it.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] if there is something of that name, or it can't be made.
+    pub fn create(path: &Path, runs: Vec<Run>) -> Result<Self> {
+        let lines = runs.iter().map(|run| Ok(serde_json::to_string(run)? + "\n")).collect::<Result<String>>()?;
+        create_with(path, RUNS, &lines)?;
+        Ok(SweepDirectory { path: path.into(), runs })
+    }
+
+    /// Reads a directory's list of runs.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] if it isn't a sweep directory.
+    pub fn read(path: &Path) -> Result<Self> {
+        let file = path.join(RUNS);
+        if !file.is_file() {
+            let problem = format!("not a sweep directory, it has no {RUNS}");
+            return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
+        }
+        let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let run = |(number, line): (usize, &str)| {
+            serde_json::from_str(line)
+                .map_err(|error| WrongRequest(format!("{}: line {}: {error}", file.display(), number + 1)))
+        };
+        let runs = text.lines().enumerate().map(run).collect::<Result<Vec<Run>, _>>()?;
+        Ok(SweepDirectory { path: path.into(), runs })
+    }
+
+    /// Keeps other processes from working on the sweep, for as long as what is returned lives.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] if another process does.
+    pub fn lock(&self) -> Result<File> {
+        lock(&self.path.join(RUNS))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A run's directory, whether it is there or not.
+    pub fn of(&self, run: &Run) -> PathBuf {
+        self.path.join(&run.name)
+    }
+
+    /// How far a run has got.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] if what is there was made with another configuration or other versions, or can't be read.
+    pub fn state(&self, run: &Run) -> Result<State> {
+        let directory = self.of(run);
+        if !directory.exists() {
+            return Ok(State::Missing);
+        }
+        if Config::of_run(&directory)? != run.config {
+            let problem = format!(
+                "its config.toml differs in a setting or in versions from what {RUNS} says; delete it to have it run anew"
+            );
+            return Err(WrongRequest(format!("{}: {problem}", directory.display())).into());
+        }
+        let summary = directory.join("summary.json");
+        if let Some(text) = read_if_there(&summary)? {
+            let summary =
+                serde_json::from_str(&text).map_err(|error| WrongRequest(format!("{}: {error}", summary.display())))?;
+            return Ok(State::Done(Box::new(summary)));
+        }
+        Ok(read_if_there(&directory.join(FAILURE))?.map_or(State::Unfinished, State::Failed))
+    }
+
+    /// Makes a run's directory unless it is there, and forgets that it failed; opens the file that its process writes
+    /// to.
+    ///
+    /// # Errors
+    /// The disk is full, or the like.
+    pub fn prepare(&self, run: &Run) -> Result<File> {
+        let directory = self.of(run);
+        if !directory.exists() {
+            RunDirectory::create(&directory, &run.config)?;
+        }
+        let failure = directory.join(FAILURE);
+        if failure.exists() {
+            fs::remove_file(&failure).with_context(|| failure.display().to_string())?;
+        }
+        let log = directory.join("process.log");
+        File::options().append(true).create(true).open(&log).with_context(|| log.display().to_string())
+    }
+
+    /// Notes that a run failed: how its process ended, and the last lines that it said.
+    ///
+    /// # Errors
+    /// The disk is full, or the like.
+    pub fn note_failure(&self, run: &Run, end: &str) -> Result<()> {
+        const LAST_LINES: usize = 5;
+        let directory = self.of(run);
+        let said = fs::read(directory.join("process.log")).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        let lines: Vec<&str> = said.lines().collect();
+        let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+        let reason = [&[end], last].concat().join("\n");
+        let mut file = tempfile::NamedTempFile::new_in(&directory)?;
+        writeln!(file, "{reason}")?;
+        file.persist(directory.join(FAILURE))?;
+        Ok(())
+    }
+}
+
+fn read_if_there(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| path.display().to_string()),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A sweep directory of these tasks, arms (as `KEY=VALUE`s) and seeds 0 to `seeds` - 1, with nothing run.
+    pub(crate) fn sweep(tasks: &[&str], arms: &[&[&str]], seeds: u64) -> (tempfile::TempDir, SweepDirectory) {
+        let root = tempfile::tempdir().unwrap();
+        let mut runs = Vec::new();
+        for task in tasks {
+            for arm in arms {
+                let sets: Vec<String> = arm.iter().map(|set| set.to_string()).collect();
+                let config = Config::read(task, &sets).unwrap().resolve().unwrap();
+                let arm = arm.join("-").replace("optimizer.", "").replace("kind=", "");
+                runs.extend((0..seeds).map(|seed| Run {
+                    name: format!("{task}-{arm}-seed{seed}"),
+                    task: task.to_string(),
+                    arm: arm.clone(),
+                    config: Config { seed, ..config.clone() },
+                }));
+            }
+        }
+        let directory = SweepDirectory::create(&root.path().join("sweep"), runs).unwrap();
+        (root, directory)
+    }
+
+    #[test]
+    fn a_state_is_read_off_the_run_directory() {
+        let (_root, sweep) = sweep(&["pendulum"], &[&["optimizer.kind=adam"]], 1);
+        let sweep = SweepDirectory::read(sweep.path()).unwrap();
+        let run = &sweep.runs[0];
+        assert_eq!(sweep.state(run).unwrap(), State::Missing);
+        writeln!(sweep.prepare(run).unwrap(), "1\n2\n3\n4\n5\nerror: the disk is full").unwrap();
+        assert_eq!(sweep.state(run).unwrap(), State::Unfinished);
+        sweep.note_failure(run, "exit status: 1").unwrap();
+        let reason = "exit status: 1\n2\n3\n4\n5\nerror: the disk is full\n".to_string();
+        assert_eq!(sweep.state(run).unwrap(), State::Failed(reason));
+        sweep.prepare(run).unwrap();
+        assert_eq!(sweep.state(run).unwrap(), State::Unfinished);
+        let config = sweep.of(run).join("config.toml");
+        fs::write(&config, fs::read_to_string(&config).unwrap().replace("batch = 128", "batch = 64")).unwrap();
+        let error = sweep.state(run).unwrap_err().to_string();
+        assert!(error.contains("pendulum-adam-seed0") && error.contains("delete it"), "{error}");
+    }
+}

@@ -1,0 +1,470 @@
+//! A sweep file: tasks, arms and seeds, and the runs that they multiply to.
+//!
+//! ```toml
+//! seeds = "0-4"
+//!
+//! [[task]]
+//! config = "pendulum"               # a built-in configuration or a file; without it, the task is one itself
+//! schedule.steps = 20_000           # any field of it
+//!
+//! [[arm]]
+//! optimizer.kind = "sgd"
+//! optimizer.eta = [1e-3, 1e-2, 0.1] # a list multiplies
+//!
+//! [[arm]]
+//! optimizer.kind = "alrao"
+//! ```
+//!
+//! A run's name is made of its task, its arm with the values it has of their lists, and its seed, so it stays the same
+//! whatever else is in the file.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Table, Value};
+
+use crate::command_line::WrongRequest;
+use crate::config::{self, Config};
+
+/// The built-in sweeps, by name.
+const BUILT_IN: [(&str, &str); 1] = [("table1-rl", include_str!("../../configs/sweeps/table1-rl.toml"))];
+
+/// The most runs of a sweep: more are a slip.
+const MOST_RUNS: usize = 10_000;
+
+/// One run of a sweep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The run directory's name.
+    pub name: String,
+    /// What is learnt.
+    pub task: String,
+    /// How: everything that differs but task and seed.
+    pub arm: String,
+    /// Its configuration, complete.
+    pub config: Config,
+}
+
+/// The seeds of a sweep, each once.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Value")]
+pub struct Seeds(Vec<u64>);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SweepFile {
+    seeds: Seeds,
+    task: Vec<Block>,
+    #[serde(default = "one_plain_arm")]
+    arm: Vec<Block>,
+}
+
+/// A `[[task]]` or an `[[arm]]`.
+#[derive(Default, Deserialize)]
+struct Block {
+    name: Option<String>,
+    config: Option<String>,
+    #[serde(flatten)]
+    settings: Table,
+}
+
+fn one_plain_arm() -> Vec<Block> {
+    vec![Block::default()]
+}
+
+/// One field that a block sets.
+#[derive(Clone)]
+struct Setting {
+    /// Where it stands in the file.
+    place: Place,
+    /// The field, with its sections.
+    key: String,
+    value: Value,
+    /// Whether it is one of a list.
+    varies: bool,
+}
+
+/// A field of a block of a sweep file.
+#[derive(Clone)]
+struct Place {
+    block: &'static str,
+    index: usize,
+    path: Vec<String>,
+}
+
+/// The runs of the sweep file `source`, or of the built-in sweep of that name, with `sets` (`KEY=VALUE`) applied to each
+/// and `seeds` in place of the file's. Every configuration is complete.
+///
+/// # Errors
+/// [`WrongRequest`], or a setting's error, naming the file with the line and the field or the run; also if there are no
+/// runs, too many, or two that are the same.
+pub fn read(source: &str, sets: &[String], seeds: Option<&Seeds>) -> Result<Vec<Run>> {
+    let text = match BUILT_IN.iter().find(|(name, _)| *name == source) {
+        Some((_, text)) => text.to_string(),
+        None => read_file(source)?,
+    };
+    let wrong = |error: toml::de::Error| WrongRequest(error.to_string().trim_end().into());
+    let file: SweepFile = toml::from_str(&text).map_err(wrong).context(source.to_string())?;
+    let folder = Path::new(source).parent().unwrap_or(Path::new(""));
+    Sweep { text: &text, folder, sets, seeds: seeds.unwrap_or(&file.seeds) }.runs(&file).context(source.to_string())
+}
+
+fn read_file(source: &str) -> Result<String> {
+    if !Path::new(source).exists() {
+        let names = BUILT_IN.map(|(name, _)| name).join(", ");
+        return Err(
+            WrongRequest(format!("{source}: no such file and no such built-in sweep; built in: {names}")).into()
+        );
+    }
+    std::fs::read_to_string(source).map_err(|error| WrongRequest(format!("{source}: {error}")).into())
+}
+
+/// What the runs of a sweep file depend on beside its blocks.
+struct Sweep<'a> {
+    text: &'a str,
+    folder: &'a Path,
+    sets: &'a [String],
+    seeds: &'a Seeds,
+}
+
+impl Sweep<'_> {
+    fn runs(&self, file: &SweepFile) -> Result<Vec<Run>> {
+        let variants = |kind, blocks: &[Block]| -> Result<Vec<Vec<Vec<Setting>>>> {
+            blocks.iter().enumerate().map(|(index, block)| self.variants(kind, index, block)).collect()
+        };
+        let (tasks, arms) = (variants("task", &file.task)?, variants("arm", &file.arm)?);
+        let count = |variants: &[Vec<Vec<Setting>>]| variants.iter().map(Vec::len).sum::<usize>();
+        let total = count(&tasks).saturating_mul(count(&arms)).saturating_mul(self.seeds.0.len());
+        if total == 0 || total > MOST_RUNS {
+            let problem = format!("expands to {total} runs; must be from 1 to {MOST_RUNS}");
+            return Err(WrongRequest(problem).into());
+        }
+        let mut runs = Vec::new();
+        for (task_block, task_variants) in file.task.iter().zip(&tasks) {
+            let base = self.base(task_block)?;
+            for task in task_variants {
+                for (arm_block, arm_variants) in file.arm.iter().zip(&arms) {
+                    for arm in arm_variants {
+                        let config = self.configure(base.as_ref(), task, arm)?;
+                        let task = task_block.label(task, || config.environment.name.clone());
+                        let arm = arm_block.label(arm, || config.optimizer.kind.name().into());
+                        runs.extend(self.seeds.0.iter().map(|&seed| Run {
+                            name: format!("{task}-{arm}-seed{seed}"),
+                            task: task.clone(),
+                            arm: arm.clone(),
+                            config: Config { seed, ..config.clone() },
+                        }));
+                    }
+                }
+            }
+        }
+        for run in &mut runs {
+            run.config = run.config.clone().complete().with_context(|| run.name.clone())?;
+        }
+        no_run_twice(&runs)?;
+        Ok(runs)
+    }
+
+    /// Every combination of the values that a block lists.
+    fn variants(&self, kind: &'static str, index: usize, block: &Block) -> Result<Vec<Vec<Setting>>> {
+        let place = |path: Vec<String>| Place { block: kind, index, path };
+        if kind == "arm" && block.config.is_some() {
+            return Err(self.wrong(&place(vec!["config".into()]), "an arm has none; a task has").into());
+        }
+        let allowed = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || "._=+-".contains(c));
+        if let Some(name) = block.name.as_ref().filter(|name| name.is_empty() || !allowed(name)) {
+            let problem = format!("`{name}` names a folder, so it must be made of letters, digits and ._=+- only");
+            return Err(self.wrong(&place(vec!["name".into()]), &problem).into());
+        }
+        let mut leaves = Vec::new();
+        collect(&block.settings, &mut Vec::new(), &mut leaves);
+        let mut variants = vec![Vec::new()];
+        for (path, value) in leaves {
+            let place = place(path.clone());
+            let key = path.join(".");
+            if key == "seed" || key.split('.').next() == Some("versions") {
+                return Err(self.wrong(&place, "can't be set here; `seeds` stands at the top").into());
+            }
+            let (values, varies) = match value {
+                Value::Array(values) => (values, true),
+                value => (vec![value], false),
+            };
+            if variants.len().saturating_mul(values.len()) > MOST_RUNS {
+                return Err(self.wrong(&place, &format!("multiplies to more than {MOST_RUNS} runs")).into());
+            }
+            let setting =
+                |value: &Value| Setting { place: place.clone(), key: key.clone(), value: value.clone(), varies };
+            let extended = |variant: &Vec<Setting>| -> Vec<Vec<Setting>> {
+                values.iter().map(|value| variant.iter().cloned().chain([setting(value)]).collect()).collect()
+            };
+            variants = variants.iter().flat_map(extended).collect();
+        }
+        Ok(variants)
+    }
+
+    /// The configuration that a task starts from, if it names one.
+    fn base(&self, task: &Block) -> Result<Option<Table>> {
+        let Some(name) = &task.config else { return Ok(None) };
+        let path = self.folder.join(name);
+        let source = if path.is_file() { path.to_string_lossy().into_owned() } else { name.clone() };
+        config::read_table(&source).map(Some)
+    }
+
+    fn configure(&self, base: Option<&Table>, task: &[Setting], arm: &[Setting]) -> Result<Config> {
+        let mut table = base.cloned().unwrap_or_default();
+        for (position, setting) in task.iter().chain(arm).enumerate() {
+            let wrong = |problem: String| {
+                let of_list = setting.varies && problem.contains("expected a sequence");
+                let hint =
+                    if of_list { "; a list multiplies, so a value that is one is written [[64, 64]]" } else { "" };
+                self.wrong(&setting.place, &format!("{problem}{hint}"))
+            };
+            config::insert(&mut table, &setting.key, setting.value.clone()).map_err(wrong)?;
+            // A task without a base is a configuration once all of it is there.
+            if base.is_some() || position + 1 >= task.len() {
+                config::check(&table).map_err(wrong)?;
+            }
+        }
+        for set in self.sets {
+            if set.split('=').next().is_some_and(|key| key.trim() == "seed") {
+                return Err(WrongRequest(format!("--set {set}: a sweep has `--seeds`")).into());
+            }
+            config::apply(&mut table, set)?;
+        }
+        config::check(&table).map_err(WrongRequest)?;
+        Ok(table.try_into().expect("just checked"))
+    }
+
+    /// What is wrong with a field of the file, with its line.
+    fn wrong(&self, place: &Place, problem: &str) -> WrongRequest {
+        WrongRequest(format!("line {}: [[{}]] {}: {problem}", place.line(self.text), place.block, place.path.join(".")))
+    }
+}
+
+impl Block {
+    /// What its runs are called: its name, or the usual one, and the values they have of its lists.
+    fn label(&self, variant: &[Setting], usual: impl Fn() -> String) -> String {
+        let stem = |config: &String| Path::new(config).file_stem().map(|stem| plain(&stem.to_string_lossy()));
+        let name = self.name.clone().or_else(|| self.config.as_ref().and_then(stem)).unwrap_or_else(usual);
+        let varying = variant.iter().filter(|setting| setting.varies).map(|setting| {
+            let field = setting.key.rsplit('.').next().unwrap_or(&setting.key);
+            format!("-{field}={}", words(&setting.value))
+        });
+        name + &varying.collect::<String>()
+    }
+}
+
+impl Place {
+    /// Its line in the sweep file, from 1.
+    fn line(&self, text: &str) -> usize {
+        fn find<'a, 'i>(table: &'a DeTable<'i>, key: &str) -> Option<&'a Spanned<DeValue<'i>>> {
+            table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
+        }
+        let file = DeTable::parse(text).expect("it was read before");
+        let block = find(file.get_ref(), self.block).and_then(|blocks| blocks.get_ref().get(self.index));
+        let field = self.path.iter().fold(block, |section, key| find(section?.get_ref().as_table()?, key));
+        let start = field.map_or(0, |value| value.span().start);
+        text[..start].matches('\n').count() + 1
+    }
+}
+
+/// The fields of a table, with the sections that lead to them.
+fn collect(table: &Table, path: &mut Vec<String>, leaves: &mut Vec<(Vec<String>, Value)>) {
+    for (key, value) in table {
+        path.push(key.clone());
+        match value {
+            Value::Table(section) => collect(section, path, leaves),
+            value => leaves.push((path.clone(), value.clone())),
+        }
+        path.pop();
+    }
+}
+
+/// A value as part of a name.
+fn words(value: &Value) -> String {
+    match value {
+        Value::Float(x) => {
+            let (plain, scientific) = (format!("{x}"), format!("{x:e}"));
+            if scientific.len() < plain.len() { scientific } else { plain }
+        }
+        Value::Array(values) => values.iter().map(words).collect::<Vec<_>>().join("x"),
+        Value::String(text) => plain(text),
+        value => plain(&value.to_string()),
+    }
+}
+
+/// A text with nothing in it that a folder's name had better not have.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() || "._=+-".contains(c) { c } else { '_' }).collect()
+}
+
+fn no_run_twice(runs: &[Run]) -> Result<(), WrongRequest> {
+    let (mut names, mut configs) = (HashMap::new(), HashMap::new());
+    for run in runs {
+        if names.insert(&run.name, run).is_some() {
+            let problem = "two runs would have this name; seeds must differ, and blocks of one kind need a `name` each";
+            return Err(WrongRequest(format!("{}: {problem}", run.name)));
+        }
+        let config = toml::to_string(&run.config).expect("a configuration can be written");
+        if let Some(other) = configs.insert(config, run) {
+            return Err(WrongRequest(format!("{} and {} are the same run", other.name, run.name)));
+        }
+    }
+    Ok(())
+}
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    /// `0-4` or `3`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number =
+            |text: &str| text.trim().parse::<u64>().map_err(|_| format!("`{text}` is no seed; seeds are as in 0-4"));
+        let (first, last) = match text.split_once('-') {
+            Some((first, last)) => (number(first)?, number(last)?),
+            None => (number(text)?, number(text)?),
+        };
+        match last.checked_sub(first) {
+            Some(more) if more < MOST_RUNS as u64 => Ok(Seeds((first..=last).collect())),
+            Some(_) => Err(format!("`{text}`: more than {MOST_RUNS} seeds")),
+            None => Err(format!("`{text}`: the first seed must not be above the last")),
+        }
+    }
+}
+
+impl TryFrom<Value> for Seeds {
+    type Error = String;
+
+    /// Text as above, or a list of numbers.
+    fn try_from(value: Value) -> Result<Self, String> {
+        let wrong = || format!("seeds = {value}: must be a range as in \"0-4\" or a list as in [0, 1, 2]");
+        let seeds: Vec<u64> = match &value {
+            Value::String(text) => return text.parse(),
+            Value::Array(seeds) => {
+                let seed = |seed: &Value| seed.as_integer().and_then(|seed| u64::try_from(seed).ok());
+                seeds.iter().map(seed).collect::<Option<_>>().ok_or_else(wrong)?
+            }
+            _ => return Err(wrong()),
+        };
+        Ok(Seeds(seeds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs(text: &str) -> Result<Vec<Run>, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        read(file.path().to_str().unwrap(), &[], None).map_err(|error| format!("{error:#}"))
+    }
+
+    fn names(text: &str) -> Vec<String> {
+        runs(text).unwrap().into_iter().map(|run| run.name).collect()
+    }
+
+    #[test]
+    fn the_papers_table_has_ninety_runs() {
+        let runs = read("table1-rl", &[], None).unwrap();
+        assert_eq!(runs.len(), 2 * 9 * 5);
+        let named = |name: &str| &runs.iter().find(|run| run.name == name).unwrap().config;
+        assert_eq!(named("pendulum-sgd-eta=1e-5-seed0").optimizer.eta, Some(1e-5));
+        assert_eq!(named("lunar-lander-sgd-eta=10-seed4").optimizer.eta, Some(10.0));
+        assert_eq!(named("lunar-lander-adam-seed3").schedule.steps, 100_000);
+        assert_eq!(named("pendulum-alrao-seed4").seed, 4);
+    }
+
+    #[test]
+    fn lists_multiply_and_a_list_in_a_list_is_one_value() {
+        let text = r#"
+            seeds = [3]
+            [[task]]
+            environment.name = "pendulum" # no base: all of it stands here
+            schedule.steps = [2000, 3000]
+            [[arm]]
+            name = "wide"
+            agent.network.hidden = [[64], [64, 32]]
+            optimizer.eta_max = [1, 10.0]
+        "#;
+        assert_eq!(
+            names(text)[..4],
+            [
+                "pendulum-steps=2000-wide-hidden=64-eta_max=1-seed3",
+                "pendulum-steps=2000-wide-hidden=64-eta_max=10-seed3",
+                "pendulum-steps=2000-wide-hidden=64x32-eta_max=1-seed3",
+                "pendulum-steps=2000-wide-hidden=64x32-eta_max=10-seed3",
+            ]
+        );
+        assert_eq!(names(text).len(), 8);
+        assert_eq!(runs(text).unwrap()[2].config.agent.network.hidden, [64, 32]);
+    }
+
+    #[test]
+    fn sets_and_seeds_of_the_command_line_come_last() {
+        let sets = ["schedule.steps=7000".to_string()];
+        let runs = read("table1-rl", &sets, Some(&"8".parse().unwrap())).unwrap();
+        assert!(runs.len() == 18 && runs.iter().all(|run| run.config.schedule.steps == 7000 && run.config.seed == 8));
+        let error = format!("{:#}", read("table1-rl", &["schedule.stepz=1".into()], None).unwrap_err());
+        assert!(error.contains("--set schedule.stepz=1") && error.contains("unknown field"), "{error}");
+        let error = format!("{:#}", read("table1-rl", &["seed=1".into()], None).unwrap_err());
+        assert!(error.contains("--seeds"), "{error}");
+    }
+
+    #[test]
+    fn a_slip_is_named_with_its_line() {
+        let task = "seeds = \"0-1\"\n[[task]]\nconfig = \"pendulum\"\n";
+        for (text, words) in [
+            (
+                "[[arm]]\noptimizer.kind = \"sgd\"\noptimizer.etaa = [1]",
+                &["line 6", "optimizer.etaa", "unknown field"][..],
+            ),
+            ("[[arm]]\nagent.network.hidden = [64, 32]", &["line 5", "agent.network.hidden", "[[64, 64]]"]),
+            ("[[arm]]\noptimizer.kind = \"sgd\"", &["pendulum-sgd-seed0", "optimizer.eta"]),
+            ("[[arm]]\noptimizer.kind = \"sgd\"\noptimizer.eta = [0.1, -1]", &["pendulum-sgd-eta=-1-seed0", "-1"]),
+            ("[[arm]]\n[[arm]]", &["pendulum-alrao-seed0", "name"]),
+            (
+                "[[arm]]\n[[arm]]\nname = \"b\"\noptimizer.heads = 10",
+                &["pendulum-alrao-seed0 and pendulum-b-seed0", "same"],
+            ),
+            ("[[arm]]\noptimizer.eta_max = []", &["expands to 0 runs"]),
+            ("[[arm]]\nconfig = \"pendulum\"", &["line 5", "config"]),
+            ("[[arm]]\nname = \"../b\"", &["line 5", "../b"]),
+            ("[[arm]]\nseed = [1, 2]", &["line 5", "seeds"]),
+            ("schedule = 5", &["line 4", "[[task]] schedule: "]),
+            ("schedule.steps = 500\nschedule.steps.x = 5", &["line 5"]),
+            ("[[arms]]", &["arms", "unknown field"]),
+            ("[[task]]\nconfig = \"pendulm\"", &["pendulm", "pendulum"]),
+        ] {
+            let error = runs(&format!("{task}{text}\n")).expect_err(text);
+            assert!(words.iter().all(|word| error.contains(word)), "{text}: {error}");
+        }
+        for (seeds, word) in [
+            ("\"4-0\"", "4-0"),
+            ("\"0-x\"", "`x`"),
+            ("[-1]", "[-1]"),
+            ("3", "seeds = 3"),
+            ("[]", "0 runs"),
+            ("[1, 1]", "seeds must differ"),
+            ("\"0-99999999999\"", "10000"),
+        ] {
+            let error = runs(&format!("seeds = {seeds}\n[[task]]\nconfig = \"pendulum\"\n")).expect_err(seeds);
+            assert!(error.contains(word), "{seeds}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_sweep_that_explodes_is_refused_before_it_does() {
+        let list = format!("{:?}", (1..=200).collect::<Vec<_>>());
+        let text = format!(
+            "seeds = \"0-9\"\n[[task]]\nconfig = \"pendulum\"\nagent.batch = {list}\n[[arm]]\noptimizer.heads = {list}\n"
+        );
+        assert!(runs(&text).unwrap_err().contains("expands to 400000 runs"));
+        let text = format!("{text}optimizer.eta_max = {list}\n");
+        assert!(runs(&text).unwrap_err().contains("line 6: [[arm]] optimizer.heads: multiplies to more than 10000"));
+    }
+}

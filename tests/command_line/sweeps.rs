@@ -1,0 +1,201 @@
+//! Sweeps: many runs, killed and gone on with, failed and tried again, and their table.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rand::RngExt;
+
+use crate::{alrao, outcome, succeed};
+
+const KILLS: usize = 4;
+
+/// Four runs of a second or two.
+const SMALL_SWEEP: &str = r#"
+seeds = "0-1"
+
+[[task]]
+config = "pendulum"
+schedule.steps = 1000
+schedule.validate_every = 250
+schedule.checkpoint_every = 200
+schedule.log_every = 100
+schedule.validation_episodes = 2
+schedule.test_episodes = 3
+agent.warm_up = 200
+agent.batch = 32
+agent.memory = 1000
+agent.network.gamma = 0.125
+
+[[arm]]
+optimizer.kind = "sgd"
+optimizer.eta = 0.1
+
+[[arm]]
+optimizer.kind = "alrao"
+"#;
+
+#[test]
+fn a_sweep_killed_at_random_ends_with_the_same_table() {
+    let root = tempfile::tempdir().unwrap();
+    let (left_alone, killed) = (root.path().join("left-alone"), root.path().join("killed"));
+    let started = Instant::now();
+    let said = succeed(sweep(root.path(), &left_alone));
+    let duration = started.elapsed();
+    assert!(said.contains("4/4") && said.contains("| sgd | ") && said.contains("| 2 of 2 |"), "{said}");
+
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+    println!("moments drawn from seed {seed}");
+    let mut moments = alrao::core::streams::stream(seed, "moments");
+    for kill in 0..KILLS {
+        let mut process = quiet(new_or_resumed(root.path(), &killed));
+        std::thread::sleep(duration.mul_f64(moments.random_range(0.05..0.3)));
+        if kill % 2 == 0
+            && let Some(run) = children(&process).first()
+        {
+            signal("KILL", *run);
+            std::thread::sleep(duration.mul_f64(moments.random_range(0.0..0.1)));
+        }
+        process.kill().unwrap(); // SIGKILL
+        process.wait().unwrap();
+    }
+    succeed(new_or_resumed(root.path(), &killed));
+    assert_eq!(table(&left_alone), table(&killed));
+}
+
+#[test]
+fn a_run_does_not_outlive_its_killed_sweep() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let mut process = quiet(sweep(root.path(), &out));
+    wait_until("two runs train", || locked(&out).len() == 2);
+    let error = outcome(resume(&out));
+    assert!(error.0 == 2 && error.1.contains("another process is at work in it"), "{error:?}");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    wait_until("no run trains", || locked(&out).is_empty());
+}
+
+#[test]
+fn a_sweep_that_is_told_to_stop_leaves_all_to_go_on_with() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let mut process = sweep(root.path(), &out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("two runs train", || locked(&out).len() == 2);
+    signal("INT", process.id());
+    wait_until("the sweep ends", || process.try_wait().unwrap().is_some());
+    assert!(locked(&out).is_empty());
+    let output = process.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("stopped with 4 runs to go") && said.contains("alrao sweep --resume"), "{said}");
+    assert!(said.contains("of 2 runs, 0 failed and 2 are unfinished"), "{said}");
+    fs::remove_dir_all(locked_or_not(&out).remove(0)).unwrap(); // a run that is missing is run, too
+    assert!(succeed(resume(&out)).contains("4 of 4 runs to go"));
+}
+
+#[test]
+fn a_run_that_fails_stops_no_other_and_is_tried_again_on_request() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    succeed(sweep(root.path(), &out));
+    let before = table(&out);
+    let run = out.join("pendulum-alrao-seed1");
+    let state = run.join("checkpoints/last/state.json");
+    let good = fs::read_to_string(&state).unwrap();
+    fs::write(&state, "damaged").unwrap();
+    fs::remove_file(run.join("summary.json")).unwrap();
+    fs::remove_dir_all(out.join("pendulum-sgd-seed0")).unwrap();
+
+    let (code, said) = outcome(resume(&out));
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("alrao-seed1: failed: exit status: 1") && said.contains("state.json"), "{said}");
+    assert!(said.contains("sgd-seed0: test return") && said.contains("1 runs failed"), "{said}");
+    let (code, said) = outcome(resume(&out));
+    assert!(code == 1 && said.contains("0 of 4 runs to go") && said.contains("--retry-failed"), "{code} {said}");
+    fs::write(&state, good).unwrap();
+    let mut retry = resume(&out);
+    succeed({
+        retry.arg("--retry-failed");
+        retry
+    });
+    assert_eq!(table(&out), before);
+}
+
+#[test]
+fn what_is_no_sweep_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let refused = |words: &str, expected: &str| {
+        let (code, said) = outcome(alrao(words));
+        assert!(code == 2 && said.contains(expected) && !said.contains("panicked"), "{words}: {code} {said}");
+    };
+    let at = root.path().display();
+    refused(&format!("table {at}"), "not a sweep directory");
+    refused(&format!("sweep --resume {at}"), "not a sweep directory");
+    refused("sweep table1-lr", "built in: table1-rl");
+    refused(&format!("sweep {at}"), "directory");
+    refused("sweep table1-rl --seeds 4-0", "4-0");
+    refused("sweep table1-rl --jobs 0", "--jobs");
+    refused("sweep table1-rl --retry-failed", "--retry-failed");
+    refused("table x --format excel", "markdown, csv, json");
+    fs::write(root.path().join("precious"), "data").unwrap();
+    refused(&format!("sweep table1-rl --out {at}"), "exists");
+    fs::write(root.path().join("sweep.jsonl"), "{}\n").unwrap();
+    refused(&format!("table {at}"), "line 1");
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
+}
+
+/// A small sweep, two runs at a time.
+fn sweep(root: &Path, out: &Path) -> Command {
+    let file = root.join("small.toml");
+    fs::write(&file, SMALL_SWEEP).unwrap();
+    alrao(&format!("sweep {} --jobs 2 --out {}", file.display(), out.display()))
+}
+
+fn resume(out: &Path) -> Command {
+    alrao(&format!("sweep --jobs 2 --resume {}", out.display()))
+}
+
+fn new_or_resumed(root: &Path, out: &Path) -> Command {
+    if out.exists() { resume(out) } else { sweep(root, out) }
+}
+
+fn quiet(mut command: Command) -> Child {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn table(out: &Path) -> String {
+    succeed(alrao(&format!("table {} --format json", out.display())))
+}
+
+/// The processes of its runs.
+fn children(sweep: &Child) -> Vec<u32> {
+    let pid = sweep.id();
+    let pids = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    pids.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+fn signal(name: &str, pid: u32) {
+    // The process may have ended by itself just now.
+    Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).stderr(Stdio::null()).status().unwrap();
+}
+
+/// The run directories that a process trains in.
+fn locked(out: &Path) -> Vec<PathBuf> {
+    let trained = |run: &PathBuf| File::open(run.join("config.toml")).is_ok_and(|file| file.try_lock().is_err());
+    locked_or_not(out).into_iter().filter(trained).collect()
+}
+
+fn locked_or_not(out: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(out) else { return Vec::new() };
+    entries.map(|entry| entry.unwrap().path()).filter(|path| path.join("config.toml").exists()).collect()
+}
+
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < Duration::from_secs(60), "not yet: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
