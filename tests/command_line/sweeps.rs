@@ -68,7 +68,9 @@ fn a_sweep_killed_at_random_ends_with_the_same_table() {
 fn a_run_does_not_outlive_its_killed_sweep() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out");
-    let mut process = quiet(sweep(root.path(), &out));
+    let mut long = sweep(root.path(), &out);
+    long.args(["--set", "schedule.steps=100000"]); // minutes
+    let mut process = quiet(long);
     wait_until("two runs train", || locked(&out).len() == 2);
     let error = outcome(resume(&out));
     assert!(error.0 == 2 && error.1.contains("another process is at work in it"), "{error:?}");
