@@ -7,11 +7,13 @@
 //!
 //! Out come the number of rows (u32), then for the reset and for every action that was taken before something failed
 //! a row: the observation (f32 each), the reward (f64), terminated and truncated (one byte each), all little-endian.
+//! With `"picture": "file.png"` the last moment is drawn into that file.
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
-use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings, Step, make};
+use alrao_envs::{Environment, EnvironmentSettings, Step, make};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -19,6 +21,7 @@ struct Episode {
     environment: EnvironmentSettings,
     seed: u64,
     actions: Vec<Action>,
+    picture: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -39,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn play(episode: &Episode) -> Result<(Vec<u8>, u32), EnvironmentError> {
+fn play(episode: &Episode) -> Result<(Vec<u8>, u32), Box<dyn Error>> {
     let mut env = make(&episode.environment)?;
     env.reset(episode.seed)?;
     let start = Step { reward: 0.0, terminated: false, truncated: false };
@@ -52,6 +55,9 @@ fn play(episode: &Episode) -> Result<(Vec<u8>, u32), EnvironmentError> {
         let Ok(step) = outcome else { break };
         rows.extend(row(env.as_ref(), step));
         count += 1;
+    }
+    if let Some(picture) = &episode.picture {
+        env.scene().ok_or("this environment has no picture")?.draw().save_png(picture)?;
     }
     Ok((rows, count))
 }

@@ -1,0 +1,63 @@
+"""Draws moments of our environments (left) beside Gymnasium's own pictures of them (right), for docs/environments.md.
+
+    python frames.py FOLDER -- REPLAY...
+
+REPLAY is the command that runs examples/replay.rs.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import tempfile
+
+import gymnasium
+import numpy
+import pygame
+from gymnasium.envs.box2d.lunar_lander import heuristic
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Draws our environments beside Gymnasium's.")
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("replay", nargs="+")
+    asked = parser.parse_args()
+    turned = [numpy.array([torque], numpy.float32) for torque in numpy.linspace(-1, 1.5, 26)]
+    moments = [
+        ("pendulum", {"name": "pendulum-continuous"}, "Pendulum-v1", 5, len(turned), lambda _, t, __: turned[t]),
+        ("lander", {"name": "lunar-lander"}, "LunarLander-v3", 3, 83, lambda env, _, seen: heuristic(env, seen)),
+    ]
+    for name, environment, gymnasium_id, seed, steps, policy in moments:
+        env = gymnasium.make(gymnasium_id, render_mode="rgb_array")
+        observation, _ = env.reset(seed=seed)
+        actions = []
+        for t in range(steps):
+            action = policy(env, t, observation)
+            actions.append(action.tolist() if isinstance(action, numpy.ndarray) else int(action))
+            observation, *_ = env.step(action)
+            frame = env.render()  # the exhaust is what was drawn before
+        theirs = pygame.surfarray.make_surface(frame.transpose(1, 0, 2))
+        request = {"environment": environment, "seed": seed, "actions": actions}
+        beside(draw(asked.replay, request), theirs, asked.folder / f"{name}-frames.png")
+
+
+def draw(replay, request):
+    with tempfile.TemporaryDirectory() as folder:
+        picture = f"{folder}/ours.png"
+        request = json.dumps({**request, "picture": picture}) + "\n"
+        subprocess.run(replay, input=request.encode(), stdout=subprocess.DEVNULL, check=True)
+        return pygame.image.load(picture)
+
+
+def beside(ours, theirs, path):
+    gap = 10
+    width, height = ours.get_size()
+    both = pygame.Surface((2 * width + gap, height))
+    both.fill((128, 128, 128))
+    both.blit(ours, (0, 0))
+    both.blit(theirs, (width + gap, 0))
+    pygame.image.save(both, path)
+
+
+if __name__ == "__main__":
+    main()
