@@ -1,14 +1,29 @@
-//! Gymnasium from PyPI, to be compared with: [`python`].
+//! Gymnasium from PyPI, to be compared with.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 
 use crate::cache::Cache;
-use crate::pip;
+use crate::cargo::{cargo, run as run_command};
+use crate::checkout::Checkout;
+use crate::{pip, setup};
 
 /// What is needed of Python, as the environments' goldens were written with it.
 const REQUIREMENTS: [&str; 4] = ["gymnasium==1.4.0", "box2d==2.3.10", "pygame==2.6.1", "numpy==2.4.6"];
+
+/// Runs a script of `envs/tests/goldens` that has Gymnasium at hand, and our environments by `examples/replay.rs`.
+pub fn run(checkout: &Checkout, script: &str, arguments: &[String]) -> Result<()> {
+    setup::run(checkout, false)?;
+    let replay = ["--quiet", "--release", "--package", "alrao-envs", "--example", "replay"];
+    run_command("the build", cargo(checkout).arg("build").args(replay))?;
+    let mut command = Command::new(python()?);
+    command.current_dir(&checkout.root).arg("-B").arg(format!("envs/tests/goldens/{script}")).args(arguments);
+    command.arg("--").arg(cargo(checkout).get_program()).arg("run").args(replay);
+    command.env("SDL_VIDEODRIVER", "dummy"); // pygame draws without a display
+    run_command(script, &mut command)
+}
 
 /// A Python that has it, downloaded into the cache if it isn't there yet.
 pub fn python() -> Result<PathBuf> {

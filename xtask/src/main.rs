@@ -60,6 +60,8 @@ enum Chore {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Draws the frames in docs/environments.md anew, beside Gymnasium's.
+    Frames,
     /// Measures the project beside others; ends with a line of JSON.
     #[command(subcommand)]
     Bench(Bench),
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Chore::Parity { episodes, env, seed } => {
             parity::run(&checkout, episodes, env.as_deref(), seed.unwrap_or_else(parity::fresh_seed))
         }
+        Chore::Frames => gymnasium::run(&checkout, "frames.py", &["docs/figures".into()]),
         Chore::Bench(bench) => bench::run(&checkout, &bench),
         Chore::Test => checks::run(&checkout),
     };

@@ -1,4 +1,4 @@
-"""Draws moments of our environments (left) beside Gymnasium's own pictures of them (right), for docs/environments.md.
+"""Draws moments of our environments (left) beside Gymnasium's own pictures (right): `cargo xtask frames` runs it.
 
     python frames.py FOLDER -- REPLAY...
 

@@ -1,7 +1,7 @@
 //! `cargo xtask bench envs`: Pendulum and LunarLander beside Gymnasium's, one by one, and EnvPool's, 16 at once.
 //!
 //! All play random actions that were drawn beforehand and start the next episode where one ends. One Pendulum takes any
-//! torque, as theirs do; 16 of ours choose among 5.
+//! torque, as theirs do; 16 of ours choose among 5. A second is one of processor time, all threads together.
 
 use anyhow::Result;
 

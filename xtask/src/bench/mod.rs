@@ -19,7 +19,7 @@ use crate::checkout::Checkout;
 /// What is measured.
 #[derive(Subcommand)]
 pub enum Bench {
-    /// Environment steps a second on one core, beside Gymnasium and EnvPool.
+    /// Environment steps in a second of one core's time, beside Gymnasium and EnvPool.
     Envs(Length),
 }
 
@@ -82,7 +82,8 @@ fn contest(bench: &str, unit: &str, mut sides: Vec<Side>, claims: &[Claim], roun
 /// The rate that a side finds.
 fn rate(side: &mut Side) -> Result<f64> {
     let name = side.name;
-    let output = side.command.stderr(Stdio::inherit()).output().with_context(|| format!("can't run {name}"))?;
+    let run = side.command.stderr(Stdio::inherit()).output();
+    let output = run.with_context(|| format!("can't run `{}` for {name}", side.command.get_program().display()))?;
     if !output.status.success() {
         return Err(failed(name, output.status));
     }
