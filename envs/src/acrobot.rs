@@ -7,8 +7,12 @@
 use std::f64::consts::PI;
 use std::hint::black_box;
 
-use crate::numpy_random::default_rng;
-use crate::{Environment, EnvironmentError, Step};
+use gym_rs::spaces::Discrete;
+use rand::Rng;
+use serde::Serialize;
+
+use crate::classic::{Classic, Dynamics};
+use crate::numpy_random::uniform;
 
 const GRAVITY: f64 = 9.8; // m/s^2
 const MASS: f64 = 1.0; // of each link, kg
@@ -29,44 +33,58 @@ const MAX_SPEEDS: [f64; 2] = [4.0 * PI, 9.0 * PI]; // rad/s
 /// An episode starts with everything within 0.1 of hanging at rest and ends when the tip is one link's length above the
 /// hinge; every step until then costs 1, the last nothing. A step is 0.2 s of the equations in Sutton and Barto's book,
 /// by one Runge-Kutta step.
-#[derive(Clone, Debug, Default)]
-pub struct Acrobot {
-    state: [f64; 4], // both angles, both velocities
-    observation: [f32; 6],
+pub type Acrobot = Classic<AcrobotState>;
+
+/// Where an acrobot is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct AcrobotState {
+    /// Of the upper link from hanging down, and of the lower one from being in line with it; rad.
+    pub angles: [f64; 2],
+    /// The angular velocities, rad/s.
+    pub turns: [f64; 2],
+    /// Whether it is the first of an episode, which is shown in single precision.
+    pub first: bool,
 }
 
-impl Environment for Acrobot {
-    fn observation_len(&self) -> usize {
-        6
+impl Dynamics for AcrobotState {
+    type Action = usize;
+    type ActionSpace = Discrete;
+
+    const ACTIONS: Discrete = Discrete(3);
+    const SPACE: [Self; 2] = [
+        Self { angles: [-PI; 2], turns: [-MAX_SPEEDS[0], -MAX_SPEEDS[1]], first: false },
+        Self { angles: [PI; 2], turns: MAX_SPEEDS, first: false },
+    ];
+    const START: [Self; 2] = [
+        Self { angles: [-0.1; 2], turns: [-0.1; 2], first: true },
+        Self { angles: [0.1; 2], turns: [0.1; 2], first: true },
+    ];
+
+    fn draw<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self {
+        let mut single = |low, high| f64::from(uniform(rng, low, high) as f32);
+        let angles = [0, 1].map(|i| single(low.angles[i], high.angles[i]));
+        Self { angles, turns: [0, 1].map(|i| single(low.turns[i], high.turns[i])), first: true }
     }
 
-    fn action_count(&self) -> usize {
-        3
-    }
-
-    fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
-        let mut rng = default_rng(seed);
-        let start = [(); 4].map(|()| rng.uniform(-0.1, 0.1) as f32);
-        let [upper, lower, turns @ ..] = start;
-        self.state = start.map(f64::from);
-        self.observation = [cos(upper), sin(upper), cos(lower), sin(lower), turns[0], turns[1]];
-        Ok(())
-    }
-
-    fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
+    fn step(self, action: usize) -> (Self, f64, bool) {
         let torque = action as f64 - 1.0;
-        let [upper, lower, turns @ ..] = runge_kutta(self.state, |state| derivative(state, torque));
+        let state = [self.angles[0], self.angles[1], self.turns[0], self.turns[1]];
+        let [upper, lower, turns @ ..] = runge_kutta(state, |state| derivative(state, torque));
         let (upper, lower) = (wrapped(upper), wrapped(lower));
         let turns = [0, 1].map(|i| turns[i].clamp(-MAX_SPEEDS[i], MAX_SPEEDS[i]));
-        self.state = [upper, lower, turns[0], turns[1]];
-        self.observation =
-            [upper.cos(), upper.sin(), lower.cos(), lower.sin(), turns[0], turns[1]].map(|value| value as f32);
-        let terminated = -upper.cos() - (lower + upper).cos() > 1.0;
-        Ok(Step { reward: if terminated { 0.0 } else { -1.0 }, terminated, truncated: false })
+        let up = -upper.cos() - (lower + upper).cos() > 1.0;
+        (Self { angles: [upper, lower], turns, first: false }, if up { 0.0 } else { -1.0 }, up)
     }
+}
 
-    fn observation(&self) -> &[f32] {
-        &self.observation
+impl From<AcrobotState> for Vec<f64> {
+    fn from(AcrobotState { angles, turns, first }: AcrobotState) -> Self {
+        let [upper, lower] = if first {
+            angles.map(|angle| [cos(angle as f32), sin(angle as f32)].map(f64::from))
+        } else {
+            angles.map(|angle| [angle.cos(), angle.sin()])
+        };
+        [upper, lower, turns].concat()
     }
 }
 

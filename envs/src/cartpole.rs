@@ -4,8 +4,12 @@
 
 use std::f64::consts::PI;
 
-use crate::numpy_random::default_rng;
-use crate::{Environment, EnvironmentError, Step};
+use gym_rs::spaces::Discrete;
+use rand::Rng;
+use serde::Serialize;
+
+use crate::classic::{Classic, Dynamics};
+use crate::numpy_random::uniform;
 
 const GRAVITY: f64 = 9.8; // m/s^2
 const POLE_MASS: f64 = 0.1; // kg
@@ -23,30 +27,29 @@ const FALLEN: f64 = 12.0 * 2.0 * PI / 360.0; // 12 degrees
 /// to 0.05 at the start. Every step is rewarded with 1. The episode ends when the cart is 2.4 m away from the middle or
 /// the pole 12 degrees from upright. A step is 0.02 s. The equations are those of Barto, Sutton and Anderson (1983),
 /// without friction, stepped by Euler's method.
-#[derive(Clone, Debug, Default)]
-pub struct CartPole {
-    state: [f64; 4],
-    observation: [f32; 4],
-}
+pub type CartPole = Classic<CartPoleState>;
 
-impl Environment for CartPole {
-    fn observation_len(&self) -> usize {
-        4
+/// Position, velocity, angle and angular velocity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct CartPoleState(pub [f64; 4]);
+
+impl Dynamics for CartPoleState {
+    type Action = usize;
+    type ActionSpace = Discrete;
+
+    const ACTIONS: Discrete = Discrete(2);
+    const SPACE: [Self; 2] = {
+        let most = [2.0 * TRACK, f64::INFINITY, 2.0 * FALLEN, f64::INFINITY];
+        [Self([-most[0], -most[1], -most[2], -most[3]]), Self(most)]
+    };
+    const START: [Self; 2] = [Self([-0.05; 4]), Self([0.05; 4])];
+
+    fn draw<R: Rng + ?Sized>(rng: &mut R, Self(low): &Self, Self(high): &Self) -> Self {
+        Self(std::array::from_fn(|i| uniform(rng, low[i], high[i])))
     }
 
-    fn action_count(&self) -> usize {
-        2
-    }
-
-    fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
-        let mut rng = default_rng(seed);
-        self.state = [(); 4].map(|()| rng.uniform(-0.05, 0.05));
-        self.observation = self.state.map(|value| value as f32);
-        Ok(())
-    }
-
-    fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
-        let [x, speed, theta, turn] = self.state;
+    fn step(self, action: usize) -> (Self, f64, bool) {
+        let Self([x, speed, theta, turn]) = self;
         let force = if action == 1 { FORCE } else { -FORCE };
         let (sin, cos) = (theta.sin(), theta.cos());
 
@@ -56,12 +59,13 @@ impl Environment for CartPole {
         let acceleration = push - MOMENT * turning * cos / MASS;
 
         let (x, theta) = (x + DT * speed, theta + DT * turn);
-        self.state = [x, speed + DT * acceleration, theta, turn + DT * turning];
-        self.observation = self.state.map(|value| value as f32);
-        Ok(Step { reward: 1.0, terminated: x.abs() > TRACK || theta.abs() > FALLEN, truncated: false })
+        let next = Self([x, speed + DT * acceleration, theta, turn + DT * turning]);
+        (next, 1.0, x.abs() > TRACK || theta.abs() > FALLEN)
     }
+}
 
-    fn observation(&self) -> &[f32] {
-        &self.observation
+impl From<CartPoleState> for Vec<f64> {
+    fn from(CartPoleState(state): CartPoleState) -> Self {
+        state.into()
     }
 }

@@ -2,6 +2,7 @@
 
 use gym_rs::core::Env;
 
+use crate::classic::Seen;
 use crate::{Environment, EnvironmentError, Pendulum, PendulumScene, PendulumState, Scene, Step};
 
 /// A [`Pendulum`] with evenly spaced torques as numbered actions, or any torque as continuous action.
@@ -35,7 +36,7 @@ impl DrivenPendulum {
 
     fn drive(&mut self, torque: f32) -> Step {
         let outcome = self.pendulum.step(torque);
-        self.show(outcome.observation, Some(torque));
+        self.show(outcome.observation.0, Some(torque));
         Step { reward: outcome.reward.into_inner(), terminated: outcome.done, truncated: outcome.truncated }
     }
 
@@ -61,7 +62,7 @@ impl Environment for DrivenPendulum {
     }
 
     fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
-        let (state, _) = self.pendulum.reset(Some(seed), false, None);
+        let (Seen(state), _) = self.pendulum.reset(Some(seed), false, None);
         self.show(state, None);
         Ok(())
     }

@@ -30,6 +30,8 @@ mod vector;
 mod acrobot;
 #[cfg(feature = "gym")]
 mod cartpole;
+#[cfg(feature = "gym")]
+mod classic;
 #[cfg(feature = "draw")]
 mod draw;
 #[cfg(feature = "gym")]
@@ -63,9 +65,11 @@ pub use time_limit::TimeLimit;
 pub use vector::Vector;
 
 #[cfg(feature = "gym")]
-pub use acrobot::Acrobot;
+pub use acrobot::{Acrobot, AcrobotState};
 #[cfg(feature = "gym")]
-pub use cartpole::CartPole;
+pub use cartpole::{CartPole, CartPoleState};
+#[cfg(feature = "gym")]
+pub use classic::{Classic, Dynamics, Seen};
 #[cfg(feature = "draw")]
 pub use draw::{Frame, PictureError, save_gif};
 #[cfg(feature = "gym")]
@@ -75,7 +79,7 @@ pub use gym::GymEnvironment;
 #[cfg(feature = "gym")]
 pub use lunar_lander::{LanderSettings, LunarLander};
 #[cfg(feature = "gym")]
-pub use mountain_car::MountainCar;
+pub use mountain_car::{MountainCar, MountainCarState};
 #[cfg(feature = "gym")]
 pub use pendulum::{Pendulum, PendulumState};
 #[cfg(feature = "gym")]

@@ -1,7 +1,11 @@
 //! The car too weak for its hill, equal to Gymnasium 1.4.0's `MountainCar-v0`: [`MountainCar`].
 
-use crate::numpy_random::default_rng;
-use crate::{Environment, EnvironmentError, Step};
+use gym_rs::spaces::Discrete;
+use rand::Rng;
+use serde::Serialize;
+
+use crate::classic::{Classic, Dynamics};
+use crate::numpy_random::uniform;
 
 const ENGINE: f64 = 0.001;
 const GRAVITY: f64 = 0.0025;
@@ -14,48 +18,42 @@ const GOAL: f64 = 0.5;
 ///
 /// The observation is position, from -1.2 to 0.6, and velocity, from -0.07 to 0.07 a step. An episode starts at rest
 /// between -0.6 and -0.4 and ends at 0.5; every step until then costs 1. After Moore (1990).
-#[derive(Clone, Debug, Default)]
-pub struct MountainCar {
-    position: f64,
-    velocity: f64,
-    observation: [f32; 2],
+pub type MountainCar = Classic<MountainCarState>;
+
+/// Where the car is and how fast.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct MountainCarState {
+    /// From -1.2 to 0.6; the valley's bottom is at -pi/6.
+    pub position: f64,
+    /// The way of a step, to the right.
+    pub velocity: f64,
 }
 
-impl MountainCar {
-    fn observe(&mut self) {
-        self.observation = [self.position as f32, self.velocity as f32];
-    }
-}
+impl Dynamics for MountainCarState {
+    type Action = usize;
+    type ActionSpace = Discrete;
 
-impl Environment for MountainCar {
-    fn observation_len(&self) -> usize {
-        2
-    }
+    const ACTIONS: Discrete = Discrete(3);
+    const SPACE: [Self; 2] =
+        [Self { position: WALL, velocity: -MAX_SPEED }, Self { position: END, velocity: MAX_SPEED }];
+    const START: [Self; 2] = [Self { position: -0.6, velocity: 0.0 }, Self { position: -0.4, velocity: 0.0 }];
 
-    fn action_count(&self) -> usize {
-        3
-    }
-
-    fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
-        self.position = default_rng(seed).uniform(-0.6, -0.4);
-        self.velocity = 0.0;
-        self.observe();
-        Ok(())
+    /// At rest, whatever the bounds: numpy draws the position alone.
+    fn draw<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self {
+        Self { position: uniform(rng, low.position, high.position), velocity: 0.0 }
     }
 
-    fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
+    fn step(self, action: usize) -> (Self, f64, bool) {
         let force = (action as f64 - 1.0) * ENGINE + (3.0 * self.position).cos() * -GRAVITY;
-        self.velocity = (self.velocity + force).clamp(-MAX_SPEED, MAX_SPEED);
-        self.position = (self.position + self.velocity).clamp(WALL, END);
-        if self.position == WALL && self.velocity < 0.0 {
-            self.velocity = 0.0;
-        }
-        self.observe();
-        let terminated = self.position >= GOAL && self.velocity >= 0.0;
-        Ok(Step { reward: -1.0, terminated, truncated: false })
+        let velocity = (self.velocity + force).clamp(-MAX_SPEED, MAX_SPEED);
+        let position = (self.position + velocity).clamp(WALL, END);
+        let velocity = if position == WALL && velocity < 0.0 { 0.0 } else { velocity };
+        (Self { position, velocity }, -1.0, position >= GOAL && velocity >= 0.0)
     }
+}
 
-    fn observation(&self) -> &[f32] {
-        &self.observation
+impl From<MountainCarState> for Vec<f64> {
+    fn from(MountainCarState { position, velocity }: MountainCarState) -> Self {
+        [position, velocity].into()
     }
 }

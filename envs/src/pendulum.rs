@@ -7,16 +7,12 @@
 use std::f64::consts::PI;
 use std::hint::black_box;
 
-use gym_rs::core::{ActionReward, Env, EnvProperties};
 use gym_rs::spaces::BoxR;
-use gym_rs::utils::custom::{structs::Metadata, traits::Sample, types::O64};
-use gym_rs::utils::renderer::{RenderMode, Renders};
 use rand::Rng;
-use rand::distributions::uniform::{SampleBorrow, SampleUniform, UniformSampler};
-use rand_pcg::Pcg64;
 use serde::Serialize;
 
-use crate::numpy_random::{pcg64, uniform};
+use crate::classic::{Classic, Dynamics};
+use crate::numpy_random::uniform;
 
 const GRAVITY: f64 = 10.0; // m/s^2
 const MASS: f64 = 1.0; // kg
@@ -37,22 +33,12 @@ const MAX_TORQUE: f32 = 2.0; // N m
 /// between -pi and pi and 0 upright: at least -16.27. An episode starts at any angle with up to 1 rad/s, and has no end
 /// of its own. A step is 0.05 s.
 ///
-/// As an `Env` of gym-rs's: the action is an `f32`, and NaN makes the state NaN; `reset` without a seed goes on drawing
-/// from where the generator is; its bounds are those of the first state. There are no render modes, so `render` has
-/// nothing to give.
-#[derive(Clone, Debug, Serialize)]
-pub struct Pendulum {
-    state: PendulumState,
-    action_space: BoxR<f32>,
-    observation_space: BoxR<PendulumState>,
-    metadata: Metadata<Self>,
-    #[serde(skip_serializing)]
-    rng: Pcg64,
-}
+/// The action is an `f32`, and NaN makes the state NaN.
+pub type Pendulum = Classic<PendulumState>;
 
 /// Where a pendulum is. `Vec<f64>::from` makes the observation of it, `[cos theta, sin theta, velocity]`, each rounded
 /// to `f32`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PendulumState {
     /// The angle in radians, counter-clockwise from upright, counting full turns.
     pub theta: f64,
@@ -60,34 +46,22 @@ pub struct PendulumState {
     pub velocity: f64,
 }
 
-impl Pendulum {
-    /// A pendulum with the generator of seed 0, at rest upright; `reset` starts an episode.
-    pub fn new() -> Self {
-        let fastest = PendulumState { theta: f64::INFINITY, velocity: MAX_SPEED };
-        Self {
-            state: PendulumState { theta: 0.0, velocity: 0.0 },
-            action_space: BoxR::new(-MAX_TORQUE, MAX_TORQUE),
-            observation_space: BoxR::new(fastest.negated(), fastest),
-            metadata: Metadata::new(RenderMode::DEFAULT, 0),
-            rng: pcg64(0),
-        }
-    }
-}
-
-impl Default for Pendulum {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Env for Pendulum {
+impl Dynamics for PendulumState {
     type Action = f32;
-    type Observation = PendulumState;
-    type Info = ();
-    type ResetInfo = ();
+    type ActionSpace = BoxR<f32>;
 
-    fn step(&mut self, torque: f32) -> ActionReward<PendulumState, ()> {
-        let PendulumState { theta, velocity } = self.state;
+    const ACTIONS: BoxR<f32> = BoxR { low: -MAX_TORQUE, high: MAX_TORQUE };
+    const SPACE: [Self; 2] =
+        [Self { theta: f64::NEG_INFINITY, velocity: -MAX_SPEED }, Self { theta: f64::INFINITY, velocity: MAX_SPEED }];
+    const START: [Self; 2] = [Self { theta: -PI, velocity: -1.0 }, Self { theta: PI, velocity: 1.0 }];
+
+    fn draw<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self {
+        let theta = uniform(rng, low.theta, high.theta);
+        Self { theta, velocity: uniform(rng, low.velocity, high.velocity) }
+    }
+
+    fn step(self, torque: f32) -> (Self, f64, bool) {
+        let Self { theta, velocity } = self;
         let torque = torque.clamp(-MAX_TORQUE, MAX_TORQUE);
 
         let effort = 0.001 * torque.powf(black_box(2.0));
@@ -96,49 +70,13 @@ impl Env for Pendulum {
         let pull = 3.0 * GRAVITY / (2.0 * LENGTH) * theta.sin();
         let push = (3.0 / (MASS * LENGTH * LENGTH)) as f32 * torque;
         let velocity = (velocity + (pull + f64::from(push)) * DT).clamp(-MAX_SPEED, MAX_SPEED);
-        self.state = PendulumState { theta: theta + velocity * DT, velocity };
-
-        ActionReward { observation: self.state, reward: O64::from(-cost), done: false, truncated: false, info: None }
+        (Self { theta: theta + velocity * DT, velocity }, -cost, false)
     }
-
-    fn reset(
-        &mut self,
-        seed: Option<u64>,
-        return_info: bool,
-        options: Option<BoxR<PendulumState>>,
-    ) -> (PendulumState, Option<()>) {
-        if let Some(seed) = seed {
-            self.rng = pcg64(seed);
-        }
-        self.state = PendulumState::sample_between(&mut self.rng, options);
-        (self.state, return_info.then_some(()))
-    }
-
-    fn render(&mut self, _mode: RenderMode) -> Renders {
-        Renders::None
-    }
-
-    fn close(&mut self) {}
 }
 
-impl EnvProperties for Pendulum {
-    type ActionSpace = BoxR<f32>;
-    type ObservationSpace = BoxR<PendulumState>;
-
-    fn metadata(&self) -> &Metadata<Self> {
-        &self.metadata
-    }
-
-    fn rand_random(&self) -> &Pcg64 {
-        &self.rng
-    }
-
-    fn action_space(&self) -> &BoxR<f32> {
-        &self.action_space
-    }
-
-    fn observation_space(&self) -> &BoxR<PendulumState> {
-        &self.observation_space
+impl From<PendulumState> for Vec<f64> {
+    fn from(PendulumState { theta, velocity }: PendulumState) -> Self {
+        [theta.cos(), theta.sin(), velocity].map(|value| f64::from(value as f32)).into()
     }
 }
 
@@ -150,63 +88,4 @@ fn wrapped(theta: f64) -> f64 {
 /// libm's `pow(x, 2)`; the compiler would make `x * x` of it, which rounds otherwise once in a thousand times.
 fn squared(x: f64) -> f64 {
     x.powf(black_box(2.0))
-}
-
-impl PendulumState {
-    fn negated(self) -> Self {
-        Self { theta: -self.theta, velocity: -self.velocity }
-    }
-}
-
-impl From<PendulumState> for Vec<f64> {
-    fn from(PendulumState { theta, velocity }: PendulumState) -> Self {
-        [theta.cos(), theta.sin(), velocity].map(|value| f64::from(value as f32)).into()
-    }
-}
-
-impl Sample for PendulumState {
-    fn sample_between<R: Rng>(rng: &mut R, bounds: Option<BoxR<Self>>) -> Self {
-        let BoxR { low, high } = bounds.unwrap_or_else(|| {
-            let most = Self { theta: PI, velocity: 1.0 };
-            BoxR::new(most.negated(), most)
-        });
-        UniformState { low, high }.sample(rng)
-    }
-}
-
-impl SampleUniform for PendulumState {
-    type Sampler = UniformState;
-}
-
-/// Draws states as numpy would: first the angle, then the velocity.
-pub struct UniformState {
-    low: PendulumState,
-    high: PendulumState,
-}
-
-impl UniformSampler for UniformState {
-    type X = PendulumState;
-
-    fn new<L, H>(low: L, high: H) -> Self
-    where
-        L: SampleBorrow<PendulumState>,
-        H: SampleBorrow<PendulumState>,
-    {
-        Self { low: *low.borrow(), high: *high.borrow() }
-    }
-
-    fn new_inclusive<L, H>(low: L, high: H) -> Self
-    where
-        L: SampleBorrow<PendulumState>,
-        H: SampleBorrow<PendulumState>,
-    {
-        Self::new(low, high) // a bound is hit once in 2^53 draws
-    }
-
-    fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> PendulumState {
-        PendulumState {
-            theta: uniform(rng, self.low.theta, self.high.theta),
-            velocity: uniform(rng, self.low.velocity, self.high.velocity),
-        }
-    }
 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use strsim::jaro_winkler;
 
 use crate::{
-    Acrobot, CartPole, Checked, DrivenPendulum, Environment, EnvironmentError, LanderSettings, LunarLander,
-    MountainCar, TimeLimit,
+    Acrobot, CartPole, Checked, DrivenPendulum, Environment, EnvironmentError, GymEnvironment, LanderSettings,
+    LunarLander, MountainCar, TimeLimit,
 };
 
 /// Which environment, and how it is set.
@@ -55,11 +55,11 @@ pub fn make(settings: &EnvironmentSettings) -> Result<Box<dyn Environment>, Envi
         return Err(EnvironmentError::NoSuchSetting { name: name.into(), setting });
     }
     Ok(match name {
-        "acrobot" => limited(Acrobot::default(), 500),
-        "cartpole" => limited(CartPole::default(), 500),
+        "acrobot" => limited(GymEnvironment::new(Acrobot::new()), 500),
+        "cartpole" => limited(GymEnvironment::new(CartPole::new()), 500),
         "lunar-lander" => limited(settings.lander(false)?, 1000),
         "lunar-lander-continuous" => limited(settings.lander(true)?, 1000),
-        "mountain-car" => limited(MountainCar::default(), 200),
+        "mountain-car" => limited(GymEnvironment::new(MountainCar::new()), 200),
         "pendulum" => limited(DrivenPendulum::discrete(settings.torques.unwrap_or(5))?, 200),
         "pendulum-continuous" => limited(DrivenPendulum::continuous(), 200),
         _ => unreachable!("every name is listed above"),
