@@ -27,6 +27,7 @@ mod box2d {
         let mut build = cc::Build::new();
         build.cpp(true).std("c++14").include(root).warnings(false).opt_level(3).debug(false);
         build.flag("-ffp-contract=off"); // every operation rounds by itself, as in Python's build of Box2D
+        build.flag("-fno-access-control").flag("-Wno-psabi"); // flight.h takes a step of Box2D's apart, in vectors
         if env::var("PROFILE").as_deref() == Ok("release") {
             build.define("NDEBUG", None); // Box2D's assertions are for the tests
         }

@@ -6,6 +6,9 @@
 #include <Box2D/Box2D.h>
 
 #include <cstddef>
+#include <vector>
+
+#include "flight.h"
 
 namespace {
 
@@ -28,6 +31,7 @@ public:
     b2Body* legs[2];
     bool touches[2] = {false, false};
     bool crashed = false;
+    Flight flight;
 
     Moon(const float (*corners)[2], size_t count, double gravity, double force_x, double force_y)
         : world(vector(0, gravity))
@@ -38,6 +42,7 @@ public:
         lander->ApplyForceToCenter(vector(force_x, force_y), true);
         legs[0] = make_leg(-1, 0.9 - 0.5, 0.9);
         legs[1] = make_leg(+1, -0.9, -0.9 + 0.5);
+        flight.take(&world, {lander, legs[1], legs[0]}, {hinge(legs[1]), hinge(legs[0])}); // the last made first
     }
 
     void BeginContact(b2Contact* contact) override
@@ -57,6 +62,8 @@ public:
     }
 
 private:
+    static b2RevoluteJoint* hinge(b2Body* leg) { return static_cast<b2RevoluteJoint*>(leg->GetJointList()->joint); }
+
     static bool is_between(b2Contact* contact, b2Body* body)
     {
         return contact->GetFixtureA()->GetBody() == body || contact->GetFixtureB()->GetBody() == body;
@@ -170,7 +177,22 @@ void moon_thrust(Moon* moon, double impulse_x, double impulse_y, double x, doubl
     moon->lander->ApplyLinearImpulse(vector(impulse_x, impulse_y), vector(x, y), true);
 }
 
-void moon_step(Moon* moon) { moon->world.Step(float32(1.0 / 50), 6 * 30, 2 * 30); }
+// The worlds must be different ones.
+void moons_step(Moon* const* moons, size_t count)
+{
+    std::vector<Moon*> flying;
+    std::vector<Hung<float>> hung;
+    for (size_t i = 0; i < count; i++) {
+        if (moons[i]->flight.begin()) {
+            flying.push_back(moons[i]);
+            hung.push_back(moons[i]->flight.unsolved());
+        }
+    }
+    solve(hung.data(), hung.size(), VELOCITY_ITERATIONS);
+    for (size_t i = 0; i < flying.size(); i++) {
+        flying[i]->flight.finish(hung[i]);
+    }
+}
 
 State moon_state(const Moon* moon)
 {

@@ -1,6 +1,6 @@
 //! The contract of an environment, kept in one place: [`Checked`].
 
-use crate::{Environment, EnvironmentError, Scene, Step};
+use crate::{Environment, EnvironmentError, Physics, Scene, Step};
 
 /// Holds an environment and whoever drives it to the contract.
 ///
@@ -91,6 +91,11 @@ impl<E: Environment> Environment for Checked<E> {
             });
         }
         self.checked(steps, |env| env.step(action))
+    }
+
+    /// None if the step is not to be.
+    fn begin(&mut self, action: usize) -> Option<Physics<'_>> {
+        if self.next().is_ok() && action < self.action_count() { self.env.begin(action) } else { None }
     }
 
     fn action_len(&self) -> usize {

@@ -1,6 +1,6 @@
 //! What an agent knows of its world: the trait [`Environment`] and what a step gives back.
 
-use crate::{EnvironmentError, Scene};
+use crate::{EnvironmentError, Physics, Scene};
 
 /// What one action led to, besides the next observation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,6 +82,12 @@ pub trait Environment {
     /// What keeps this environment from going on, as [`EnvironmentError::Other`].
     fn step(&mut self, action: usize) -> Result<Step, EnvironmentError>;
 
+    /// Begins the [`step`](Self::step) that must come next, with the same action, and gives what of it is cheaper to do
+    /// for many environments at once; none where nothing is. [`Vector`](crate::Vector) calls it.
+    fn begin(&mut self, _action: usize) -> Option<Physics<'_>> {
+        None
+    }
+
     /// Takes one continuous action, `[action_len]`, clipped to its range.
     ///
     /// # Errors
@@ -118,6 +124,10 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
 
     fn action_len(&self) -> usize {
         (**self).action_len()
+    }
+
+    fn begin(&mut self, action: usize) -> Option<Physics<'_>> {
+        (**self).begin(action)
     }
 
     fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {

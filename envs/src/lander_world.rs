@@ -3,6 +3,7 @@
 // Box2D is C++: calling it can't be checked. Each call below hands over a live world and memory that outlives the call.
 #![allow(unsafe_code)]
 
+use std::mem;
 use std::ptr::NonNull;
 use std::sync::Once;
 
@@ -11,6 +12,8 @@ use crate::Pose;
 /// Ground, lander and legs in a world of Box2D's. Given finite numbers, it stays within what Box2D can do.
 pub struct LanderWorld {
     moon: NonNull<Moon>,
+    /// The next step was taken already.
+    ahead: bool,
 }
 
 /// What there is to know of a [`LanderWorld`] after a step.
@@ -39,7 +42,7 @@ impl LanderWorld {
 
     fn made(corners: &[[f32; 2]], gravity: f64, force: [f64; 2]) -> Self {
         let moon = unsafe { moon_new(corners.as_ptr(), corners.len(), gravity, force[0], force[1]) };
-        Self { moon: NonNull::new(moon).expect("C++'s new gives no null") }
+        Self { moon: NonNull::new(moon).expect("C++'s new gives no null"), ahead: false }
     }
 
     /// Pushes the lander to the right, and turns it counter-clockwise, for one step.
@@ -52,9 +55,17 @@ impl LanderWorld {
         unsafe { moon_thrust(self.moon.as_ptr(), impulse[0], impulse[1], place[0], place[1]) }
     }
 
-    /// Goes on by 0.02 s.
+    /// Goes on by 0.02 s, if [`step_together`](Self::step_together) didn't do so.
     pub fn step(&mut self) {
-        unsafe { moon_step(self.moon.as_ptr()) }
+        Self::step_together([&mut *self].into_iter());
+        self.ahead = false;
+    }
+
+    /// Takes the next [`step`](Self::step) of all these worlds, side by side in the lanes of the processor's vectors.
+    pub fn step_together<'a>(worlds: impl Iterator<Item = &'a mut Self>) {
+        let behind = worlds.filter_map(|world| (!mem::replace(&mut world.ahead, true)).then_some(world.moon.as_ptr()));
+        let moons: Vec<_> = behind.collect();
+        unsafe { moons_step(moons.as_ptr(), moons.len()) }
     }
 
     /// Where everything is now.
@@ -77,6 +88,6 @@ unsafe extern "C" {
     fn moon_delete(moon: *mut Moon);
     fn moon_blow(moon: *mut Moon, force: f64, torque: f64);
     fn moon_thrust(moon: *mut Moon, impulse_x: f64, impulse_y: f64, x: f64, y: f64);
-    fn moon_step(moon: *mut Moon);
+    fn moons_step(moons: *const *mut Moon, count: usize);
     fn moon_state(moon: *const Moon) -> WorldState;
 }

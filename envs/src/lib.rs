@@ -21,6 +21,7 @@ mod check;
 mod checked;
 mod environment;
 mod error;
+mod physics;
 mod recorded;
 mod scene;
 mod time_limit;
@@ -59,6 +60,7 @@ pub use check::{CheckAction, CheckFailure, CheckReport, CheckShape, CheckWarning
 pub use checked::Checked;
 pub use environment::{Environment, Step};
 pub use error::EnvironmentError;
+pub use physics::Physics;
 pub use recorded::{Recorded, Snapshot};
 pub use scene::{LanderScene, PendulumScene, Pose, Scene};
 pub use time_limit::TimeLimit;

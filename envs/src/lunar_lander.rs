@@ -4,10 +4,11 @@
 //! `f32` where it goes to Box2D. All draws are numpy's, in Gymnasium's order.
 
 use std::f64::consts::PI;
+use std::mem;
 
 use crate::lander_world::{LanderWorld, WorldState};
 use crate::numpy_random::{Generator, default_rng};
-use crate::{Environment, EnvironmentError, LanderScene, Scene, Step};
+use crate::{Environment, EnvironmentError, LanderScene, Physics, Scene, Step};
 
 const SCALE: f64 = 30.0; // Gymnasium's pixels a metre
 const WIDTH: f64 = 600.0 / SCALE;
@@ -75,6 +76,8 @@ struct Episode {
     state: WorldState,
     wind: Option<Wind>,
     thrust: Thrust,
+    /// Wind and engines have done their part of the next step.
+    begun: bool,
     /// What the place is worth; rewards are its changes.
     worth: Option<f64>,
 }
@@ -141,6 +144,12 @@ impl Environment for LunarLander {
         self.fly(Thrust::numbered(action))
     }
 
+    fn begin(&mut self, action: usize) -> Option<Physics<'_>> {
+        let episode = self.episode.as_mut()?;
+        episode.begin(Thrust::numbered(action), &self.settings);
+        Some(Physics(&mut episode.world))
+    }
+
     fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
         self.fly(Thrust::throttled(action[0], action[1]))
     }
@@ -164,14 +173,21 @@ impl Episode {
             Wind { push, turn: rng.integers(-9999, 9999) }
         });
         let state = world.state();
-        Self { rng, terrain, world, state, wind, thrust: Thrust::default(), worth: None }
+        Self { rng, terrain, world, state, wind, thrust: Thrust::default(), begun: false, worth: None }
+    }
+
+    fn begin(&mut self, thrust: Thrust, settings: &LanderSettings) {
+        if !mem::replace(&mut self.begun, true) {
+            self.blow(settings);
+            self.fire(thrust);
+        }
     }
 
     /// The observation and what else the step led to.
     fn step(&mut self, thrust: Thrust, settings: &LanderSettings) -> ([f64; 8], Step) {
-        self.blow(settings);
-        self.fire(thrust);
+        self.begin(thrust, settings);
         self.world.step();
+        self.begun = false;
         self.state = self.world.state();
 
         let seen = self.seen();

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Checked, Environment, EnvironmentError, Scene, Step};
+use crate::{Checked, Environment, EnvironmentError, Physics, Scene, Step};
 
 /// An environment that remembers how it came where it is, and is held to the contract by [`Checked`]. Its actions are
 /// numbered.
@@ -74,6 +74,10 @@ impl<E: Environment> Environment for Recorded<E> {
         let step = self.env.step(action)?;
         self.actions.push(number);
         Ok(step)
+    }
+
+    fn begin(&mut self, action: usize) -> Option<Physics<'_>> {
+        self.env.begin(action)
     }
 
     fn observation(&self) -> &[f32] {

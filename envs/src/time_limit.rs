@@ -1,6 +1,6 @@
 //! Episodes of bounded length: [`TimeLimit`].
 
-use crate::{Environment, EnvironmentError, Scene, Step};
+use crate::{Environment, EnvironmentError, Physics, Scene, Step};
 
 /// Truncates every episode at a number of environment steps.
 ///
@@ -42,6 +42,10 @@ impl<E: Environment> Environment for TimeLimit<E> {
     fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
         let step = self.env.step(action)?;
         Ok(self.counted(step))
+    }
+
+    fn begin(&mut self, action: usize) -> Option<Physics<'_>> {
+        self.env.begin(action)
     }
 
     fn action_len(&self) -> usize {

@@ -5,13 +5,14 @@
 //! for any number of workers.
 
 use std::cell::RefCell;
+use std::mem;
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::{Checked, Environment, EnvironmentError, Step};
+use crate::{Checked, Environment, EnvironmentError, Physics, Step};
 
 /// Copies of an environment with numbered actions, each with its own stream of episodes, which follow each other without
 /// a pause.
@@ -143,9 +144,11 @@ impl Vector {
     /// [`EnvironmentError::Copy`] with what the first copy that fails fails with.
     pub fn reset(&mut self) -> Result<(), EnvironmentError> {
         let no_actions = vec![0; self.steps.len()];
-        self.each(&no_actions, |copy, row| {
-            copy.episode = 0;
-            copy.start(row.observation)
+        self.each(&no_actions, |copies, rows| {
+            one_by_one(copies, rows, |copy, row| {
+                copy.episode = 0;
+                copy.start(row.observation)
+            })
         })
     }
 
@@ -162,16 +165,19 @@ impl Vector {
         if !self.running {
             return Err(EnvironmentError::StepBeforeReset);
         }
-        self.each(actions, |copy, row| {
-            *row.step = copy.env.step(row.action)?;
-            row.reached.copy_from_slice(copy.env.observation());
-            if row.step.ended() {
-                copy.episode += 1;
-                copy.start(row.observation)
-            } else {
-                row.observation.copy_from_slice(row.reached);
-                Ok(())
-            }
+        self.each(actions, |copies, rows| {
+            Physics::step_together(copies.iter_mut().zip(&rows).filter_map(|(copy, row)| copy.env.begin(row.action)));
+            one_by_one(copies, rows, |copy, row| {
+                *row.step = copy.env.step(row.action)?;
+                row.reached.copy_from_slice(copy.env.observation());
+                if row.step.ended() {
+                    copy.episode += 1;
+                    copy.start(row.observation)
+                } else {
+                    row.observation.copy_from_slice(row.reached);
+                    Ok(())
+                }
+            })
         })
     }
 
@@ -191,11 +197,11 @@ impl Vector {
         &self.steps
     }
 
-    /// Has every copy worked on by its worker.
+    /// Has each worker work on its copies.
     fn each(
         &mut self,
         actions: &[usize],
-        work: impl Fn(&mut Member, Row<'_>) -> Result<(), EnvironmentError> + Sync,
+        work: impl Fn(&mut [Member], Vec<Row<'_>>) -> Result<(), EnvironmentError> + Sync,
     ) -> Result<(), EnvironmentError> {
         self.running = false; // from here on a failure leaves the copies somewhere unknown
         let rows = self.steps.iter_mut().zip(actions);
@@ -207,18 +213,15 @@ impl Vector {
             reached: rest.1.split_off_mut(..len).expect("a row for each copy"),
             step,
         });
-        let work = |copy: &mut Member, row: Row<'_>| work(copy, row).map_err(|error| error.of_copy(copy.index));
         match &mut self.workers {
-            Workers::Caller(copies) => copies.iter_mut().zip(rows).try_for_each(|(copy, row)| work(copy, row))?,
+            Workers::Caller(copies) => work(copies, rows.collect())?,
             Workers::Threads(pool, parts) => {
                 let mut rows = rows;
                 let parts: Vec<Mutex<Vec<Row<'_>>>> =
                     parts.iter().map(|part| Mutex::new(rows.by_ref().take(part.len()).collect())).collect();
                 let done = pool.broadcast(|worker| {
                     let mut rows = parts[worker.index()].lock().unwrap_or_else(PoisonError::into_inner);
-                    MEMBERS.with_borrow_mut(|copies| {
-                        copies.iter_mut().zip(rows.drain(..)).try_for_each(|(copy, row)| work(copy, row))
-                    })
+                    MEMBERS.with_borrow_mut(|copies| work(copies, mem::take(&mut *rows)))
                 });
                 done.into_iter().collect::<Result<(), _>>()?;
             }
@@ -226,6 +229,15 @@ impl Vector {
         self.running = true;
         Ok(())
     }
+}
+
+/// Works on copies until one fails.
+fn one_by_one(
+    copies: &mut [Member],
+    rows: Vec<Row<'_>>,
+    mut work: impl FnMut(&mut Member, Row<'_>) -> Result<(), EnvironmentError>,
+) -> Result<(), EnvironmentError> {
+    copies.iter_mut().zip(rows).try_for_each(|(copy, row)| work(copy, row).map_err(|error| error.of_copy(copy.index)))
 }
 
 impl Member {

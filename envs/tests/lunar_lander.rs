@@ -4,7 +4,7 @@
 
 use std::thread;
 
-use alrao_envs::{Environment, EnvironmentSettings, LanderScene, Scene, heuristic, make};
+use alrao_envs::{Environment, EnvironmentSettings, LanderScene, Scene, Step, Vector, heuristic, make};
 
 fn settings(name: &str) -> EnvironmentSettings {
     EnvironmentSettings { name: name.into(), ..Default::default() }
@@ -116,4 +116,69 @@ fn worlds_of_different_threads_are_strangers() {
     });
     let alone = returns();
     assert!(together.iter().all(|returns| *returns == alone));
+}
+
+/// What a copy saw after a step, what it sees next, and the step's reward and flags.
+type Seen = (Vec<f32>, Vec<f32>, Step);
+
+const STEPS: usize = 500;
+
+fn seed(copy: usize, episode: u64) -> u64 {
+    100 * copy as u64 + episode
+}
+
+/// Lands in the even copies, and does anything in the others.
+fn action(copy: usize, t: usize, observation: &[f32]) -> usize {
+    if copy.is_multiple_of(2) { heuristic::land(observation) } else { (t * t / 7 + t + copy) % 4 }
+}
+
+fn together(settings: &EnvironmentSettings, copies: usize, threads: usize) -> Vec<Vec<Seen>> {
+    let (many, threads) = (copies.try_into().unwrap(), threads.try_into().unwrap());
+    let mut vector = Vector::new(many, threads, |_| make(settings), seed).unwrap();
+    vector.reset().unwrap();
+    let mut seen = vec![Vec::new(); copies];
+    for t in 0..STEPS {
+        let actions: Vec<_> =
+            vector.observations().chunks(8).enumerate().map(|(copy, seen)| action(copy, t, seen)).collect();
+        vector.step(&actions).unwrap();
+        let rows = vector.reached().chunks(8).zip(vector.observations().chunks(8)).zip(vector.steps());
+        for (seen, ((reached, next), step)) in seen.iter_mut().zip(rows) {
+            seen.push((reached.to_vec(), next.to_vec(), *step));
+        }
+    }
+    seen
+}
+
+fn alone(settings: &EnvironmentSettings, copy: usize) -> Vec<Seen> {
+    let mut env = make(settings).unwrap();
+    let mut episode = 0;
+    env.reset(seed(copy, episode)).unwrap();
+    let taken = (0..STEPS).map(|t| {
+        let step = env.step(action(copy, t, env.observation())).unwrap();
+        let reached = env.observation().to_vec();
+        if step.ended() {
+            episode += 1;
+            env.reset(seed(copy, episode)).unwrap();
+        }
+        (reached, env.observation().to_vec(), step)
+    });
+    taken.collect()
+}
+
+#[test]
+fn landers_fly_together_as_they_fly_alone() {
+    let usual = settings("lunar-lander");
+    let windy = EnvironmentSettings { enable_wind: Some(true), gravity: Some(-7.5), ..usual.clone() };
+    for settings in [usual, windy] {
+        let expected: Vec<_> = (0..14).map(|copy| alone(&settings, copy)).collect();
+        let all = || expected.iter().flatten();
+        assert!(all().filter(|(reached, ..)| reached[6..] != [0.0, 0.0]).count() > 100, "legs touch the ground");
+        for ended in [-100.0, 100.0] {
+            assert!(all().any(|(.., step)| step.terminated && step.reward == ended), "an episode ends with {ended}");
+        }
+        // in lanes of which some are empty, or none, and one by one
+        for (copies, threads) in [(14, 1), (14, 3), (8, 1), (2, 2)] {
+            assert!(together(&settings, copies, threads) == expected[..copies], "{copies} copies, {threads} threads");
+        }
+    }
 }
