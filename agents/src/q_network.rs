@@ -35,13 +35,15 @@ pub struct QNetworkSettings {
     pub hidden: Vec<i64>,
     /// What their numbers are multiplied by: the width factor.
     pub gamma: f64,
+    /// Whether hidden layers are normalised.
+    pub layer_norm: bool,
     /// Width of the likelihood, in units of the targets: errors beyond it have bounded influence.
     pub sigma: f64,
 }
 
 impl Default for QNetworkSettings {
     fn default() -> Self {
-        QNetworkSettings { hidden: vec![256, 256], gamma: 1.0, sigma: 1.0 }
+        QNetworkSettings { hidden: vec![256, 256], gamma: 1.0, layer_norm: true, sigma: 1.0 }
     }
 }
 
@@ -66,15 +68,16 @@ impl QNetwork {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
+        let QNetworkSettings { hidden, gamma, layer_norm, sigma } = settings;
         let network = Network::new(
-            |builder| Mlp::new(builder, observation_len as i64, &settings.hidden, settings.gamma),
+            |builder| Mlp::new(builder, observation_len as i64, hidden, *gamma).normalised(*layer_norm),
             method.heads,
             actions as i64,
             &mut stream(seed, "weights"),
             (Kind::Float, device),
         )?;
         let learner = Learner::new(method, &network, &mut stream(seed, "rates"))?;
-        Ok(QNetwork { network, learner, likelihood: TakenAction(Huber { sigma: settings.sigma }) })
+        Ok(QNetwork { network, learner, likelihood: TakenAction(Huber { sigma: *sigma }) })
     }
 
     /// Learns that taking `actions`, `[B]` indices, after `observations`, `[B, observation_len]`, is worth `targets`,
