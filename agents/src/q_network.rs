@@ -158,24 +158,24 @@ impl Likelihood for TakenAction {
         Error::check_shape("targets", batch, values)
     }
 
-    fn log_prob(&self, out: &Tensor, (actions, values): &Self::Target) -> Tensor {
-        self.0.log_density(&taken(out, actions), &values.expand([out.size()[0], -1], false))
+    fn log_prob(&self, out: &Tensor, target: &Self::Target) -> Tensor {
+        self.log_prob_and_gradient(out, target).0
     }
 
-    fn gradient(&self, out: &Tensor, (actions, values): &Self::Target) -> Tensor {
-        let score = self.0.score(&taken(out, actions), values); // [K, B]
-        out.zeros_like().scatter(2, &index(out, actions), &score.unsqueeze(-1))
+    fn gradient(&self, out: &Tensor, target: &Self::Target) -> Tensor {
+        self.log_prob_and_gradient(out, target).1
     }
-}
 
-/// The outputs for the actions that were taken, `[K, B, A] -> [K, B]`.
-fn taken(out: &Tensor, actions: &Tensor) -> Tensor {
-    out.gather(2, &index(out, actions), false).squeeze_dim(-1)
-}
-
-/// `[B] -> [K, B, 1]`
-fn index(out: &Tensor, actions: &Tensor) -> Tensor {
-    actions.view([1, -1, 1]).expand([out.size()[0], -1, -1], false)
+    fn log_prob_and_gradient(&self, out: &Tensor, (actions, values): &Self::Target) -> (Tensor, Tensor) {
+        let out = out.transpose(0, 1); // [B, K, A], as it lies in memory
+        let [batch, heads, _] = out.size()[..] else { unreachable!("outputs are [K, B, A]") };
+        let action = actions.view([batch, 1, 1]).expand([batch, heads, 1], false);
+        let values = values.view([batch, 1, 1]);
+        let taken = out.gather(2, &action, false); // [B, K, 1]
+        let gradient = out.zeros_like().scatter_(2, &action, &self.0.score(&taken, &values)); // [B, K, A]
+        let log_p = self.0.log_density(&taken, &values).view([batch, heads]);
+        (log_p.transpose(0, 1), gradient.transpose(0, 1))
+    }
 }
 
 #[cfg(test)]
