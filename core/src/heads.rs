@@ -74,7 +74,7 @@ impl Heads {
     pub fn mean(&self, z: &Tensor, a: &Tensor) -> Tensor {
         let mean = |id: ParameterId| {
             let stacked = self.parameters.weights()[id].view([self.k, -1]);
-            a.unsqueeze(0).mm(&stacked)
+            if self.k == 1 { stacked } else { a.unsqueeze(0).mm(&stacked) }
         };
         z.linear(&mean(self.weight).view([self.outputs, self.features]), Some(&mean(self.bias).view([-1])))
     }

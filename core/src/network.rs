@@ -126,13 +126,15 @@ impl<B> Network<B> {
 
     /// `sum_j a_j out_j`, `[K, B, A] -> [B, A]`. A head without weight has no part in it, whatever its outputs.
     pub fn average(&self, out: &Tensor) -> Tensor {
-        let mean = |out: &Tensor| out.tensordot(&self.a, [0].as_slice(), [0].as_slice());
-        if self.some_excluded {
-            let has_weight = self.a.view([-1, 1, 1]).gt(0.0);
-            mean(&out.where_self(&has_weight, &out.zeros_like()))
-        } else {
-            mean(out)
+        if self.heads.k() == 1 {
+            return out.squeeze_dim(0);
         }
+        let a = self.a.view([-1, 1, 1]);
+        let mut weighted = out * &a;
+        if self.some_excluded {
+            weighted = weighted.where_scalarother(&a.gt(0.0), 0.0);
+        }
+        weighted.sum_dim_intlist([0].as_slice(), false, None)
     }
 
     /// The body.
