@@ -14,7 +14,7 @@ use alrao_core::network::Network;
 use alrao_core::streams::Stream;
 use alrao_core::tensors::Tensors;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use crate::Error;
 use crate::error::within;
@@ -169,11 +169,11 @@ impl Agent {
         let y = td_target(&self.target, self.q.network(), &batch, scale, &self.settings)?; // [B]
         let learnt = self.q.learn(&batch.observations, batch.actions, y)?;
         self.target.move_towards(self.q.network(), self.settings.target_rate);
-        let best = learnt.values.amax([1].as_slice(), false); // [B]
+        let best = Vec::<f32>::try_from(learnt.values.amax([1].as_slice(), false)).expect("a vector"); // [B]
         Ok(Update {
             loss: learnt.report.loss(),
-            q_mean: best.mean(Kind::Double).double_value(&[]) / scale,
-            q_max: best.max().double_value(&[]) / scale,
+            q_mean: best.iter().copied().map(f64::from).sum::<f64>() / best.len() as f64 / scale,
+            q_max: f64::from(best.iter().copied().fold(f32::NEG_INFINITY, f32::max)) / scale,
         })
     }
 

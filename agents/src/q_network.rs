@@ -35,13 +35,15 @@ pub struct QNetworkSettings {
     pub hidden: Vec<i64>,
     /// What their numbers are multiplied by: the width factor.
     pub gamma: f64,
+    /// Whether hidden layers are normalised.
+    pub layer_norm: bool,
     /// Width of the likelihood, in units of the targets: errors beyond it have bounded influence.
     pub sigma: f64,
 }
 
 impl Default for QNetworkSettings {
     fn default() -> Self {
-        QNetworkSettings { hidden: vec![256, 256], gamma: 1.0, sigma: 1.0 }
+        QNetworkSettings { hidden: vec![256, 256], gamma: 1.0, layer_norm: true, sigma: 1.0 }
     }
 }
 
@@ -66,15 +68,16 @@ impl QNetwork {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
+        let QNetworkSettings { hidden, gamma, layer_norm, sigma } = settings;
         let network = Network::new(
-            |builder| Mlp::new(builder, observation_len as i64, &settings.hidden, settings.gamma),
+            |builder| Mlp::new(builder, observation_len as i64, hidden, *gamma).normalised(*layer_norm),
             method.heads,
             actions as i64,
             &mut stream(seed, "weights"),
             (Kind::Float, device),
         )?;
         let learner = Learner::new(method, &network, &mut stream(seed, "rates"))?;
-        Ok(QNetwork { network, learner, likelihood: TakenAction(Huber { sigma: settings.sigma }) })
+        Ok(QNetwork { network, learner, likelihood: TakenAction(Huber { sigma: *sigma }) })
     }
 
     /// Learns that taking `actions`, `[B]` indices, after `observations`, `[B, observation_len]`, is worth `targets`,
@@ -155,24 +158,24 @@ impl Likelihood for TakenAction {
         Error::check_shape("targets", batch, values)
     }
 
-    fn log_prob(&self, out: &Tensor, (actions, values): &Self::Target) -> Tensor {
-        self.0.log_density(&taken(out, actions), &values.expand([out.size()[0], -1], false))
+    fn log_prob(&self, out: &Tensor, target: &Self::Target) -> Tensor {
+        self.log_prob_and_gradient(out, target).0
     }
 
-    fn gradient(&self, out: &Tensor, (actions, values): &Self::Target) -> Tensor {
-        let score = self.0.score(&taken(out, actions), values); // [K, B]
-        out.zeros_like().scatter(2, &index(out, actions), &score.unsqueeze(-1))
+    fn gradient(&self, out: &Tensor, target: &Self::Target) -> Tensor {
+        self.log_prob_and_gradient(out, target).1
     }
-}
 
-/// The outputs for the actions that were taken, `[K, B, A] -> [K, B]`.
-fn taken(out: &Tensor, actions: &Tensor) -> Tensor {
-    out.gather(2, &index(out, actions), false).squeeze_dim(-1)
-}
-
-/// `[B] -> [K, B, 1]`
-fn index(out: &Tensor, actions: &Tensor) -> Tensor {
-    actions.view([1, -1, 1]).expand([out.size()[0], -1, -1], false)
+    fn log_prob_and_gradient(&self, out: &Tensor, (actions, values): &Self::Target) -> (Tensor, Tensor) {
+        let out = out.transpose(0, 1); // [B, K, A], as it lies in memory
+        let [batch, heads, _] = out.size()[..] else { unreachable!("outputs are [K, B, A]") };
+        let action = actions.view([batch, 1, 1]).expand([batch, heads, 1], false);
+        let values = values.view([batch, 1, 1]);
+        let taken = out.gather(2, &action, false); // [B, K, 1]
+        let gradient = out.zeros_like().scatter_(2, &action, &self.0.score(&taken, &values)); // [B, K, A]
+        let log_p = self.0.log_density(&taken, &values).view([batch, heads]);
+        (log_p.transpose(0, 1), gradient.transpose(0, 1))
+    }
 }
 
 #[cfg(test)]

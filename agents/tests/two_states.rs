@@ -49,7 +49,7 @@ fn largest_error(double: bool) -> f64 {
         || -> Result<Box<dyn Environment>, EnvironmentError> { Ok(Box::new(TimeLimit::new(TwoStates::default(), 10))) };
     let network = QNetworkSettings { hidden: vec![32, 32], ..Default::default() };
     let settings = AgentSettings { discount: 0.5, warm_up: 200, double, network, ..Default::default() };
-    let schedule = Schedule { validation_episodes: 1, ..Schedule::of(5_000) };
+    let schedule = Schedule { validation_episodes: 1, ..Schedule::of(10_000) };
     let mut training = Training::new(&schedule, &settings, &Method::alrao(), &make, 0, Device::Cpu).unwrap();
     while training.go_on().unwrap() != Halt::Done {}
     let states = Tensor::from_slice(&[1f32, 0., 0., 1.]).view([2, 2]);

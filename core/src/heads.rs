@@ -7,7 +7,7 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
-use crate::parameters::{Init, ParameterBuilder, ParameterId, Parameters};
+use crate::parameters::{Init, ParameterBuilder, ParameterId, Parameters, Weights};
 use crate::streams::{Stream, stream};
 
 /// K output layers over the same features.
@@ -65,28 +65,37 @@ impl Heads {
 
     /// Every head's outputs, `[B, H] -> [K, B, A]`: the heads of a sample lie side by side in memory.
     pub fn forward(&self, z: &Tensor) -> Tensor {
-        let out = z.linear(&self.matrix(), Some(&self.parameters.weights()[self.bias].flatten(0, 1))); // [B, K*A]
+        let weights = self.parameters.weights();
+        let out = z.linear(&self.matrix(weights), Some(&weights[self.bias].view([-1]))); // [B, K*A]
         out.view([-1, self.k, self.outputs]).permute([1, 0, 2])
     }
 
-    /// The flat gradient with respect to the parameters, `[P]`, from features `[B, H]` and the gradient with respect
-    /// to the outputs, `[K, B, A]`.
-    pub fn parameter_gradient(&self, z: &Tensor, gradient: &Tensor) -> Tensor {
+    /// The outputs' mean under the averaging weights `a`, `[K]`: `[B, H] -> [B, A]`. It is the output of the mean layer.
+    pub fn mean(&self, z: &Tensor, a: &Tensor) -> Tensor {
+        let mean = |id: ParameterId| {
+            let stacked = self.parameters.weights()[id].view([self.k, -1]);
+            if self.k == 1 { stacked } else { a.unsqueeze(0).mm(&stacked) }
+        };
+        z.linear(&mean(self.weight).view([self.outputs, self.features]), Some(&mean(self.bias).view([-1])))
+    }
+
+    /// Writes the gradient with respect to each parameter on that `of` it, from features `[B, H]` and the gradient with
+    /// respect to the outputs, `[K, B, A]`.
+    pub fn parameter_gradient(&self, z: &Tensor, gradient: &Tensor, of: &Weights) {
         let gradient = self.by_sample(gradient); // [B, K*A]
-        let weight = gradient.tr().matmul(z); // [K*A, H]
-        let bias = gradient.sum_dim_intlist([0].as_slice(), false, None::<Kind>); // [K*A]
-        Tensor::cat(&[weight.flatten(0, 1), bias], 0)
+        let _ = gradient.tr().mm_out(&self.matrix(of), z);
+        let _ = gradient.sum_intlist_out(&of[self.bias].view([-1]), [0].as_slice(), false, None);
     }
 
     /// The gradient with respect to the features, `[B, H]`, from the gradient with respect to the outputs,
     /// `[K, B, A]`. If only some heads are `sound`, `[K]` bool, it comes from these.
     pub fn feature_gradient(&self, gradient: &Tensor, sound: Option<&Tensor>) -> Tensor {
-        let mut matrix = self.matrix();
+        let mut matrix = self.matrix(self.parameters.weights());
         if let Some(sound) = sound {
             let rows = sound.repeat_interleave_self_int(self.outputs, 0, None).unsqueeze(1); // [K*A, 1]
             matrix = matrix.where_scalarother(&rows, 0.0);
         }
-        self.by_sample(gradient).matmul(&matrix)
+        self.by_sample(gradient).mm(&matrix)
     }
 
     /// Forgets all heads but head `j`; the flat indices that its parameters had, `[P']`.
@@ -108,9 +117,9 @@ impl Heads {
         Heads { parameters: self.parameters.copy(), ..*self }
     }
 
-    /// The weights of all heads as one matrix, `[K*A, H]`.
-    fn matrix(&self) -> Tensor {
-        self.parameters.weights()[self.weight].view([self.k * self.outputs, self.features])
+    /// The weights of all heads, or what is laid out like them, as one matrix, `[K*A, H]`.
+    fn matrix(&self, weights: &Weights) -> Tensor {
+        weights[self.weight].view([self.k * self.outputs, self.features])
     }
 
     /// `[K, B, A] -> [B, K*A]`
@@ -142,6 +151,14 @@ mod tests {
     }
 
     #[test]
+    fn the_mean_layer_gives_the_mean_of_the_outputs() {
+        let (heads, z) = sample();
+        let a = Tensor::from_slice(&[0.5f32, 0.2, 0.3]);
+        let expected = (heads.forward(&z) * a.view([3, 1, 1])).sum_dim_intlist([0].as_slice(), false, None::<Kind>);
+        assert!((heads.mean(&z, &a) - expected).abs().max().double_value(&[]) < 1e-6);
+    }
+
+    #[test]
     fn a_head_kept_alone_is_as_it_was() {
         let (mut heads, z) = sample();
         let (out, theta) = (heads.forward(&z), heads.parameters.theta().copy());
@@ -160,7 +177,9 @@ mod tests {
         let gradient = Tensor::from_slice(&(0..30).map(|i| (i as f32).cos()).collect::<Vec<_>>()).view([3, 5, 2]);
         let expected = Tensor::run_backward(&[(out * &gradient).sum(Kind::Float)], &[&leaf, &z], false, false);
         let z = z.detach();
-        let found = [heads.parameter_gradient(&z, &gradient), heads.feature_gradient(&gradient, None)];
+        let (of_parameters, parts) = heads.parameters.gradient();
+        heads.parameter_gradient(&z, &gradient, &parts);
+        let found = [of_parameters, heads.feature_gradient(&gradient, None)];
         for (found, expected) in found.iter().zip(&expected) {
             assert_eq!(found.size(), expected.size());
             assert!((found - expected).abs().max().double_value(&[]) < 1e-5);

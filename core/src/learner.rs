@@ -20,7 +20,7 @@ use crate::likelihood::{Likelihood, mixture};
 use crate::method::{Evidence, Method};
 use crate::network::{Network, Pass};
 use crate::optimizer::Optimizer;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, Weights};
 use crate::streams::Stream;
 use crate::tensors::Tensors;
 use crate::watch::Watch;
@@ -42,6 +42,8 @@ pub struct Learner {
 struct Group {
     optimizer: Box<dyn Optimizer>,
     guard: Option<UnitGuard>,
+    /// where gradients are written: a flat tensor and its part for each parameter
+    room: (Tensor, Weights),
 }
 
 /// What a step saw before it changed anything. The numbers stay on the device until they are asked for.
@@ -76,6 +78,7 @@ impl Learner {
         let group = |parameters: &Parameters, rates: &[f64]| Group {
             optimizer: method.rule.at(&parameters.spread(rates)),
             guard: method.guarded.then(|| UnitGuard::new(parameters.units())),
+            room: parameters.gradient(),
         };
         Ok(Learner {
             body: group(body, &unit_rates),
@@ -109,7 +112,6 @@ impl Learner {
         likelihood.check(&pass.out, target)?;
         let k = network.heads().k();
         let batch = pass.out.size()[1] as f64;
-        // gradients are of a sum over the batch until they are small, then of a mean
         let (mut log_p, mut own) = likelihood.log_prob_and_gradient(&pass.out, target); // [K, B], [K, B, A]
         let mut log_evidence = match self.method.evidence {
             Evidence::Mean => log_p.mean_dim([1].as_slice(), false, Kind::Double), // [K]
@@ -135,15 +137,16 @@ impl Learner {
         if let Some(sound) = &sound {
             own = only_where(&sound.view([-1, 1, 1]), &own, 0.0);
         }
-        let heads_gradient = network.heads().parameter_gradient(&pass.z.detach(), &own).g_div_scalar_(batch); // [P]
+        let mut own = own.g_div_scalar_(batch); // of the batch's mean
+        network.heads().parameter_gradient(&pass.z.detach(), &own, &self.heads.room.1);
+        let heads_gradient = self.heads.room.0.shallow_clone(); // [P]
         // in place: where there is a prediction at each time step, a new tensor of this size costs more than the product
         let mixture = match responsibility {
             Some(responsibility) => own.g_mul_(&responsibility),
             None => own,
         };
-        let z_gradient = network.heads().feature_gradient(&mixture, sound.as_ref()).g_div_scalar_(batch); // [B, H]
-        let surrogate = pass.z.flatten(0, -1).dot(&z_gradient.flatten(0, -1));
-        let body_gradient = Tensor::run_backward(&[surrogate], &[&pass.theta], false, false).remove(0); // [P]
+        let z_gradient = network.heads().feature_gradient(&mixture, sound.as_ref()); // [B, H]
+        let body_gradient = pass.backward(z_gradient, &self.body.room); // [P]
 
         let factor = self.method.schedule.factor(self.updates);
         self.body.step(network.parameters_mut(), body_gradient, alive.as_ref(), factor);
@@ -208,6 +211,7 @@ impl Learner {
         if let Some(guard) = &mut self.heads.guard {
             guard.reset(1);
         }
+        self.heads.room = network.heads().parameters().gradient();
         let device = network.a().device();
         self.averaging = self.method.averaging.over(1, device);
         network.set_a(&self.averaging.weights(), false);

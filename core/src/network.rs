@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::Error;
 use crate::heads::Heads;
-use crate::layers::Body;
+use crate::layers::{Backward, Body};
 use crate::parameters::{ParameterBuilder, Parameters, Weights};
 use crate::streams::Stream;
 use crate::tensors::Tensors;
@@ -23,12 +23,36 @@ pub struct Network<B> {
 
 /// A forward pass that a step of learning can be made from.
 pub struct Pass {
-    /// The leaf that the features depend on, `[P]`.
-    pub(crate) theta: Tensor,
-    /// Features, with their graph, `[B, H]`.
+    derivative: Derivative,
+    /// Features, `[B, H]`.
     pub(crate) z: Tensor,
     /// Every head's outputs, `[K, B, A]`.
     pub out: Tensor,
+}
+
+/// How the features depend on the parameters.
+enum Derivative {
+    /// By the graph that the features carry, from this leaf, `[P]`.
+    Autograd(Tensor),
+    /// As the body has it.
+    OfBody(Backward),
+}
+
+impl Pass {
+    /// The gradient with respect to the body's parameters, `[P]`, from that with respect to the features, `[B, H]`.
+    /// `room` is a flat tensor that it may be written on, and its part for each parameter.
+    pub(crate) fn backward(&self, gradient: Tensor, room: &(Tensor, Weights)) -> Tensor {
+        match &self.derivative {
+            Derivative::Autograd(theta) => {
+                let surrogate = self.z.flatten(0, -1).dot(&gradient.flatten(0, -1));
+                Tensor::run_backward(&[surrogate], &[theta], false, false).remove(0)
+            }
+            Derivative::OfBody(backward) => {
+                backward(gradient, &room.1);
+                room.0.shallow_clone()
+            }
+        }
+    }
 }
 
 impl<B: Body> Network<B> {
@@ -57,7 +81,10 @@ impl<B: Body> Network<B> {
     /// [`Error::Shape`] if x is no batch for the body.
     pub fn pass(&self, x: &Tensor) -> Result<Pass, Error> {
         self.body.check(x)?;
-        Ok(self.pass_by(|body, weights| body.forward(weights, x)))
+        Ok(match self.body.differentiate(self.parameters.weights(), x) {
+            Some((z, backward)) => Pass { out: self.heads.forward(&z), z, derivative: Derivative::OfBody(backward) },
+            None => self.pass_by(|body, weights| body.forward(weights, x)),
+        })
     }
 
     /// Every head's outputs without anything to learn from, `[B, ..] -> [K, B, A]`.
@@ -74,7 +101,11 @@ impl<B: Body> Network<B> {
     /// # Errors
     /// [`Error::Shape`] if x is no batch for the body.
     pub fn mean(&self, x: &Tensor) -> Result<Tensor, Error> {
-        Ok(self.average(&self.outputs(x)?))
+        if self.some_excluded {
+            return Ok(self.average(&self.outputs(x)?));
+        }
+        self.body.check(x)?;
+        Ok(tch::no_grad(|| self.heads.mean(&self.body.forward(self.parameters.weights(), x), &self.a)))
     }
 }
 
@@ -85,7 +116,7 @@ impl<B> Network<B> {
         let (theta, weights) = self.parameters.leaf();
         let z = forward(&self.body, &weights);
         let out = tch::no_grad(|| self.heads.forward(&z));
-        Pass { theta, z, out }
+        Pass { derivative: Derivative::Autograd(theta), z, out }
     }
 
     /// Every head's outputs, `[K, B, A]`, for features that `forward` computes, without anything to learn from.
@@ -95,13 +126,15 @@ impl<B> Network<B> {
 
     /// `sum_j a_j out_j`, `[K, B, A] -> [B, A]`. A head without weight has no part in it, whatever its outputs.
     pub fn average(&self, out: &Tensor) -> Tensor {
-        let mean = |out: &Tensor| out.tensordot(&self.a, [0].as_slice(), [0].as_slice());
-        if self.some_excluded {
-            let has_weight = self.a.view([-1, 1, 1]).gt(0.0);
-            mean(&out.where_self(&has_weight, &out.zeros_like()))
-        } else {
-            mean(out)
+        if self.heads.k() == 1 {
+            return out.squeeze_dim(0);
         }
+        let a = self.a.view([-1, 1, 1]);
+        let mut weighted = out * &a;
+        if self.some_excluded {
+            weighted = weighted.where_scalarother(&a.gt(0.0), 0.0);
+        }
+        weighted.sum_dim_intlist([0].as_slice(), false, None)
     }
 
     /// The body.

@@ -194,6 +194,13 @@ impl Parameters {
         (leaf, weights)
     }
 
+    /// Room for a gradient, `[P]`, and its part for each parameter.
+    pub fn gradient(&self) -> (Tensor, Weights) {
+        let flat = self.theta.zeros_like();
+        let parts = split(&self.entries, &[], &flat, true);
+        (flat, parts)
+    }
+
     /// The unit of every element, `[P]`.
     pub fn unit_of_element(&self) -> Vec<usize> {
         let of_entry = |entry: &Entry| {
@@ -281,6 +288,12 @@ impl Weights {
     /// Whether the pass is one to learn from: dropout and batch normalisation differ then.
     pub fn training(&self) -> bool {
         self.training
+    }
+
+    /// The same tensors.
+    pub fn shallow_clone(&self) -> Self {
+        let all = |tensors: &[Tensor]| tensors.iter().map(Tensor::shallow_clone).collect();
+        Weights { parameters: all(&self.parameters), buffers: all(&self.buffers), training: self.training }
     }
 
     /// A buffer, which shares its storage with the network's.

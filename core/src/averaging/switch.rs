@@ -54,7 +54,7 @@ impl ModelAveraging for Switch {
         self.t += 1;
         let hazard = 1.0 / (self.t + 1) as f64;
         let k = log_evidence.size()[0];
-        let mut w = (self.w.log() + log_evidence).view([-1]).softmax(0, None).view([2, k]);
+        let mut w = self.w.log().g_add_(log_evidence).view([-1]).softmax(0, None).view([2, k]);
         let mut may_change = w.get(0);
         let changed = may_change.sum(None::<Kind>) * (hazard / k as f64); // to each model
         let _ = may_change.g_mul_scalar_(1.0 - hazard);

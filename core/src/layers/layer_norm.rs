@@ -12,8 +12,24 @@ const EPSILON: f64 = 1e-5;
 
 /// Normalises the last dimension, `[.., H] -> [.., H]`.
 pub fn layer_norm(x: &Tensor) -> Tensor {
+    normalise(x).0
+}
+
+/// The same, and what it divided by: the reciprocals of the deviations, `[.., 1]`.
+pub(super) fn normalise(x: &Tensor) -> (Tensor, Tensor) {
     let features = *x.size().last().expect("features to normalise");
-    x.layer_norm([features], None::<&Tensor>, None, EPSILON, false)
+    let one = Tensor::ones([features], (x.kind(), x.device())); // libtorch's CPU kernel is slower without a scale
+    let (y, _, reciprocal_deviation) = x.native_layer_norm([features], Some(&one), None, EPSILON);
+    (y, reciprocal_deviation)
+}
+
+/// The gradient with respect to `x`, written over the `gradient` with respect to `y`, both `[.., H]`, of what
+/// [`normalise`] has given: what of it would only have moved or stretched `x` is lost.
+pub(super) fn normalise_backward(gradient: &mut Tensor, y: &Tensor, reciprocal_deviation: &Tensor) {
+    let mean = |x: &Tensor| x.mean_dim([-1].as_slice(), true, None); // [.., 1]
+    let stretch = -mean(&(&*gradient * y));
+    let shift = mean(gradient);
+    let _ = gradient.g_sub_(&shift).addcmul_(y, &stretch).g_mul_(reciprocal_deviation);
 }
 
 /// Layer normalisation with a learnt scale and shift.

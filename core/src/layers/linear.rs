@@ -25,4 +25,16 @@ impl Linear {
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         x.linear(&weights[self.weight], Some(&weights[self.bias]))
     }
+
+    /// Writes the gradients with respect to weight and bias on those `of` parameters, from an input, `[B, I]`, and the
+    /// gradient with respect to its output, `[B, O]`.
+    pub(super) fn backward(&self, of: &Weights, x: &Tensor, gradient: &Tensor) {
+        let _ = gradient.tr().mm_out(&of[self.weight], x);
+        let _ = gradient.sum_intlist_out(&of[self.bias], [0].as_slice(), false, None);
+    }
+
+    /// The gradient with respect to the input, `[B, I]`, from that with respect to the output, `[B, O]`.
+    pub(super) fn input_gradient(&self, weights: &Weights, gradient: &Tensor) -> Tensor {
+        gradient.mm(&weights[self.weight])
+    }
 }

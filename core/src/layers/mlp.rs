@@ -1,8 +1,12 @@
 //! The multilayer perceptron that Q-networks stand on: linear layers, each normalised and rectified.
+//!
+//! A Q-network's layers are so small that autograd's bookkeeping takes longer than their arithmetic, so the derivative is
+//! written out.
 
 use tch::Tensor;
 
-use super::{Body, Linear, layer_norm, widened};
+use super::layer_norm::{normalise, normalise_backward};
+use super::{Backward, Body, Linear, widened};
 use crate::Error;
 use crate::parameters::{ParameterBuilder, Weights};
 
@@ -12,6 +16,14 @@ pub struct Mlp {
     layers: Vec<Linear>,
     inputs: i64,
     features: i64,
+    normalised: bool,
+}
+
+/// What the derivative of a layer needs to know of its forward pass.
+struct Trace {
+    x: Tensor,
+    /// what was rectified, and what its normalisation divided by
+    normal: Option<(Tensor, Tensor)>,
 }
 
 impl Mlp {
@@ -25,7 +37,12 @@ impl Mlp {
             features = width;
             layer
         });
-        Mlp { layers: layers.collect(), inputs, features }
+        Mlp { layers: layers.collect(), inputs, features, normalised: true }
+    }
+
+    /// The same, its layers normalised or not.
+    pub fn normalised(self, normalised: bool) -> Self {
+        Mlp { normalised, ..self }
     }
 }
 
@@ -40,6 +57,62 @@ impl Body for Mlp {
 
     /// `[B, I] -> [B, H]`
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        self.layers.iter().fold(x.shallow_clone(), |x, layer| layer_norm(&layer.forward(weights, &x)).relu())
+        self.layers.iter().fold(x.shallow_clone(), |x, layer| {
+            let z = layer.forward(weights, &x);
+            let mut z = if self.normalised { normalise(&z).0 } else { z };
+            z.relu_()
+        })
+    }
+
+    fn differentiate(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
+        let mut traces = Vec::with_capacity(self.layers.len());
+        let mut z = x.shallow_clone();
+        for layer in &self.layers {
+            let x = z;
+            let mut y = layer.forward(weights, &x);
+            let normal = self.normalised.then(|| normalise(&y));
+            z = normal.as_ref().map_or_else(|| y.relu_(), |(y, _)| y.relu());
+            traces.push(Trace { x, normal });
+        }
+        let (layers, weights, features) = (self.layers.clone(), weights.shallow_clone(), z.shallow_clone());
+        let backward = move |gradient: Tensor, of: &Weights| {
+            let (mut gradient, mut z) = (gradient, &features);
+            for (i, (layer, trace)) in layers.iter().zip(&traces).enumerate().rev() {
+                let _ = z.threshold_backward_grad_input(&gradient, &gradient, 0);
+                if let Some((y, reciprocal_deviation)) = &trace.normal {
+                    normalise_backward(&mut gradient, y, reciprocal_deviation);
+                }
+                layer.backward(of, &trace.x, &gradient);
+                if i > 0 {
+                    gradient = layer.input_gradient(&weights, &gradient);
+                    z = &trace.x;
+                }
+            }
+        };
+        Some((z, Box::new(backward)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::tests::{assert_close, build, numbers};
+
+    #[test]
+    fn the_derivative_is_autograds() {
+        for normalised in [true, false] {
+            let (mlp, parameters) = build(|b| Mlp::new(b, 3, &[7, 5, 4], 1.0).normalised(normalised));
+            let (x, gradient) = (numbers(&[6, 3]), numbers(&[24]).view([6, 4]).cos());
+            let (leaf, weights) = parameters.leaf();
+            let expected = mlp.forward(&weights, &x);
+            let loss = (&expected * &gradient).sum(None::<tch::Kind>);
+            let by_autograd = Tensor::run_backward(&[loss], &[leaf], false, false).remove(0);
+
+            let (z, backward) = mlp.differentiate(parameters.weights(), &x).unwrap();
+            assert_close(&z, &expected.detach(), 1e-6);
+            let (flat, of) = parameters.gradient();
+            backward(gradient, &of);
+            assert_close(&flat, &by_autograd, 1e-5);
+        }
     }
 }

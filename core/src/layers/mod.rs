@@ -38,7 +38,16 @@ pub trait Body {
 
     /// Features of a batch, `[B, ..] -> [B, H]`, from weights of the builder that made the body.
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor;
+
+    /// The same features with their derivative, for a body that knows it better than autograd, which does it by default.
+    fn differentiate(&self, _weights: &Weights, _x: &Tensor) -> Option<(Tensor, Backward)> {
+        None
+    }
 }
+
+/// The derivative of a body's features at one batch: from the gradient with respect to the features, `[B, H]`, which it
+/// may write over, it writes the gradient with respect to each parameter on that parameter's place among the weights.
+pub type Backward = Box<dyn Fn(Tensor, &Weights)>;
 
 /// What the layers' tests have in common.
 #[cfg(test)]

@@ -22,12 +22,14 @@ const LOG_Z: f64 = 1.073_058_590_713_391_8;
 impl Huber {
     /// `log p(y)` element by element.
     pub fn log_density(&self, out: &Tensor, y: &Tensor) -> Tensor {
-        -out.huber_loss(y, tch::Reduction::None, self.sigma) / self.sigma.powi(2) - (LOG_Z + self.sigma.ln())
+        let mut h = out.huber_loss(y, tch::Reduction::None, self.sigma); // sigma^2 h
+        h.g_mul_scalar_(-self.sigma.powi(-2)).g_sub_scalar_(LOG_Z + self.sigma.ln())
     }
 
     /// Derivative of `-log p(y)` with respect to the prediction, element by element.
     pub fn score(&self, out: &Tensor, y: &Tensor) -> Tensor {
-        ((out - y) / self.sigma.powi(2)).clamp(-1.0 / self.sigma, 1.0 / self.sigma)
+        let mut error = out - y;
+        error.g_mul_scalar_(self.sigma.powi(-2)).clamp_(-1.0 / self.sigma, 1.0 / self.sigma)
     }
 }
 

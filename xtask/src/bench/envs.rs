@@ -60,5 +60,5 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
         ours("alrao, 16 LunarLanders", &["lunar-lander", "--copies", "16"])?,
         theirs("EnvPool, 16 LunarLanders", &envpool, ["envpool", "LunarLander-v3"])?,
     ];
-    contest("envs", "steps/s", sides, &CLAIMS, length.rounds)
+    contest("envs", "steps/s", sides, &CLAIMS, length.rounds, &[])
 }

@@ -3,6 +3,7 @@
 //! Each side is a command that measures itself; its last line begins with its rate, as in `19400 steps/s`. What else
 //! the machine does hits neighbours in a round alike, so ratios are taken within a round and their median is told.
 
+mod dqn;
 mod envs;
 
 use std::ffi::OsStr;
@@ -11,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use serde_json::{Map, json};
+use serde_json::{Map, Value};
 
 use crate::cargo::failed;
 use crate::checkout::Checkout;
@@ -21,6 +22,8 @@ use crate::checkout::Checkout;
 pub enum Bench {
     /// Environment steps in a second of one core's time, beside Gymnasium and EnvPool.
     Envs(Length),
+    /// Updates and environment steps a second of deep Q-learning on one thread, beside Stable-Baselines3.
+    Dqn(Length),
 }
 
 /// How long it is measured.
@@ -38,6 +41,7 @@ pub struct Length {
 pub fn run(checkout: &Checkout, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Envs(length) => envs::run(checkout, *length),
+        Bench::Dqn(length) => dqn::run(checkout, *length),
     }
 }
 
@@ -58,8 +62,15 @@ struct Figure {
 }
 
 /// Lets all sides have their turn in each round, then prints their rates in `unit`, the ratios that `claims` speak of,
-/// and both again as a line of JSON.
-fn contest(bench: &str, unit: &str, mut sides: Vec<Side>, claims: &[Claim], rounds: u32) -> Result<()> {
+/// and both again as a line of JSON, after what is `known` already.
+fn contest(
+    bench: &str,
+    unit: &str,
+    mut sides: Vec<Side>,
+    claims: &[Claim],
+    rounds: u32,
+    known: &[(&str, Value)],
+) -> Result<()> {
     let figure = |side: &Side| Figure { name: side.name.into(), values: Vec::new(), wanted: None };
     let mut rates: Vec<Figure> = sides.iter().map(figure).collect();
     for round in 1..=rounds {
@@ -75,24 +86,30 @@ fn contest(bench: &str, unit: &str, mut sides: Vec<Side>, claims: &[Claim], roun
         figures.iter().map(|figure| (figure.name.clone(), figure.spread()[0].into())).collect()
     };
     let (figures, ratios) = (medians(&rates), medians(&ratios));
-    println!("{}", json!({"bench": bench, "unit": unit, "rounds": rounds, "figures": figures, "ratios": ratios}));
+    let mut told: Map<_, _> = known.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+    told.extend([("bench".into(), bench.into()), ("unit".into(), unit.into()), ("rounds".into(), rounds.into())]);
+    told.extend([("figures".into(), figures.into()), ("ratios".into(), ratios.into())]);
+    println!("{}", Value::Object(told));
     Ok(())
 }
 
 /// The rate that a side finds.
 fn rate(side: &mut Side) -> Result<f64> {
-    let name = side.name;
-    let run = side.command.stderr(Stdio::inherit()).output();
-    let output = run.with_context(|| format!("can't run `{}` for {name}", side.command.get_program().display()))?;
-    if !output.status.success() {
-        return Err(failed(name, output.status));
-    }
-    let said = String::from_utf8_lossy(&output.stdout);
-    let rate = said.lines().last().and_then(|line| line.split_whitespace().next()?.parse().ok());
+    let line = last_line(side.name, &mut side.command)?;
+    let rate = line.split_whitespace().next().and_then(|word| word.parse().ok());
     match rate.filter(|rate: &f64| rate.is_finite() && *rate > 0.0) {
         Some(rate) => Ok(rate),
-        None => bail!("{name} ends with no rate, but `{}`", said.lines().last().unwrap_or_default()),
+        None => bail!("{} ends with no rate, but `{line}`", side.name),
     }
+}
+
+/// The last line that `command`, which is called `what`, prints.
+fn last_line(what: &str, command: &mut Command) -> Result<String> {
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("can't run `{}` for {what}", command.get_program().display()))?;
+    if !output.status.success() {
+        return Err(failed(what, output.status));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default().to_owned())
 }
 
 /// How many times faster ours was than theirs, round by round.

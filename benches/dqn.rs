@@ -1,0 +1,137 @@
+//! What deep Q-learning on LunarLander costs, on one thread: `cargo xtask bench dqn` runs it beside others.
+//!
+//! ```text
+//! cargo bench --bench dqn -- updates|training adam|alrao|defaults WIDTH SECONDS
+//! cargo bench --bench dqn -- memory TRANSITIONS
+//! ```
+//!
+//! `updates` are gradient steps alone, `training` is one gradient step for each environment step. For both, two hidden
+//! layers of WIDTH units learn from batches of 128: by Adam with one head, without Double DQN and normalised layers, as
+//! others have it; the same by Alrao with its 10 heads; or by Alrao with both, an agent's defaults. `memory` is what so
+//! many transitions take of the process's resident memory.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use alrao::agents::dqn::{Agent, AgentSettings};
+use alrao::agents::exploration::Exploration;
+use alrao::agents::q_network::QNetworkSettings;
+use alrao::agents::replay::{End, Replay, Transition};
+use alrao::agents::training::{Halt, Schedule, Training};
+use alrao::core::method::Method;
+use alrao::core::streams::stream;
+use alrao::core::tch::{self, Device};
+use alrao::envs::{Environment, EnvironmentError, EnvironmentSettings};
+use anyhow::{Context, Result, bail};
+
+const WARM_UP: u64 = 2_000;
+const CHUNK: u64 = 100;
+/// Numbers in an observation of LunarLander.
+const OBSERVATION: usize = 8;
+/// Steps of an episode that the lander survives for a while.
+const EPISODE: usize = 200;
+
+fn main() -> Result<()> {
+    tch::set_num_threads(1);
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["updates", method, width, seconds] => updates(&agent(method, width)?, time(seconds)?),
+        ["training", method, width, seconds] => training(&agent(method, width)?, time(seconds)?),
+        ["memory", transitions] => memory(transitions.parse()?),
+        [] => Ok(()), // so do tests of all targets run it
+        _ => bail!("say updates or training, adam, alrao or defaults, WIDTH and SECONDS; or memory and TRANSITIONS"),
+    }
+}
+
+fn time(seconds: &str) -> Result<Duration> {
+    Ok(Duration::from_secs(seconds.parse().context("seconds")?))
+}
+
+fn agent(method: &str, width: &str) -> Result<(AgentSettings, Method)> {
+    let plain = method != "defaults";
+    let hidden = vec![width.parse().context("width")?; 2];
+    let settings = AgentSettings {
+        warm_up: WARM_UP,
+        double: !plain,
+        exploration: Exploration { start: 0.05, end: 0.05, share: 1.0 },
+        network: QNetworkSettings { hidden, layer_norm: !plain, ..Default::default() },
+        ..Default::default()
+    };
+    match method {
+        "adam" => Ok((settings, Method::adam(1e-3)?)),
+        "alrao" | "defaults" => Ok((settings, Method::alrao())),
+        _ => bail!("the method is adam, alrao or defaults, not {method}"),
+    }
+}
+
+fn make() -> Result<Box<dyn Environment>, EnvironmentError> {
+    alrao::envs::make(&EnvironmentSettings { name: "lunar-lander".into(), ..Default::default() })
+}
+
+fn updates((settings, method): &(AgentSettings, Method), time: Duration) -> Result<()> {
+    let mut environment = make()?;
+    let (mut agent, mut rng) = (Agent::new(OBSERVATION, 4, settings, method, 0, Device::Cpu)?, stream(0, "replay"));
+    environment.reset(0)?;
+    for i in 0..WARM_UP {
+        let observation = environment.observation().to_vec();
+        let action = i as usize % 4;
+        let step = environment.step(action)?;
+        let (next, end) = (environment.observation(), End::of(&step));
+        agent.remember(Transition { observation: &observation, action, reward: step.reward, next, end });
+        if end != End::Open {
+            environment.reset(i)?;
+        }
+    }
+    measure(time, || {
+        for _ in 0..CHUNK {
+            agent.learn(&mut rng)?;
+        }
+        Ok(CHUNK)
+    })
+}
+
+fn training((settings, method): &(AgentSettings, Method), time: Duration) -> Result<()> {
+    let never = u64::MAX;
+    let schedule =
+        Schedule { steps: never, validate_every: never, checkpoint_every: never, log_every: CHUNK, ..Schedule::of(1) };
+    let mut training = Training::new(&schedule, settings, method, &make, 0, Device::Cpu)?;
+    while training.steps() < WARM_UP + CHUNK {
+        training.go_on()?;
+    }
+    measure(time, || {
+        let before = training.steps();
+        let halt = training.go_on()?;
+        assert_ne!(halt, Halt::Done);
+        Ok(training.steps() - before)
+    })
+}
+
+/// Repeats `work`, which says how many steps it made, and prints its rate.
+fn measure(time: Duration, mut work: impl FnMut() -> Result<u64>) -> Result<()> {
+    let (started, mut steps) = (Instant::now(), 0);
+    while started.elapsed() < time {
+        steps += work()?;
+    }
+    println!("{:.1} steps/s", steps as f64 / started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn memory(transitions: usize) -> Result<()> {
+    let before = resident()?;
+    let mut replay = Replay::new(transitions, OBSERVATION);
+    for i in 0..transitions {
+        let (observation, next) = ([i as f32; OBSERVATION], [i as f32 + 1.0; OBSERVATION]);
+        let end = if (i + 1).is_multiple_of(EPISODE) { End::Terminated } else { End::Open };
+        replay.push(Transition { observation: &observation, action: i % 4, reward: 1.0, next: &next, end });
+    }
+    println!("{:.1} MB", (resident()? - before) / 1e6);
+    black_box(replay);
+    Ok(())
+}
+
+/// The process's resident memory, in bytes.
+fn resident() -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc/self/status")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0)
+}

@@ -1,0 +1,76 @@
+//! `cargo xtask bench dqn`: deep Q-learning on LunarLander beside Stable-Baselines3, on one thread.
+//!
+//! Both have ReLU networks of two hidden layers, batches of 128 and Adam; neither Double DQN nor normalised layers.
+//! The same with Alrao's 10 heads is measured too, and with both, an agent's defaults.
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use super::{Claim, Length, Side, contest, last_line, on_one_core};
+use crate::cache::Cache;
+use crate::cargo::{cargo, run as run_command};
+use crate::checkout::Checkout;
+use crate::{pip, setup};
+
+/// Stable-Baselines3 and its environment, given as an object: made by its name, SB3 would have it draw.
+const REQUIREMENTS: [&str; 6] =
+    ["stable-baselines3==2.9.2", "torch==2.11.0", "gymnasium==1.4.0", "box2d==2.3.10", "pygame==2.6.1", "numpy==2.4.6"];
+
+const CLAIMS: [Claim; 4] = [
+    Claim("alrao, updates, 2x64, Adam", "SB3, updates, 2x64", 6.0),
+    Claim("alrao, updates, 2x256, Adam", "SB3, updates, 2x256", 3.0),
+    Claim("alrao, training, 2x64, Adam", "SB3, training, 2x64", 6.0),
+    Claim("alrao, training, 2x256, Adam", "SB3, training, 2x256", 3.5),
+];
+
+/// Transitions of the memory that is weighed.
+const TRANSITIONS: u64 = 1_000_000;
+
+/// Builds, downloads the other, and measures.
+pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
+    setup::run(checkout, false)?;
+    let bench = ["bench", "--quiet", "--bench", "dqn"];
+    run_command("the build", cargo(checkout).args(bench).arg("--no-run"))?;
+    let python = Cache::of_user()?.entry("stable-baselines3-2.9.2", |scratch, entry| {
+        println!("downloading Stable-Baselines3 and PyTorch from PyPI (some 3 GB)");
+        pip::virtual_environment(&REQUIREMENTS, entry, scratch)
+    })?;
+    let python = python.join("bin/python");
+
+    let mut memory = cargo(checkout);
+    memory.args(bench).args(["--", "memory", &TRANSITIONS.to_string()]);
+    let memory = last_line("the memory", &mut memory)?;
+    println!("{TRANSITIONS} transitions of LunarLander take {memory}; wanted: at most 48 MB");
+    let megabytes: f64 = memory.split(' ').next().and_then(|word| word.parse().ok()).context("a size in MB")?;
+
+    let seconds = length.seconds.to_string();
+    let ours = |name, [what, method, width]: [&str; 3]| {
+        let mut command = on_one_core(cargo(checkout).get_program())?;
+        command.current_dir(&checkout.root).args(bench).args(["--", what, method, width, &seconds]);
+        anyhow::Ok(Side { name, command })
+    };
+    let theirs = |name, [what, width]: [&str; 2]| {
+        let mut command = on_one_core(&python)?;
+        let script = ["-B", "-W", "ignore", "xtask/benches/dqn.py"];
+        command.current_dir(&checkout.root).args(script).args([what, width, &seconds]);
+        anyhow::Ok(Side { name, command })
+    };
+    let sides = vec![
+        ours("alrao, updates, 2x64, Adam", ["updates", "adam", "64"])?,
+        theirs("SB3, updates, 2x64", ["updates", "64"])?,
+        ours("alrao, updates, 2x64, 10 heads", ["updates", "alrao", "64"])?,
+        ours("alrao, updates, 2x256, Adam", ["updates", "adam", "256"])?,
+        theirs("SB3, updates, 2x256", ["updates", "256"])?,
+        ours("alrao, updates, 2x256, 10 heads", ["updates", "alrao", "256"])?,
+        ours("alrao, updates, 2x256, defaults", ["updates", "defaults", "256"])?,
+        ours("alrao, training, 2x64, Adam", ["training", "adam", "64"])?,
+        theirs("SB3, training, 2x64", ["training", "64"])?,
+        ours("alrao, training, 2x64, 10 heads", ["training", "alrao", "64"])?,
+        ours("alrao, training, 2x256, Adam", ["training", "adam", "256"])?,
+        theirs("SB3, training, 2x256", ["training", "256"])?,
+        ours("alrao, training, 2x256, 10 heads", ["training", "alrao", "256"])?,
+        ours("alrao, training, 2x256, defaults", ["training", "defaults", "256"])?,
+    ];
+    let memory = ("memory", json!({"transitions": TRANSITIONS, "megabytes": megabytes}));
+    contest("dqn", "steps/s", sides, &CLAIMS, length.rounds, &[memory])
+}
