@@ -3,7 +3,8 @@
 //! The network learns `Q(s, a) ~ y = r + discount * Q'(s', a*)`, where Q' is a slowly moving average of the network
 //! and `a*` the action that the network itself prefers (Double DQN, van Hasselt et al., 2016).
 //! What departs from Mnih et al.: the target network moves a little after every update instead of being copied now
-//! and then, rewards are scaled, and no learning rate is chosen.
+//! and then, rewards are scaled, and no learning rate is chosen. Targets over n steps and prioritised replay are there
+//! for who wants them.
 
 use std::ops::Bound;
 
@@ -19,8 +20,9 @@ use tch::{Device, Tensor};
 use crate::Error;
 use crate::error::within;
 use crate::exploration::Exploration;
+use crate::priority::PrioritySettings;
 use crate::q_network::{QNetwork, QNetworkSettings};
-use crate::replay::{Batch, Replay, Transition};
+use crate::replay::{Batch, Lookahead, Replay, Transition};
 use crate::reward_scale::RewardScale;
 
 /// Everything about an agent that isn't its environment or its way of learning.
@@ -37,6 +39,8 @@ pub struct AgentSettings {
     pub warm_up: u64,
     /// Environment steps from one update to the next.
     pub update_every: u64,
+    /// Steps whose rewards a target sums up before it relies on the network.
+    pub n_step: usize,
     /// How far the target network moves towards the network after each update, in (0, 1].
     pub target_rate: f64,
     /// Whether the network, rather than the target network, chooses the action that a target is built on.
@@ -45,6 +49,8 @@ pub struct AgentSettings {
     pub reward_rms: f64,
     /// The schedule of random actions.
     pub exploration: Exploration,
+    /// Which transitions are drawn.
+    pub priority: PrioritySettings,
     /// The Q-network.
     pub network: QNetworkSettings,
 }
@@ -57,10 +63,12 @@ impl Default for AgentSettings {
             memory: 100_000,
             warm_up: 1_000,
             update_every: 1,
+            n_step: 1,
             target_rate: 0.005,
             double: true,
             reward_rms: 0.3,
             exploration: Exploration::default(),
+            priority: PrioritySettings::default(),
             network: QNetworkSettings::default(),
         }
     }
@@ -83,7 +91,10 @@ impl AgentSettings {
         within("agent.reward_rms", self.reward_rms, positive)?;
         within("agent.network.gamma", self.network.gamma, (Bound::Excluded(0.0), Bound::Included(16.0)))?;
         within("agent.network.sigma", self.network.sigma, positive)?;
+        within("agent.priority.alpha", self.priority.alpha, 0.0..=1.0)?;
+        within("agent.priority.beta", self.priority.beta, 0.0..=1.0)?;
         within("agent.update_every", self.update_every, 1..)?;
+        within("agent.n_step", self.n_step, 1..=1_000)?;
         within("agent.batch", self.batch, 1..=65_536)?;
         if self.memory < self.batch {
             let problem = format!("must hold at least a batch of {}", self.batch);
@@ -138,7 +149,7 @@ impl Agent {
         Ok(Agent {
             target: q.network().copy(),
             q,
-            replay: Replay::new(settings.memory, observation_len),
+            replay: Replay::new(settings.memory, observation_len, settings.priority),
             reward_scale: RewardScale::new(settings.reward_rms),
             settings: settings.clone(),
             device,
@@ -159,16 +170,27 @@ impl Agent {
         self.replay.push(transition);
     }
 
-    /// Learns from a batch of the past, drawn by `rng`.
+    /// Learns from a batch of the past, drawn by `rng`; `spent` is the share of the training that is over, in [0, 1].
     ///
     /// # Errors
     /// [`Error::Core`] if learning diverged.
-    pub fn learn(&mut self, rng: &mut Stream) -> Result<Update, Error> {
-        let batch = self.replay.sample(self.settings.batch, rng, self.device);
+    pub fn learn(&mut self, spent: f64, rng: &mut Stream) -> Result<Update, Error> {
+        let AgentSettings { batch, n_step: n, discount, double, target_rate, .. } = self.settings;
+        let batch = self.replay.sample(batch, Lookahead { n, discount }, spent, rng, self.device);
         let scale = self.reward_scale.factor();
-        let y = td_target(&self.target, self.q.network(), &batch, scale, &self.settings)?; // [B]
-        let learnt = self.q.learn(&batch.observations, batch.actions, y)?;
-        self.target.move_towards(self.q.network(), self.settings.target_rate);
+        let y = td_target(&self.target, self.q.network(), &batch, scale, double)?; // [B]
+        let learnt = self.q.learn_weighted(
+            &batch.observations,
+            batch.actions.shallow_clone(),
+            y.shallow_clone(),
+            batch.weights,
+        )?;
+        self.target.move_towards(self.q.network(), target_rate);
+        if self.settings.priority.alpha > 0.0 {
+            let taken = learnt.values.gather(1, &batch.actions.unsqueeze(1), false).squeeze_dim(1);
+            let errors = Vec::<f32>::try_from(taken - y).expect("a vector of f32");
+            self.replay.set_priorities(&batch.slots, &errors);
+        }
         let best = Vec::<f32>::try_from(learnt.values.amax([1].as_slice(), false)).expect("a vector"); // [B]
         Ok(Update {
             loss: learnt.report.loss(),
@@ -220,10 +242,11 @@ impl Agent {
     }
 }
 
-/// What the values of the actions taken should have been, `[B]`, in scaled units:
+/// What the values of the actions taken should have been, `[B]`, in scaled units, where m <= n steps were looked ahead:
 ///
-/// `y = scale * r + discount * Q'(s', a*)`, without the second term where the episode terminated; a truncated one
-/// goes on. `a* = argmax_a Q(s', a)` with the online network (`double`), else with the target network.
+/// `y = scale * (r_1 + .. + discount^(m-1) r_m) + discount^m * Q'(s_m, a*)`, without the last term where the episode
+/// terminated; a truncated one goes on. `a* = argmax_a Q(s_m, a)` with the online network (`double`), else with the
+/// target network.
 ///
 /// # Errors
 /// [`Error::Core`] if the observations don't fit a network.
@@ -232,16 +255,16 @@ pub fn td_target(
     online: &Network<Mlp>,
     batch: &Batch,
     scale: f64,
-    settings: &AgentSettings,
+    double: bool,
 ) -> Result<Tensor, Error> {
     let values = target.mean(&batch.next)?; // [B, A]
-    let next_value = if settings.double {
+    let next_value = if double {
         let preferred = online.mean(&batch.next)?.argmax(1, true); // [B, 1]
         values.gather(1, &preferred, false).squeeze_dim(1)
     } else {
         values.amax([1].as_slice(), false)
     };
-    Ok(&batch.rewards * scale + settings.discount * &batch.continues * next_value)
+    Ok(&batch.returns * scale + &batch.discounts * next_value)
 }
 
 #[cfg(test)]
@@ -263,18 +286,19 @@ mod tests {
             let batch = Batch {
                 observations: next.shallow_clone(),
                 actions: Tensor::from_slice(&[0i64, 1, 0]),
-                rewards: Tensor::from_slice(&[1.0f32, 2.0, -3.0]),
+                returns: Tensor::from_slice(&[1.0f32, 2.0, -3.0]),
                 next: next.shallow_clone(),
-                continues: Tensor::from_slice(&[1.0f32, 0.0, 1.0]),
+                discounts: Tensor::from_slice(&[0.5f32, 0.0, 0.25]),
+                weights: None,
+                slots: vec![0, 1, 2],
             };
-            let y =
-                Vec::<f32>::try_from(td_target(agent.target(), &other, &batch, 0.1, &agent.settings).unwrap()).unwrap();
-            for (b, (reward, continues)) in [(1.0, true), (2.0, false), (-3.0, true)].into_iter().enumerate() {
+            let y = Vec::<f32>::try_from(td_target(agent.target(), &other, &batch, 0.1, double).unwrap()).unwrap();
+            for (b, (reward, discount)) in [(1.0, 0.5), (2.0, 0.0), (-3.0, 0.25)].into_iter().enumerate() {
                 let value =
                     |network: &Network<Mlp>, action| network.mean(&next).unwrap().double_value(&[b as i64, action]);
                 let choice = if double { &other } else { agent.target() };
                 let best = i64::from(value(choice, 1) > value(choice, 0));
-                let future = if continues { 0.5 * value(agent.target(), best) } else { 0.0 };
+                let future = discount * value(agent.target(), best);
                 assert!((f64::from(y[b]) - (0.1 * reward + future)).abs() < 1e-6);
             }
         }
@@ -293,6 +317,11 @@ mod tests {
             (AgentSettings { target_rate: 0.0, ..Default::default() }, "agent.target_rate"),
             (AgentSettings { reward_rms: f64::NAN, ..Default::default() }, "agent.reward_rms"),
             (AgentSettings { update_every: 0, ..Default::default() }, "agent.update_every"),
+            (AgentSettings { n_step: 0, ..Default::default() }, "agent.n_step"),
+            (
+                AgentSettings { priority: PrioritySettings { alpha: 2.0, beta: 0.4 }, ..Default::default() },
+                "agent.priority.alpha",
+            ),
         ];
         for (settings, field) in bad {
             assert!(settings.check().unwrap_err().to_string().starts_with(field));

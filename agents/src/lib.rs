@@ -6,6 +6,7 @@
 pub mod dqn;
 pub mod evaluation;
 pub mod exploration;
+pub mod priority;
 pub mod q_network;
 pub mod replay;
 pub mod reward_scale;

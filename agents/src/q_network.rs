@@ -86,9 +86,24 @@ impl QNetwork {
     /// # Errors
     /// [`Error::Shape`] if they don't fit each other or the network, else as [`Learner::step`]: nothing was learnt.
     pub fn learn(&mut self, observations: &Tensor, actions: Tensor, targets: Tensor) -> Result<Learnt, Error> {
+        self.learn_weighted(observations, actions, targets, None)
+    }
+
+    /// The same, where each sample counts as much as its weight says, `[B]`.
+    ///
+    /// # Errors
+    /// As [`learn`](Self::learn).
+    pub fn learn_weighted(
+        &mut self,
+        observations: &Tensor,
+        actions: Tensor,
+        targets: Tensor,
+        weights: Option<Tensor>,
+    ) -> Result<Learnt, Error> {
         let pass = self.network.pass(observations)?;
         let values = self.network.average(&pass.out); // [B, A]
-        let report = self.learner.step(&mut self.network, &pass, &self.likelihood, &(actions, targets))?;
+        let target = Target { actions, values: targets, weights };
+        let report = self.learner.step(&mut self.network, &pass, &self.likelihood, &target)?;
         Ok(Learnt { report, values })
     }
 
@@ -148,31 +163,45 @@ pub struct Learnt {
 /// The likelihood of a value for the action that was taken; the other actions' outputs predict nothing.
 struct TakenAction(Huber);
 
-impl Likelihood for TakenAction {
-    /// Actions, `[B]` indices, and their values, `[B]`.
-    type Target = (Tensor, Tensor);
+/// What there is to learn from a batch.
+struct Target {
+    /// Indices, `[B]`.
+    actions: Tensor,
+    /// What they are worth, `[B]`.
+    values: Tensor,
+    /// How much each sample moves the parameters, `[B]`; all alike if none. The evidence for the heads is unweighted.
+    weights: Option<Tensor>,
+}
 
-    fn check(&self, out: &Tensor, (actions, values): &Self::Target) -> Result<(), Error> {
+impl Likelihood for TakenAction {
+    type Target = Target;
+
+    fn check(&self, out: &Tensor, target: &Target) -> Result<(), Error> {
         let batch = &out.size()[1..2];
-        Error::check_shape("actions", batch, actions)?;
-        Error::check_shape("targets", batch, values)
+        Error::check_shape("actions", batch, &target.actions)?;
+        Error::check_shape("targets", batch, &target.values)?;
+        target.weights.as_ref().map_or(Ok(()), |weights| Error::check_shape("weights", batch, weights))
     }
 
-    fn log_prob(&self, out: &Tensor, target: &Self::Target) -> Tensor {
+    fn log_prob(&self, out: &Tensor, target: &Target) -> Tensor {
         self.log_prob_and_gradient(out, target).0
     }
 
-    fn gradient(&self, out: &Tensor, target: &Self::Target) -> Tensor {
+    fn gradient(&self, out: &Tensor, target: &Target) -> Tensor {
         self.log_prob_and_gradient(out, target).1
     }
 
-    fn log_prob_and_gradient(&self, out: &Tensor, (actions, values): &Self::Target) -> (Tensor, Tensor) {
+    fn log_prob_and_gradient(&self, out: &Tensor, target: &Target) -> (Tensor, Tensor) {
         let out = out.transpose(0, 1); // [B, K, A], as it lies in memory
         let [batch, heads, _] = out.size()[..] else { unreachable!("outputs are [K, B, A]") };
-        let action = actions.view([batch, 1, 1]).expand([batch, heads, 1], false);
-        let values = values.view([batch, 1, 1]);
+        let action = target.actions.view([batch, 1, 1]).expand([batch, heads, 1], false);
+        let values = target.values.view([batch, 1, 1]);
         let taken = out.gather(2, &action, false); // [B, K, 1]
-        let gradient = out.zeros_like().scatter_(2, &action, &self.0.score(&taken, &values)); // [B, K, A]
+        let mut score = self.0.score(&taken, &values);
+        if let Some(weights) = &target.weights {
+            score *= weights.view([batch, 1, 1]);
+        }
+        let gradient = out.zeros_like().scatter_(2, &action, &score); // [B, K, A]
         let log_p = self.0.log_density(&taken, &values).view([batch, heads]);
         (log_p.transpose(0, 1), gradient.transpose(0, 1))
     }
@@ -210,7 +239,11 @@ mod tests {
     #[test]
     fn only_the_action_taken_is_told_anything() {
         let out = Tensor::from_slice(&(0..12).map(|i| i as f32).collect::<Vec<_>>()).view([2, 2, 3]); // [K, B, A]
-        let target = (Tensor::from_slice(&[2i64, 0]), Tensor::from_slice(&[2.0f32, 9.5]));
+        let mut target = Target {
+            actions: Tensor::from_slice(&[2i64, 0]),
+            values: Tensor::from_slice(&[2.0f32, 9.5]),
+            weights: None,
+        };
         let likelihood = TakenAction(Huber { sigma: 1.0 });
         let gradient = Vec::<f32>::try_from(likelihood.gradient(&out, &target).flatten(0, -1)).unwrap();
         assert_eq!(gradient, [0., 0., 0., -1., 0., 0., 0., 0., 1., -0.5, 0., 0.]);
@@ -218,5 +251,9 @@ mod tests {
         assert_eq!(log_p.size(), [2, 2]);
         let best = log_p.double_value(&[0, 0]); // exactly on target
         assert!((log_p.double_value(&[1, 1]) - (best - 0.125)).abs() < 1e-6);
+        target.weights = Some(Tensor::from_slice(&[0.5f32, 0.25]));
+        let weighted = Vec::<f32>::try_from(likelihood.gradient(&out, &target).flatten(0, -1)).unwrap();
+        assert_eq!(weighted, [0., 0., 0., -0.25, 0., 0., 0., 0., 0.5, -0.125, 0., 0.]);
+        assert_eq!(likelihood.log_prob(&out, &target), log_p);
     }
 }

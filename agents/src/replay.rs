@@ -1,7 +1,8 @@
-//! Replay memory: the transitions that batches are drawn from, uniformly (Mnih et al., 2015).
+//! Replay memory: the transitions that batches are drawn from, uniformly (Mnih et al., 2015) or by priority.
 //!
 //! Each observation is kept once: what follows a transition is the observation of the next one. Only the last
-//! observation of an episode, which no transition starts from, is kept apart.
+//! observation of an episode, which no transition starts from, is kept apart. Returns over n steps are summed up when
+//! a batch is drawn, so that n costs no memory.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,8 @@ use alrao_core::Error;
 use alrao_core::tensors::Tensors;
 use rand::{Rng, RngExt};
 use tch::{Device, Tensor};
+
+use crate::priority::{Priorities, PrioritySettings};
 
 /// The most recent transitions, up to a capacity.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct Replay {
     latest: Vec<f32>,
     /// the slot that the next transition goes to
     head: usize,
+    /// how likely each slot is drawn, unless all are alike
+    priorities: Option<Priorities>,
 }
 
 /// Whether and how an episode ended with a transition.
@@ -55,25 +60,39 @@ pub struct Transition<'a> {
     pub end: End,
 }
 
-/// B transitions as tensors.
+/// What batches are made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lookahead {
+    /// Steps whose rewards are summed up, n; fewer where the episode or the memory ends before.
+    pub n: usize,
+    /// What a reward is worth one step later.
+    pub discount: f64,
+}
+
+/// B transitions, each over m <= n steps, as tensors.
 #[derive(Debug)]
 pub struct Batch {
     /// `[B, observation_len]`
     pub observations: Tensor,
     /// Indices of actions, `[B]`.
     pub actions: Tensor,
-    /// Raw rewards, `[B]`.
-    pub rewards: Tensor,
-    /// `[B, observation_len]`
+    /// Discounted sums of raw rewards, `r_1 + discount r_2 + .. + discount^(m-1) r_m`, `[B]`.
+    pub returns: Tensor,
+    /// What was seen after the m steps, `[B, observation_len]`.
     pub next: Tensor,
-    /// 1 where the episode goes on or was cut off, 0 where it terminated, `[B]`.
-    pub continues: Tensor,
+    /// What the value of `next` counts: `discount^m`, or 0 where the episode terminated, `[B]`.
+    pub discounts: Tensor,
+    /// Importance weights, `[B]`; none where all transitions are equally likely.
+    pub weights: Option<Tensor>,
+    /// Where the transitions are kept, for [`Replay::set_priorities`].
+    pub slots: Vec<usize>,
 }
 
 impl Replay {
     /// An empty memory for `capacity` transitions.
-    pub fn new(capacity: usize, observation_len: usize) -> Self {
+    pub fn new(capacity: usize, observation_len: usize, priority: PrioritySettings) -> Self {
         Replay {
+            priorities: (priority.alpha > 0.0).then(|| Priorities::new(priority, capacity)),
             capacity,
             observation_len,
             observations: Vec::new(),
@@ -117,26 +136,50 @@ impl Replay {
         if end != End::Open {
             self.finals.insert(slot, next.to_vec());
         }
+        if let Some(priorities) = &mut self.priorities {
+            priorities.add(slot);
+        }
         self.latest.copy_from_slice(next);
         self.head = (slot + 1) % self.capacity;
     }
 
-    /// `size` transitions drawn uniformly with replacement, on `device`.
-    pub fn sample(&self, size: usize, rng: &mut impl Rng, device: Device) -> Batch {
-        let slots: Vec<usize> = (0..size).map(|_| rng.random_range(0..self.len())).collect();
-        let mut observations = Vec::with_capacity(size * self.observation_len);
-        let mut next = Vec::with_capacity(size * self.observation_len);
+    /// `size` transitions drawn with replacement, on `device`; `spent` is the share of the training that is over, in
+    /// [0, 1].
+    pub fn sample(&self, size: usize, lookahead: Lookahead, spent: f64, rng: &mut impl Rng, device: Device) -> Batch {
+        let (slots, weights) = match &self.priorities {
+            None => ((0..size).map(|_| rng.random_range(0..self.len())).collect::<Vec<_>>(), None),
+            Some(priorities) => {
+                let (slots, weights) = priorities.sample(size, self.len(), spent, rng);
+                (slots, Some(Tensor::from_slice(&weights).to_device(device)))
+            }
+        };
+        let mut rows = Vec::with_capacity(2 * size * self.observation_len);
+        slots.iter().for_each(|&slot| rows.extend_from_slice(self.observation(slot)));
+        let (mut returns, mut discounts) = (Vec::with_capacity(size), Vec::with_capacity(size));
         for &slot in &slots {
-            observations.extend_from_slice(self.observation(slot));
-            next.extend_from_slice(self.next(slot));
+            let (sum, discount, last) = self.look_ahead(slot, lookahead);
+            returns.push(sum as f32);
+            discounts.push(discount as f32);
+            rows.extend_from_slice(self.next(last));
         }
-        let rows = |values: &[f32]| Tensor::from_slice(values).view([size as i64, -1]).to_device(device);
+        let actions: Vec<i64> = slots.iter().map(|&slot| i64::from(self.actions[slot])).collect();
+        let rows = Tensor::from_slice(&rows).view([2 * size as i64, -1]).to_device(device);
         Batch {
-            observations: rows(&observations),
-            actions: column(&slots, device, |slot| i64::from(self.actions[slot])),
-            rewards: column(&slots, device, |slot| self.rewards[slot]),
-            next: rows(&next),
-            continues: column(&slots, device, |slot| f32::from(self.ends[slot] != End::Terminated)),
+            observations: rows.narrow(0, 0, size as i64),
+            actions: Tensor::from_slice(&actions).to_device(device),
+            returns: Tensor::from_slice(&returns).to_device(device),
+            next: rows.narrow(0, size as i64, size as i64),
+            discounts: Tensor::from_slice(&discounts).to_device(device),
+            weights,
+            slots,
+        }
+    }
+
+    /// The errors, in any unit, that the network made on the transitions in these slots: the larger, the sooner they
+    /// are drawn again, if there are priorities.
+    pub fn set_priorities(&mut self, slots: &[usize], errors: &[f32]) {
+        if let Some(priorities) = &mut self.priorities {
+            slots.iter().zip(errors).for_each(|(&slot, &error)| priorities.set(slot, error));
         }
     }
 
@@ -153,6 +196,9 @@ impl Replay {
         tensors.insert_slice(format!("{prefix}.finals"), &finals);
         tensors.insert_slice(format!("{prefix}.latest"), &self.latest);
         tensors.insert_slice(format!("{prefix}.head"), &[self.head as i64]);
+        if let Some(priorities) = &self.priorities {
+            priorities.save(&format!("{prefix}.priorities"), self.len(), tensors);
+        }
     }
 
     /// Takes back what was saved.
@@ -168,6 +214,9 @@ impl Replay {
         let finals_len = (final_slots.len() * self.observation_len) as i64;
         let finals = tensors.get_vec::<f32>(&name("finals"), finals_len)?;
         let finals = finals.chunks(self.observation_len).map(<[f32]>::to_vec);
+        if let Some(priorities) = &mut self.priorities {
+            priorities.load(&name("priorities"), ends.len(), tensors)?;
+        }
         *self = Replay {
             capacity: self.capacity,
             observation_len: self.observation_len,
@@ -178,12 +227,28 @@ impl Replay {
             finals: final_slots.iter().map(|&slot| slot as usize).zip(finals).collect(),
             latest,
             head: tensors.get_vec::<i64>(&name("head"), 1)?[0] as usize,
+            priorities: self.priorities.take(),
         };
         Ok(())
     }
 
     fn observation(&self, slot: usize) -> &[f32] {
         &self.observations[slot * self.observation_len..][..self.observation_len]
+    }
+
+    /// The discounted sum of the rewards from a slot on, what a value after them counts, and the slot of the last.
+    fn look_ahead(&self, slot: usize, Lookahead { n, discount }: Lookahead) -> (f64, f64, usize) {
+        let (mut sum, mut factor, mut last) = (0.0, 1.0, slot);
+        for m in 1..=n {
+            sum += factor * f64::from(self.rewards[last]);
+            factor *= discount;
+            let following = (last + 1) % self.capacity;
+            if self.ends[last] != End::Open || following == self.head || m == n {
+                break;
+            }
+            last = following;
+        }
+        (sum, if self.ends[last] == End::Terminated { 0.0 } else { factor }, last)
     }
 
     fn next(&self, slot: usize) -> &[f32] {
@@ -215,18 +280,16 @@ impl End {
     }
 }
 
-fn column<T: tch::kind::Element>(slots: &[usize], device: Device, of: impl Fn(usize) -> T) -> Tensor {
-    Tensor::from_slice(&slots.iter().map(|&slot| of(slot)).collect::<Vec<T>>()).to_device(device)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use alrao_core::streams::stream;
 
+    const ONE_STEP: Lookahead = Lookahead { n: 1, discount: 0.9 };
+
     /// Transition i goes from observation [i] to [i + 1]; every episode has `length` of them.
     fn filled(capacity: usize, transitions: usize, length: usize, end: End) -> Replay {
-        let mut replay = Replay::new(capacity, 1);
+        let mut replay = Replay::new(capacity, 1, PrioritySettings::default());
         for i in 0..transitions {
             let (at, next) = ([i as f32], [i as f32 + 1.0]);
             // the last observation of an episode is not where the next one starts
@@ -253,27 +316,48 @@ mod tests {
 
     #[test]
     fn a_batch_holds_whole_transitions_and_tells_ends_apart() {
-        for (end, continues_at_end) in [(End::Truncated, 1.0), (End::Terminated, 0.0)] {
+        for (end, discount_at_end) in [(End::Truncated, 0.9), (End::Terminated, 0.0)] {
             let replay = filled(100, 50, 10, end);
-            let batch = replay.sample(200, &mut stream(0, "replay"), Device::Cpu);
+            let batch = replay.sample(200, ONE_STEP, 0.0, &mut stream(0, "replay"), Device::Cpu);
             assert_eq!((batch.observations.size(), batch.next.size()), (vec![200, 1], vec![200, 1]));
             let mut seen = std::collections::BTreeSet::new();
             for b in 0..200 {
                 let i = batch.observations.double_value(&[b, 0]);
                 let last = (i as i64 + 1) % 10 == 0;
-                assert_eq!(batch.rewards.double_value(&[b]), -i);
+                assert_eq!(batch.returns.double_value(&[b]), -i);
                 assert_eq!(batch.actions.int64_value(&[b]), i as i64 % 5);
                 assert_eq!(batch.next.double_value(&[b, 0]), if last { i + 1.5 } else { i + 1.0 });
-                assert_eq!(batch.continues.double_value(&[b]), if last { continues_at_end } else { 1.0 });
+                let discount = if last { discount_at_end } else { 0.9 };
+                assert!((batch.discounts.double_value(&[b]) - discount).abs() < 1e-7);
                 seen.insert(i as i64);
             }
             assert!(seen.len() > 40, "200 draws of 50 miss few");
         }
     }
 
+    /// Rewards are -i, so that a sum tells which were in it; episodes have 5 transitions, and the 23rd is the newest.
+    #[test]
+    fn three_steps_ahead_stop_at_the_end_of_the_episode_or_the_memory() {
+        for (end, after_end) in [(End::Truncated, 1.0), (End::Terminated, 0.0)] {
+            let replay = filled(16, 23, 5, end);
+            for slot in 0..16 {
+                let (sum, discount, last) = replay.look_ahead(slot, Lookahead { n: 3, discount: 0.5 });
+                let i = replay.observation(slot)[0] as usize;
+                let m = 3.min(5 - i % 5).min(23 - i);
+                let expected: f64 = (0..m).map(|k| -((i + k) as f64) * 0.5f64.powi(k as i32)).sum();
+                assert_eq!(sum, expected, "from {i}");
+                let ended = (i + m).is_multiple_of(5);
+                assert_eq!(discount, 0.5f64.powi(m as i32) * if ended { after_end } else { 1.0 }, "from {i}");
+                let after = (i + m) as f32 + if ended { 0.5 } else { 0.0 };
+                assert_eq!(replay.next(last), [after], "from {i}");
+            }
+        }
+    }
+
     #[test]
     fn a_saved_memory_goes_on_the_same() {
-        let (mut replay, mut again) = (filled(8, 21, 3, End::Terminated), Replay::new(8, 1));
+        let (mut replay, mut again) =
+            (filled(8, 21, 3, End::Terminated), Replay::new(8, 1, PrioritySettings::default()));
         let mut tensors = Tensors::default();
         replay.save("replay", &mut tensors);
         again.load("replay", &tensors).unwrap();
@@ -281,6 +365,12 @@ mod tests {
             replay.push(Transition { observation: &[21.0], action: 0, reward: 0.0, next: &[22.0], end: End::Open });
         }
         assert_eq!(format!("{replay:?}"), format!("{again:?}"));
-        assert!(Replay::new(8, 2).load("replay", &tensors).unwrap_err().to_string().contains("replay.latest"));
+        assert!(
+            Replay::new(8, 2, PrioritySettings::default())
+                .load("replay", &tensors)
+                .unwrap_err()
+                .to_string()
+                .contains("replay.latest")
+        );
     }
 }

@@ -327,7 +327,8 @@ impl Training {
         self.progress.step += 1;
         let step = self.progress.step;
         if step > self.warm_up && step.is_multiple_of(self.update_every) {
-            let update = self.agent.learn(&mut self.progress.replay)?;
+            let spent = step as f64 / self.schedule.steps as f64;
+            let update = self.agent.learn(spent, &mut self.progress.replay)?;
             self.progress.sums.add(update);
         }
         if end != End::Open {

@@ -1,0 +1,166 @@
+//! Prioritised replay (Schaul et al., 2016): transitions that the network was wrong about are drawn more often.
+//!
+//! Slot i is drawn with probability `P(i) = p_i^alpha / sum_k p_k^alpha`, where `p_i` is the absolute error last seen on
+//! it; a new one gets the largest so far, so that it is seen soon. What that skews, importance weights
+//! `w_i = (N P(i))^-beta`, divided by the largest of the batch, take back, more and more: `beta` rises to 1 by the end.
+
+use alrao_core::Error;
+use alrao_core::tensors::Tensors;
+use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
+
+/// No transition is forgotten for good, however well it is known; in the unit of scaled returns.
+const LEAST_ERROR: f64 = 1e-3;
+
+/// How much priorities count.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrioritySettings {
+    /// From 0, all transitions alike, to 1, in proportion to their errors.
+    pub alpha: f64,
+    /// How much of the skew is taken back at the beginning; at the end all of it is.
+    pub beta: f64,
+}
+
+impl Default for PrioritySettings {
+    fn default() -> Self {
+        PrioritySettings { alpha: 0.0, beta: 0.4 }
+    }
+}
+
+/// The priorities of a memory's slots, in a binary tree of sums.
+#[derive(Debug)]
+pub struct Priorities {
+    settings: PrioritySettings,
+    leaves: usize,
+    /// node i is the sum of nodes 2i and 2i + 1; the leaves, `p^alpha` of each slot, come last
+    sums: Vec<f64>,
+    largest: f64,
+}
+
+impl Priorities {
+    /// No priorities yet, for so many slots.
+    pub fn new(settings: PrioritySettings, capacity: usize) -> Self {
+        let leaves = capacity.next_power_of_two();
+        Priorities { settings, leaves, sums: vec![0.0; 2 * leaves], largest: 1.0 }
+    }
+
+    /// A new transition in a slot.
+    pub fn add(&mut self, slot: usize) {
+        self.set_leaf(slot, self.largest);
+    }
+
+    /// The error seen on the transition in a slot; one that is not finite changes nothing.
+    pub fn set(&mut self, slot: usize, error: f32) {
+        if error.is_finite() {
+            let priority = (f64::from(error.abs()) + LEAST_ERROR).powf(self.settings.alpha);
+            self.largest = self.largest.max(priority);
+            self.set_leaf(slot, priority);
+        }
+    }
+
+    /// `size` of the first `len` slots, one from each of as many equal parts of the total, and their importance
+    /// weights; `spent` is the share of the training that is over.
+    pub fn sample(&self, size: usize, len: usize, spent: f64, rng: &mut impl Rng) -> (Vec<usize>, Vec<f32>) {
+        let beta = self.settings.beta + (1.0 - self.settings.beta) * spent;
+        let part = self.sums[1] / size as f64;
+        let slots: Vec<usize> =
+            (0..size).map(|i| self.find((i as f64 + rng.random::<f64>()) * part).min(len - 1)).collect();
+        let leaf = |slot: usize| self.sums[self.leaves + slot];
+        let least = slots.iter().map(|&slot| leaf(slot)).fold(f64::INFINITY, f64::min);
+        let weights = slots.iter().map(|&slot| (least / leaf(slot)).powf(beta) as f32).collect();
+        (slots, weights)
+    }
+
+    /// Adds the priorities of the first `len` slots to `tensors`.
+    pub fn save(&self, prefix: &str, len: usize, tensors: &mut Tensors) {
+        tensors.insert_slice(format!("{prefix}.leaves"), &self.sums[self.leaves..][..len]);
+        tensors.insert_slice(format!("{prefix}.largest"), &[self.largest]);
+    }
+
+    /// Takes back what was saved.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: what was saved had no priorities, or of other slots.
+    pub fn load(&mut self, prefix: &str, len: usize, tensors: &Tensors) -> Result<(), Error> {
+        let leaves = tensors.get_vec::<f64>(&format!("{prefix}.leaves"), len as i64)?;
+        self.largest = tensors.get_vec::<f64>(&format!("{prefix}.largest"), 1)?[0];
+        leaves.into_iter().enumerate().for_each(|(slot, priority)| self.set_leaf(slot, priority));
+        Ok(())
+    }
+
+    fn set_leaf(&mut self, slot: usize, priority: f64) {
+        let mut node = self.leaves + slot;
+        self.sums[node] = priority;
+        while node > 1 {
+            node /= 2;
+            self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1];
+        }
+    }
+
+    /// The slot in whose part of the total `at` falls.
+    fn find(&self, mut at: f64) -> usize {
+        let mut node = 1;
+        while node < self.leaves {
+            node *= 2;
+            // rounding may carry `at` past the last slot that has a priority
+            if at >= self.sums[node] && self.sums[node + 1] > 0.0 {
+                at -= self.sums[node];
+                node += 1;
+            }
+        }
+        node - self.leaves
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alrao_core::streams::stream;
+
+    use super::*;
+
+    fn priorities(alpha: f64, errors: &[f32]) -> Priorities {
+        let mut priorities = Priorities::new(PrioritySettings { alpha, beta: 0.5 }, errors.len());
+        errors.iter().enumerate().for_each(|(slot, &error)| priorities.set(slot, error));
+        priorities
+    }
+
+    #[test]
+    fn slots_are_drawn_in_proportion_to_their_priorities() {
+        let errors = [0.1, 0.4, 0.0, 1.5, 1.0];
+        for alpha in [0.5, 1.0] {
+            let mut counts = [0.0; 5];
+            let mut rng = stream(0, "replay");
+            let (rounds, size) = (1_000, 30);
+            for _ in 0..rounds {
+                priorities(alpha, &errors).sample(size, 5, 0.0, &mut rng).0.into_iter().for_each(|i| counts[i] += 1.0);
+            }
+            let p = errors.map(|error| (f64::from(error) + LEAST_ERROR).powf(alpha));
+            for (count, p_i) in counts.iter().zip(p) {
+                let expected = p_i / p.iter().sum::<f64>();
+                assert!((count / f64::from(rounds * size as i32) - expected).abs() < 0.005, "{counts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn importance_weights_take_back_the_skew() {
+        let priorities = priorities(1.0, &[0.2, 0.8, 1.0]);
+        let p = [0.2 + LEAST_ERROR, 0.8 + LEAST_ERROR, 1.0 + LEAST_ERROR];
+        for (spent, beta) in [(0.0, 0.5), (1.0, 1.0)] {
+            let (slots, weights) = priorities.sample(30, 3, spent, &mut stream(0, "replay"));
+            for (slot, weight) in slots.into_iter().zip(weights) {
+                assert!((f64::from(weight) - (p[0] / p[slot]).powf(beta)).abs() < 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn new_slots_get_the_largest_priority_so_far_and_bad_errors_none() {
+        let mut priorities = priorities(1.0, &[0.2, 3.0, 0.0, 0.0]);
+        priorities.add(2);
+        assert_eq!(priorities.sums[priorities.leaves + 2], priorities.sums[priorities.leaves + 1]);
+        priorities.set(2, f32::NAN);
+        assert!((priorities.sums[1] - priorities.sums[priorities.leaves..].iter().sum::<f64>()).abs() < 1e-12);
+    }
+}
