@@ -20,10 +20,11 @@ use tch::{Device, Tensor};
 use crate::Error;
 use crate::error::within;
 use crate::exploration::Exploration;
+use crate::observation_scale::ObservationScale;
 use crate::priority::PrioritySettings;
 use crate::q_network::{QNetwork, QNetworkSettings};
-use crate::replay::{Batch, Lookahead, Replay, Transition};
-use crate::reward_scale::RewardScale;
+use crate::replay::{Batch, End, Lookahead, Replay, Transition};
+use crate::return_scale::ReturnScale;
 
 /// Everything about an agent that isn't its environment or its way of learning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,8 +46,10 @@ pub struct AgentSettings {
     pub target_rate: f64,
     /// Whether the network, rather than the target network, chooses the action that a target is built on.
     pub double: bool,
-    /// Root mean square that rewards are scaled to.
-    pub reward_rms: f64,
+    /// Standard deviation that discounted returns are scaled to.
+    pub return_std: f64,
+    /// Whether observations are brought to a mean of 0 and a deviation of 1, feature by feature.
+    pub standardise: bool,
     /// The schedule of random actions.
     pub exploration: Exploration,
     /// Which transitions are drawn.
@@ -63,10 +66,11 @@ impl Default for AgentSettings {
             memory: 100_000,
             warm_up: 1_000,
             update_every: 1,
-            n_step: 1,
+            n_step: 3,
             target_rate: 0.005,
             double: true,
-            reward_rms: 0.3,
+            return_std: 2.0,
+            standardise: true,
             exploration: Exploration::default(),
             priority: PrioritySettings::default(),
             network: QNetworkSettings::default(),
@@ -88,7 +92,7 @@ impl AgentSettings {
         within("agent.exploration.start", self.exploration.start, 0.0..=1.0)?;
         within("agent.exploration.end", self.exploration.end, 0.0..=1.0)?;
         within("agent.exploration.share", self.exploration.share, above_zero)?;
-        within("agent.reward_rms", self.reward_rms, positive)?;
+        within("agent.return_std", self.return_std, positive)?;
         within("agent.network.gamma", self.network.gamma, (Bound::Excluded(0.0), Bound::Included(16.0)))?;
         within("agent.network.sigma", self.network.sigma, positive)?;
         within("agent.priority.alpha", self.priority.alpha, 0.0..=1.0)?;
@@ -115,7 +119,12 @@ pub struct Agent {
     q: QNetwork,
     target: Network<Mlp>,
     replay: Replay,
-    reward_scale: RewardScale,
+    observation_scale: ObservationScale,
+    /// how many observations the networks' statistics are of
+    observations_known: u64,
+    return_scale: ReturnScale,
+    /// what raw returns are multiplied by in the networks
+    scale: f64,
     device: Device,
 }
 
@@ -150,7 +159,10 @@ impl Agent {
             target: q.network().copy(),
             q,
             replay: Replay::new(settings.memory, observation_len, settings.priority),
-            reward_scale: RewardScale::new(settings.reward_rms),
+            observation_scale: ObservationScale::new(observation_len),
+            observations_known: 0,
+            return_scale: ReturnScale::new(settings.return_std, settings.discount),
+            scale: 1.0,
             settings: settings.clone(),
             device,
         })
@@ -166,7 +178,8 @@ impl Agent {
 
     /// Remembers a transition.
     pub fn remember(&mut self, transition: Transition) {
-        self.reward_scale.observe(transition.reward);
+        self.observation_scale.observe(transition.observation);
+        self.return_scale.observe(transition.reward, transition.end != End::Open);
         self.replay.push(transition);
     }
 
@@ -177,7 +190,9 @@ impl Agent {
     pub fn learn(&mut self, spent: f64, rng: &mut Stream) -> Result<Update, Error> {
         let AgentSettings { batch, n_step: n, discount, double, target_rate, .. } = self.settings;
         let batch = self.replay.sample(batch, Lookahead { n, discount }, spent, rng, self.device);
-        let scale = self.reward_scale.factor();
+        self.follow_scale();
+        self.follow_observations();
+        let scale = self.scale;
         let y = td_target(&self.target, self.q.network(), &batch, scale, double)?; // [B]
         let learnt = self.q.learn_weighted(
             &batch.observations,
@@ -199,6 +214,28 @@ impl Agent {
         })
     }
 
+    /// Takes the networks over to the scale that returns have by now, once it is some way off; what they say about raw
+    /// returns stays the same.
+    fn follow_scale(&mut self) {
+        const NEAR: f64 = 0.01;
+        let change = self.return_scale.factor() / self.scale;
+        if (change - 1.0).abs() > NEAR {
+            self.scale *= change;
+            self.q.scale_values(change);
+            self.target.scale_outputs(change);
+        }
+    }
+
+    /// Takes the network over to the statistics that observations have by now, once there are some more; the target
+    /// network follows it.
+    fn follow_observations(&mut self) {
+        let observations = self.observation_scale.observations();
+        if self.settings.standardise && observations as f64 >= 1.01 * self.observations_known as f64 {
+            self.observations_known = observations;
+            self.q.standardise(self.observation_scale.mean(), &self.observation_scale.std());
+        }
+    }
+
     /// What learning says about learning rates, if it has more than one.
     pub fn diagnose(&self) -> Option<Diagnosis> {
         let (learner, network) = (self.q.learner(), self.q.network());
@@ -218,26 +255,32 @@ impl Agent {
 
     /// What raw rewards are multiplied by at present.
     pub fn reward_factor(&self) -> f64 {
-        self.reward_scale.factor()
+        self.scale
     }
 
     /// Adds everything to `tensors`; the memory goes to `memory`, because it is large.
-    pub fn save(&self, tensors: &mut Tensors, memory: &mut Tensors) -> RewardScale {
+    pub fn save(&self, tensors: &mut Tensors, memory: &mut Tensors) -> ReturnScale {
         self.q.save("q", tensors);
         self.target.save("target", tensors);
         self.replay.save("replay", memory);
-        self.reward_scale
+        self.observation_scale.save("observations", tensors);
+        tensors.insert_slice("observations_known".to_string(), &[self.observations_known as i64]);
+        tensors.insert_slice("scale".to_string(), &[self.scale]);
+        self.return_scale.clone()
     }
 
     /// Takes back what was saved.
     ///
     /// # Errors
     /// [`Error::Core`]: it was another agent.
-    pub fn load(&mut self, tensors: &Tensors, memory: &Tensors, reward_scale: RewardScale) -> Result<(), Error> {
+    pub fn load(&mut self, tensors: &Tensors, memory: &Tensors, return_scale: ReturnScale) -> Result<(), Error> {
         self.q.load("q", tensors)?;
         self.target.load("target", tensors)?;
         self.replay.load("replay", memory)?;
-        self.reward_scale = reward_scale;
+        self.observation_scale.load("observations", tensors)?;
+        self.observations_known = tensors.get_vec::<i64>("observations_known", 1)?[0] as u64;
+        self.scale = tensors.get_vec::<f64>("scale", 1)?[0];
+        self.return_scale = return_scale;
         Ok(())
     }
 }
@@ -315,7 +358,7 @@ mod tests {
             (AgentSettings { discount: 1.5, ..Default::default() }, "agent.discount"),
             (AgentSettings { memory: 10, ..Default::default() }, "agent.memory"),
             (AgentSettings { target_rate: 0.0, ..Default::default() }, "agent.target_rate"),
-            (AgentSettings { reward_rms: f64::NAN, ..Default::default() }, "agent.reward_rms"),
+            (AgentSettings { return_std: f64::NAN, ..Default::default() }, "agent.return_std"),
             (AgentSettings { update_every: 0, ..Default::default() }, "agent.update_every"),
             (AgentSettings { n_step: 0, ..Default::default() }, "agent.n_step"),
             (

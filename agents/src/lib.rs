@@ -6,10 +6,11 @@
 pub mod dqn;
 pub mod evaluation;
 pub mod exploration;
+pub mod observation_scale;
 pub mod priority;
 pub mod q_network;
 pub mod replay;
-pub mod reward_scale;
+pub mod return_scale;
 pub mod training;
 
 mod error;

@@ -120,6 +120,16 @@ impl QNetwork {
         &self.network
     }
 
+    /// Standardises observations by their mean and standard deviation, `[observation_len]` each, from now on.
+    pub fn standardise(&mut self, mean: &[f64], std: &[f64]) {
+        self.network.body().standardise().set(self.network.parameters().weights(), mean, std);
+    }
+
+    /// Multiplies every value by `factor`: they are in another unit from now on.
+    pub fn scale_values(&mut self, factor: f64) {
+        self.network.scale_outputs(factor);
+    }
+
     /// What it learns by.
     pub fn learner(&self) -> &Learner {
         &self.learner

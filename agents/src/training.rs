@@ -23,7 +23,7 @@ use crate::evaluation::{Evaluation, play};
 use crate::exploration::Exploration;
 use crate::q_network::greedy_actions;
 use crate::replay::{End, Transition};
-use crate::reward_scale::RewardScale;
+use crate::return_scale::ReturnScale;
 
 /// How long to train, and how often to look at it. All in environment steps but `episodes`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub struct Schedule {
     pub steps: u64,
     /// From one validation to the next; a twentieth of the budget unless given.
     pub validate_every: u64,
-    /// Episodes of a validation; 10 unless given.
+    /// Episodes of a validation; 30 unless given.
     pub validation_episodes: usize,
     /// Episodes of the test; 100 unless given.
     pub test_episodes: usize,
@@ -75,7 +75,7 @@ impl Schedule {
         Schedule {
             steps,
             validate_every: steps.div_ceil(20).max(1),
-            validation_episodes: 10,
+            validation_episodes: 30,
             test_episodes: 100,
             checkpoint_every: steps.div_ceil(10).clamp(1, 10_000),
             log_every: 500,
@@ -214,7 +214,7 @@ struct Sums {
 pub struct TrainingState {
     progress: Progress,
     environment: Option<Snapshot>,
-    reward_scale: RewardScale,
+    return_scale: ReturnScale,
 }
 
 impl Training {
@@ -302,9 +302,9 @@ impl Training {
     pub fn save(&self) -> (Tensors, Tensors, TrainingState) {
         assert!(self.halts.is_empty(), "events would be lost");
         let (mut tensors, mut memory) = (Tensors::default(), Tensors::default());
-        let reward_scale = self.agent.save(&mut tensors, &mut memory);
+        let return_scale = self.agent.save(&mut tensors, &mut memory);
         let (progress, environment) = (self.progress.clone(), self.environment.snapshot());
-        (tensors, memory, TrainingState { progress, environment, reward_scale })
+        (tensors, memory, TrainingState { progress, environment, return_scale })
     }
 
     /// Takes back what was saved by a training with the same settings.
@@ -312,7 +312,7 @@ impl Training {
     /// # Errors
     /// [`Error::Core`], [`Error::Environment`]: it was a training of another network or environment.
     pub fn load(&mut self, tensors: &Tensors, memory: &Tensors, state: TrainingState) -> Result<(), Error> {
-        self.agent.load(tensors, memory, state.reward_scale)?;
+        self.agent.load(tensors, memory, state.return_scale)?;
         if let Some(snapshot) = &state.environment {
             self.environment.restore(snapshot)?;
         }
@@ -407,7 +407,7 @@ impl Training {
         let returns = play(&mut self.validation_environments, &self.validation_seeds, policy)?;
         let evaluation = Evaluation::of(&returns);
         let mean_return = evaluation.returns.mean;
-        let best = self.progress.best.is_none_or(|best| mean_return > best.mean_return);
+        let best = self.progress.best.is_none_or(|best| mean_return >= best.mean_return);
         if best {
             self.progress.best = Some(Best { step, mean_return });
         }

@@ -48,7 +48,7 @@ fn largest_error(double: bool) -> f64 {
     let make =
         || -> Result<Box<dyn Environment>, EnvironmentError> { Ok(Box::new(TimeLimit::new(TwoStates::default(), 10))) };
     let network = QNetworkSettings { hidden: vec![32, 32], ..Default::default() };
-    let settings = AgentSettings { discount: 0.5, warm_up: 200, double, network, ..Default::default() };
+    let settings = AgentSettings { discount: 0.5, n_step: 1, warm_up: 200, double, network, ..Default::default() };
     let schedule = Schedule { validation_episodes: 1, ..Schedule::of(10_000) };
     let mut training = Training::new(&schedule, &settings, &Method::alrao(), &make, 0, Device::Cpu).unwrap();
     while training.go_on().unwrap() != Halt::Done {}

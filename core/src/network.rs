@@ -179,6 +179,11 @@ impl<B> Network<B> {
         self.set_a(&other.a, other.some_excluded);
     }
 
+    /// Multiplies every output by `factor`.
+    pub fn scale_outputs(&mut self, factor: f64) {
+        let _ = self.heads.parameters_mut().theta_mut().g_mul_scalar_(factor);
+    }
+
     /// Adds everything the network predicts by, as `prefix.body.*`, `prefix.heads.*` and `prefix.a`.
     pub fn save(&self, prefix: &str, tensors: &mut Tensors) {
         self.parameters.save(&format!("{prefix}.body"), tensors);

@@ -7,6 +7,7 @@ mod layer_norm;
 mod linear;
 mod lstm;
 mod mlp;
+mod standardise;
 mod width;
 
 pub use batch_norm::BatchNorm;
@@ -16,6 +17,7 @@ pub use layer_norm::{LayerNorm, layer_norm};
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmState};
 pub use mlp::Mlp;
+pub use standardise::Standardise;
 pub use width::widened;
 
 use tch::Tensor;

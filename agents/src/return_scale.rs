@@ -1,0 +1,81 @@
+//! The scale of returns, found while rewards come in.
+//!
+//! Raw returns may be of any size, and the heads' errors must be near the likelihood's width, or the Switch can't tell
+//! the heads apart and units learn nothing: raw rewards of Pendulum make Alrao fail outright. So rewards are
+//! multiplied by whatever brings the standard deviation of all discounted returns so far to a fixed size, in units of
+//! that width. Whoever reads a value of the network divides by the same factor.
+//!
+//! It is the deviation rather than the mean square, because only differences between returns tell actions apart; and
+//! of returns rather than rewards, because where every reward is 1 only the end of an episode says anything.
+
+use serde::{Deserialize, Serialize};
+
+/// Episodes longer than this count in parts, in environment steps.
+const LONGEST: usize = 1_000;
+
+/// Running statistics of discounted returns, in raw units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReturnScale {
+    /// The standard deviation that scaled returns have.
+    std: f64,
+    discount: f64,
+    /// rewards since the statistics last took some in
+    rewards: Vec<f64>,
+    returns: u64,
+    mean: f64,
+    squares: f64,
+}
+
+impl ReturnScale {
+    /// A scale that brings returns, discounted so, to this standard deviation.
+    pub fn new(std: f64, discount: f64) -> Self {
+        ReturnScale { std, discount, rewards: Vec::new(), returns: 0, mean: 0.0, squares: 0.0 }
+    }
+
+    /// Takes in one raw reward, and whether the episode ended with it.
+    pub fn observe(&mut self, reward: f64, ended: bool) {
+        self.rewards.push(reward);
+        if ended || self.rewards.len() == LONGEST {
+            let mut discounted = 0.0;
+            for reward in self.rewards.drain(..).rev() {
+                discounted = reward + self.discount * discounted;
+                self.returns += 1;
+                let deviation = discounted - self.mean;
+                self.mean += deviation / self.returns as f64;
+                self.squares += deviation * (discounted - self.mean);
+            }
+        }
+    }
+
+    /// What raw rewards are multiplied by; 1 as long as no two returns differ.
+    pub fn factor(&self) -> f64 {
+        if self.squares > 0.0 { self.std / (self.squares / self.returns as f64).sqrt() } else { 1.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scaled_returns_have_the_same_deviation_whatever_the_raw_ones() {
+        for size in [1e-3, 1.0, 1e3] {
+            let mut scale = ReturnScale::new(3.0, 0.5);
+            assert_eq!(scale.factor(), 1.0);
+            scale.observe(-4.0 * size, false);
+            assert_eq!(scale.factor(), 1.0, "the episode goes on");
+            scale.observe(8.0 * size, true);
+            scale.observe(1.0 * size, true);
+            // returns 8, -4 + 8/2 = 0 and 1: mean 3, variance (25 + 9 + 4) / 3
+            let std = (38.0f64 / 3.0).sqrt() * size;
+            assert!((scale.factor() * std - 3.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn an_episode_without_end_counts_too() {
+        let mut scale = ReturnScale::new(1.0, 0.9);
+        (0..LONGEST).for_each(|i| scale.observe(f64::from(i % 2 == 0), false));
+        assert!(scale.factor() > 1.0);
+    }
+}
