@@ -105,7 +105,10 @@ fn rate(side: &mut Side) -> Result<f64> {
 
 /// The last line that `command`, which is called `what`, prints.
 fn last_line(what: &str, command: &mut Command) -> Result<String> {
-    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("can't run `{}` for {what}", command.get_program().display()))?;
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("can't run `{}` for {what}", command.get_program().display()))?;
     if !output.status.success() {
         return Err(failed(what, output.status));
     }
