@@ -112,6 +112,7 @@ impl Learner {
         likelihood.check(&pass.out, target)?;
         let k = network.heads().k();
         let batch = pass.out.size()[1] as f64;
+        // gradients are of a sum over the batch until they are small, then of a mean
         let (mut log_p, mut own) = likelihood.log_prob_and_gradient(&pass.out, target); // [K, B], [K, B, A]
         let mut log_evidence = match self.method.evidence {
             Evidence::Mean => log_p.mean_dim([1].as_slice(), false, Kind::Double), // [K]
@@ -137,15 +138,14 @@ impl Learner {
         if let Some(sound) = &sound {
             own = only_where(&sound.view([-1, 1, 1]), &own, 0.0);
         }
-        let mut own = own.g_div_scalar_(batch); // of the batch's mean
         network.heads().parameter_gradient(&pass.z.detach(), &own, &self.heads.room.1);
-        let heads_gradient = self.heads.room.0.shallow_clone(); // [P]
+        let heads_gradient = self.heads.room.0.g_div_scalar_(batch); // [P]
         // in place: where there is a prediction at each time step, a new tensor of this size costs more than the product
         let mixture = match responsibility {
             Some(responsibility) => own.g_mul_(&responsibility),
             None => own,
         };
-        let z_gradient = network.heads().feature_gradient(&mixture, sound.as_ref()); // [B, H]
+        let z_gradient = network.heads().feature_gradient(&mixture, sound.as_ref()).g_div_scalar_(batch); // [B, H]
         let body_gradient = pass.backward(z_gradient, &self.body.room); // [P]
 
         let factor = self.method.schedule.factor(self.updates);
