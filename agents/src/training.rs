@@ -33,7 +33,7 @@ pub struct Schedule {
     pub steps: u64,
     /// From one validation to the next; a twentieth of the budget unless given.
     pub validate_every: u64,
-    /// Episodes of a validation; 30 unless given.
+    /// Episodes of a validation; 50 unless given.
     pub validation_episodes: usize,
     /// Episodes of the test; 100 unless given.
     pub test_episodes: usize,
@@ -75,7 +75,7 @@ impl Schedule {
         Schedule {
             steps,
             validate_every: steps.div_ceil(20).max(1),
-            validation_episodes: 30,
+            validation_episodes: 50,
             test_episodes: 100,
             checkpoint_every: steps.div_ceil(10).clamp(1, 10_000),
             log_every: 500,
