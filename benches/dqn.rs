@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use alrao::agents::dqn::{Agent, AgentSettings};
 use alrao::agents::exploration::Exploration;
+use alrao::agents::priority::PrioritySettings;
 use alrao::agents::q_network::QNetworkSettings;
 use alrao::agents::replay::{End, Replay, Transition};
 use alrao::agents::training::{Halt, Schedule, Training};
@@ -53,6 +54,8 @@ fn agent(method: &str, width: &str) -> Result<(AgentSettings, Method)> {
     let settings = AgentSettings {
         warm_up: WARM_UP,
         double: !plain,
+        n_step: if plain { 1 } else { AgentSettings::default().n_step },
+        standardise: !plain,
         exploration: Exploration { start: 0.05, end: 0.05, share: 1.0 },
         network: QNetworkSettings { hidden, layer_norm: !plain, ..Default::default() },
         ..Default::default()
@@ -84,7 +87,7 @@ fn updates((settings, method): &(AgentSettings, Method), time: Duration) -> Resu
     }
     measure(time, || {
         for _ in 0..CHUNK {
-            agent.learn(&mut rng)?;
+            agent.learn(0.0, &mut rng)?;
         }
         Ok(CHUNK)
     })
@@ -118,7 +121,7 @@ fn measure(time: Duration, mut work: impl FnMut() -> Result<u64>) -> Result<()> 
 
 fn memory(transitions: usize) -> Result<()> {
     let before = resident()?;
-    let mut replay = Replay::new(transitions, OBSERVATION);
+    let mut replay = Replay::new(transitions, OBSERVATION, PrioritySettings::default());
     for i in 0..transitions {
         let (observation, next) = ([i as f32; OBSERVATION], [i as f32 + 1.0; OBSERVATION]);
         let end = if (i + 1).is_multiple_of(EPISODE) { End::Terminated } else { End::Open };
