@@ -1,10 +1,10 @@
 //! Deep Q-learning (Mnih et al., 2015): act greedily but for some exploration, remember, learn from the past.
 //!
-//! The network learns `Q(s, a) ~ y = r + discount * Q'(s', a*)`, where Q' is a slowly moving average of the network
-//! and `a*` the action that the network itself prefers (Double DQN, van Hasselt et al., 2016).
-//! What departs from Mnih et al.: the target network moves a little after every update instead of being copied now
-//! and then, rewards are scaled, and no learning rate is chosen. Targets over n steps and prioritised replay are there
-//! for who wants them.
+//! The network learns `Q(s, a) ~ y = r + discount * Q'(s', a*)`, with the rewards of n steps in place of r, where Q' is a
+//! slowly moving average of the network and `a*` the action that the network itself prefers (Double DQN, van Hasselt et
+//! al., 2016). What departs from Mnih et al.: the target network moves a little after every update instead of being
+//! copied now and then, returns are scaled, observations standardised, and no learning rate is chosen. Transitions may
+//! be drawn by priority.
 
 use std::ops::Bound;
 
