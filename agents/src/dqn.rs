@@ -119,13 +119,19 @@ pub struct Agent {
     q: QNetwork,
     target: Network<Mlp>,
     replay: Replay,
-    observation_scale: ObservationScale,
+    scales: Scales,
+    device: Device,
+}
+
+/// The running statistics of what an agent sees and gets, and how far its networks follow them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scales {
+    observations: ObservationScale,
     /// how many observations the networks' statistics are of
     observations_known: u64,
-    return_scale: ReturnScale,
+    returns: ReturnScale,
     /// what raw returns are multiplied by in the networks
-    scale: f64,
-    device: Device,
+    factor: f64,
 }
 
 /// What one update saw, in raw units of reward.
@@ -159,10 +165,12 @@ impl Agent {
             target: q.network().copy(),
             q,
             replay: Replay::new(settings.memory, observation_len, settings.priority),
-            observation_scale: ObservationScale::new(observation_len),
-            observations_known: 0,
-            return_scale: ReturnScale::new(settings.return_std, settings.discount),
-            scale: 1.0,
+            scales: Scales {
+                observations: ObservationScale::new(observation_len),
+                observations_known: 0,
+                returns: ReturnScale::new(settings.return_std, settings.discount),
+                factor: 1.0,
+            },
             settings: settings.clone(),
             device,
         })
@@ -178,8 +186,8 @@ impl Agent {
 
     /// Remembers a transition.
     pub fn remember(&mut self, transition: Transition) {
-        self.observation_scale.observe(transition.observation);
-        self.return_scale.observe(transition.reward, transition.end != End::Open);
+        self.scales.observations.observe(transition.observation);
+        self.scales.returns.observe(transition.reward, transition.end != End::Open);
         self.replay.push(transition);
     }
 
@@ -192,7 +200,7 @@ impl Agent {
         let batch = self.replay.sample(batch, Lookahead { n, discount }, spent, rng, self.device);
         self.follow_scale();
         self.follow_observations();
-        let scale = self.scale;
+        let scale = self.scales.factor;
         let y = td_target(&self.target, self.q.network(), &batch, scale, double)?; // [B]
         let learnt = self.q.learn_weighted(
             &batch.observations,
@@ -218,9 +226,9 @@ impl Agent {
     /// returns stays the same.
     fn follow_scale(&mut self) {
         const NEAR: f64 = 0.01;
-        let change = self.return_scale.factor() / self.scale;
+        let change = self.scales.returns.factor() / self.scales.factor;
         if (change - 1.0).abs() > NEAR {
-            self.scale *= change;
+            self.scales.factor *= change;
             self.q.scale_values(change);
             self.target.scale_outputs(change);
         }
@@ -229,10 +237,11 @@ impl Agent {
     /// Takes the network over to the statistics that observations have by now, once there are some more; the target
     /// network follows it.
     fn follow_observations(&mut self) {
-        let observations = self.observation_scale.observations();
-        if self.settings.standardise && observations as f64 >= 1.01 * self.observations_known as f64 {
-            self.observations_known = observations;
-            self.q.standardise(self.observation_scale.mean(), &self.observation_scale.std());
+        let scales = &mut self.scales;
+        let observations = scales.observations.observations();
+        if self.settings.standardise && observations as f64 >= 1.01 * scales.observations_known as f64 {
+            scales.observations_known = observations;
+            self.q.standardise(&scales.observations.mean(), &scales.observations.std());
         }
     }
 
@@ -255,32 +264,26 @@ impl Agent {
 
     /// What raw rewards are multiplied by at present.
     pub fn reward_factor(&self) -> f64 {
-        self.scale
+        self.scales.factor
     }
 
-    /// Adds everything to `tensors`; the memory goes to `memory`, because it is large.
-    pub fn save(&self, tensors: &mut Tensors, memory: &mut Tensors) -> ReturnScale {
+    /// Adds the networks to `tensors` and the memory, which is large, to `memory`; the rest is given.
+    pub fn save(&self, tensors: &mut Tensors, memory: &mut Tensors) -> Scales {
         self.q.save("q", tensors);
         self.target.save("target", tensors);
         self.replay.save("replay", memory);
-        self.observation_scale.save("observations", tensors);
-        tensors.insert_slice("observations_known".to_string(), &[self.observations_known as i64]);
-        tensors.insert_slice("scale".to_string(), &[self.scale]);
-        self.return_scale.clone()
+        self.scales.clone()
     }
 
     /// Takes back what was saved.
     ///
     /// # Errors
     /// [`Error::Core`]: it was another agent.
-    pub fn load(&mut self, tensors: &Tensors, memory: &Tensors, return_scale: ReturnScale) -> Result<(), Error> {
+    pub fn load(&mut self, tensors: &Tensors, memory: &Tensors, scales: Scales) -> Result<(), Error> {
         self.q.load("q", tensors)?;
         self.target.load("target", tensors)?;
         self.replay.load("replay", memory)?;
-        self.observation_scale.load("observations", tensors)?;
-        self.observations_known = tensors.get_vec::<i64>("observations_known", 1)?[0] as u64;
-        self.scale = tensors.get_vec::<f64>("scale", 1)?[0];
-        self.return_scale = return_scale;
+        self.scales = scales;
         Ok(())
     }
 }

@@ -14,5 +14,6 @@ pub mod return_scale;
 pub mod training;
 
 mod error;
+mod moments;
 
 pub use error::Error;

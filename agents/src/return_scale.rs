@@ -10,6 +10,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::moments::Moments;
+
 /// Episodes longer than this count in parts, in environment steps.
 const LONGEST: usize = 1_000;
 
@@ -21,15 +23,13 @@ pub struct ReturnScale {
     discount: f64,
     /// rewards since the statistics last took some in
     rewards: Vec<f64>,
-    returns: u64,
-    mean: f64,
-    squares: f64,
+    returns: Moments,
 }
 
 impl ReturnScale {
     /// A scale that brings returns, discounted so, to this standard deviation.
     pub fn new(std: f64, discount: f64) -> Self {
-        ReturnScale { std, discount, rewards: Vec::new(), returns: 0, mean: 0.0, squares: 0.0 }
+        ReturnScale { std, discount, rewards: Vec::new(), returns: Moments::default() }
     }
 
     /// Takes in one raw reward, and whether the episode ended with it.
@@ -39,17 +39,15 @@ impl ReturnScale {
             let mut discounted = 0.0;
             for reward in self.rewards.drain(..).rev() {
                 discounted = reward + self.discount * discounted;
-                self.returns += 1;
-                let deviation = discounted - self.mean;
-                self.mean += deviation / self.returns as f64;
-                self.squares += deviation * (discounted - self.mean);
+                self.returns.observe(discounted);
             }
         }
     }
 
     /// What raw rewards are multiplied by; 1 as long as no two returns differ.
     pub fn factor(&self) -> f64 {
-        if self.squares > 0.0 { self.std / (self.squares / self.returns as f64).sqrt() } else { 1.0 }
+        let std = self.returns.std();
+        if std > 0.0 { self.std / std } else { 1.0 }
     }
 }
 

@@ -17,13 +17,12 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use crate::Error;
-use crate::dqn::{Agent, AgentSettings, Update};
+use crate::dqn::{Agent, AgentSettings, Scales, Update};
 use crate::error::within;
 use crate::evaluation::{Evaluation, play};
 use crate::exploration::Exploration;
 use crate::q_network::greedy_actions;
 use crate::replay::{End, Transition};
-use crate::return_scale::ReturnScale;
 
 /// How long to train, and how often to look at it. All in environment steps but `episodes`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -214,7 +213,7 @@ struct Sums {
 pub struct TrainingState {
     progress: Progress,
     environment: Option<Snapshot>,
-    return_scale: ReturnScale,
+    scales: Scales,
 }
 
 impl Training {
@@ -302,9 +301,9 @@ impl Training {
     pub fn save(&self) -> (Tensors, Tensors, TrainingState) {
         assert!(self.halts.is_empty(), "events would be lost");
         let (mut tensors, mut memory) = (Tensors::default(), Tensors::default());
-        let return_scale = self.agent.save(&mut tensors, &mut memory);
+        let scales = self.agent.save(&mut tensors, &mut memory);
         let (progress, environment) = (self.progress.clone(), self.environment.snapshot());
-        (tensors, memory, TrainingState { progress, environment, return_scale })
+        (tensors, memory, TrainingState { progress, environment, scales })
     }
 
     /// Takes back what was saved by a training with the same settings.
@@ -312,7 +311,7 @@ impl Training {
     /// # Errors
     /// [`Error::Core`], [`Error::Environment`]: it was a training of another network or environment.
     pub fn load(&mut self, tensors: &Tensors, memory: &Tensors, state: TrainingState) -> Result<(), Error> {
-        self.agent.load(tensors, memory, state.return_scale)?;
+        self.agent.load(tensors, memory, state.scales)?;
         if let Some(snapshot) = &state.environment {
             self.environment.restore(snapshot)?;
         }

@@ -1,0 +1,50 @@
+//! Mean and deviation of numbers as they come in, without keeping them (Welford, 1962).
+
+use serde::{Deserialize, Serialize};
+
+/// Running moments of a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Moments {
+    count: u64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    /// Takes in one number.
+    pub fn observe(&mut self, x: f64) {
+        self.count += 1;
+        let deviation = x - self.mean;
+        self.mean += deviation / self.count as f64;
+        self.squares += deviation * (x - self.mean);
+    }
+
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their mean.
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// Their standard deviation; 0 if there were none.
+    pub fn std(&self) -> f64 {
+        (self.squares / self.count.max(1) as f64).sqrt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_by_hand() {
+        let mut moments = Moments::default();
+        assert_eq!((moments.count(), moments.std()), (0, 0.0));
+        [1.0, 3.0, 8.0].into_iter().for_each(|x| moments.observe(x));
+        assert_eq!((moments.count(), moments.mean()), (3, 4.0));
+        assert!((moments.std() - (26.0f64 / 3.0).sqrt()).abs() < 1e-12);
+    }
+}
