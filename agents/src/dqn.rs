@@ -44,6 +44,8 @@ pub struct AgentSettings {
     pub n_step: usize,
     /// How far the target network moves towards the network after each update, in (0, 1].
     pub target_rate: f64,
+    /// Whether learning rates fall along half a cosine, to nothing at the end of the training.
+    pub anneal: bool,
     /// Whether the network, rather than the target network, chooses the action that a target is built on.
     pub double: bool,
     /// Standard deviation that discounted returns are scaled to.
@@ -68,6 +70,7 @@ impl Default for AgentSettings {
             update_every: 1,
             n_step: 3,
             target_rate: 0.005,
+            anneal: false,
             double: true,
             return_std: 2.0,
             standardise: true,

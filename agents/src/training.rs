@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use alrao_core::layers::Mlp;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
+use alrao_core::optimizer::Decay;
 use alrao_core::streams::{Stream, stream};
 use alrao_core::tensors::Tensors;
 use alrao_envs::{Environment, EnvironmentError, Recorded, Snapshot};
@@ -237,7 +238,12 @@ impl Training {
         if actions == 0 {
             return Err(Error::NoActions);
         }
-        let agent = Agent::new(observation_len, actions, settings, method, seed, device)?;
+        let mut method = method.clone();
+        if settings.anneal {
+            let updates = (schedule.steps - settings.warm_up) / settings.update_every;
+            method.schedule.decay = Decay::Cosine { updates };
+        }
+        let agent = Agent::new(observation_len, actions, settings, &method, seed, device)?;
         let mut progress = Progress {
             step: 0,
             episode: 0,

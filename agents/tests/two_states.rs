@@ -42,16 +42,22 @@ impl Environment for TwoStates {
     }
 }
 
-/// The largest error of a value, after so many environment steps in episodes of 10.
-fn largest_error(double: bool) -> f64 {
+/// An agent of this world after so many environment steps in episodes of 10.
+fn trained(settings: AgentSettings, steps: u64) -> Training {
     alrao_core::tch::set_num_threads(1);
     let make =
         || -> Result<Box<dyn Environment>, EnvironmentError> { Ok(Box::new(TimeLimit::new(TwoStates::default(), 10))) };
+    let schedule = Schedule { validation_episodes: 1, ..Schedule::of(steps) };
     let network = QNetworkSettings { hidden: vec![32, 32], ..Default::default() };
-    let settings = AgentSettings { discount: 0.5, n_step: 1, warm_up: 200, double, network, ..Default::default() };
-    let schedule = Schedule { validation_episodes: 1, ..Schedule::of(10_000) };
+    let settings = AgentSettings { discount: 0.5, n_step: 1, network, ..settings };
     let mut training = Training::new(&schedule, &settings, &Method::alrao(), &make, 0, Device::Cpu).unwrap();
     while training.go_on().unwrap() != Halt::Done {}
+    training
+}
+
+/// The largest error of a value after 10,000 environment steps.
+fn largest_error(double: bool) -> f64 {
+    let training = trained(AgentSettings { warm_up: 200, double, ..Default::default() }, 10_000);
     let states = Tensor::from_slice(&[1f32, 0., 0., 1.]).view([2, 2]);
     let values = training.agent().target().mean(&states).unwrap() / training.agent().reward_factor();
     let expected = Tensor::from_slice(&[0.25f32, 0.5, 2.0, 0.25]).view([2, 2]);
@@ -63,5 +69,15 @@ fn values_are_those_of_the_closed_form() {
     for double in [true, false] {
         let error = largest_error(double);
         assert!(error < 1e-2, "double {double}: {error}");
+    }
+}
+
+#[test]
+fn annealed_rates_reach_nothing_with_the_last_update() {
+    for anneal in [true, false] {
+        let training = trained(AgentSettings { anneal, update_every: 3, warm_up: 130, ..Default::default() }, 190);
+        let learner = training.agent().q().learner();
+        assert_eq!(learner.updates(), 20);
+        assert_eq!(learner.method().schedule.factor(20), if anneal { 0.0 } else { 1.0 });
     }
 }
