@@ -204,22 +204,24 @@ impl Agent {
         self.follow_scale();
         self.follow_observations();
         let scale = self.scales.factor;
-        let y = td_target(&self.target, self.q.network(), &batch, scale, double)?; // [B]
-        let learnt = self.q.learn_weighted(
-            &batch.observations,
-            batch.actions.shallow_clone(),
-            y.shallow_clone(),
-            batch.weights,
-        )?;
+        // one pass of the network serves both the values that it learns and the actions that Double DQN chooses by it
+        let seen = if double { batch.both.shallow_clone() } else { batch.observations() };
+        let pass = self.q.network().pass(&seen)?;
+        let values = self.q.network().average(&pass.out); // [2B or B, A]
+        let chooser = double.then(|| values.narrow(0, batch.samples(), batch.samples()));
+        let values = values.narrow(0, 0, batch.samples()); // [B, A]
+        let y = td_target(&batch, scale, &self.target.mean(&batch.next())?, chooser.as_ref()); // [B]
+        let actions = batch.actions.shallow_clone();
+        let report = self.q.learn_from(&pass.first(batch.samples()), actions, y.shallow_clone(), batch.weights)?;
         self.target.move_towards(self.q.network(), target_rate);
         if self.settings.priority.alpha > 0.0 {
-            let taken = learnt.values.gather(1, &batch.actions.unsqueeze(1), false).squeeze_dim(1);
+            let taken = values.gather(1, &batch.actions.unsqueeze(1), false).squeeze_dim(1);
             let errors = Vec::<f32>::try_from(taken - y).expect("a vector of f32");
             self.replay.set_priorities(&batch.slots, &errors);
         }
-        let best = Vec::<f32>::try_from(learnt.values.amax([1].as_slice(), false)).expect("a vector"); // [B]
+        let best = Vec::<f32>::try_from(values.amax([1].as_slice(), false)).expect("a vector"); // [B]
         Ok(Update {
-            loss: learnt.report.loss(),
+            loss: report.loss(),
             q_mean: best.iter().copied().map(f64::from).sum::<f64>() / best.len() as f64 / scale,
             q_max: f64::from(best.iter().copied().fold(f32::NEG_INFINITY, f32::max)) / scale,
         })
@@ -294,68 +296,37 @@ impl Agent {
 /// What the values of the actions taken should have been, `[B]`, in scaled units, where m <= n steps were looked ahead:
 ///
 /// `y = scale * (r_1 + .. + discount^(m-1) r_m) + discount^m * Q'(s_m, a*)`, without the last term where the episode
-/// terminated; a truncated one goes on. `a* = argmax_a Q(s_m, a)` with the online network (`double`), else with the
-/// target network.
-///
-/// # Errors
-/// [`Error::Core`] if the observations don't fit a network.
-pub fn td_target(
-    target: &Network<Mlp>,
-    online: &Network<Mlp>,
-    batch: &Batch,
-    scale: f64,
-    double: bool,
-) -> Result<Tensor, Error> {
-    let values = target.mean(&batch.next)?; // [B, A]
-    let next_value = if double {
-        let preferred = online.mean(&batch.next)?.argmax(1, true); // [B, 1]
-        values.gather(1, &preferred, false).squeeze_dim(1)
-    } else {
-        values.amax([1].as_slice(), false)
+/// terminated; a truncated one goes on. `target_values` are `Q'(s_m, .)`, `[B, A]`; `a*` is the action that the values of
+/// the `chooser` prefer (Double DQN: those of the network that learns, `[B, A]`), else that which `Q'` prefers.
+pub fn td_target(batch: &Batch, scale: f64, target_values: &Tensor, chooser: Option<&Tensor>) -> Tensor {
+    let next_value = match chooser {
+        Some(values) => target_values.gather(1, &values.argmax(1, true), false).squeeze_dim(1),
+        None => target_values.amax([1].as_slice(), false),
     };
-    Ok(&batch.returns * scale + &batch.discounts * next_value)
+    &batch.returns * scale + &batch.discounts * next_value
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn agent(double: bool) -> Agent {
-        let network = QNetworkSettings { hidden: vec![8], ..Default::default() };
-        let settings = AgentSettings { double, network, discount: 0.5, ..Default::default() };
-        Agent::new(1, 2, &settings, &Method::default(), 0, Device::Cpu).unwrap()
-    }
-
     #[test]
     fn targets_by_hand() {
-        for double in [true, false] {
-            let agent = agent(double);
-            let other = self::agent_with_seed(7);
-            let next = Tensor::from_slice(&[0.3f32, -0.8, 2.0]).view([3, 1]);
-            let batch = Batch {
-                observations: next.shallow_clone(),
-                actions: Tensor::from_slice(&[0i64, 1, 0]),
-                returns: Tensor::from_slice(&[1.0f32, 2.0, -3.0]),
-                next: next.shallow_clone(),
-                discounts: Tensor::from_slice(&[0.5f32, 0.0, 0.25]),
-                weights: None,
-                slots: vec![0, 1, 2],
-            };
-            let y = Vec::<f32>::try_from(td_target(agent.target(), &other, &batch, 0.1, double).unwrap()).unwrap();
-            for (b, (reward, discount)) in [(1.0, 0.5), (2.0, 0.0), (-3.0, 0.25)].into_iter().enumerate() {
-                let value =
-                    |network: &Network<Mlp>, action| network.mean(&next).unwrap().double_value(&[b as i64, action]);
-                let choice = if double { &other } else { agent.target() };
-                let best = i64::from(value(choice, 1) > value(choice, 0));
-                let future = discount * value(agent.target(), best);
-                assert!((f64::from(y[b]) - (0.1 * reward + future)).abs() < 1e-6);
-            }
+        let rows = |rows: &[[f32; 2]; 3]| Tensor::from_slice(rows.as_flattened()).view([3, 2]);
+        let batch = Batch {
+            both: Tensor::zeros([6, 1], tch::kind::FLOAT_CPU),
+            actions: Tensor::from_slice(&[0i64, 1, 0]),
+            returns: Tensor::from_slice(&[1.0f32, 2.0, -3.0]),
+            discounts: Tensor::from_slice(&[0.5f32, 0.0, 0.25]),
+            weights: None,
+            slots: vec![0, 1, 2],
+        };
+        let target_values = rows(&[[4.0, 8.0], [16.0, 32.0], [-4.0, -8.0]]);
+        let chooser = rows(&[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]);
+        for (chooser, expected) in [(Some(&chooser), [2.1f32, 0.2, -2.3]), (None, [4.1, 0.2, -1.3])] {
+            let y = Vec::<f32>::try_from(td_target(&batch, 0.1, &target_values, chooser)).unwrap();
+            assert!(y.iter().zip(expected).all(|(y, expected)| (y - expected).abs() < 1e-6), "{y:?}");
         }
-    }
-
-    fn agent_with_seed(seed: u64) -> Network<Mlp> {
-        let settings = QNetworkSettings { hidden: vec![8], ..Default::default() };
-        QNetwork::new(1, 2, &settings, &Method::default(), seed, Device::Cpu).unwrap().network().copy()
     }
 
     #[test]

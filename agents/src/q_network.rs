@@ -21,7 +21,7 @@ use alrao_core::layers::Mlp;
 use alrao_core::learner::{Learner, Report};
 use alrao_core::likelihood::{Huber, Likelihood};
 use alrao_core::method::Method;
-use alrao_core::network::Network;
+use alrao_core::network::{Network, Pass};
 use alrao_core::streams::stream;
 use alrao_core::tensors::Tensors;
 use serde::{Deserialize, Serialize};
@@ -85,26 +85,25 @@ impl QNetwork {
     ///
     /// # Errors
     /// [`Error::Shape`] if they don't fit each other or the network, else as [`Learner::step`]: nothing was learnt.
-    pub fn learn(&mut self, observations: &Tensor, actions: Tensor, targets: Tensor) -> Result<Learnt, Error> {
-        self.learn_weighted(observations, actions, targets, None)
+    pub fn learn(&mut self, observations: &Tensor, actions: Tensor, targets: Tensor) -> Result<Report, Error> {
+        let pass = self.network.pass(observations)?;
+        self.learn_from(&pass, actions, targets, None)
     }
 
-    /// The same, where each sample counts as much as its weight says, `[B]`.
+    /// The same from a pass of this network that was made already, where each sample counts as much as its weight
+    /// says, `[B]`.
     ///
     /// # Errors
     /// As [`learn`](Self::learn).
-    pub fn learn_weighted(
+    pub fn learn_from(
         &mut self,
-        observations: &Tensor,
+        pass: &Pass,
         actions: Tensor,
         targets: Tensor,
         weights: Option<Tensor>,
-    ) -> Result<Learnt, Error> {
-        let pass = self.network.pass(observations)?;
-        let values = self.network.average(&pass.out); // [B, A]
+    ) -> Result<Report, Error> {
         let target = Target { actions, values: targets, weights };
-        let report = self.learner.step(&mut self.network, &pass, &self.likelihood, &target)?;
-        Ok(Learnt { report, values })
+        self.learner.step(&mut self.network, pass, &self.likelihood, &target)
     }
 
     /// The action valued most after one observation, `[observation_len]`.
@@ -160,14 +159,6 @@ pub fn greedy_actions(network: &Network<Mlp>, observations: &[f32], n: usize) ->
     let values = network.mean(&Tensor::from_slice(observations).view([n as i64, -1]).to_device(device))?; // [n, A]
     let actions = Vec::<i64>::try_from(values.argmax(1, false)).expect("a vector of indices");
     Ok(actions.into_iter().map(|action| action as usize).collect())
-}
-
-/// What a step of learning saw.
-pub struct Learnt {
-    /// Loss and evidence.
-    pub report: Report,
-    /// `sum_j a_j Q_j` of all actions, before the step, `[B, A]`.
-    pub values: Tensor,
 }
 
 /// The likelihood of a value for the action that was taken; the other actions' outputs predict nothing.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use alrao_core::Error;
+use alrao_core::filled::{filled, filled_from};
 use alrao_core::tensors::Tensors;
 use rand::{Rng, RngExt};
 use tch::{Device, Tensor};
@@ -72,20 +73,45 @@ pub struct Lookahead {
 /// B transitions, each over m <= n steps, as tensors.
 #[derive(Debug)]
 pub struct Batch {
-    /// `[B, observation_len]`
-    pub observations: Tensor,
+    /// What was seen before the m steps, and below it what was seen after them, `[2B, observation_len]`.
+    pub both: Tensor,
     /// Indices of actions, `[B]`.
     pub actions: Tensor,
     /// Discounted sums of raw rewards, `r_1 + discount r_2 + .. + discount^(m-1) r_m`, `[B]`.
     pub returns: Tensor,
-    /// What was seen after the m steps, `[B, observation_len]`.
-    pub next: Tensor,
-    /// What the value of `next` counts: `discount^m`, or 0 where the episode terminated, `[B]`.
+    /// What the value of what was seen after them counts: `discount^m`, or 0 where the episode terminated, `[B]`.
     pub discounts: Tensor,
     /// Importance weights, `[B]`; none where all transitions are equally likely.
     pub weights: Option<Tensor>,
     /// Where the transitions are kept, for [`Replay::set_priorities`].
     pub slots: Vec<usize>,
+}
+
+/// What follows from a transition on.
+struct Ahead {
+    /// the discounted sum of the rewards
+    sum: f64,
+    /// what a value after them counts
+    discount: f64,
+    /// the slot of the last of them
+    last: usize,
+}
+
+impl Batch {
+    /// What was seen before the m steps, `[B, observation_len]`.
+    pub fn observations(&self) -> Tensor {
+        self.both.narrow(0, 0, self.samples())
+    }
+
+    /// What was seen after the m steps, `[B, observation_len]`.
+    pub fn next(&self) -> Tensor {
+        self.both.narrow(0, self.samples(), self.samples())
+    }
+
+    /// How many transitions it is of, B.
+    pub fn samples(&self) -> i64 {
+        self.slots.len() as i64
+    }
 }
 
 impl Replay {
@@ -153,23 +179,19 @@ impl Replay {
                 (slots, Some(Tensor::from_slice(&weights).to_device(device)))
             }
         };
-        let mut rows = Vec::with_capacity(2 * size * self.observation_len);
-        slots.iter().for_each(|&slot| rows.extend_from_slice(self.observation(slot)));
-        let (mut returns, mut discounts) = (Vec::with_capacity(size), Vec::with_capacity(size));
-        for &slot in &slots {
-            let (sum, discount, last) = self.look_ahead(slot, lookahead);
-            returns.push(sum as f32);
-            discounts.push(discount as f32);
-            rows.extend_from_slice(self.next(last));
-        }
-        let actions: Vec<i64> = slots.iter().map(|&slot| i64::from(self.actions[slot])).collect();
-        let rows = Tensor::from_slice(&rows).view([2 * size as i64, -1]).to_device(device);
+        let ahead: Vec<Ahead> = slots.iter().map(|&slot| self.look_ahead(slot, lookahead)).collect();
+        let both = filled(&[2 * size as i64, self.observation_len as i64], |rows| {
+            let before = slots.iter().map(|&slot| self.observation(slot));
+            let after = ahead.iter().map(|ahead| self.next(ahead.last));
+            let rows = rows.chunks_exact_mut(self.observation_len);
+            rows.zip(before.chain(after)).for_each(|(row, observation)| row.copy_from_slice(observation));
+        });
+        let actions = slots.iter().map(|&slot| i64::from(self.actions[slot]));
         Batch {
-            observations: rows.narrow(0, 0, size as i64),
-            actions: Tensor::from_slice(&actions).to_device(device),
-            returns: Tensor::from_slice(&returns).to_device(device),
-            next: rows.narrow(0, size as i64, size as i64),
-            discounts: Tensor::from_slice(&discounts).to_device(device),
+            both: both.to_device(device),
+            actions: filled_from(size, actions).to_device(device),
+            returns: filled_from(size, ahead.iter().map(|ahead| ahead.sum as f32)).to_device(device),
+            discounts: filled_from(size, ahead.iter().map(|ahead| ahead.discount as f32)).to_device(device),
             weights,
             slots,
         }
@@ -236,8 +258,8 @@ impl Replay {
         &self.observations[slot * self.observation_len..][..self.observation_len]
     }
 
-    /// The discounted sum of the rewards from a slot on, what a value after them counts, and the slot of the last.
-    fn look_ahead(&self, slot: usize, Lookahead { n, discount }: Lookahead) -> (f64, f64, usize) {
+    /// What follows from a slot on.
+    fn look_ahead(&self, slot: usize, Lookahead { n, discount }: Lookahead) -> Ahead {
         let (mut sum, mut factor, mut last) = (0.0, 1.0, slot);
         for m in 1..=n {
             sum += factor * f64::from(self.rewards[last]);
@@ -248,7 +270,7 @@ impl Replay {
             }
             last = following;
         }
-        (sum, if self.ends[last] == End::Terminated { 0.0 } else { factor }, last)
+        Ahead { sum, discount: if self.ends[last] == End::Terminated { 0.0 } else { factor }, last }
     }
 
     fn next(&self, slot: usize) -> &[f32] {
@@ -319,14 +341,14 @@ mod tests {
         for (end, discount_at_end) in [(End::Truncated, 0.9), (End::Terminated, 0.0)] {
             let replay = filled(100, 50, 10, end);
             let batch = replay.sample(200, ONE_STEP, 0.0, &mut stream(0, "replay"), Device::Cpu);
-            assert_eq!((batch.observations.size(), batch.next.size()), (vec![200, 1], vec![200, 1]));
+            assert_eq!((batch.observations().size(), batch.next().size()), (vec![200, 1], vec![200, 1]));
             let mut seen = std::collections::BTreeSet::new();
             for b in 0..200 {
-                let i = batch.observations.double_value(&[b, 0]);
+                let i = batch.observations().double_value(&[b, 0]);
                 let last = (i as i64 + 1) % 10 == 0;
                 assert_eq!(batch.returns.double_value(&[b]), -i);
                 assert_eq!(batch.actions.int64_value(&[b]), i as i64 % 5);
-                assert_eq!(batch.next.double_value(&[b, 0]), if last { i + 1.5 } else { i + 1.0 });
+                assert_eq!(batch.next().double_value(&[b, 0]), if last { i + 1.5 } else { i + 1.0 });
                 let discount = if last { discount_at_end } else { 0.9 };
                 assert!((batch.discounts.double_value(&[b]) - discount).abs() < 1e-7);
                 seen.insert(i as i64);
@@ -341,7 +363,7 @@ mod tests {
         for (end, after_end) in [(End::Truncated, 1.0), (End::Terminated, 0.0)] {
             let replay = filled(16, 23, 5, end);
             for slot in 0..16 {
-                let (sum, discount, last) = replay.look_ahead(slot, Lookahead { n: 3, discount: 0.5 });
+                let Ahead { sum, discount, last } = replay.look_ahead(slot, Lookahead { n: 3, discount: 0.5 });
                 let i = replay.observation(slot)[0] as usize;
                 let m = 3.min(5 - i % 5).min(23 - i);
                 let expected: f64 = (0..m).map(|k| -((i + k) as f64) * 0.5f64.powi(k as i32)).sum();

@@ -469,6 +469,24 @@ mod tests {
     }
 
     #[test]
+    fn a_pass_of_more_samples_can_be_learnt_from_in_part() {
+        let (x, y) = batch();
+        let more = Tensor::cat(&[&x, &(&x * 3.0)], 0);
+        let learn = |pass: &dyn Fn(&Network<Mlp>) -> Pass| {
+            let mut network = network(4);
+            let mut learner = learner(&Method { heads: 4, ..Method::alrao() }, &network);
+            let pass = pass(&network);
+            learner.step(&mut network, &pass, &HUBER, &y).unwrap();
+            thetas(&network)
+        };
+        let alone = learn(&|network| network.pass(&x).unwrap());
+        let part = learn(&|network| network.pass(&more).unwrap().first(5));
+        for (alone, part) in [(alone.0, part.0), (alone.1, part.1)] {
+            assert!((alone - part).abs().max().double_value(&[]) < 1e-6);
+        }
+    }
+
+    #[test]
     fn the_best_head_alone_predicts_almost_the_same() {
         let mut network = network(4);
         let mut learner = learner(&Method { heads: 4, ..Method::alrao() }, &network);

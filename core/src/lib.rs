@@ -9,6 +9,7 @@
 pub mod averaging;
 pub mod device;
 pub mod diagnosis;
+pub mod filled;
 pub mod heads;
 pub mod layers;
 pub mod learner;

@@ -39,6 +39,11 @@ enum Derivative {
 }
 
 impl Pass {
+    /// The pass of the first `samples` of the batch alone.
+    pub fn first(self, samples: i64) -> Pass {
+        Pass { z: self.z.narrow(0, 0, samples), out: self.out.narrow(1, 0, samples), ..self }
+    }
+
     /// The gradient with respect to the body's parameters, `[P]`, from that with respect to the features, `[B, H]`.
     /// `room` is a flat tensor that it may be written on, and its part for each parameter.
     pub(crate) fn backward(&self, gradient: Tensor, room: &(Tensor, Weights)) -> Tensor {

@@ -84,16 +84,19 @@ impl Body for Mlp {
         }
         let (layers, weights, features) = (self.layers.clone(), weights.shallow_clone(), z.shallow_clone());
         let backward = move |gradient: Tensor, of: &Weights| {
-            let (mut gradient, mut z) = (gradient, &features);
+            let rows = gradient.size()[0];
+            let first = |x: &Tensor| x.narrow(0, 0, rows);
+            let (mut gradient, mut z) = (gradient, first(&features));
             for (i, (layer, trace)) in layers.iter().zip(&traces).enumerate().rev() {
                 let _ = z.threshold_backward_grad_input(&gradient, &gradient, 0);
                 if let Some((y, reciprocal_deviation)) = &trace.normal {
-                    normalise_backward(&mut gradient, y, reciprocal_deviation);
+                    normalise_backward(&mut gradient, &first(y), &first(reciprocal_deviation));
                 }
-                layer.backward(of, &trace.x, &gradient);
+                let x = first(&trace.x);
+                layer.backward(of, &x, &gradient);
                 if i > 0 {
                     gradient = layer.input_gradient(&weights, &gradient);
-                    z = &trace.x;
+                    z = x;
                 }
             }
         };
@@ -120,7 +123,12 @@ mod tests {
             let (z, backward) = mlp.differentiate(parameters.weights(), &x).unwrap();
             assert_close(&z, &expected.detach(), 1e-6);
             let (flat, of) = parameters.gradient();
-            backward(gradient, &of);
+            backward(gradient.copy(), &of);
+            assert_close(&flat, &by_autograd, 1e-5);
+
+            let (_, of_more) = mlp.differentiate(parameters.weights(), &Tensor::cat(&[&x, &(&x * 2.0)], 0)).unwrap();
+            let _ = flat.shallow_clone().zero_();
+            of_more(gradient, &of);
             assert_close(&flat, &by_autograd, 1e-5);
         }
     }

@@ -47,8 +47,9 @@ pub trait Body {
     }
 }
 
-/// The derivative of a body's features at one batch: from the gradient with respect to the features, `[B, H]`, which it
-/// may write over, it writes the gradient with respect to each parameter on that parameter's place among the weights.
+/// The derivative of a body's features at one batch: from the gradient with respect to the features of its first samples,
+/// `[<= B, H]`, which it may write over, it writes the gradient with respect to each parameter on that parameter's place
+/// among the weights.
 pub type Backward = Box<dyn Fn(Tensor, &Weights)>;
 
 /// What the layers' tests have in common.
