@@ -17,6 +17,7 @@
 //! ```
 
 use alrao_core::Error;
+use alrao_core::heads::Outputs;
 use alrao_core::layers::Mlp;
 use alrao_core::learner::{Learner, Report};
 use alrao_core::likelihood::{Huber, Likelihood};
@@ -37,13 +38,15 @@ pub struct QNetworkSettings {
     pub gamma: f64,
     /// Whether hidden layers are normalised.
     pub layer_norm: bool,
+    /// Whether half of the last layer tells the value of a state, the other half the advantages of actions.
+    pub dueling: bool,
     /// Width of the likelihood, in units of the targets: errors beyond it have bounded influence.
     pub sigma: f64,
 }
 
 impl Default for QNetworkSettings {
     fn default() -> Self {
-        QNetworkSettings { hidden: vec![256, 256], gamma: 1.0, layer_norm: true, sigma: 1.0 }
+        QNetworkSettings { hidden: vec![256, 256], gamma: 1.0, layer_norm: true, dueling: false, sigma: 1.0 }
     }
 }
 
@@ -68,11 +71,12 @@ impl QNetwork {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
-        let QNetworkSettings { hidden, gamma, layer_norm, sigma } = settings;
+        let QNetworkSettings { hidden, gamma, layer_norm, dueling, sigma } = settings;
+        let outputs = if *dueling { Outputs::Dueling } else { Outputs::Linear };
         let network = Network::new(
             |builder| Mlp::new(builder, observation_len as i64, hidden, *gamma).normalised(*layer_norm),
             method.heads,
-            actions as i64,
+            outputs(actions as i64),
             &mut stream(seed, "weights"),
             (Kind::Float, device),
         )?;
@@ -212,8 +216,8 @@ impl Likelihood for TakenAction {
 mod tests {
     use super::*;
 
-    fn learn_a_table(method: &Method, steps: usize) -> f64 {
-        let settings = QNetworkSettings { hidden: vec![64, 64], ..Default::default() };
+    fn learn_a_table(method: &Method, steps: usize, dueling: bool) -> f64 {
+        let settings = QNetworkSettings { hidden: vec![64, 64], dueling, ..Default::default() };
         let mut q = QNetwork::new(2, 2, &settings, method, 0, Device::Cpu).unwrap();
         let observations = Tensor::from_slice(&[0f32, 0., 0., 1., 1., 0., 1., 1.]).view([4, 2]).repeat([2, 1]);
         let actions = Tensor::from_slice(&[0i64, 0, 0, 0, 1, 1, 1, 1]);
@@ -227,13 +231,15 @@ mod tests {
 
     #[test]
     fn exclusive_or_is_learnt_with_no_rate_to_choose() {
-        let error = learn_a_table(&Method::default(), 600);
-        assert!(error < 0.05, "{error}");
+        for dueling in [false, true] {
+            let error = learn_a_table(&Method::default(), 600, dueling);
+            assert!(error < 0.05, "{error}");
+        }
     }
 
     #[test]
     fn a_rate_far_too_small_learns_nothing() {
-        let error = learn_a_table(&Method::sgd(1e-5).unwrap(), 600);
+        let error = learn_a_table(&Method::sgd(1e-5).unwrap(), 600, false);
         assert!(error > 0.3, "{error}");
     }
 

@@ -3,10 +3,13 @@
 //! `out_j = z W_j^T + b_j` for each head j, with `W: [K, A, H]`, `b: [K, A]`. The gradients are written out, because
 //! a head learns from its own loss and the body from the mixture's: the same outputs are differentiated twice.
 //! Each head is one unit, so that the optimizer treats it like any other.
+//!
+//! Dueling heads have parameters of another kind, which `W` and `b` are made from.
 
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
+use crate::dueling::Dueling;
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Parameters, Weights};
 use crate::streams::{Stream, stream};
 
@@ -17,31 +20,62 @@ pub struct Heads {
     outputs: i64,
     features: i64,
     parameters: Parameters,
-    weight: ParameterId,
-    bias: ParameterId,
+    layer: Layer,
+}
+
+/// How many outputs each head has, A, and how it makes them. A bare number makes linear ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outputs {
+    /// Each is a linear function of all features.
+    Linear(i64),
+    /// Half of the features tell what the outputs have in common, the others what sets them apart (Wang et al. 2016).
+    Dueling(i64),
+}
+
+impl From<i64> for Outputs {
+    fn from(outputs: i64) -> Self {
+        Outputs::Linear(outputs)
+    }
+}
+
+/// The parameters that matrix and bias are made from.
+#[derive(Clone, Debug)]
+enum Layer {
+    /// They are these themselves.
+    Linear {
+        weight: ParameterId,
+        bias: ParameterId,
+    },
+    Dueling(Dueling),
 }
 
 impl Heads {
-    /// `k` heads with `outputs` outputs each, every one with initial values of its own.
+    /// `k` heads with these outputs each, every head with initial values of its own.
     ///
     /// # Errors
     /// [`Error::NoHeads`] if `k` is 0.
     pub fn new(
         k: i64,
         features: i64,
-        outputs: i64,
+        outputs: impl Into<Outputs>,
         rng: &mut Stream,
         (kind, device): (Kind, Device),
     ) -> Result<Self, Error> {
         if k < 1 {
             return Err(Error::NoHeads);
         }
-        let bound = (features as f64).powf(-0.5);
         let mut builder = ParameterBuilder::new(rng);
-        let weight = builder.add("weight", &[k, outputs, features], Init::Uniform(bound));
-        let bias = builder.add("bias", &[k, outputs], Init::Uniform(bound));
-        builder.claim(k, &[(weight, outputs * features), (bias, outputs)]);
-        Ok(Heads { k, outputs, features, parameters: builder.finish(device, kind)?, weight, bias })
+        let (outputs, layer) = match outputs.into() {
+            Outputs::Linear(outputs) => {
+                let bound = Init::Uniform((features as f64).powf(-0.5));
+                let weight = builder.add("weight", &[k, outputs, features], bound);
+                let bias = builder.add("bias", &[k, outputs], bound);
+                builder.claim(k, &[(weight, outputs * features), (bias, outputs)]);
+                (outputs, Layer::Linear { weight, bias })
+            }
+            Outputs::Dueling(outputs) => (outputs, Layer::Dueling(Dueling::new(&mut builder, k, features, outputs))),
+        };
+        Ok(Heads { k, outputs, features, parameters: builder.finish(device, kind)?, layer })
     }
 
     /// How many heads there are, K.
@@ -65,32 +99,36 @@ impl Heads {
 
     /// Every head's outputs, `[B, H] -> [K, B, A]`: the heads of a sample lie side by side in memory.
     pub fn forward(&self, z: &Tensor) -> Tensor {
-        let weights = self.parameters.weights();
-        let out = z.linear(&self.matrix(weights), Some(&weights[self.bias].view([-1]))); // [B, K*A]
+        let out = z.linear(&self.matrix(), Some(&self.bias())); // [B, K*A]
         out.view([-1, self.k, self.outputs]).permute([1, 0, 2])
     }
 
     /// The outputs' mean under the averaging weights `a`, `[K]`: `[B, H] -> [B, A]`. It is the output of the mean layer.
     pub fn mean(&self, z: &Tensor, a: &Tensor) -> Tensor {
-        let mean = |id: ParameterId| {
-            let stacked = self.parameters.weights()[id].view([self.k, -1]);
-            if self.k == 1 { stacked } else { a.unsqueeze(0).mm(&stacked) }
-        };
-        z.linear(&mean(self.weight).view([self.outputs, self.features]), Some(&mean(self.bias).view([-1])))
+        let mean = |stacked: Tensor| if self.k == 1 { stacked } else { a.unsqueeze(0).mm(&stacked.view([self.k, -1])) };
+        z.linear(&mean(self.matrix()).view([self.outputs, self.features]), Some(&mean(self.bias()).view([-1])))
     }
 
     /// Writes the gradient with respect to each parameter on that `of` it, from features `[B, H]` and the gradient with
     /// respect to the outputs, `[K, B, A]`.
     pub fn parameter_gradient(&self, z: &Tensor, gradient: &Tensor, of: &Weights) {
         let gradient = self.by_sample(gradient); // [B, K*A]
-        let _ = gradient.tr().mm_out(&self.matrix(of), z);
-        let _ = gradient.sum_intlist_out(&of[self.bias].view([-1]), [0].as_slice(), false, None);
+        match &self.layer {
+            Layer::Linear { weight, bias } => {
+                let _ = gradient.tr().mm_out(&of[*weight].view([-1, self.features]), z);
+                let _ = gradient.sum_intlist_out(&of[*bias].view([-1]), [0].as_slice(), false, None);
+            }
+            Layer::Dueling(dueling) => {
+                let of_bias = gradient.sum_dim_intlist([0].as_slice(), false, None::<Kind>);
+                dueling.write_gradient(&gradient.tr().mm(z), &of_bias, of);
+            }
+        }
     }
 
     /// The gradient with respect to the features, `[B, H]`, from the gradient with respect to the outputs,
     /// `[K, B, A]`. If only some heads are `sound`, `[K]` bool, it comes from these.
     pub fn feature_gradient(&self, gradient: &Tensor, sound: Option<&Tensor>) -> Tensor {
-        let mut matrix = self.matrix(self.parameters.weights());
+        let mut matrix = self.matrix();
         if let Some(sound) = sound {
             let rows = sound.repeat_interleave_self_int(self.outputs, 0, None).unsqueeze(1); // [K*A, 1]
             matrix = matrix.where_scalarother(&rows, 0.0);
@@ -100,26 +138,45 @@ impl Heads {
 
     /// Forgets all heads but head `j`; the flat indices that its parameters had, `[P']`.
     pub(crate) fn keep_only(&mut self, j: i64) -> Tensor {
-        let (per_head, device) = (self.outputs * self.features, self.parameters.theta().device());
-        let range = |start: i64, len: i64| Tensor::arange_start(start, start + len, (Kind::Int64, device));
-        let biases = self.k * per_head;
-        let indices = Tensor::cat(&[range(j * per_head, per_head), range(biases + j * self.outputs, self.outputs)], 0);
+        let of_head: Vec<i64> = (0..)
+            .zip(self.parameters.unit_of_element())
+            .filter(|(_, unit)| *unit == j as usize)
+            .map(|(e, _)| e)
+            .collect();
+        let theta = self.parameters.theta();
+        let indices = Tensor::from_slice(&of_head).to_device(theta.device());
+        let outputs = match self.layer {
+            Layer::Linear { .. } => Outputs::Linear(self.outputs),
+            Layer::Dueling(_) => Outputs::Dueling(self.outputs),
+        };
         let mut rng = stream(0, "overwritten");
-        let kind = self.parameters.theta().kind();
-        let one = Heads::new(1, self.features, self.outputs, &mut rng, (kind, device)).expect("one head");
-        one.parameters.theta().shallow_clone().copy_(&self.parameters.theta().index_select(0, &indices));
+        let one = Heads::new(1, self.features, outputs, &mut rng, (theta.kind(), theta.device())).expect("one head");
+        one.parameters.theta().shallow_clone().copy_(&theta.index_select(0, &indices));
         *self = one;
         indices
     }
 
     /// A copy that shares nothing.
     pub fn copy(&self) -> Self {
-        Heads { parameters: self.parameters.copy(), ..*self }
+        Heads { parameters: self.parameters.copy(), layer: self.layer.clone(), ..*self }
     }
 
-    /// The weights of all heads, or what is laid out like them, as one matrix, `[K*A, H]`.
-    fn matrix(&self, weights: &Weights) -> Tensor {
-        weights[self.weight].view([self.k * self.outputs, self.features])
+    /// The matrix of all heads, `[K*A, H]`.
+    fn matrix(&self) -> Tensor {
+        let weights = self.parameters.weights();
+        match &self.layer {
+            Layer::Linear { weight, .. } => weights[*weight].view([-1, self.features]),
+            Layer::Dueling(dueling) => dueling.matrix(weights),
+        }
+    }
+
+    /// What all heads add to their outputs, `[K*A]`.
+    fn bias(&self) -> Tensor {
+        let weights = self.parameters.weights();
+        match &self.layer {
+            Layer::Linear { bias, .. } => weights[*bias].view([-1]),
+            Layer::Dueling(dueling) => dueling.bias(weights),
+        }
     }
 
     /// `[K, B, A] -> [B, K*A]`
@@ -132,57 +189,87 @@ impl Heads {
 mod tests {
     use super::*;
 
-    fn sample() -> (Heads, Tensor) {
-        let heads = Heads::new(3, 4, 2, &mut stream(0, "weights"), tch::kind::FLOAT_CPU).unwrap();
+    fn sample(outputs: impl Into<Outputs>) -> (Heads, Tensor) {
+        let heads = Heads::new(3, 4, outputs, &mut stream(0, "weights"), tch::kind::FLOAT_CPU).unwrap();
         let z = Tensor::from_slice(&(0..20).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>()).view([5, 4]);
         (heads, z)
     }
 
+    const KINDS: [Outputs; 2] = [Outputs::Linear(2), Outputs::Dueling(2)];
+
+    /// Every head's outputs by its own formula, from parameters in the order they were added.
+    fn by_hand(outputs: Outputs, z: &Tensor, parameters: &[Tensor]) -> Tensor {
+        let layer = |z: &Tensor, weight: &Tensor, bias: &Tensor| {
+            z.unsqueeze(0).matmul(&weight.transpose(1, 2)) + bias.unsqueeze(1) // [K, B, A]
+        };
+        match outputs {
+            Outputs::Linear(_) => layer(z, &parameters[0], &parameters[1]),
+            Outputs::Dueling(_) => {
+                let value = layer(&z.narrow(1, 0, 2), &parameters[0], &parameters[2]);
+                let advantages = layer(&z.narrow(1, 2, 2), &parameters[1], &parameters[3]);
+                value + &advantages - advantages.mean_dim([2].as_slice(), true, None::<Kind>)
+            }
+        }
+    }
+
+    /// The parameters in the order they were added, views of this flat tensor.
+    fn parts(outputs: Outputs, theta: &Tensor) -> Vec<Tensor> {
+        let shapes: &[&[i64]] = match outputs {
+            Outputs::Linear(_) => &[&[3, 2, 4], &[3, 2]],
+            Outputs::Dueling(_) => &[&[3, 1, 2], &[3, 2, 2], &[3, 1], &[3, 2]],
+        };
+        let lengths: Vec<i64> = shapes.iter().map(|shape| shape.iter().product()).collect();
+        theta.split_with_sizes(&lengths, 0).iter().zip(shapes).map(|(part, shape)| part.view(*shape)).collect()
+    }
+
+    fn distance(a: &Tensor, b: &Tensor) -> f64 {
+        assert_eq!(a.size(), b.size());
+        (a - b).abs().max().double_value(&[])
+    }
+
     #[test]
-    fn each_head_is_an_ordinary_layer() {
-        let (heads, z) = sample();
-        let out = heads.forward(&z);
-        assert_eq!(out.size(), [3, 5, 2]);
-        for j in 0..3 {
-            let (w, b) =
-                (heads.parameters.weights()[heads.weight].get(j), heads.parameters.weights()[heads.bias].get(j));
-            assert!((out.get(j) - (z.matmul(&w.tr()) + b)).abs().max().double_value(&[]) < 1e-6);
+    fn outputs_are_those_of_the_formula() {
+        for kind in KINDS {
+            let (heads, z) = sample(kind);
+            let expected = by_hand(kind, &z, &parts(kind, heads.parameters.theta()));
+            assert!(distance(&heads.forward(&z), &expected) < 1e-6, "{kind:?}");
         }
     }
 
     #[test]
     fn the_mean_layer_gives_the_mean_of_the_outputs() {
-        let (heads, z) = sample();
-        let a = Tensor::from_slice(&[0.5f32, 0.2, 0.3]);
-        let expected = (heads.forward(&z) * a.view([3, 1, 1])).sum_dim_intlist([0].as_slice(), false, None::<Kind>);
-        assert!((heads.mean(&z, &a) - expected).abs().max().double_value(&[]) < 1e-6);
+        for kind in KINDS {
+            let (heads, z) = sample(kind);
+            let a = Tensor::from_slice(&[0.5f32, 0.2, 0.3]);
+            let expected = (heads.forward(&z) * a.view([3, 1, 1])).sum_dim_intlist([0].as_slice(), false, None::<Kind>);
+            assert!(distance(&heads.mean(&z, &a), &expected) < 1e-6, "{kind:?}");
+        }
     }
 
     #[test]
     fn a_head_kept_alone_is_as_it_was() {
-        let (mut heads, z) = sample();
-        let (out, theta) = (heads.forward(&z), heads.parameters.theta().copy());
-        let indices = heads.keep_only(1);
-        assert_eq!(heads.k(), 1);
-        assert_eq!(heads.forward(&z).get(0), out.get(1));
-        assert_eq!(heads.parameters.theta(), &theta.index_select(0, &indices));
+        for kind in KINDS {
+            let (mut heads, z) = sample(kind);
+            let (out, theta) = (heads.forward(&z), heads.parameters.theta().copy());
+            let indices = heads.keep_only(1);
+            assert_eq!(heads.k(), 1);
+            assert!(distance(&heads.forward(&z).get(0), &out.get(1)) < 1e-6, "{kind:?}");
+            assert_eq!(heads.parameters.theta(), &theta.index_select(0, &indices));
+        }
     }
 
     #[test]
     fn gradients_equal_autograds() {
-        let (heads, z) = sample();
-        let z = z.set_requires_grad(true);
-        let (leaf, weights) = heads.parameters.leaf();
-        let out = z.unsqueeze(0).matmul(&weights[heads.weight].transpose(1, 2)) + weights[heads.bias].unsqueeze(1);
-        let gradient = Tensor::from_slice(&(0..30).map(|i| (i as f32).cos()).collect::<Vec<_>>()).view([3, 5, 2]);
-        let expected = Tensor::run_backward(&[(out * &gradient).sum(Kind::Float)], &[&leaf, &z], false, false);
-        let z = z.detach();
-        let (of_parameters, parts) = heads.parameters.gradient();
-        heads.parameter_gradient(&z, &gradient, &parts);
-        let found = [of_parameters, heads.feature_gradient(&gradient, None)];
-        for (found, expected) in found.iter().zip(&expected) {
-            assert_eq!(found.size(), expected.size());
-            assert!((found - expected).abs().max().double_value(&[]) < 1e-5);
+        for kind in KINDS {
+            let (heads, z) = sample(kind);
+            let (theta, z) = (heads.parameters.theta().copy().set_requires_grad(true), z.set_requires_grad(true));
+            let gradient = Tensor::from_slice(&(0..30).map(|i| (i as f32).cos()).collect::<Vec<_>>()).view([3, 5, 2]);
+            let loss = (by_hand(kind, &z, &parts(kind, &theta)) * &gradient).sum(Kind::Float);
+            let expected = Tensor::run_backward(&[loss], &[&theta, &z], false, false);
+            let (of_parameters, room) = heads.parameters.gradient();
+            heads.parameter_gradient(&z.detach(), &gradient, &room);
+            assert!(distance(&of_parameters, &expected[0]) < 1e-5, "{kind:?}");
+            assert!(distance(&heads.feature_gradient(&gradient, None), &expected[1]) < 1e-5, "{kind:?}");
         }
     }
 

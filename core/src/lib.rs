@@ -9,6 +9,7 @@
 pub mod averaging;
 pub mod device;
 pub mod diagnosis;
+mod dueling;
 pub mod filled;
 pub mod heads;
 pub mod layers;

@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
-use crate::heads::Heads;
+use crate::heads::{Heads, Outputs};
 use crate::layers::{Backward, Body};
 use crate::parameters::{ParameterBuilder, Parameters, Weights};
 use crate::streams::Stream;
@@ -61,14 +61,14 @@ impl Pass {
 }
 
 impl<B: Body> Network<B> {
-    /// A network whose body is made by `body`, with `k` heads of `outputs` outputs; initial values drawn from `rng`.
+    /// A network whose body is made by `body`, with `k` heads of these outputs; initial values drawn from `rng`.
     ///
     /// # Errors
     /// [`Error::NoHeads`] if `k` is 0, [`Error::Unclaimed`] if a parameter of the body belongs to no unit.
     pub fn new(
         body: impl FnOnce(&mut ParameterBuilder) -> B,
         k: i64,
-        outputs: i64,
+        outputs: impl Into<Outputs>,
         rng: &mut Stream,
         (kind, device): (Kind, Device),
     ) -> Result<Self, Error> {
