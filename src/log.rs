@@ -111,7 +111,7 @@ fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
             *step,
             vec![("episode/return", *episode_return), ("episode/length", *length as f64), ("epsilon", *epsilon)],
         ),
-        Event::Update { step, loss, q_mean, q_max, reward_factor, posterior, .. } => {
+        Event::Update { step, loss, q_mean, q_max, reward_factor, posterior, units_out_of_range, .. } => {
             let heaviest = posterior.iter().copied().fold(0.0, f64::max);
             let curves = [
                 ("update/loss", *loss),
@@ -119,6 +119,7 @@ fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
                 ("update/q_max", *q_max),
                 ("update/reward_factor", *reward_factor),
                 ("update/largest_head_weight", heaviest),
+                ("update/units_out_of_range", *units_out_of_range as f64),
             ];
             (*step, curves.into())
         }

@@ -138,6 +138,8 @@ pub enum Event {
         reward_factor: f64,
         /// The Switch's posterior over the heads, `[K]`.
         posterior: Vec<f64>,
+        /// Units of the body whose weights have left a sane range.
+        units_out_of_range: usize,
     },
     /// The policy, without exploration, on the validation episodes.
     Validation {
@@ -394,7 +396,7 @@ impl Training {
 
     fn tell_updates(&mut self) {
         let Sums { updates, loss, q_mean, q_max } = std::mem::take(&mut self.progress.sums);
-        let learner = self.agent.q().learner();
+        let (learner, network) = (self.agent.q().learner(), self.agent.q().network());
         self.tell(Event::Update {
             step: self.progress.step,
             updates: learner.updates(),
@@ -403,6 +405,7 @@ impl Training {
             q_max: q_max.expect("there was an update"),
             reward_factor: self.agent.reward_factor(),
             posterior: learner.posterior(),
+            units_out_of_range: learner.units_out_of_range(network),
         });
     }
 

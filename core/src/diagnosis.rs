@@ -39,7 +39,6 @@ pub struct Diagnosis {
 impl Diagnosis {
     /// Reads the posterior and the sizes of units, each as a multiple of its first size, `[units]`.
     pub(crate) fn read(interval: RateInterval, posterior: Vec<f64>, growth: &[f64]) -> Self {
-        const SANE_GROWTH: f64 = 100.0;
         let head_rates = interval.spaced(posterior.len());
         let best = (0..posterior.len()).max_by(|&i, &j| posterior[i].total_cmp(&posterior[j])).expect("a head");
         let mean_log: f64 = head_rates.iter().zip(&posterior).map(|(eta, a)| a * eta.ln()).sum();
@@ -55,12 +54,18 @@ impl Diagnosis {
             best_rate: head_rates[best],
             suggested_rate: mean_log.exp(),
             at_end,
-            units_out_of_range: growth.iter().filter(|growth| growth.is_nan() || **growth > SANE_GROWTH).count(),
+            units_out_of_range: units_out_of_range(growth),
             units: growth.len(),
             head_rates,
             posterior,
         }
     }
+}
+
+/// How many units have left a sane range, by their sizes as multiples of their first ones, `[units]`.
+pub(crate) fn units_out_of_range(growth: &[f64]) -> usize {
+    const SANE_GROWTH: f64 = 100.0;
+    growth.iter().filter(|growth| growth.is_nan() || **growth > SANE_GROWTH).count()
 }
 
 impl std::fmt::Display for Diagnosis {

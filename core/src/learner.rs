@@ -14,7 +14,7 @@ use tch::{Kind, Tensor};
 
 use crate::Error;
 use crate::averaging::{History, ModelAveraging};
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, units_out_of_range};
 use crate::guard::{UnitGuard, can_look, sum_is_finite};
 use crate::likelihood::{Likelihood, mixture};
 use crate::method::{Evidence, Method};
@@ -193,9 +193,18 @@ impl Learner {
 
     /// What the run says about learning rates.
     pub fn diagnose<B>(&self, network: &Network<B>) -> Diagnosis {
+        Diagnosis::read(self.method.interval, self.posterior(), &self.growth(network))
+    }
+
+    /// How many units of the body have left a sane range, as [`Diagnosis`] counts them.
+    pub fn units_out_of_range<B>(&self, network: &Network<B>) -> usize {
+        units_out_of_range(&self.growth(network))
+    }
+
+    /// The size of each unit of the body as a multiple of that it began with, `[units]`.
+    fn growth<B>(&self, network: &Network<B>) -> Vec<f64> {
         let sizes = network.parameters().unit_sizes();
-        let growth: Vec<f64> = sizes.iter().zip(&self.first_sizes).map(|(now, first)| now / first).collect();
-        Diagnosis::read(self.method.interval, self.posterior(), &growth)
+        sizes.iter().zip(&self.first_sizes).map(|(now, first)| now / first).collect()
     }
 
     /// Throws all heads away but the heaviest (paper, section 4.4), if it has at least this weight; says whether it

@@ -2,8 +2,8 @@
 //!
 //! An agent needs three things of its world: to start an episode from a seed, to act, and to look. [`Environment`] is
 //! these three; anything that has them can be trained on. The wrappers add what no environment should have to bring
-//! itself: [`Checked`] holds it to the contract, [`TimeLimit`] ends long episodes, [`Recorded`] brings one back in the
-//! middle of an episode. [`Vector`] steps many copies at once, and [`check`] tells whoever writes an environment whether
+//! itself: [`Checked`] holds it to the contract, [`TimeLimit`] ends long episodes, [`RewardScale`] counts rewards in
+//! another unit, [`Recorded`] brings one back in the middle of an episode. [`Vector`] steps many copies at once, and [`check`] tells whoever writes an environment whether
 //! agents can count on it.
 //!
 //! All features are on by default:
@@ -23,6 +23,7 @@ mod environment;
 mod error;
 mod physics;
 mod recorded;
+mod reward_scale;
 mod scene;
 mod time_limit;
 mod vector;
@@ -62,6 +63,7 @@ pub use environment::{Environment, Step};
 pub use error::EnvironmentError;
 pub use physics::Physics;
 pub use recorded::{Recorded, Snapshot};
+pub use reward_scale::RewardScale;
 pub use scene::{LanderScene, PendulumScene, Pose, Scene};
 pub use time_limit::TimeLimit;
 pub use vector::Vector;

@@ -5,7 +5,7 @@ use strsim::jaro_winkler;
 
 use crate::{
     Acrobot, CartPole, Checked, DrivenPendulum, Environment, EnvironmentError, GymEnvironment, LanderSettings,
-    LunarLander, MountainCar, TimeLimit,
+    LunarLander, MountainCar, RewardScale, TimeLimit,
 };
 
 /// Which environment, and how it is set.
@@ -29,6 +29,9 @@ pub struct EnvironmentSettings {
     /// How strongly the wind turns at most, from 0 to 2; 1.5 if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turbulence_power: Option<f64>,
+    /// What every reward is multiplied by, above 0; nothing if not given. Any environment has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reward_scale: Option<f64>,
 }
 
 /// Makes an environment, with its usual time limit, held to its contract by [`Checked`].
@@ -54,7 +57,7 @@ pub fn make(settings: &EnvironmentSettings) -> Result<Box<dyn Environment>, Envi
     if let Some(setting) = settings.foreign() {
         return Err(EnvironmentError::NoSuchSetting { name: name.into(), setting });
     }
-    Ok(match name {
+    let environment = match name {
         "acrobot" => limited(GymEnvironment::new(Acrobot::new()), 500),
         "cartpole" => limited(GymEnvironment::new(CartPole::new()), 500),
         "lunar-lander" => limited(settings.lander(false)?, 1000),
@@ -63,7 +66,15 @@ pub fn make(settings: &EnvironmentSettings) -> Result<Box<dyn Environment>, Envi
         "pendulum" => limited(DrivenPendulum::discrete(settings.torques.unwrap_or(5))?, 200),
         "pendulum-continuous" => limited(DrivenPendulum::continuous(), 200),
         _ => unreachable!("every name is listed above"),
-    })
+    };
+    match settings.reward_scale {
+        None => Ok(environment),
+        Some(factor) if factor > 0.0 && factor.is_finite() => Ok(Box::new(RewardScale::new(environment, factor))),
+        Some(value) => {
+            let (setting, range) = ("reward_scale", "above 0 and finite");
+            Err(EnvironmentError::SettingOutOfRange { setting, value, range })
+        }
+    }
 }
 
 impl EnvironmentSettings {
@@ -151,6 +162,20 @@ mod tests {
         }
         let told = refusal(&named("quidditch"));
         assert!(told.starts_with("there is no environment `quidditch`: known are `acrobot`, "), "{told}");
+    }
+
+    #[test]
+    fn rewards_come_multiplied() {
+        let reward = |reward_scale| {
+            let mut env = make(&EnvironmentSettings { reward_scale, ..named("pendulum") }).unwrap();
+            env.reset(0).unwrap();
+            env.step(0).unwrap().reward
+        };
+        assert_eq!(reward(Some(0.25)), 0.25 * reward(None));
+        for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let told = refusal(&EnvironmentSettings { reward_scale: Some(wrong), ..named("pendulum") });
+            assert_eq!(told, format!("reward_scale = {wrong}: it must be above 0 and finite"));
+        }
     }
 
     #[test]

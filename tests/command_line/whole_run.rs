@@ -32,6 +32,7 @@ fn a_run_leaves_what_its_users_need() {
     let posterior: Vec<f64> = serde_json::from_value(of("update").last().unwrap()["posterior"].clone()).unwrap();
     assert_eq!(posterior.len(), 10);
     assert!((posterior.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    assert_eq!(of("update")[0]["units_out_of_range"], 0);
 
     // The best network, played again, returns what the summary says.
     let said = succeed(alrao(&format!("eval {}", run.display())));
