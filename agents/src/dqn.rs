@@ -38,8 +38,10 @@ pub struct AgentSettings {
     pub memory: usize,
     /// Environment steps before learning begins.
     pub warm_up: u64,
-    /// Environment steps from one update to the next.
+    /// Environment steps from one time of learning to the next.
     pub update_every: u64,
+    /// Updates each time.
+    pub gradient_steps: u64,
     /// Steps whose rewards a target sums up before it relies on the network.
     pub n_step: usize,
     /// How far the target network moves towards the network after each update, in (0, 1].
@@ -68,6 +70,7 @@ impl Default for AgentSettings {
             memory: 100_000,
             warm_up: 1_000,
             update_every: 1,
+            gradient_steps: 1,
             n_step: 3,
             target_rate: 0.005,
             anneal: false,
@@ -101,6 +104,7 @@ impl AgentSettings {
         within("agent.priority.alpha", self.priority.alpha, 0.0..=1.0)?;
         within("agent.priority.beta", self.priority.beta, 0.0..=1.0)?;
         within("agent.update_every", self.update_every, 1..)?;
+        within("agent.gradient_steps", self.gradient_steps, 1..=1_000)?;
         within("agent.n_step", self.n_step, 1..=1_000)?;
         within("agent.batch", self.batch, 1..=65_536)?;
         if self.memory < self.batch {
@@ -337,6 +341,7 @@ mod tests {
             (AgentSettings { target_rate: 0.0, ..Default::default() }, "agent.target_rate"),
             (AgentSettings { return_std: f64::NAN, ..Default::default() }, "agent.return_std"),
             (AgentSettings { update_every: 0, ..Default::default() }, "agent.update_every"),
+            (AgentSettings { gradient_steps: 0, ..Default::default() }, "agent.gradient_steps"),
             (AgentSettings { n_step: 0, ..Default::default() }, "agent.n_step"),
             (
                 AgentSettings { priority: PrioritySettings { alpha: 2.0, beta: 0.4 }, ..Default::default() },

@@ -171,6 +171,7 @@ pub struct Training {
     exploration: Exploration,
     warm_up: u64,
     update_every: u64,
+    gradient_steps: u64,
     environment: Recorded<Box<dyn Environment>>,
     validation_environments: Vec<Box<dyn Environment>>,
     validation_seeds: Vec<u64>,
@@ -242,7 +243,7 @@ impl Training {
         }
         let mut method = method.clone();
         if settings.anneal {
-            let updates = (schedule.steps - settings.warm_up) / settings.update_every;
+            let updates = (schedule.steps - settings.warm_up) / settings.update_every * settings.gradient_steps;
             method.schedule.decay = Decay::Cosine { updates };
         }
         let agent = Agent::new(observation_len, actions, settings, &method, seed, device)?;
@@ -264,6 +265,7 @@ impl Training {
             exploration: settings.exploration,
             warm_up: settings.warm_up,
             update_every: settings.update_every,
+            gradient_steps: settings.gradient_steps,
             environment,
             validation_environments,
             validation_seeds: episode_seeds(seed, "validation", schedule.validation_episodes),
@@ -335,8 +337,10 @@ impl Training {
         let step = self.progress.step;
         if step > self.warm_up && step.is_multiple_of(self.update_every) {
             let spent = step as f64 / self.schedule.steps as f64;
-            let update = self.agent.learn(spent, &mut self.progress.replay)?;
-            self.progress.sums.add(update);
+            for _ in 0..self.gradient_steps {
+                let update = self.agent.learn(spent, &mut self.progress.replay)?;
+                self.progress.sums.add(update);
+            }
         }
         if end != End::Open {
             self.finish_episode(end, epsilon)?;

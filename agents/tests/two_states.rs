@@ -74,10 +74,11 @@ fn values_are_those_of_the_closed_form() {
 
 #[test]
 fn annealed_rates_reach_nothing_with_the_last_update() {
-    for anneal in [true, false] {
-        let training = trained(AgentSettings { anneal, update_every: 3, warm_up: 130, ..Default::default() }, 190);
-        let learner = training.agent().q().learner();
-        assert_eq!(learner.updates(), 20);
-        assert_eq!(learner.method().schedule.factor(20), if anneal { 0.0 } else { 1.0 });
+    for (anneal, gradient_steps) in [(true, 1), (true, 2), (false, 1)] {
+        let settings = AgentSettings { anneal, update_every: 3, gradient_steps, warm_up: 130, ..Default::default() };
+        let training = trained(settings, 190);
+        let (learner, updates) = (training.agent().q().learner(), 20 * gradient_steps);
+        assert_eq!(learner.updates(), updates);
+        assert_eq!(learner.method().schedule.factor(updates), if anneal { 0.0 } else { 1.0 });
     }
 }

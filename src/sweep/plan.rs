@@ -31,7 +31,11 @@ use crate::command_line::WrongRequest;
 use crate::config::{self, Config};
 
 /// The built-in sweeps, by name.
-const BUILT_IN: [(&str, &str); 1] = [("table1-rl", include_str!("../../configs/sweeps/table1-rl.toml"))];
+const BUILT_IN: [(&str, &str); 3] = [
+    ("defaults", include_str!("../../configs/sweeps/defaults.toml")),
+    ("reward-scale", include_str!("../../configs/sweeps/reward-scale.toml")),
+    ("table1-rl", include_str!("../../configs/sweeps/table1-rl.toml")),
+];
 
 /// The most runs of a sweep: more are a slip.
 const MOST_RUNS: usize = 10_000;
@@ -377,6 +381,25 @@ mod tests {
         assert_eq!(named("lunar-lander-sgd-eta=10-seed4").optimizer.eta, Some(10.0));
         assert_eq!(named("lunar-lander-adam-seed3").schedule.steps, 100_000);
         assert_eq!(named("pendulum-alrao-seed4").seed, 4);
+    }
+
+    #[test]
+    fn the_defaults_are_all_that_their_sweep_has() {
+        let runs = read("defaults", &[], None).unwrap();
+        assert_eq!(runs.len(), 6 * 10);
+        for run in runs {
+            let task = run.config.environment.name.clone();
+            let built_in = Config::read(&task, &[]).unwrap().complete().unwrap();
+            let (schedule, seed) = (run.config.schedule.clone(), run.config.seed);
+            assert_eq!(run.config, Config { schedule, seed, ..built_in });
+        }
+    }
+
+    #[test]
+    fn rewards_in_another_unit_are_told_by_the_name() {
+        let runs = read("reward-scale", &[], None).unwrap();
+        assert_eq!(runs.len(), 2 * 3 * 3);
+        assert_eq!(runs[0].name, "pendulum-alrao-reward_scale=0.01-seed0");
     }
 
     #[test]

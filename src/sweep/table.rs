@@ -246,9 +246,10 @@ impl Row {
             OptimizerKind::Adam => optimizer.eta == Some(1e-3),
             OptimizerKind::Alrao => (optimizer.eta_min, optimizer.eta_max) == (Some(1e-5), Some(10.0)),
         };
+        let papers_unit = self.config.environment.reward_scale.is_none_or(|scale| scale == 1.0);
         let found =
             PAPER.iter().find(|(task, kind, _)| *task == self.config.environment.name && *kind == optimizer.kind);
-        found.filter(|_| papers_own).map(|(_, _, figures)| *figures)
+        found.filter(|_| papers_own && papers_unit).map(|(_, _, figures)| *figures)
     }
 
     fn markdown(&self) -> String {

@@ -135,7 +135,7 @@ fn what_is_no_sweep_is_refused() {
     let at = root.path().display();
     refused(&format!("table {at}"), "not a sweep directory");
     refused(&format!("sweep --resume {at}"), "not a sweep directory");
-    refused("sweep table1-lr", "built in: table1-rl");
+    refused("sweep table1-lr", "built in: defaults, reward-scale, table1-rl");
     refused(&format!("sweep {at}"), "directory");
     refused("sweep table1-rl --seeds 4-0", "4-0");
     refused("sweep table1-rl --jobs 0", "--jobs");
