@@ -53,10 +53,11 @@ fn agent(method: &str, width: &str) -> Result<(AgentSettings, Method)> {
     let hidden = vec![width.parse().context("width")?; 2];
     let settings = AgentSettings {
         warm_up: WARM_UP,
+        gradient_steps: 1,
         double: !plain,
         n_step: if plain { 1 } else { AgentSettings::default().n_step },
         standardise: !plain,
-        exploration: Exploration { start: 0.05, end: 0.05, share: 1.0 },
+        exploration: Exploration { start: 0.05, end: 0.05, share: 1.0, longest_hold: 0 },
         network: QNetworkSettings { hidden, layer_norm: !plain, ..Default::default() },
         ..Default::default()
     };

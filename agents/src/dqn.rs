@@ -70,10 +70,10 @@ impl Default for AgentSettings {
             memory: 100_000,
             warm_up: 1_000,
             update_every: 1,
-            gradient_steps: 1,
-            n_step: 3,
+            gradient_steps: 2,
+            n_step: 5,
             target_rate: 0.005,
-            anneal: false,
+            anneal: true,
             double: true,
             return_std: 2.0,
             standardise: true,
@@ -98,6 +98,7 @@ impl AgentSettings {
         within("agent.exploration.start", self.exploration.start, 0.0..=1.0)?;
         within("agent.exploration.end", self.exploration.end, 0.0..=1.0)?;
         within("agent.exploration.share", self.exploration.share, above_zero)?;
+        within("agent.exploration.longest_hold", self.exploration.longest_hold, 0..=1_000)?;
         within("agent.return_std", self.return_std, positive)?;
         within("agent.network.gamma", self.network.gamma, (Bound::Excluded(0.0), Bound::Included(16.0)))?;
         within("agent.network.sigma", self.network.sigma, positive)?;

@@ -21,7 +21,7 @@ use crate::Error;
 use crate::dqn::{Agent, AgentSettings, Scales, Update};
 use crate::error::within;
 use crate::evaluation::{Evaluation, play};
-use crate::exploration::Exploration;
+use crate::exploration::{Exploration, Search};
 use crate::q_network::greedy_actions;
 use crate::replay::{End, Transition};
 
@@ -188,6 +188,7 @@ struct Progress {
     episode_length: u64,
     best: Option<Best>,
     sums: Sums,
+    search: Search,
     episodes: Stream,
     exploration: Stream,
     replay: Stream,
@@ -254,6 +255,7 @@ impl Training {
             episode_length: 0,
             best: None,
             sums: Sums::default(),
+            search: Search::default(),
             episodes: stream(seed, "episodes"),
             exploration: stream(seed, "exploration"),
             replay: stream(seed, "replay"),
@@ -331,7 +333,10 @@ impl Training {
 
     /// One environment step, and what comes due with it.
     fn step(&mut self) -> Result<(), Error> {
-        let epsilon = self.exploration.epsilon(self.progress.step, self.schedule.steps);
+        let epsilon = match self.progress.search.goes_on(&self.exploration) {
+            true => 1.0,
+            false => self.exploration.epsilon(self.progress.step, self.schedule.steps),
+        };
         let end = self.act(epsilon)?;
         self.progress.step += 1;
         let step = self.progress.step;
@@ -362,9 +367,11 @@ impl Training {
     /// Takes an action and remembers what came of it.
     fn act(&mut self, epsilon: f64) -> Result<End, Error> {
         let observation = self.environment.observation().to_vec();
-        let rng = &mut self.progress.exploration;
-        let action = if rng.random::<f64>() < epsilon {
-            rng.random_range(0..self.environment.action_count())
+        let (rng, actions) = (&mut self.progress.exploration, self.environment.action_count());
+        let action = if self.progress.search.goes_on(&self.exploration) {
+            self.progress.search.action(&self.exploration, actions, rng)
+        } else if rng.random::<f64>() < epsilon {
+            rng.random_range(0..actions)
         } else {
             self.agent.greedy(&observation)?
         };
@@ -381,6 +388,7 @@ impl Training {
     fn finish_episode(&mut self, end: End, epsilon: f64) -> Result<(), Error> {
         let progress = &mut self.progress;
         progress.episode += 1;
+        progress.search.end_episode(progress.episode_return);
         let event = Event::Episode {
             step: progress.step,
             episode: progress.episode,
