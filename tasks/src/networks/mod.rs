@@ -1,0 +1,1 @@
+//! The networks of the paper, each a body whose output layer is left to the heads.
