@@ -3,4 +3,7 @@
 //! [`networks`] are the bodies that the paper trains, [`data`] is what they learn from.
 
 pub mod data;
+mod error;
 pub mod networks;
+
+pub use error::Error;

@@ -1,0 +1,223 @@
+//! Penn Treebank as Mikolov laid it out, or any text in three files of those names: `ptb.train.txt`, `ptb.valid.txt` and
+//! `ptb.test.txt`, read by character or by word.
+//!
+//! A text is cut into as many streams of equal length as a batch has sequences. Each batch goes on where the one before
+//! stopped, so a state can be carried on from one to the next (truncated back-propagation through time).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use alrao_core::filled::filled_from;
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::{Batch, Batches, Split};
+use crate::Error;
+
+const FILES: [&str; 3] = ["ptb.train.txt", "ptb.valid.txt", "ptb.test.txt"];
+/// What a word that the training text doesn't have stands as, if the training text has this.
+const UNKNOWN: &str = "<unk>";
+/// The word that the end of a line counts as.
+const END_OF_LINE: &str = "<eos>";
+
+/// What a text is a sequence of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Symbol {
+    /// Characters, the end of a line among them.
+    Character,
+    /// What stands between blanks, and the end of a line.
+    Word,
+}
+
+/// A text in three parts, ready to learn from.
+#[derive(Debug)]
+pub struct Text {
+    vocabulary: usize,
+    /// steps that a batch takes along each stream
+    steps: i64,
+    /// of each split the streams, `[B, L]` i64
+    splits: [Tensor; 3],
+}
+
+impl Text {
+    /// Reads the three files in `folder` into `streams` streams, of which each batch takes `steps` symbols.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] if they aren't there; [`Error::File`] if one can't be read, is no UTF-8, is too short for the
+    /// streams, or holds a symbol that the training text doesn't and that can't stand as `<unk>`.
+    pub fn read(folder: &Path, symbol: Symbol, streams: usize, steps: usize) -> Result<Self, Error> {
+        let paths = FILES.map(|name| folder.join(name));
+        if !paths.iter().all(|path| path.is_file()) {
+            let expected = format!("three text files, {}", FILES.join(", "));
+            return Err(Error::folder(folder, expected));
+        }
+        let mut vocabulary = Vocabulary::default();
+        let [train, valid, test] = &paths;
+        let train = vocabulary.learn(train, symbol)?;
+        let (valid, test) = (vocabulary.read(valid, symbol)?, vocabulary.read(test, symbol)?);
+        let cut = |(path, symbols): (&PathBuf, Vec<i64>)| cut(path, &symbols, streams);
+        let mut splits = paths.iter().zip([train, valid, test]).map(cut);
+        let mut next = || splits.next().expect("three");
+        Ok(Text { vocabulary: vocabulary.of.len(), steps: steps as i64, splits: [next()?, next()?, next()?] })
+    }
+
+    /// How many different symbols there are.
+    pub fn vocabulary(&self) -> usize {
+        self.vocabulary
+    }
+
+    /// Batches of one time through a split.
+    pub fn batches(&self, split: Split) -> u64 {
+        (self.splits[split as usize].size()[1] as u64 - 1).div_ceil(self.steps as u64)
+    }
+
+    /// One time through a split from batch `from` on: of each batch the symbols, `[T, B]`, and those that follow them,
+    /// `[T*B]`. The last batch may be shorter.
+    pub fn through(&self, split: Split, from: u64) -> Batches {
+        let (streams, steps) = (self.splits[split as usize].shallow_clone(), self.steps);
+        Box::new((from..self.batches(split)).map(move |batch| {
+            let start = batch as i64 * steps;
+            let len = steps.min(streams.size()[1] - 1 - start);
+            let part = |start| streams.narrow(1, start, len).tr().contiguous(); // [T, B]
+            Ok(Batch { x: part(start), y: part(start + 1).view([-1]) })
+        }))
+    }
+}
+
+/// The symbols of a training text, each with its number.
+#[derive(Default)]
+struct Vocabulary {
+    of: HashMap<String, i64>,
+}
+
+impl Vocabulary {
+    /// The numbers of a text's symbols; new ones are numbered in the order of their first use.
+    fn learn(&mut self, path: &Path, symbol: Symbol) -> Result<Vec<i64>, Error> {
+        let mut numbers = Vec::new();
+        for_each(&read(path)?, symbol, |symbol, _| {
+            let number = self.of.get(symbol).copied().unwrap_or_else(|| {
+                let next = self.of.len() as i64;
+                self.of.insert(symbol.into(), next);
+                next
+            });
+            numbers.push(number);
+            Ok(())
+        })?;
+        Ok(numbers)
+    }
+
+    /// The numbers of a text's symbols.
+    fn read(&self, path: &Path, symbol: Symbol) -> Result<Vec<i64>, Error> {
+        let mut numbers = Vec::new();
+        for_each(&read(path)?, symbol, |symbol, line| {
+            let number = self.of.get(symbol).or_else(|| self.of.get(UNKNOWN));
+            let number = number.ok_or_else(|| {
+                Error::file(path, format!("line {line} holds {symbol:?}, which {} never does", FILES[0]))
+            })?;
+            numbers.push(*number);
+            Ok(())
+        })?;
+        Ok(numbers)
+    }
+}
+
+/// Calls `take` with every symbol and the line, from 1, that it stands in.
+fn for_each(text: &str, symbol: Symbol, mut take: impl FnMut(&str, usize) -> Result<(), Error>) -> Result<(), Error> {
+    for (line, text) in text.split_inclusive('\n').enumerate() {
+        match symbol {
+            Symbol::Character => {
+                let mut bytes = [0; 4];
+                text.chars().try_for_each(|character| take(character.encode_utf8(&mut bytes), line + 1))?;
+            }
+            Symbol::Word => {
+                text.split_whitespace().try_for_each(|word| take(word, line + 1))?;
+                take(END_OF_LINE, line + 1)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    let bytes = std::fs::read(path).map_err(|error| Error::file(path, error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Error::file(path, format!("is no UTF-8 from byte {at} on"))
+    })
+}
+
+/// A text as `streams` streams, `[B, L]`; what is left over at its end is dropped.
+fn cut(path: &Path, symbols: &[i64], streams: usize) -> Result<Tensor, Error> {
+    let length = symbols.len() / streams;
+    if length < 2 {
+        let problem = format!("{} symbols are too few for {streams} streams of at least 2", symbols.len());
+        return Err(Error::file(path, problem));
+    }
+    let kept = filled_from(streams * length, symbols[..streams * length].iter().copied());
+    Ok(kept.view([streams as i64, length as i64]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A folder of three texts.
+    fn folder(texts: [&[u8]; 3]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        FILES.iter().zip(texts).for_each(|(name, text)| fs::write(folder.path().join(name), text).unwrap());
+        folder
+    }
+
+    fn vector(tensor: &Tensor) -> Vec<i64> {
+        Vec::try_from(tensor.view([-1])).unwrap()
+    }
+
+    #[test]
+    fn a_batch_goes_on_where_the_one_before_stopped() {
+        // two streams of 6: a b c d e f and g h i j k l; m is left over
+        let folder = folder([b"abcdefghijklm", b"lkjih", b"aabb"]);
+        let text = Text::read(folder.path(), Symbol::Character, 2, 2).unwrap();
+        assert_eq!((text.vocabulary(), text.batches(Split::Train)), (13, 3));
+        let batches: Vec<Batch> = text.through(Split::Train, 0).map(Result::unwrap).collect();
+        assert_eq!(batches.len(), 3);
+        assert_eq!((batches[0].x.size(), vector(&batches[0].x)), (vec![2, 2], vec![0, 6, 1, 7]));
+        assert_eq!(vector(&batches[0].y), [1, 7, 2, 8]);
+        assert_eq!(vector(&batches[1].x), [2, 8, 3, 9]);
+        assert_eq!((vector(&batches[2].x), vector(&batches[2].y)), (vec![4, 10], vec![5, 11]), "the rest is shorter");
+        let later: Vec<Batch> = text.through(Split::Train, 2).map(Result::unwrap).collect();
+        assert!(later.len() == 1 && later[0].x == batches[2].x);
+        let valid = text.through(Split::Validation, 0).next().unwrap().unwrap();
+        assert_eq!((vector(&valid.x), vector(&valid.y)), (vec![11, 9], vec![10, 8]));
+    }
+
+    #[test]
+    fn lines_end_in_a_word_of_their_own() {
+        let folder = folder([b" the <unk> sat \n the cat\n", b" dog the \n", b"cat sat\n"]);
+        let text = Text::read(folder.path(), Symbol::Word, 1, 9).unwrap();
+        assert_eq!(text.vocabulary(), 5);
+        let first = |split| text.through(split, 0).next().unwrap().unwrap();
+        assert_eq!(vector(&first(Split::Train).x), [0, 1, 2, 3, 0, 4]);
+        assert_eq!(vector(&first(Split::Validation).x), [1, 0], "what is new stands as <unk>");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let error = |texts, symbol, streams| {
+            let folder = folder(texts);
+            Text::read(folder.path(), symbol, streams, 9).unwrap_err().to_string()
+        };
+        let unseen = error([b"ab\nab", b"ab\nxb", b"ab"], Symbol::Character, 1);
+        assert!(unseen.contains("ptb.valid.txt: line 2 holds \"x\""), "{unseen}");
+        let latin = error([b"caf\xe9 au lait", b"ab", b"ab"], Symbol::Word, 1);
+        assert!(latin.contains("ptb.train.txt: is no UTF-8 from byte 3 on"), "{latin}");
+        let short = error([b"abab", b"ab", b"a"], Symbol::Character, 1);
+        assert!(short.contains("ptb.test.txt: 1 symbols are too few for 1 streams"), "{short}");
+        let empty = tempfile::tempdir().unwrap();
+        fs::write(empty.path().join("data_batch_1.bin"), "").unwrap();
+        let wrong = Text::read(empty.path(), Symbol::Word, 1, 9).unwrap_err().to_string();
+        assert!(wrong.contains("ptb.train.txt") && wrong.contains("data_batch_1.bin"), "{wrong}");
+    }
+}

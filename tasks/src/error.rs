@@ -1,0 +1,57 @@
+//! What can go wrong with a supervised task, in words that say what to do.
+
+use std::path::{Path, PathBuf};
+
+/// An error of a supervised task.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A folder that doesn't hold the data set.
+    #[error("{}: must hold {expected}; it {found}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the data set is laid out as.
+        expected: String,
+        /// What there is instead.
+        found: String,
+    },
+    /// A file of a data set that can't be used.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        problem: String,
+    },
+    /// The network can't learn from this.
+    #[error(transparent)]
+    Core(#[from] alrao_core::Error),
+}
+
+impl Error {
+    /// A folder that must hold something else than it does; says what is in it.
+    pub(crate) fn folder(path: &Path, expected: impl Into<String>) -> Self {
+        const TOLD: usize = 4;
+        let found = match std::fs::read_dir(path) {
+            Err(error) => format!("can't be read: {error}"),
+            Ok(entries) => {
+                let mut names: Vec<String> =
+                    entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+                names.sort();
+                let more = names.len().saturating_sub(TOLD);
+                names.truncate(TOLD);
+                match (names.is_empty(), more) {
+                    (true, _) => "is empty".into(),
+                    (false, 0) => format!("holds {}", names.join(", ")),
+                    (false, more) => format!("holds {} and {more} more", names.join(", ")),
+                }
+            }
+        };
+        Error::Folder { path: path.into(), expected: expected.into(), found }
+    }
+
+    /// A file with a problem.
+    pub(crate) fn file(path: &Path, problem: impl Into<String>) -> Self {
+        Error::File { path: path.into(), problem: problem.into() }
+    }
+}
