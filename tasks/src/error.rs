@@ -23,6 +23,16 @@ pub enum Error {
         /// Why not.
         problem: String,
     },
+    /// A setting that no training can work with.
+    #[error("{field} = {value}: {problem}")]
+    Setting {
+        /// The setting's name.
+        field: &'static str,
+        /// The value given.
+        value: String,
+        /// Why it can't be.
+        problem: String,
+    },
     /// The network can't learn from this.
     #[error(transparent)]
     Core(#[from] alrao_core::Error),
@@ -48,6 +58,10 @@ impl Error {
             }
         };
         Error::Folder { path: path.into(), expected: expected.into(), found }
+    }
+
+    pub(crate) fn setting(field: &'static str, value: impl ToString, problem: impl Into<String>) -> Self {
+        Error::Setting { field, value: value.to_string(), problem: problem.into() }
     }
 
     /// A file with a problem.

@@ -4,6 +4,9 @@
 
 pub mod data;
 mod error;
+pub mod model;
 pub mod networks;
+pub mod scores;
+pub mod training;
 
 pub use error::Error;

@@ -33,6 +33,7 @@ pub enum Symbol {
 /// A text in three parts, ready to learn from.
 #[derive(Debug)]
 pub struct Text {
+    symbol: Symbol,
     vocabulary: usize,
     /// steps that a batch takes along each stream
     steps: i64,
@@ -59,7 +60,12 @@ impl Text {
         let cut = |(path, symbols): (&PathBuf, Vec<i64>)| cut(path, &symbols, streams);
         let mut splits = paths.iter().zip([train, valid, test]).map(cut);
         let mut next = || splits.next().expect("three");
-        Ok(Text { vocabulary: vocabulary.of.len(), steps: steps as i64, splits: [next()?, next()?, next()?] })
+        Ok(Text { symbol, vocabulary: vocabulary.of.len(), steps: steps as i64, splits: [next()?, next()?, next()?] })
+    }
+
+    /// What it is a sequence of.
+    pub fn symbol(&self) -> Symbol {
+        self.symbol
     }
 
     /// How many different symbols there are.

@@ -1,0 +1,54 @@
+//! What is trained: a network for images, or one for text that carries a state from batch to batch.
+
+use alrao_core::Error;
+use alrao_core::layers::{Body, LstmState};
+use alrao_core::parameters::Weights;
+use tch::Tensor;
+
+use crate::networks::LanguageModel;
+
+/// A body of either kind.
+pub enum Model {
+    /// Of images, `[B, 3, S, S]`.
+    Image(Box<dyn Body>),
+    /// Of texts, `[T, B]`.
+    Text(LanguageModel),
+}
+
+impl Model {
+    /// Features of a batch, `[B, H]` or `[T*B, H]`, that goes on from `state` if the model has one; and the state after.
+    pub fn forward_from(
+        &self,
+        weights: &Weights,
+        x: &Tensor,
+        state: Option<&LstmState>,
+    ) -> (Tensor, Option<LstmState>) {
+        match self {
+            Model::Image(body) => (body.forward(weights, x), None),
+            Model::Text(model) => {
+                let (z, state) = model.forward_from(weights, x, state);
+                (z, Some(state))
+            }
+        }
+    }
+}
+
+impl Body for Model {
+    fn features(&self) -> i64 {
+        match self {
+            Model::Image(body) => body.features(),
+            Model::Text(model) => model.features(),
+        }
+    }
+
+    fn check(&self, x: &Tensor) -> Result<(), Error> {
+        match self {
+            Model::Image(body) => body.check(x),
+            Model::Text(model) => model.check(x),
+        }
+    }
+
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        self.forward_from(weights, x, None).0
+    }
+}

@@ -1,0 +1,138 @@
+//! How well a network predicts: its loss, how often it is right, and what else is told of a task.
+
+use alrao_core::likelihood::Categorical;
+use alrao_core::network::Network;
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use crate::Error;
+use crate::data::Batches;
+use crate::model::Model;
+
+/// What is told of a task beside its loss and how often the likeliest class is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Nothing.
+    Class,
+    /// How often the right class is among the five likeliest.
+    TopFive,
+    /// Bits per character.
+    Characters,
+    /// Perplexity.
+    Words,
+}
+
+/// What a network's predictions are worth, each a mean over samples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// `-log p(y|x)` of the mixture, in nats.
+    pub loss: f64,
+    /// How often the likeliest class is right, in [0, 1].
+    pub top1: f64,
+    /// How often the right class is among the five likeliest, in [0, 1].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5: Option<f64>,
+    /// The loss in bits, where a sample is a character.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits_per_char: Option<f64>,
+    /// `exp(loss)`, where a sample is a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perplexity: Option<f64>,
+}
+
+/// Sums over samples, kept on the device until they are asked for.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    /// samples and their `-log p`; other samples, how many right, how many right among five; `[5]` f64
+    sums: Tensor,
+}
+
+impl Tally {
+    pub fn new(device: Device) -> Self {
+        Tally { sums: Tensor::zeros([5], (Kind::Double, device)) }
+    }
+
+    /// Adds the mean loss, `[]`, of so many samples.
+    pub fn add_loss(&mut self, loss: &Tensor, samples: i64) {
+        let loss = loss.to_kind(Kind::Double);
+        let of_one = Tensor::stack(&[loss.ones_like(), loss], 0);
+        let _ = self.sums.narrow(0, 0, 2).g_add_(&(of_one * samples));
+    }
+
+    /// Adds how often samples are right, from the log-probabilities of the classes, `[B, A]`, and the right ones, `[B]`.
+    pub fn add_right(&mut self, log_p: &Tensor, y: &Tensor) {
+        let of_right = log_p.gather(1, &y.unsqueeze(1), false); // [B, 1]
+        // a class is among the n likeliest if fewer than n are likelier
+        let likelier = log_p.gt_tensor(&of_right).sum_dim_intlist([1].as_slice(), false, Kind::Int64); // [B]
+        let among = |n: i64| likelier.lt(n).sum(Kind::Double);
+        let samples = likelier.ones_like().sum(Kind::Double);
+        let _ = self.sums.narrow(0, 2, 3).g_add_(&Tensor::stack(&[samples, among(1), among(5)], 0));
+    }
+
+    /// Adds both.
+    pub fn add(&mut self, log_p: &Tensor, y: &Tensor) {
+        let loss = -log_p.gather(1, &y.unsqueeze(1), false).mean(Kind::Double);
+        self.add_loss(&loss, y.size()[0]);
+        self.add_right(log_p, y);
+    }
+
+    /// The means; waits for the device. Where nothing was added they are NaN.
+    pub fn scores(&self, measure: Measure) -> Scores {
+        let sums = self.numbers();
+        let (loss, [top1, top5]) = (sums[1] / sums[0], [3, 4].map(|i| sums[i] / sums[2]));
+        Scores {
+            loss,
+            top1,
+            top5: (measure == Measure::TopFive).then_some(top5),
+            bits_per_char: (measure == Measure::Characters).then_some(loss / std::f64::consts::LN_2),
+            perplexity: (measure == Measure::Words).then_some(loss.exp()),
+        }
+    }
+
+    /// The sums, as they can be saved and taken back.
+    pub fn numbers(&self) -> Vec<f64> {
+        Vec::try_from(&self.sums).expect("five numbers")
+    }
+
+    /// Goes on from saved sums.
+    pub fn of(numbers: &[f64], device: Device) -> Self {
+        Tally { sums: Tensor::from_slice(numbers).to_device(device) }
+    }
+}
+
+/// What the predictions of a network for these batches are worth.
+///
+/// # Errors
+/// A batch can't be made, or doesn't fit the network.
+pub fn evaluate(network: &Network<Model>, batches: Batches, measure: Measure, device: Device) -> Result<Scores, Error> {
+    let (mut tally, mut state) = (Tally::new(device), None);
+    for batch in batches {
+        let batch = batch?.to_device(device);
+        let out = network.outputs_by(|model, weights| {
+            let (z, after) = model.forward_from(weights, &batch.x, state.as_ref());
+            state = after;
+            z
+        });
+        tally.add(&Categorical.log_probabilities(&out, network.a()), &batch.y);
+    }
+    Ok(tally.scores(measure))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_by_hand() {
+        let p = Tensor::from_slice(&[0.5f64, 0.25, 0.25, 0.1, 0.2, 0.7]).view([2, 3]);
+        let mut tally = Tally::new(Device::Cpu);
+        tally.add(&p.log(), &Tensor::from_slice(&[0i64, 1]));
+        tally.add(&p.narrow(0, 0, 1).log(), &Tensor::from_slice(&[1i64]));
+        let expected = -(0.5f64.ln() + 0.2f64.ln() + 0.25f64.ln()) / 3.0;
+        let scores = Tally::of(&tally.numbers(), Device::Cpu).scores(Measure::Characters);
+        assert!((scores.loss - expected).abs() < 1e-12 && (scores.top1 - 1.0 / 3.0).abs() < 1e-12, "{scores:?}");
+        assert_eq!((scores.bits_per_char, scores.top5), (Some(scores.loss / 2f64.ln()), None));
+        assert_eq!(tally.scores(Measure::TopFive).top5, Some(1.0));
+        assert_eq!(tally.scores(Measure::Words).perplexity, Some(scores.loss.exp()));
+    }
+}

@@ -1,0 +1,433 @@
+//! The epoch loop: one batch at a time, to the next thing worth telling.
+//!
+//! As for agents, whoever trains calls [`Training::go_on`] until it is done, and does with the [`Event`]s what he likes.
+//! Training stops when the loss on the validation data has not been better for a number of epochs; the best epoch is the
+//! one to test (paper, section 5.1).
+//!
+//! libtorch draws the noise of dropout. Its generator is seeded anew for each step, from a named stream of the run's
+//! seed, so that a training that was saved and loaded goes on to the same bits.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use alrao_core::diagnosis::Diagnosis;
+use alrao_core::layers::{Body, LstmState};
+use alrao_core::learner::Learner;
+use alrao_core::likelihood::Categorical;
+use alrao_core::method::Method;
+use alrao_core::network::Network;
+use alrao_core::streams::{Stream, stream};
+use alrao_core::tensors::Tensors;
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use crate::Error;
+use crate::data::{Batch, Batches, Data, Split};
+use crate::model::Model;
+use crate::scores::{Measure, Scores, Tally, evaluate};
+
+/// How often a batch that is learnt from is also judged: what is told of the training data is of one in so many.
+const JUDGED_EVERY: u64 = 10;
+
+/// How long to train, and how often to look at it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Schedule {
+    /// The most epochs.
+    pub epochs: u64,
+    /// Epochs without a better validation loss after which training stops.
+    pub patience: u64,
+    /// Updates from one record to the next.
+    pub log_every: u64,
+    /// Seconds from one checkpoint to the next; there is one after each epoch, too.
+    pub checkpoint_seconds: u64,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Schedule { epochs: 1_000, patience: 20, log_every: 100, checkpoint_seconds: 300 }
+    }
+}
+
+impl Schedule {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for the first that can't be.
+    pub fn check(&self) -> Result<(), Error> {
+        let fields = [
+            ("schedule.epochs", self.epochs),
+            ("schedule.patience", self.patience),
+            ("schedule.log_every", self.log_every),
+            ("schedule.checkpoint_seconds", self.checkpoint_seconds),
+        ];
+        match fields.into_iter().find(|(_, value)| *value == 0) {
+            Some((field, value)) => Err(Error::setting(field, value, "must be at least 1")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Something worth telling.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Event {
+    /// Some updates were made.
+    Update {
+        /// The epoch under way, from 1.
+        epoch: u64,
+        /// Updates so far.
+        step: u64,
+        /// Mean of the mixture's loss over the updates since the last such event, in nats.
+        loss: f64,
+        /// The Switch's posterior over the heads, `[K]`.
+        posterior: Vec<f64>,
+        /// Units of the body whose weights have left a sane range.
+        units_out_of_range: usize,
+    },
+    /// An epoch is over.
+    Epoch {
+        /// Which, from 1.
+        epoch: u64,
+        /// Updates so far.
+        step: u64,
+        /// On the training data, while learning from them; accuracies are of one batch in ten.
+        train: Scores,
+        /// On the validation data.
+        validation: Scores,
+        /// Whether no epoch before had a smaller validation loss.
+        best: bool,
+    },
+}
+
+/// Why a training has come to a halt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Halt {
+    /// There is something to tell.
+    Event(Event),
+    /// It is time to [`save`](Training::save).
+    Checkpoint,
+    /// The last epoch is over.
+    Done,
+}
+
+/// The best epoch so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Which, from 1.
+    pub epoch: u64,
+    /// Its loss on the validation data, in nats.
+    pub loss: f64,
+}
+
+/// A training under way.
+pub struct Training {
+    schedule: Schedule,
+    data: Data,
+    network: Network<Model>,
+    learner: Learner,
+    progress: Progress,
+    /// what is left of the epoch, once it has begun
+    batches: Option<Batches>,
+    /// what a model of texts carries on
+    state: Option<LstmState>,
+    since_log: Tally,
+    since_epoch: Tally,
+    saved: Instant,
+    halts: VecDeque<Halt>,
+    device: Device,
+}
+
+/// Everything that changes while training, tensors aside.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Progress {
+    /// epochs that are over
+    epochs: u64,
+    /// batches of the epoch under way that are over
+    batches: u64,
+    best: Option<Best>,
+    dropout: Stream,
+}
+
+/// What a [`Training`] needs beside its tensors to go on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrainingState {
+    progress: Progress,
+    since_log: Vec<f64>,
+    since_epoch: Vec<f64>,
+}
+
+impl Training {
+    /// A training of `network` on `data` by `method`; `seed` decides every random draw that is still to come.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], [`Error::Core`]: the settings can't be.
+    pub fn new(
+        schedule: &Schedule,
+        data: Data,
+        network: Network<Model>,
+        method: &Method,
+        seed: u64,
+        device: Device,
+    ) -> Result<Self, Error> {
+        schedule.check()?;
+        let learner = Learner::new(method, &network, &mut stream(seed, "rates"))?;
+        Ok(Training {
+            schedule: schedule.clone(),
+            data,
+            network,
+            learner,
+            progress: Progress { epochs: 0, batches: 0, best: None, dropout: stream(seed, "dropout") },
+            batches: None,
+            state: None,
+            since_log: Tally::new(device),
+            since_epoch: Tally::new(device),
+            saved: Instant::now(),
+            halts: VecDeque::new(),
+            device,
+        })
+    }
+
+    /// Trains on to the next halt.
+    ///
+    /// # Errors
+    /// [`Error::Core`] if learning diverged; a data error if a batch can't be made.
+    pub fn go_on(&mut self) -> Result<Halt, Error> {
+        while self.halts.is_empty() && !self.is_done() {
+            self.advance()?;
+        }
+        Ok(self.halts.pop_front().unwrap_or(Halt::Done))
+    }
+
+    /// The best epoch so far.
+    pub fn best(&self) -> Option<Best> {
+        self.progress.best
+    }
+
+    /// The network: what to keep when an epoch is the best.
+    pub fn network(&self) -> &Network<Model> {
+        &self.network
+    }
+
+    /// Epochs that are over.
+    pub fn epochs(&self) -> u64 {
+        self.progress.epochs
+    }
+
+    /// Batches of the whole training so far, and of the most that it can come to.
+    pub fn batches(&self) -> (u64, u64) {
+        let of_epoch = self.data.batches(Split::Train);
+        (self.progress.epochs * of_epoch + self.progress.batches, self.schedule.epochs * of_epoch)
+    }
+
+    /// Updates so far.
+    pub fn updates(&self) -> u64 {
+        self.learner.updates()
+    }
+
+    /// What learning says about learning rates.
+    pub fn diagnose(&self) -> Diagnosis {
+        self.learner.diagnose(&self.network)
+    }
+
+    /// What `network` is worth on the test data.
+    ///
+    /// # Errors
+    /// A batch can't be made.
+    pub fn test(&self, network: &Network<Model>) -> Result<Scores, Error> {
+        evaluate(network, self.data.through(Split::Test, 0, 0), self.data.measure(), self.device)
+    }
+
+    /// Everything needed to go on from here. To be called at a [`Halt::Checkpoint`], when all events have been told.
+    pub fn save(&self) -> (Tensors, TrainingState) {
+        assert!(self.halts.is_empty(), "events would be lost");
+        let mut tensors = Tensors::default();
+        self.network.save("network", &mut tensors);
+        self.learner.save(&self.network, "learner", &mut tensors);
+        if let Some((h, c)) = &self.state {
+            tensors.insert("state.h", h);
+            tensors.insert("state.c", c);
+        }
+        let (since_log, since_epoch) = (self.since_log.numbers(), self.since_epoch.numbers());
+        (tensors, TrainingState { progress: self.progress.clone(), since_log, since_epoch })
+    }
+
+    /// Takes back what was saved by a training with the same settings.
+    ///
+    /// # Errors
+    /// [`Error::Core`]: it was a training of another network.
+    pub fn load(&mut self, tensors: &Tensors, saved: TrainingState) -> Result<(), Error> {
+        self.network.load("network", tensors)?;
+        self.learner.load(&self.network, "learner", tensors)?;
+        let carries_on = matches!(self.network.body(), Model::Text(_)) && saved.progress.batches > 0;
+        if carries_on {
+            let part = |name| Ok::<_, Error>(tensors.get(name, &[-1, -1, -1])?.to_device(self.device));
+            self.state = Some((part("state.h")?, part("state.c")?));
+        }
+        self.since_log = Tally::of(&saved.since_log, self.device);
+        self.since_epoch = Tally::of(&saved.since_epoch, self.device);
+        self.progress = saved.progress;
+        self.batches = None;
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        let Progress { epochs, best, .. } = &self.progress;
+        // as long as no loss was a number, epochs count from the first
+        let since_best = epochs - best.map_or(0, |best| best.epoch);
+        *epochs >= self.schedule.epochs || since_best >= self.schedule.patience
+    }
+
+    /// One batch, or the end of an epoch, and what comes due with it.
+    fn advance(&mut self) -> Result<(), Error> {
+        let Progress { epochs, batches, .. } = self.progress;
+        let left = self.batches.get_or_insert_with(|| self.data.through(Split::Train, epochs, batches));
+        match left.next() {
+            Some(batch) => self.learn(&batch?.to_device(self.device))?,
+            None => self.end_epoch()?,
+        }
+        if self.saved.elapsed() >= Duration::from_secs(self.schedule.checkpoint_seconds) || self.progress.batches == 0 {
+            self.saved = Instant::now();
+            self.halts.push_back(Halt::Checkpoint);
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, batch: &Batch) -> Result<(), Error> {
+        tch::manual_seed(self.progress.dropout.random());
+        self.network.body().check(&batch.x)?;
+        let before = self.state.take();
+        let pass = self.network.pass_by(|model, weights| {
+            let (z, after) = model.forward_from(weights, &batch.x, before.as_ref());
+            self.state = after;
+            z
+        });
+        if self.progress.batches.is_multiple_of(JUDGED_EVERY) {
+            self.since_epoch.add_right(&Categorical.log_probabilities(&pass.out, self.network.a()), &batch.y);
+        }
+        let report = self.learner.step(&mut self.network, &pass, &Categorical, &batch.y)?;
+        let samples = batch.y.size()[0];
+        self.since_log.add_loss(&report.loss, samples);
+        self.since_epoch.add_loss(&report.loss, samples);
+        self.progress.batches += 1;
+        if self.learner.updates().is_multiple_of(self.schedule.log_every) {
+            self.tell_updates();
+        }
+        Ok(())
+    }
+
+    fn tell_updates(&mut self) {
+        let tally = std::mem::replace(&mut self.since_log, Tally::new(self.device));
+        self.halts.push_back(Halt::Event(Event::Update {
+            epoch: self.progress.epochs + 1,
+            step: self.learner.updates(),
+            loss: tally.scores(Measure::Class).loss,
+            posterior: self.learner.posterior(),
+            units_out_of_range: self.learner.units_out_of_range(&self.network),
+        }));
+    }
+
+    fn end_epoch(&mut self) -> Result<(), Error> {
+        let measure = self.data.measure();
+        let train = std::mem::replace(&mut self.since_epoch, Tally::new(self.device)).scores(measure);
+        let validation = evaluate(&self.network, self.data.through(Split::Validation, 0, 0), measure, self.device)?;
+        self.progress.epochs += 1;
+        self.progress.batches = 0;
+        (self.batches, self.state) = (None, None);
+        let epoch = self.progress.epochs;
+        let best = validation.loss.is_finite() && self.progress.best.is_none_or(|best| validation.loss < best.loss);
+        if best {
+            self.progress.best = Some(Best { epoch, loss: validation.loss });
+        }
+        let step = self.learner.updates();
+        self.halts.push_back(Halt::Event(Event::Epoch { epoch, step, train, validation, best }));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Symbol, Text};
+    use crate::networks::LanguageModel;
+    use alrao_core::parameters::ParameterBuilder;
+    use std::sync::{Mutex, PoisonError};
+    use tch::Kind;
+
+    /// A training on the alphabet over and over, in 4 streams of which each batch takes 10 characters.
+    fn training(schedule: &Schedule, method: &Method) -> Training {
+        tch::set_num_threads(1);
+        let folder = tempfile::tempdir().unwrap();
+        let alphabet = "abcdefghijklmnopqrstuvwxyz";
+        for (name, times) in [("train", 20), ("valid", 4), ("test", 4)] {
+            std::fs::write(folder.path().join(format!("ptb.{name}.txt")), alphabet.repeat(times)).unwrap();
+        }
+        let data = Data::Text(Text::read(folder.path(), Symbol::Character, 4, 10).unwrap());
+        let model = |b: &mut ParameterBuilder| Model::Text(LanguageModel::new(b, 26, 0.2));
+        let float = (Kind::Float, Device::Cpu);
+        let network = Network::new(model, method.heads, 26, &mut stream(0, "weights"), float).unwrap();
+        Training::new(schedule, data, network, method, 0, Device::Cpu).unwrap()
+    }
+
+    /// libtorch's generator is the whole process's.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+    /// All events to the end, with the training taken apart and put together again at each checkpoint if asked.
+    fn events(schedule: &Schedule, method: &Method, interrupted: bool) -> (Training, Vec<Event>) {
+        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut training, mut events) = (training(schedule, method), Vec::new());
+        if interrupted {
+            training.saved -= Duration::from_secs(1); // so that there is a checkpoint after each batch
+        }
+        loop {
+            match training.go_on().unwrap() {
+                Halt::Event(event) => events.push(event),
+                Halt::Checkpoint if interrupted => {
+                    let (tensors, state) = training.save();
+                    let state: TrainingState = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
+                    training = self::training(schedule, method);
+                    training.load(&tensors, state).unwrap();
+                    training.saved -= Duration::from_secs(1);
+                }
+                Halt::Checkpoint => {}
+                Halt::Done => return (training, events),
+            }
+        }
+    }
+
+    #[test]
+    fn the_alphabet_is_learnt_with_no_rate_to_choose() {
+        let schedule = Schedule { epochs: 40, log_every: 26, ..Default::default() };
+        let (training, events) = events(&schedule, &Method::alrao(), false);
+        let validation = |event: &Event| match event {
+            Event::Epoch { validation, .. } => Some(*validation),
+            Event::Update { .. } => None,
+        };
+        let scores: Vec<Scores> = events.iter().filter_map(validation).collect();
+        assert_eq!((scores.len(), events.len()), (40, 40 + 40 * 13 / 26));
+        assert!(scores[0].bits_per_char.unwrap() > 4.0, "{:?}", scores[0]);
+        assert!(scores[39].top1 > 0.9, "{:?}", scores[39]);
+        let test = training.test(training.network()).unwrap();
+        assert!((test.loss - scores[39].loss).abs() < 1e-12, "the same text");
+    }
+
+    #[test]
+    fn an_interrupted_training_ends_the_same() {
+        let schedule = Schedule { epochs: 2, log_every: 5, checkpoint_seconds: 1, ..Default::default() };
+        let (whole, expected) = events(&schedule, &Method::alrao(), false);
+        let (again, found) = events(&schedule, &Method::alrao(), true);
+        assert_eq!(found, expected);
+        assert_eq!(again.network().parameters().theta(), whole.network().parameters().theta());
+    }
+
+    #[test]
+    fn training_stops_when_the_loss_has_been_no_better_for_long() {
+        let schedule = Schedule { patience: 3, ..Default::default() };
+        // so small a rate changes nothing that f32 can hold
+        let (training, events) = events(&schedule, &Method::sgd(1e-30).unwrap(), false);
+        assert_eq!((training.epochs(), training.best().unwrap().epoch), (4, 1));
+        let best = |event: &Event| matches!(event, Event::Epoch { best: true, .. });
+        assert_eq!(events.iter().filter(|event| best(event)).count(), 1);
+    }
+}
