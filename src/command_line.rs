@@ -22,7 +22,7 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train an agent; ends with its test return.
+    /// Train an agent, or a network on data; ends with its test.
     Train(TrainRequest),
     /// Play a trained agent's best checkpoint greedily and print its returns.
     Eval(EvalRequest),
@@ -53,6 +53,9 @@ pub struct TrainRequest {
     /// The seed that every random draw derives from.
     #[arg(long, conflicts_with = "resume")]
     pub seed: Option<u64>,
+    /// The folder that the data are in, for tasks that learn from some.
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub data: Option<PathBuf>,
     /// auto, cpu, cuda or cuda:N.
     #[arg(long, conflicts_with = "resume")]
     pub device: Option<DeviceChoice>,
@@ -183,9 +186,14 @@ pub fn main() -> ExitCode {
 fn is_wrong_request(error: &anyhow::Error) -> bool {
     use alrao_agents::Error as Agent;
     use alrao_core::Error as Core;
+    use alrao_tasks::Error as Supervised;
     error.chain().any(|cause| {
         cause.is::<WrongRequest>()
             || matches!(cause.downcast_ref(), Some(Agent::Setting { .. } | Agent::NoActions))
+            || matches!(
+                cause.downcast_ref(),
+                Some(Supervised::Setting { .. } | Supervised::Folder { .. } | Supervised::File { .. })
+            )
             || matches!(cause.downcast_ref(), Some(Core::RateInterval { .. } | Core::NoHeads | Core::Device(_)))
     })
 }

@@ -9,7 +9,9 @@ use alrao_agents::training::Schedule;
 use alrao_core::device::{self, DeviceChoice, LIBTORCH};
 use alrao_core::method::Method;
 use alrao_core::rates::RateInterval;
-use alrao_envs::EnvironmentSettings;
+use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings};
+use alrao_tasks::settings::{DataSettings, ModelSettings, SupervisedTask};
+use alrao_tasks::training::Schedule as EpochSchedule;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use tch::Device;
@@ -18,40 +20,138 @@ use toml::{Table, Value};
 use crate::command_line::WrongRequest;
 
 /// The built-in configurations, by name.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 7] = [
     ("acrobot", include_str!("../configs/acrobot.toml")),
     ("cartpole", include_str!("../configs/cartpole.toml")),
     ("lunar-lander", include_str!("../configs/lunar-lander.toml")),
     ("mountain-car", include_str!("../configs/mountain-car.toml")),
     ("pendulum", include_str!("../configs/pendulum.toml")),
+    ("ptb-char", include_str!("../configs/ptb-char.toml")),
+    ("ptb-word", include_str!("../configs/ptb-word.toml")),
 ];
 
 /// Everything a run depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Sections", into = "Sections")]
 pub struct Config {
     /// The seed that every random draw derives from.
-    #[serde(default)]
     pub seed: u64,
     /// auto, cpu, cuda or cuda:N.
-    #[serde(default = "default_device")]
     pub device: String,
     /// libtorch's threads: their number changes the last bits of some results.
-    #[serde(default = "default_threads")]
     pub threads: u32,
+    /// What is learnt.
+    pub task: Task,
+    /// How the network learns.
+    pub optimizer: OptimizerSettings,
+    /// What the run was made with; written, not asked for.
+    pub versions: Option<Versions>,
+}
+
+/// What is learnt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Task {
+    /// To act in an environment.
+    Agent(Box<AgentTask>),
+    /// To predict a part of some data from the rest.
+    Supervised(SupervisedTask),
+}
+
+/// An agent in its environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentTask {
     /// What the agent acts in.
     pub environment: EnvironmentSettings,
     /// How long it trains.
     pub schedule: Schedule,
-    /// How it learns.
-    #[serde(default)]
-    pub optimizer: OptimizerSettings,
     /// What it is.
-    #[serde(default)]
     pub agent: AgentSettings,
-    /// What the run was made with; written, not asked for.
+}
+
+/// A configuration as it is written down: every section of either kind of task.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sections {
+    #[serde(default)]
+    seed: u64,
+    #[serde(default = "default_device")]
+    device: String,
+    #[serde(default = "default_threads")]
+    threads: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub versions: Option<Versions>,
+    environment: Option<EnvironmentSettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schedule: Option<Schedule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data: Option<DataSettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model: Option<ModelSettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    training: Option<EpochSchedule>,
+    #[serde(default)]
+    optimizer: OptimizerSettings,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agent: Option<AgentSettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    versions: Option<Versions>,
+}
+
+impl TryFrom<Sections> for Config {
+    type Error = String;
+
+    fn try_from(sections: Sections) -> Result<Self, String> {
+        let Sections {
+            seed,
+            device,
+            threads,
+            environment,
+            schedule,
+            data,
+            model,
+            training,
+            optimizer,
+            agent,
+            versions,
+        } = sections;
+        let foreign = |sections: &[(&str, bool)], of: &str| match sections.iter().find(|(_, given)| *given) {
+            Some((name, _)) => Err(format!("unknown section `{name}` beside `{of}`")),
+            None => Ok(()),
+        };
+        let task = match (environment, data) {
+            (Some(environment), None) => {
+                foreign(&[("model", model.is_some()), ("training", training.is_some())], "environment")?;
+                let schedule = schedule.ok_or("missing field `schedule.steps`")?;
+                Task::Agent(Box::new(AgentTask { environment, schedule, agent: agent.unwrap_or_default() }))
+            }
+            (None, Some(data)) => {
+                foreign(&[("agent", agent.is_some()), ("schedule", schedule.is_some())], "data")?;
+                Task::Supervised(SupervisedTask {
+                    data,
+                    model: model.unwrap_or_default(),
+                    training: training.unwrap_or_default(),
+                })
+            }
+            (None, None) => return Err("missing field `environment.name`, or `data.kind`".into()),
+            (Some(_), Some(_)) => return Err("has both `environment` and `data`, but a run learns one task".into()),
+        };
+        Ok(Config { seed, device, threads, task, optimizer, versions })
+    }
+}
+
+impl From<Config> for Sections {
+    fn from(Config { seed, device, threads, task, optimizer, versions }: Config) -> Self {
+        let (mut environment, mut schedule, mut agent) = (None, None, None);
+        let (mut data, mut model, mut training) = (None, None, None);
+        match task {
+            Task::Agent(task) => {
+                (environment, schedule, agent) = (Some(task.environment), Some(task.schedule), Some(task.agent));
+            }
+            Task::Supervised(task) => {
+                (data, model, training) = (Some(task.data), Some(task.model), Some(task.training))
+            }
+        }
+        Sections { seed, device, threads, environment, schedule, data, model, training, optimizer, agent, versions }
+    }
 }
 
 /// How the network learns: `alrao`, or one of the baselines.
@@ -141,16 +241,12 @@ impl Config {
     /// [`WrongRequest`] or a setting's error, naming the field.
     pub fn resolve(mut self) -> Result<Config> {
         self.optimizer = self.optimizer.resolve()?;
-        self.agent.check()?;
-        self.schedule.check(self.agent.warm_up)?;
         if !(1..=1024).contains(&self.threads) {
             return Err(WrongRequest(format!("threads = {}: must be from 1 to 1024", self.threads)).into());
         }
-        let environment = alrao_envs::make(&self.environment);
-        let environment = environment.map_err(|error| WrongRequest(format!("environment: {error}")))?;
-        if alrao_envs::Environment::action_count(&environment) == 0 {
-            return Err(alrao_agents::Error::NoActions)
-                .context(format!("environment.name = {}", self.environment.name));
+        match &self.task {
+            Task::Agent(task) => task.check()?,
+            Task::Supervised(task) => task.check()?,
         }
         Ok(self)
     }
@@ -165,6 +261,14 @@ impl Config {
         config.device = DeviceChoice::of(config.device()?).to_string();
         config.versions = Some(Versions::in_use()?);
         Ok(config)
+    }
+
+    /// How much there is to do at most: environment steps, or epochs.
+    pub fn budget(&self) -> u64 {
+        match &self.task {
+            Task::Agent(task) => task.schedule.steps,
+            Task::Supervised(task) => task.training.epochs,
+        }
     }
 
     /// The device to train on.
@@ -191,6 +295,63 @@ impl Config {
             OptimizerKind::Sgd => Method::sgd(given(eta)).context("optimizer")?,
             OptimizerKind::Adam => Method::adam(given(eta)).context("optimizer")?,
         })
+    }
+}
+
+impl Task {
+    /// What the task is called, in names of directories and in `summary.json`.
+    pub fn name(&self) -> String {
+        match self {
+            Task::Agent(task) => task.environment.name.clone(),
+            Task::Supervised(task) => task.name(),
+        }
+    }
+
+    /// Says where the data are.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] if the task has none.
+    pub fn set_data(&mut self, folder: &Path) -> Result<()> {
+        match self {
+            Task::Supervised(task) => {
+                task.data.set_folder(folder);
+                Ok(())
+            }
+            Task::Agent(_) => Err(WrongRequest(format!("--data: {} learns from no data", self.name())).into()),
+        }
+    }
+
+    /// The agent's task.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] if it is another.
+    pub fn agent(&self) -> Result<&AgentTask> {
+        match self {
+            Task::Agent(task) => Ok(task),
+            Task::Supervised(_) => Err(WrongRequest(format!("{} has no agent: it is supervised", self.name())).into()),
+        }
+    }
+}
+
+impl AgentTask {
+    /// Checks every setting.
+    fn check(&self) -> Result<()> {
+        self.agent.check()?;
+        self.schedule.check(self.agent.warm_up)?;
+        let environment = self.make().map_err(|error| WrongRequest(format!("environment: {error}")))?;
+        if environment.action_count() == 0 {
+            return Err(alrao_agents::Error::NoActions)
+                .context(format!("environment.name = {}", self.environment.name));
+        }
+        Ok(())
+    }
+
+    /// A new copy of the environment.
+    ///
+    /// # Errors
+    /// As [`alrao_envs::make`].
+    pub fn make(&self) -> Result<Box<dyn Environment>, EnvironmentError> {
+        alrao_envs::make(&self.environment)
     }
 }
 
@@ -359,12 +520,14 @@ mod tests {
     #[test]
     fn built_in_configurations_differ_in_environment_and_budget_only() {
         let pendulum = Config::read("pendulum", &[]).unwrap();
-        for (name, _) in BUILT_IN {
+        for name in ["acrobot", "cartpole", "lunar-lander", "mountain-car", "pendulum"] {
             let config = Config::read(name, &[]).unwrap();
-            assert_eq!(config.environment.name, name);
-            assert_eq!(config.schedule, Schedule::of(config.schedule.steps), "{name}");
-            let (environment, schedule) = (config.environment.clone(), config.schedule.clone());
-            assert_eq!(config, Config { environment, schedule, ..pendulum.clone() });
+            let task = config.task.agent().unwrap();
+            assert_eq!(task.environment.name, name);
+            assert_eq!(task.schedule, Schedule::of(task.schedule.steps), "{name}");
+            let agent = pendulum.task.agent().unwrap().agent.clone();
+            let task = Task::Agent(Box::new(AgentTask { agent, ..task.clone() }));
+            assert_eq!(config, Config { task, ..pendulum.clone() });
             config.resolve().unwrap();
         }
     }

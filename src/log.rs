@@ -1,17 +1,20 @@
 //! What happened in a run: `metrics.jsonl`, one JSON object a line, and the same numbers as TensorBoard event files.
 //!
-//! A line is an [`Event`] of the training, with `seconds` of training so far and, for updates, `steps_per_second`.
-//! These two, and nothing else, differ between two runs of the same configuration and seed.
+//! A line is an [`Event`] of the training, with `seconds` of training so far and, for updates, `steps_per_second` or
+//! `samples_per_second`. These, and nothing else, differ between two runs of the same configuration and seed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use alrao_agents::training::Event;
+use alrao_agents::training::Event as Agent;
 use alrao_plots::EventWriter;
+use alrao_tasks::training::Event as Supervised;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+
+use crate::runs::Event;
 
 const METRICS: &str = "metrics.jsonl";
 const TENSORBOARD: &str = "tensorboard";
@@ -38,6 +41,8 @@ struct Line<'a> {
     seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     steps_per_second: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    samples_per_second: Option<f64>,
 }
 
 impl Log {
@@ -73,20 +78,25 @@ impl Log {
         Ok(Log { metrics: BufWriter::new(metrics), metrics_length: position.metrics_length, tensorboard })
     }
 
-    /// Writes down an event.
+    /// Writes down an event, with the environment steps or samples per second if they were measured.
     ///
     /// # Errors
     /// The disk is full, or the like.
-    pub fn record(&mut self, event: &Event, seconds: f64, steps_per_second: Option<f64>) -> Result<()> {
-        let line = serde_json::to_string(&Line { event, seconds, steps_per_second })?;
+    pub fn record(&mut self, event: &Event, seconds: f64, per_second: Option<f64>) -> Result<()> {
+        let (steps_per_second, samples_per_second) = match event {
+            Event::Agent(_) => (per_second, None),
+            Event::Supervised(_) => (None, per_second),
+        };
+        let line = serde_json::to_string(&Line { event, seconds, steps_per_second, samples_per_second })?;
         writeln!(self.metrics, "{line}").context(METRICS)?;
         self.metrics_length += line.len() as u64 + 1;
         let (step, scalars) = scalars(event);
-        let speed = steps_per_second.map(|speed| ("steps per second", speed));
-        for (tag, value) in scalars.into_iter().chain(speed) {
+        let steps = steps_per_second.map(|speed| ("steps per second", speed));
+        let samples = samples_per_second.map(|speed| ("samples per second", speed));
+        for (tag, value) in scalars.into_iter().chain(steps).chain(samples) {
             self.tensorboard.scalar(tag, step as i64, now(), value as f32)?;
         }
-        if matches!(event, Event::Update { .. }) {
+        if event.is_update() {
             self.flush()?; // for whoever looks on
         }
         Ok(())
@@ -104,26 +114,47 @@ impl Log {
     }
 }
 
-/// An event's environment step, and its curves.
+/// An event's step, and its curves.
 fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
+    let heaviest = |posterior: &[f64]| posterior.iter().copied().fold(0.0, f64::max);
     match event {
-        Event::Episode { step, episode_return, length, epsilon, .. } => (
+        Event::Agent(Agent::Episode { step, episode_return, length, epsilon, .. }) => (
             *step,
             vec![("episode/return", *episode_return), ("episode/length", *length as f64), ("epsilon", *epsilon)],
         ),
-        Event::Update { step, loss, q_mean, q_max, reward_factor, posterior, units_out_of_range, .. } => {
-            let heaviest = posterior.iter().copied().fold(0.0, f64::max);
+        Event::Agent(Agent::Update {
+            step, loss, q_mean, q_max, reward_factor, posterior, units_out_of_range, ..
+        }) => {
             let curves = [
                 ("update/loss", *loss),
                 ("update/q_mean", *q_mean),
                 ("update/q_max", *q_max),
                 ("update/reward_factor", *reward_factor),
-                ("update/largest_head_weight", heaviest),
+                ("update/largest_head_weight", heaviest(posterior)),
                 ("update/units_out_of_range", *units_out_of_range as f64),
             ];
             (*step, curves.into())
         }
-        Event::Validation { step, evaluation, .. } => (*step, vec![("validation/return", evaluation.returns.mean)]),
+        Event::Agent(Agent::Validation { step, evaluation, .. }) => {
+            (*step, vec![("validation/return", evaluation.returns.mean)])
+        }
+        Event::Supervised(Supervised::Update { step, loss, posterior, units_out_of_range, .. }) => {
+            let curves = [
+                ("update/loss", *loss),
+                ("update/largest_head_weight", heaviest(posterior)),
+                ("update/units_out_of_range", *units_out_of_range as f64),
+            ];
+            (*step, curves.into())
+        }
+        Event::Supervised(Supervised::Epoch { step, train, validation, .. }) => {
+            let curves = [
+                ("train/loss", train.loss),
+                ("train/top1", train.top1),
+                ("validation/loss", validation.loss),
+                ("validation/top1", validation.top1),
+            ];
+            (*step, curves.into())
+        }
     }
 }
 
@@ -136,7 +167,8 @@ mod tests {
     use super::*;
 
     fn episode(episode_return: f64) -> Event {
-        Event::Episode { step: 200, episode: 1, episode_return, length: 200, terminated: false, epsilon: 0.5 }
+        let (length, terminated) = (200, false);
+        Event::Agent(Agent::Episode { step: 200, episode: 1, episode_return, length, terminated, epsilon: 0.5 })
     }
 
     #[test]

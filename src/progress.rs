@@ -3,8 +3,11 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use alrao_agents::training::Event;
+use alrao_agents::training::Event as Agent;
+use alrao_tasks::training::Event as Supervised;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+
+use crate::runs::Event;
 
 /// Seconds between plain lines.
 const EVERY: Duration = Duration::from_secs(10);
@@ -13,8 +16,9 @@ const EVERY: Duration = Duration::from_secs(10);
 pub struct Progress {
     bar: Option<ProgressBar>,
     budget: u64,
+    unit: &'static str,
     started: Instant,
-    first_step: u64,
+    spent_before: f64,
     told: Instant,
     latest: Latest,
 }
@@ -22,34 +26,39 @@ pub struct Progress {
 /// The latest of everything that a training told, in words.
 #[derive(Default)]
 struct Latest {
+    speed: Option<String>,
     episode: Option<String>,
-    validation: Option<String>,
     update: Option<String>,
+    validation: Option<String>,
 }
 
 impl Progress {
-    /// Progress of a run of `budget` environment steps that begins with step `first_step`.
-    pub fn new(budget: u64, first_step: u64) -> Self {
+    /// Progress of a run with this budget, in so many units, of which some were spent before.
+    pub fn new(budget: u64, unit: &'static str, spent: f64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let template = "{wide_bar} {human_pos}/{human_len} steps  {msg}";
-            let style = ProgressStyle::with_template(template).expect("a good template");
-            ProgressBar::new(budget).with_position(first_step).with_style(style)
+            let template = format!("{{wide_bar}} {{human_pos}}/{{human_len}} {unit}  {{msg}}");
+            let style = ProgressStyle::with_template(&template).expect("a good template");
+            ProgressBar::new(budget).with_position(spent as u64).with_style(style)
         });
         let now = Instant::now();
-        Progress { bar, budget, started: now, first_step, told: now, latest: Latest::default() }
+        Progress { bar, budget, unit, started: now, spent_before: spent, told: now, latest: Latest::default() }
     }
 
-    /// Takes in an event, at an environment step.
-    pub fn event(&mut self, event: &Event, step: u64) {
+    /// Takes in an event, how much of the budget is spent, and what is done in a second if it was measured.
+    pub fn event(&mut self, event: &Event, spent: f64, speed: Option<(f64, &str)>) {
         self.latest.take_in(event);
+        if let Some((speed, what)) = speed {
+            self.latest.speed = Some(format!("{speed:.0} {what}/s"));
+        }
         match &self.bar {
             Some(bar) => {
-                bar.set_position(step);
-                bar.set_message(format!("{}\n{}", self.pace(step), self.latest.words("\n")));
+                bar.set_position(spent as u64);
+                bar.set_message(format!("{}\n{}", self.left(spent), self.latest.words("\n")));
             }
             None if self.told.elapsed() >= EVERY => {
                 self.told = Instant::now();
-                eprintln!("{step}/{} steps  {}  {}", self.budget, self.pace(step), self.latest.words("  "));
+                let (budget, unit) = (self.budget, self.unit);
+                eprintln!("{}/{budget} {unit}  {}  {}", spent as u64, self.left(spent), self.latest.words("  "));
             }
             None => {}
         }
@@ -62,29 +71,33 @@ impl Progress {
         }
     }
 
-    fn pace(&self, step: u64) -> String {
-        let steps_per_second = (step - self.first_step) as f64 / self.started.elapsed().as_secs_f64();
-        let left = Duration::try_from_secs_f64((self.budget - step) as f64 / steps_per_second);
+    fn left(&self, spent: f64) -> String {
+        let pace = self.started.elapsed().as_secs_f64() / (spent - self.spent_before);
+        let left = Duration::try_from_secs_f64((self.budget as f64 - spent) * pace);
         let left = left.map_or("?".into(), |left| HumanDuration(left).to_string());
-        format!("{steps_per_second:.0} steps/s  {left} left")
+        format!("{left} left at most")
     }
 }
 
 impl Latest {
     fn take_in(&mut self, event: &Event) {
         match event {
-            Event::Episode { episode, episode_return, length, epsilon, .. } => {
+            Event::Agent(Agent::Episode { episode, episode_return, length, epsilon, .. }) => {
                 let words =
                     format!("episode {episode}: return {episode_return:.1} in {length} steps, epsilon {epsilon:.2}");
                 self.episode = Some(words);
             }
-            Event::Update { loss, q_mean, q_max, posterior, units_out_of_range, .. } => {
-                let heads = if posterior.len() > 1 { format!("  heads {}", bars(posterior)) } else { String::new() };
-                self.update = Some(format!(
-                    "loss {loss:.3}  Q mean {q_mean:.1} max {q_max:.1}{heads}  units out of range {units_out_of_range}"
-                ));
+            Event::Agent(Agent::Update { loss, q_mean, q_max, posterior, units_out_of_range, .. }) => {
+                let q = format!("  Q mean {q_mean:.1} max {q_max:.1}");
+                self.update = Some(format!("loss {loss:.3}{q}{}", of_units(posterior, *units_out_of_range)));
             }
-            Event::Validation { step, evaluation, .. } => {
+            Event::Supervised(Supervised::Update { loss, posterior, units_out_of_range, .. }) => {
+                self.update = Some(format!("loss {loss:.3}{}", of_units(posterior, *units_out_of_range)));
+            }
+            Event::Supervised(Supervised::Epoch { epoch, train, validation, .. }) => {
+                self.validation = Some(format!("epoch {epoch}: train {train}; validation {validation}"));
+            }
+            Event::Agent(Agent::Validation { step, evaluation, .. }) => {
                 let returns = evaluation.returns;
                 self.validation = Some(format!("validation {:.1} ± {:.1} at step {step}", returns.mean, returns.std));
             }
@@ -93,9 +106,15 @@ impl Latest {
 
     /// One part after another; what has not been told yet is left out.
     fn words(&self, between: &str) -> String {
-        let parts = [&self.episode, &self.update, &self.validation];
+        let parts = [&self.speed, &self.episode, &self.update, &self.validation];
         parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(between)
     }
+}
+
+/// The posterior over heads, if there are several, and the units out of range.
+fn of_units(posterior: &[f64], out_of_range: usize) -> String {
+    let heads = if posterior.len() > 1 { format!("  heads {}", bars(posterior)) } else { String::new() };
+    format!("{heads}  units out of range {out_of_range}")
 }
 
 /// Weights between 0 and 1 as a row of bars.
@@ -113,17 +132,14 @@ mod tests {
     fn the_latest_of_each_kind_is_told() {
         let mut latest = Latest::default();
         assert_eq!(latest.words("\n"), "");
-        let episode = |episode, episode_return| Event::Episode {
-            step: 200,
-            episode,
-            episode_return,
-            length: 200,
-            terminated: false,
-            epsilon: 0.5,
+        let episode = |episode, episode_return| {
+            let (length, terminated) = (200, false);
+            Event::Agent(Agent::Episode { step: 200, episode, episode_return, length, terminated, epsilon: 0.5 })
         };
         latest.take_in(&episode(1, -9.0));
-        latest.take_in(&Event::Validation { step: 200, evaluation: Evaluation::of(&[1.0, 3.0]), best: true });
-        latest.take_in(&Event::Update {
+        let evaluation = Evaluation::of(&[1.0, 3.0]);
+        latest.take_in(&Event::Agent(Agent::Validation { step: 200, evaluation, best: true }));
+        latest.take_in(&Event::Agent(Agent::Update {
             step: 200,
             updates: 100,
             loss: 1.25,
@@ -132,7 +148,7 @@ mod tests {
             reward_factor: 1.0,
             posterior: vec![0.0, 0.75, 0.25, 1.0],
             units_out_of_range: 3,
-        });
+        }));
         latest.take_in(&episode(2, -8.0));
         let expected = "episode 2: return -8.0 in 200 steps, epsilon 0.50\n\
                         loss 1.250  Q mean -2.0 max 0.5  heads ▁▇▃█  units out of range 3\n\

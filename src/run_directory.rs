@@ -16,9 +16,6 @@ use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use alrao_agents::training::{Training, TrainingState};
-use alrao_core::layers::Mlp;
-use alrao_core::network::Network;
 use alrao_core::tensors::Tensors;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -26,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::command_line::WrongRequest;
 use crate::config::Config;
 use crate::log::LogPosition;
+use crate::runs::Trainer;
 use crate::summary::Summary;
 
 /// A run directory that this process trains in.
@@ -37,11 +35,11 @@ pub struct RunDirectory {
 
 /// The part of a checkpoint that isn't tensors.
 #[derive(Serialize, Deserialize)]
-struct CheckpointState {
+struct CheckpointState<S> {
     /// Wall-clock seconds of training so far.
     seconds: f64,
     log: LogPosition,
-    training: TrainingState,
+    training: S,
 }
 
 impl RunDirectory {
@@ -57,21 +55,19 @@ impl RunDirectory {
     /// Opens a directory to go on in.
     ///
     /// # Errors
-    /// [`WrongRequest`] if it isn't a run directory, or another process trains in it.
-    pub fn open(path: &Path) -> Result<(Self, Config)> {
-        let config = Config::of_run(path)?;
-        Ok((RunDirectory { path: path.into(), _locked_config: lock(&path.join("config.toml"))? }, config))
+    /// [`WrongRequest`] if another process trains in it.
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(RunDirectory { path: path.into(), _locked_config: lock(&path.join("config.toml"))? })
     }
 
     /// Opens a directory to go on in, as soon as no other process trains in it.
     ///
     /// # Errors
-    /// [`WrongRequest`] if it isn't a run directory.
-    pub fn wait_for(path: &Path) -> Result<(Self, Config)> {
-        let config = Config::of_run(path)?;
+    /// It can't be read.
+    pub fn wait_for(path: &Path) -> Result<Self> {
         let file = File::open(path.join("config.toml"))?;
         file.lock().with_context(|| format!("{}: can't be locked", path.display()))?;
-        Ok((RunDirectory { path: path.into(), _locked_config: file }, config))
+        Ok(RunDirectory { path: path.into(), _locked_config: file })
     }
 
     /// Where it is.
@@ -83,11 +79,12 @@ impl RunDirectory {
     ///
     /// # Errors
     /// The disk is full, or the like; what was saved before is still there.
-    pub fn save_last(&self, training: &Training, log: LogPosition, seconds: f64) -> Result<()> {
-        let (tensors, memory, training) = training.save();
+    pub fn save_last(&self, trainer: &impl Trainer, log: LogPosition, seconds: f64) -> Result<()> {
+        let (files, training) = trainer.save();
         self.replace_checkpoint("last", |dir| {
-            tensors.write(&dir.join("learner.safetensors"))?;
-            memory.write(&dir.join("replay.safetensors"))?;
+            for (name, tensors) in files {
+                tensors.write(&dir.join(format!("{name}.safetensors")))?;
+            }
             let state = serde_json::to_string(&CheckpointState { seconds, log, training })?;
             Ok(fs::write(dir.join("state.json"), state)?)
         })
@@ -97,14 +94,14 @@ impl RunDirectory {
     ///
     /// # Errors
     /// The checkpoint is damaged or of another configuration.
-    pub fn load_last(&self, training: &mut Training) -> Result<Option<(LogPosition, f64)>> {
+    pub fn load_last<T: Trainer>(&self, trainer: &mut T) -> Result<Option<(LogPosition, f64)>> {
         let Some(dir) = self.checkpoint("last")? else { return Ok(None) };
         let path = dir.join("state.json");
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let state: CheckpointState = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
-        let tensors = Tensors::read(&dir.join("learner.safetensors"))?;
-        let memory = Tensors::read(&dir.join("replay.safetensors"))?;
-        training.load(&tensors, &memory, state.training).with_context(|| dir.display().to_string())?;
+        let state: CheckpointState<T::State> =
+            serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        let read = |name: &str| Ok(Tensors::read(&dir.join(format!("{name}.safetensors")))?);
+        trainer.load(&read, state.training).with_context(|| dir.display().to_string())?;
         Ok(Some((state.log, state.seconds)))
     }
 
@@ -112,10 +109,16 @@ impl RunDirectory {
     ///
     /// # Errors
     /// The disk is full, or the like; the best before is still there.
-    pub fn save_best(&self, network: &Network<Mlp>) -> Result<()> {
-        let mut tensors = Tensors::default();
-        network.save("network", &mut tensors);
+    pub fn save_best(&self, tensors: &Tensors) -> Result<()> {
         self.replace_checkpoint("best", |dir| Ok(tensors.write(&dir.join("network.safetensors"))?))
+    }
+
+    /// Whether there is a best network so far.
+    ///
+    /// # Errors
+    /// The disk can't be read.
+    pub fn has_best(&self) -> Result<bool> {
+        Ok(self.checkpoint("best")?.is_some())
     }
 
     /// Writes the final figures.
@@ -193,16 +196,16 @@ pub fn lock(file: &Path) -> Result<File> {
     }
 }
 
-/// Reads the best network of a run into `network`, of the same build.
+/// The best network of a run.
 ///
 /// # Errors
-/// [`WrongRequest`] if the run has none yet; else the file is damaged or of another network.
-pub fn load_best(run: &Path, network: &mut Network<Mlp>) -> Result<()> {
+/// [`WrongRequest`] if the run has none yet; else the file is damaged.
+pub fn load_best(run: &Path) -> Result<Tensors> {
     let Some(dir) = checkpoint(run, "best")? else {
         let problem = "has no best checkpoint yet, because no validation was made";
         return Err(WrongRequest(format!("{}: {problem}", run.display())).into());
     };
-    Ok(network.load("network", &Tensors::read(&dir.join("network.safetensors"))?)?)
+    Ok(Tensors::read(&dir.join("network.safetensors"))?)
 }
 
 /// A checkpoint's directory, if there is one. A kill while it was being replaced leaves the one before aside, whole.

@@ -5,8 +5,9 @@ use alrao_core::device::DeviceChoice;
 use anyhow::Result;
 
 use crate::command_line::EvalRequest;
-use crate::commands::train::best_network;
 use crate::config::Config;
+use crate::run_directory::load_best;
+use crate::runs::agent::network;
 
 /// Runs the command.
 ///
@@ -15,12 +16,13 @@ use crate::config::Config;
 pub fn eval(request: &EvalRequest) -> Result<()> {
     let config = Config::of_run(&request.run)?.resolve()?;
     tch::set_num_threads(config.threads as i32);
-    let network = best_network(&request.run, &config, DeviceChoice::Auto.resolve()?)?;
-    let episodes = request.episodes.map_or(config.schedule.test_episodes, |episodes| episodes as usize);
+    let network = network(&config, &load_best(&request.run)?, DeviceChoice::Auto.resolve()?)?;
+    let task = config.task.agent()?;
+    let episodes = request.episodes.map_or(task.schedule.test_episodes, |episodes| episodes as usize);
     let seed = request.seed.unwrap_or(config.seed);
-    let evaluation = training::test(&network, &|| alrao_envs::make(&config.environment), seed, episodes)?;
+    let evaluation = training::test(&network, &|| task.make(), seed, episodes)?;
     let returns = evaluation.returns;
-    println!("return over {episodes} episodes of {}, seed {seed}", config.environment.name);
+    println!("return over {episodes} episodes of {}, seed {seed}", task.environment.name);
     println!("mean {:.1}  std {:.1}  min {:.1}  max {:.1}", returns.mean, returns.std, returns.min, returns.max);
     Ok(())
 }

@@ -1,23 +1,23 @@
-//! `alrao train`: from a configuration, or a run directory to go on in, to a tested agent.
+//! `alrao train`: from a configuration, or a run directory to go on in, to a tested agent or network.
 
 use std::path::Path;
 use std::time::Instant;
 
-use alrao_agents::q_network::QNetwork;
-use alrao_agents::training::{self, Event, Halt, Training};
-use alrao_core::Error::{Diverged, NoFiniteFeatures, NoFiniteHead};
-use alrao_core::network::Network;
-use alrao_envs::Environment;
 use alrao_plots::{RunRecord, plot_returns};
 use anyhow::{Context, Result};
-use tch::Device;
 
 use crate::command_line::TrainRequest;
-use crate::config::Config;
+use crate::config::{Config, Task};
 use crate::log::Log;
 use crate::progress::Progress;
 use crate::run_directory::{RunDirectory, free_name, load_best};
-use crate::summary::Summary;
+use crate::runs::agent::AgentRun;
+use crate::runs::supervised::SupervisedRun;
+use crate::runs::{Halt, Trainer, diverged};
+use crate::summary::{Outcome, Summary};
+
+/// What is said of a test that there was none of.
+const NO_TEST: &str = "none: it diverged before any validation";
 
 /// Runs the command.
 ///
@@ -27,24 +27,43 @@ pub fn train(request: &TrainRequest) -> Result<()> {
     if request.in_sweep {
         end_with_standard_input();
     }
-    let (directory, config) = match &request.resume {
-        Some(path) if request.in_sweep => RunDirectory::wait_for(path)?,
-        Some(path) => RunDirectory::open(path)?,
+    let (path, config) = match &request.resume {
+        Some(path) => (path.clone(), Config::of_run(path)?),
         None => {
             let config = requested(request)?;
-            let (environment, kind, seed) = (&config.environment.name, config.optimizer.kind.name(), config.seed);
-            let usual = || free_name(&format!("{environment}-{kind}-seed{seed}"));
-            let path = request.out.clone().map_or_else(usual, Ok)?;
-            (RunDirectory::create(&path, &config)?, config)
+            let (task, kind, seed) = (config.task.name(), config.optimizer.kind.name(), config.seed);
+            let usual = || free_name(&format!("{task}-{kind}-seed{seed}"));
+            (request.out.clone().map_or_else(usual, Ok)?, config)
         }
     };
-    let path = directory.path().to_path_buf();
-    if path.join("summary.json").exists() {
-        println!("{} is done already", path.display());
+    let directory = || match (&request.resume, request.in_sweep) {
+        (Some(_), true) => RunDirectory::wait_for(&path),
+        (Some(_), false) => RunDirectory::open(&path),
+        (None, _) => RunDirectory::create(&path, &config),
+    };
+    if request.resume.is_none() || !is_done(&path) {
+        // what can't begin is seen before the directory is made
+        tch::set_num_threads(config.threads as i32);
+        let device = config.device()?;
+        match &config.task {
+            Task::Agent(_) => {
+                let trainer = AgentRun::new(&config, device)?;
+                run(&directory()?, &config, trainer)?;
+            }
+            Task::Supervised(task) => {
+                let trainer = SupervisedRun::new(&config, task, device)?;
+                run(&directory()?, &config, trainer)?;
+            }
+        }
     } else {
-        run(&directory, &config)?;
+        println!("{} is done already", path.display());
     }
     report(&path)
+}
+
+/// Whether the run in this directory is done.
+fn is_done(path: &Path) -> bool {
+    path.join("summary.json").exists()
 }
 
 /// Has this process end as soon as whoever started it closes its standard input, or dies and so closes it. A run may
@@ -62,82 +81,54 @@ fn requested(request: &TrainRequest) -> Result<Config> {
     let mut config = Config::read(source, &request.set)?;
     config.seed = request.seed.unwrap_or(config.seed);
     config.threads = request.threads.unwrap_or(config.threads);
+    if let Some(folder) = &request.data {
+        config.task.set_data(folder)?;
+    }
     if let Some(device) = request.device {
         config.device = device.to_string();
     }
     config.complete()
 }
 
-/// Trains to the end of the budget, tests, and leaves everything in the directory.
-fn run(directory: &RunDirectory, config: &Config) -> Result<()> {
-    tch::set_num_threads(config.threads as i32);
-    let device = config.device()?;
-    let make = || alrao_envs::make(&config.environment);
-    let method = config.method()?;
-    let mut training = Training::new(&config.schedule, &config.agent, &method, &make, config.seed, device)?;
-    let (mut log, seconds_before) = match directory.load_last(&mut training)? {
+/// Trains to the end, tests, and leaves everything in the directory.
+fn run(directory: &RunDirectory, config: &Config, mut trainer: impl Trainer) -> Result<()> {
+    if is_done(directory.path()) {
+        return Ok(()); // by another process, while this one waited
+    }
+    let (mut log, seconds_before) = match directory.load_last(&mut trainer)? {
         Some((position, seconds)) => (Log::resume(directory.path(), &position)?, seconds),
         None => (Log::create(directory.path())?, 0.0),
     };
-
     let started = Instant::now();
     let seconds = || seconds_before + started.elapsed().as_secs_f64();
-    let mut progress = Progress::new(config.schedule.steps, training.steps());
-    let mut speed = Speed { step: training.steps(), since: Instant::now() };
+    let mut progress = Progress::new(config.budget(), trainer.unit(), trainer.spent());
+    let mut speed = Speed { worked: trainer.worked(), since: Instant::now() };
+    let mut has_best = directory.has_best()?;
     let diverged = loop {
-        match training.go_on() {
+        match trainer.go_on() {
             Ok(Halt::Event(event)) => {
-                progress.event(&event, training.steps());
-                if let Event::Validation { best: true, .. } = event {
-                    directory.save_best(training.judged())?;
+                let speed = event.is_update().then(|| (speed.lap(trainer.worked()), trainer.work()));
+                progress.event(&event, trainer.spent(), speed);
+                if event.is_best() {
+                    directory.save_best(&trainer.best())?;
+                    has_best = true;
                 }
-                let steps_per_second = matches!(event, Event::Update { .. }).then(|| speed.lap(training.steps()));
-                log.record(&event, seconds(), steps_per_second)?;
+                log.record(&event, seconds(), speed.map(|(speed, _)| speed))?;
             }
-            Ok(Halt::Checkpoint) => directory.save_last(&training, log.flush()?, seconds())?,
+            Ok(Halt::Checkpoint) => directory.save_last(&trainer, log.flush()?, seconds())?,
             Ok(Halt::Done) => break false,
-            Err(alrao_agents::Error::Core(
-                error @ (Diverged { .. } | NoFiniteHead { .. } | NoFiniteFeatures { .. }),
-            )) => {
-                eprintln!("{error}");
+            Err(error) if diverged(&error) => {
+                eprintln!("{error:#}");
                 break true;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     };
     progress.finish();
     log.flush()?;
-
     let seconds = seconds();
-    let episodes = config.schedule.test_episodes;
-    let test = training.best().map(|_| -> Result<_> {
-        Ok(training::test(&best_network(directory.path(), config, device)?, &make, config.seed, episodes)?)
-    });
-    directory.write_summary(&Summary {
-        task: config.environment.name.clone(),
-        seed: config.seed,
-        optimizer: config.optimizer.kind.name().into(),
-        steps: training.steps(),
-        seconds,
-        diverged,
-        best: training.best(),
-        test: test.transpose()?,
-        random: training::test_random(&make, config.seed, episodes)?,
-        diagnosis: training.agent().diagnose(),
-    })
-}
-
-/// The network of a run's best checkpoint.
-///
-/// # Errors
-/// [`WrongRequest`](crate::command_line::WrongRequest) if there is none; else it is damaged.
-pub fn best_network(run: &Path, config: &Config, device: Device) -> Result<Network<alrao_core::layers::Mlp>> {
-    let environment = alrao_envs::make(&config.environment)?;
-    let (observation_len, actions) = (environment.observation_len(), environment.action_count());
-    let q = QNetwork::new(observation_len, actions, &config.agent.network, &config.method()?, config.seed, device)?;
-    let mut network = q.network().copy();
-    load_best(run, &mut network)?;
-    Ok(network)
+    let best = has_best.then(|| load_best(directory.path())).transpose()?;
+    directory.write_summary(&trainer.summary(config, best, seconds, diverged)?)
 }
 
 /// Draws the figure and prints the result.
@@ -145,35 +136,43 @@ fn report(path: &Path) -> Result<()> {
     let summary = std::fs::read_to_string(path.join("summary.json"))?;
     let summary: Summary =
         serde_json::from_str(&summary).with_context(|| path.join("summary.json").display().to_string())?;
-    let words = |evaluation: &alrao_agents::evaluation::Evaluation| {
-        let returns = evaluation.returns;
-        format!("{:.1} ± {:.1} over {} episodes", returns.mean, returns.std, evaluation.episodes)
-    };
-    println!(
-        "test return    {}",
-        summary.test.as_ref().map_or("none: it diverged before any validation".into(), words)
-    );
-    println!("random policy  {}", words(&summary.random));
+    match &summary.outcome {
+        Outcome::Agent { test, random, .. } => {
+            let words = |evaluation: &alrao_agents::evaluation::Evaluation| {
+                let returns = evaluation.returns;
+                format!("{:.1} ± {:.1} over {} episodes", returns.mean, returns.std, evaluation.episodes)
+            };
+            println!("test return    {}", test.as_ref().map_or(NO_TEST.into(), words));
+            println!("random policy  {}", words(random));
+        }
+        Outcome::Supervised { epochs, best, test, .. } => {
+            println!("test           {}", test.map_or(NO_TEST.into(), |test| test.to_string()));
+            let best = best.map_or("none".into(), |best| best.epoch.to_string());
+            println!("best epoch     {best} of {epochs}");
+        }
+    }
     if let Some(diagnosis) = &summary.diagnosis {
         let lines = diagnosis.to_string().replace('\n', "\n               ");
         println!("learning rates {lines}");
     }
     println!("run directory  {}", path.display());
-    let figure = path.join("plots/returns.svg");
-    plot_returns(&[RunRecord::read(path)?], &figure)?;
-    println!("figure         {}", figure.display());
+    if let Outcome::Agent { .. } = summary.outcome {
+        let figure = path.join("plots/returns.svg");
+        plot_returns(&[RunRecord::read(path)?], &figure)?;
+        println!("figure         {}", figure.display());
+    }
     Ok(())
 }
 
-/// Environment steps per second between laps.
+/// Work per second between laps.
 struct Speed {
-    step: u64,
+    worked: u64,
     since: Instant,
 }
 
 impl Speed {
-    fn lap(&mut self, step: u64) -> f64 {
-        let before = std::mem::replace(self, Speed { step, since: Instant::now() });
-        (step - before.step) as f64 / before.since.elapsed().as_secs_f64()
+    fn lap(&mut self, worked: u64) -> f64 {
+        let before = std::mem::replace(self, Speed { worked, since: Instant::now() });
+        (worked - before.worked) as f64 / before.since.elapsed().as_secs_f64()
     }
 }

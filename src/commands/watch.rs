@@ -7,8 +7,9 @@ use alrao_envs::{Environment, Frame, save_gif, show};
 use anyhow::Result;
 
 use crate::command_line::{WatchRequest, WrongRequest};
-use crate::commands::train::best_network;
 use crate::config::Config;
+use crate::run_directory::load_best;
+use crate::runs::agent::network;
 
 /// Runs the command: the first test episode of the run.
 ///
@@ -18,10 +19,11 @@ use crate::config::Config;
 pub fn watch(request: &WatchRequest) -> Result<()> {
     let config = Config::of_run(&request.run)?.resolve()?;
     tch::set_num_threads(config.threads as i32);
-    let network = best_network(&request.run, &config, DeviceChoice::Cpu.resolve()?)?;
-    let mut environment = alrao_envs::make(&config.environment)?;
+    let network = network(&config, &load_best(&request.run)?, DeviceChoice::Cpu.resolve()?)?;
+    let task = config.task.agent()?;
+    let mut environment = task.make()?;
     environment.reset(request.seed.unwrap_or(episode_seeds(config.seed, "test", 1)[0]))?;
-    let name = &config.environment.name;
+    let name = &task.environment.name;
     let (mut frames, mut sum): (Vec<Frame>, f64) = (Vec::new(), 0.0);
     loop {
         let scene = environment.scene();

@@ -154,7 +154,7 @@ impl Sweep<'_> {
                 for (arm_block, arm_variants) in file.arm.iter().zip(&arms) {
                     for arm in arm_variants {
                         let config = self.configure(base.as_ref(), task, arm)?;
-                        let task = task_block.label(task, || config.environment.name.clone());
+                        let task = task_block.label(task, || config.task.name());
                         let arm = arm_block.label(arm, || config.optimizer.kind.name().into());
                         runs.extend(self.seeds.0.iter().map(|&seed| Run {
                             name: format!("{task}-{arm}-seed{seed}"),
@@ -361,6 +361,7 @@ impl TryFrom<Value> for Seeds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Task;
 
     fn runs(text: &str) -> Result<Vec<Run>, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -379,7 +380,7 @@ mod tests {
         let named = |name: &str| &runs.iter().find(|run| run.name == name).unwrap().config;
         assert_eq!(named("pendulum-sgd-eta=1e-5-seed0").optimizer.eta, Some(1e-5));
         assert_eq!(named("lunar-lander-sgd-eta=10-seed4").optimizer.eta, Some(10.0));
-        assert_eq!(named("lunar-lander-adam-seed3").schedule.steps, 100_000);
+        assert_eq!(named("lunar-lander-adam-seed3").budget(), 100_000);
         assert_eq!(named("pendulum-alrao-seed4").seed, 4);
     }
 
@@ -388,10 +389,12 @@ mod tests {
         let runs = read("defaults", &[], None).unwrap();
         assert_eq!(runs.len(), 6 * 10);
         for run in runs {
-            let task = run.config.environment.name.clone();
-            let built_in = Config::read(&task, &[]).unwrap().complete().unwrap();
-            let (schedule, seed) = (run.config.schedule.clone(), run.config.seed);
-            assert_eq!(run.config, Config { schedule, seed, ..built_in });
+            let mut built_in = Config::read(&run.config.task.name(), &[]).unwrap().complete().unwrap();
+            built_in.seed = run.config.seed;
+            if let Task::Agent(task) = &mut built_in.task {
+                task.schedule = run.config.task.agent().unwrap().schedule.clone();
+            }
+            assert_eq!(run.config, built_in);
         }
     }
 
@@ -424,14 +427,14 @@ mod tests {
             ]
         );
         assert_eq!(names(text).len(), 8);
-        assert_eq!(runs(text).unwrap()[2].config.agent.network.hidden, [64, 32]);
+        assert_eq!(runs(text).unwrap()[2].config.task.agent().unwrap().agent.network.hidden, [64, 32]);
     }
 
     #[test]
     fn sets_and_seeds_of_the_command_line_come_last() {
         let sets = ["schedule.steps=7000".to_string()];
         let runs = read("table1-rl", &sets, Some(&"8".parse().unwrap())).unwrap();
-        assert!(runs.len() == 18 && runs.iter().all(|run| run.config.schedule.steps == 7000 && run.config.seed == 8));
+        assert!(runs.len() == 18 && runs.iter().all(|run| run.config.budget() == 7000 && run.config.seed == 8));
         let error = format!("{:#}", read("table1-rl", &["schedule.stepz=1".into()], None).unwrap_err());
         assert!(error.contains("--set schedule.stepz=1") && error.contains("unknown field"), "{error}");
         let error = format!("{:#}", read("table1-rl", &["seed=1".into()], None).unwrap_err());

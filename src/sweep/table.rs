@@ -6,7 +6,7 @@ use alrao_agents::evaluation::Evaluation;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::config::{Config, OptimizerKind};
+use crate::config::{Config, OptimizerKind, Task};
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::plan::Run;
 use crate::sweep::statistics::{interquartile_mean, interval};
@@ -22,14 +22,17 @@ pub enum TableFormat {
     Json,
 }
 
-/// Mean test returns and their standard deviations in the paper's Table 1, SGD at its best rate.
-const PAPER: [(&str, OptimizerKind, [f64; 2]); 6] = [
+/// Mean test returns, or bits per character, and their standard deviations in the paper's Table 1, SGD at its best rate.
+const PAPER: [(&str, OptimizerKind, [f64; 2]); 9] = [
     ("pendulum", OptimizerKind::Sgd, [-372.0, 24.0]),
     ("pendulum", OptimizerKind::Adam, [-414.0, 64.0]),
     ("pendulum", OptimizerKind::Alrao, [-371.0, 36.0]),
     ("lunar-lander", OptimizerKind::Sgd, [188.0, 23.0]),
     ("lunar-lander", OptimizerKind::Adam, [155.0, 23.0]),
     ("lunar-lander", OptimizerKind::Alrao, [186.0, 45.0]),
+    ("ptb-char", OptimizerKind::Sgd, [1.566, 0.003]),
+    ("ptb-char", OptimizerKind::Adam, [1.587, 0.005]),
+    ("ptb-char", OptimizerKind::Alrao, [1.706, 0.004]),
 ];
 
 /// The table of a sweep.
@@ -44,9 +47,13 @@ pub struct Table {
 struct Row {
     task: String,
     arm: String,
-    /// environment steps of a run
-    steps: u64,
-    /// over the mean test returns of the runs that have one
+    /// what `figure` is
+    measure: &'static str,
+    #[serde(skip)]
+    smaller_is_better: bool,
+    /// environment steps of a run, or its most epochs
+    budget: u64,
+    /// over the figures of the runs that have one
     statistics: Option<Statistics>,
     /// whether it is the best of several rates of SGD, chosen by this table
     best_rate: bool,
@@ -56,18 +63,17 @@ struct Row {
     diverged: usize,
     failed: usize,
     unfinished: usize,
-    returns: Vec<SeedReturn>,
+    tests: Vec<SeedFigure>,
     #[serde(skip)]
     config: Config,
 }
 
 /// What one run came to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct SeedReturn {
+struct SeedFigure {
     seed: u64,
-    /// mean over its test episodes
-    #[serde(rename = "return")]
-    test_return: f64,
+    /// of its test: the mean return, bits per character, perplexity, or loss
+    figure: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -126,8 +132,9 @@ impl Table {
                 let gap = if task.is_some() { "\n" } else { "" };
                 task = Some(&row.task);
                 let header = "| arm | mean ± std | seeds | worst | best | IQM [95 %] | diverged | paper |";
-                write!(text, "{gap}## {}: test return after {} steps\n\n{header}\n", row.task, row.steps)
-                    .expect("memory");
+                let Row { task, measure, budget, .. } = row;
+                let unit = if row.smaller_is_better { "epochs at most" } else { "steps" };
+                write!(text, "{gap}## {task}: {measure} after {budget} {unit}\n\n{header}\n").expect("memory");
                 text += "|---|---|---|---|---|---|---|---|\n";
             }
             text += &row.markdown();
@@ -144,9 +151,10 @@ impl Table {
     }
 
     fn csv(&self) -> String {
-        let mut text = "task,arm,steps,mean,std,seeds,worst,best,iqm,iqm_low,iqm_high,best_rate,paper_mean,paper_std,\
+        let mut text =
+            "task,arm,measure,budget,mean,std,seeds,worst,best,iqm,iqm_low,iqm_high,best_rate,paper_mean,paper_std,\
                         runs,diverged,failed,unfinished\n"
-            .to_string();
+                .to_string();
         for row in &self.rows {
             let (s, paper) = (row.statistics, row.paper);
             let interval = s.and_then(|s| s.interval);
@@ -154,10 +162,11 @@ impl Table {
             let cells = [
                 row.task.clone(),
                 row.arm.clone(),
-                row.steps.to_string(),
+                row.measure.into(),
+                row.budget.to_string(),
                 cell(s.map(|s| s.mean)),
                 cell(s.map(|s| s.std)),
-                row.returns.len().to_string(),
+                row.tests.len().to_string(),
                 cell(s.map(|s| s.worst)),
                 cell(s.map(|s| s.best)),
                 cell(s.map(|s| s.interquartile_mean)),
@@ -179,10 +188,16 @@ impl Table {
 
 impl Row {
     fn new(run: &Run) -> Self {
+        let measure = match &run.config.task {
+            Task::Agent(_) => "test return",
+            Task::Supervised(task) => task.measure(),
+        };
         Row {
+            measure,
+            smaller_is_better: matches!(run.config.task, Task::Supervised(_)),
             task: run.task.clone(),
             arm: run.arm.clone(),
-            steps: run.config.schedule.steps,
+            budget: run.config.budget(),
             statistics: None,
             best_rate: false,
             paper: None,
@@ -190,7 +205,7 @@ impl Row {
             diverged: 0,
             failed: 0,
             unfinished: 0,
-            returns: Vec::new(),
+            tests: Vec::new(),
             config: run.config.clone(),
         }
     }
@@ -201,7 +216,7 @@ impl Row {
             State::Done(summary) => {
                 self.diverged += usize::from(summary.diverged);
                 let seed = run.config.seed;
-                self.returns.extend(summary.test.map(|test| SeedReturn { seed, test_return: test.returns.mean }));
+                self.tests.extend(summary.outcome.figure().map(|figure| SeedFigure { seed, figure }));
             }
             State::Failed(_) => self.failed += 1,
             State::Missing | State::Unfinished => self.unfinished += 1,
@@ -209,23 +224,25 @@ impl Row {
     }
 
     fn sum_up(&mut self) {
-        let returns: Vec<f64> = self.returns.iter().map(|of_seed| of_seed.test_return).collect();
-        self.statistics = (!returns.is_empty()).then(|| {
-            let over_seeds = Evaluation::of(&returns).returns;
+        let figures: Vec<f64> = self.tests.iter().map(|of_seed| of_seed.figure).collect();
+        self.statistics = (!figures.is_empty()).then(|| {
+            let over_seeds = Evaluation::of(&figures).returns;
+            let (min, max) = (over_seeds.min, over_seeds.max);
+            let (worst, best) = if self.smaller_is_better { (max, min) } else { (min, max) };
             Statistics {
                 mean: over_seeds.mean,
                 std: over_seeds.std,
-                worst: over_seeds.min,
-                best: over_seeds.max,
-                interquartile_mean: interquartile_mean(&returns),
-                interval: interval(&returns),
+                worst,
+                best,
+                interquartile_mean: interquartile_mean(&figures),
+                interval: interval(&figures),
             }
         });
     }
 
     /// The mean, if every run has its say.
     fn whole_mean(&self) -> Option<f64> {
-        self.statistics.filter(|_| self.returns.len() == self.runs).map(|statistics| statistics.mean)
+        self.statistics.filter(|_| self.tests.len() == self.runs).map(|statistics| statistics.mean)
     }
 
     /// Whether both learn the same by SGD, and in the same way but for the rate.
@@ -246,30 +263,41 @@ impl Row {
             OptimizerKind::Adam => optimizer.eta == Some(1e-3),
             OptimizerKind::Alrao => (optimizer.eta_min, optimizer.eta_max) == (Some(1e-5), Some(10.0)),
         };
-        let papers_unit = self.config.environment.reward_scale.is_none_or(|scale| scale == 1.0);
-        let found =
-            PAPER.iter().find(|(task, kind, _)| *task == self.config.environment.name && *kind == optimizer.kind);
+        let papers_unit = match &self.config.task {
+            Task::Agent(task) => task.environment.reward_scale.is_none_or(|scale| scale == 1.0),
+            Task::Supervised(_) => true,
+        };
+        let name = self.config.task.name();
+        let found = PAPER.iter().find(|(task, kind, _)| *task == name && *kind == optimizer.kind);
         found.filter(|_| papers_own && papers_unit).map(|(_, _, figures)| *figures)
     }
 
     fn markdown(&self) -> String {
         let s = self.statistics;
-        let number = |x: Option<f64>| x.map_or("-".into(), |x| format!("{x:.1}"));
-        let pair = |pair: Option<[f64; 2]>| pair.map_or("-".into(), |[mean, std]| format!("{mean:.1} ± {std:.1}"));
-        let interval =
-            s.and_then(|s| s.interval).map_or(String::new(), |[low, high]| format!(" [{low:.1}, {high:.1}]"));
+        let places = if self.smaller_is_better { 3 } else { 1 };
+        let digits = |x: f64| format!("{x:.places$}");
+        let number = |x: Option<f64>| x.map_or("-".into(), digits);
+        let pair = |pair: Option<[f64; 2]>| {
+            pair.map_or("-".into(), |[mean, std]| format!("{} ± {}", digits(mean), digits(std)))
+        };
+        let interval = s.and_then(|s| s.interval);
+        let interval = interval.map_or(String::new(), |[low, high]| format!(" [{}, {}]", digits(low), digits(high)));
+        let paper = self.paper.map_or(String::new(), |[mean, std]| match self.smaller_is_better {
+            true => format!("{mean:.3} ± {std:.3}"),
+            false => format!("{mean:.0} ± {std:.0}"),
+        });
         format!(
             "| {}{} | {} | {} of {} | {} | {} | {}{interval} | {} | {} |\n",
             self.arm,
             if self.best_rate { " *" } else { "" },
             pair(s.map(|s| [s.mean, s.std])),
-            self.returns.len(),
+            self.tests.len(),
             self.runs,
             number(s.map(|s| s.worst)),
             number(s.map(|s| s.best)),
             number(s.map(|s| s.interquartile_mean)),
             self.diverged,
-            self.paper.map_or(String::new(), |[mean, std]| format!("{mean:.0} ± {std:.0}")),
+            paper,
         )
     }
 }
@@ -278,7 +306,8 @@ impl Row {
 fn is_best_rate(rows: &[Row], index: usize) -> bool {
     let row = &rows[index];
     let rates: Vec<&Row> = rows.iter().filter(|other| row.differs_in_rate_only(other)).collect();
-    let best = rates.iter().filter_map(|rate| rate.whole_mean()).max_by(f64::total_cmp);
+    let means = rates.iter().filter_map(|rate| rate.whole_mean());
+    let best = if row.smaller_is_better { means.min_by(f64::total_cmp) } else { means.max_by(f64::total_cmp) };
     rates.len() > 1 && best.is_some() && row.whole_mean() == best
 }
 
@@ -324,9 +353,9 @@ mod tests {
         }
         let csv = table.write(TableFormat::Csv);
         let columns: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
-        assert_eq!(columns, [18; 7]);
-        assert!(csv.contains("pendulum,sgd-eta=1,50000,-10,0,1,-10,-10,-10,,,false,,,2,1,0,0"), "{csv}");
+        assert_eq!(columns, [19; 7]);
+        assert!(csv.contains("pendulum,sgd-eta=1,test return,50000,-10,0,1,-10,-10,-10,,,false,,,2,1,0,0"), "{csv}");
         let json: serde_json::Value = serde_json::from_str(&table.write(TableFormat::Json)).unwrap();
-        assert_eq!(json[0]["returns"][1], serde_json::json!({"seed": 1, "return": -200.0}));
+        assert_eq!(json[0]["tests"][1], serde_json::json!({"seed": 1, "figure": -200.0}));
     }
 }

@@ -36,10 +36,11 @@ struct Bars {
 /// How far a run is, by its own log.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Progress {
+    /// environment steps, or epochs that are over
     step: u64,
     /// wall-clock seconds that it took
     seconds: f64,
-    /// the mean return of the last validation, or else the last episode's return
+    /// the mean return or the loss of the last validation, or else the last episode's return
     latest: Option<f64>,
 }
 
@@ -62,8 +63,7 @@ impl<'a> View<'a> {
         let name = &self.sweep.runs[run].name;
         let how = match self.sweep.state(&self.sweep.runs[run])? {
             State::Done(summary) => {
-                let test =
-                    summary.test.map_or("no test".into(), |test| format!("test return {:.1}", test.returns.mean));
+                let test = summary.outcome.words();
                 let diverged = if summary.diverged { ", diverged" } else { "" };
                 format!("{test}{diverged}, {}", HumanDuration(Duration::from_secs_f64(summary.seconds)))
             }
@@ -87,7 +87,7 @@ impl<'a> View<'a> {
             return;
         }
         self.looked = Instant::now();
-        let budget = |run: usize| self.sweep.runs[run].config.schedule.steps;
+        let budget = |run: usize| self.sweep.runs[run].config.budget();
         let progress: Vec<(usize, Progress)> =
             training.iter().map(|&run| (run, Progress::of(&self.sweep.of(&self.sweep.runs[run])))).collect();
         let (steps, seconds) =
@@ -140,7 +140,7 @@ impl Bars {
 
     fn show(&mut self, run: usize, name: &str, budget: u64, progress: Progress) {
         let bar = self.of_runs.entry(run).or_insert_with(|| {
-            let template = "{prefix}  {bar:20} {human_pos}/{human_len} steps  {msg}";
+            let template = "{prefix}  {bar:20} {human_pos}/{human_len}  {msg}";
             let style = ProgressStyle::with_template(template).expect("a good template");
             let bar = ProgressBar::new(budget).with_style(style).with_prefix(name.to_string());
             self.all.insert_before(&self.whole, bar)
@@ -167,13 +167,18 @@ impl Progress {
         let mut validated = false;
         for line in read().unwrap_or_default().lines() {
             let Ok(line) = serde_json::from_str::<Value>(line) else { continue }; // cut off at either end
-            progress.step = line["step"].as_u64().unwrap_or(progress.step);
+            progress.step = match line["epoch"].as_u64() {
+                Some(epoch) if line["kind"] == "epoch" => epoch,
+                Some(under_way) => under_way - 1,
+                None => line["step"].as_u64().unwrap_or(progress.step),
+            };
             progress.seconds = line["seconds"].as_f64().unwrap_or(progress.seconds);
             match line["kind"].as_str() {
                 Some("validation") => {
                     validated = true;
                     progress.latest = line["return"]["mean"].as_f64();
                 }
+                Some("epoch") => progress.latest = line["validation"]["loss"].as_f64(),
                 Some("episode") if !validated => progress.latest = line["return"].as_f64(),
                 _ => {}
             }
@@ -182,7 +187,7 @@ impl Progress {
     }
 
     fn latest_words(&self) -> String {
-        self.latest.map_or("return -".into(), |latest| format!("return {latest:.0}"))
+        self.latest.map_or("-".into(), |latest| format!("at {latest:.4}"))
     }
 }
 

@@ -7,6 +7,7 @@ mod error;
 pub mod model;
 pub mod networks;
 pub mod scores;
+pub mod settings;
 pub mod training;
 
 pub use error::Error;

@@ -40,6 +40,28 @@ pub struct Scores {
     pub perplexity: Option<f64>,
 }
 
+impl Scores {
+    /// The figure that runs are compared by, the smaller the better: bits per character, perplexity, or the loss.
+    pub fn figure(&self) -> f64 {
+        self.bits_per_char.or(self.perplexity).unwrap_or(self.loss)
+    }
+}
+
+impl std::fmt::Display for Scores {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match (self.bits_per_char, self.perplexity) {
+            (Some(bits), _) => write!(f, "{bits:.3} bits per character")?,
+            (None, Some(perplexity)) => write!(f, "perplexity {perplexity:.1}")?,
+            (None, None) => write!(f, "loss {:.3}", self.loss)?,
+        }
+        write!(f, ", {:.1} % right", 100.0 * self.top1)?;
+        match self.top5 {
+            Some(top5) => write!(f, ", {:.1} % among the first five", 100.0 * top5),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Sums over samples, kept on the device until they are asked for.
 #[derive(Debug)]
 pub(crate) struct Tally {

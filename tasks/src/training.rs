@@ -57,10 +57,10 @@ impl Schedule {
     /// [`Error::Setting`] for the first that can't be.
     pub fn check(&self) -> Result<(), Error> {
         let fields = [
-            ("schedule.epochs", self.epochs),
-            ("schedule.patience", self.patience),
-            ("schedule.log_every", self.log_every),
-            ("schedule.checkpoint_seconds", self.checkpoint_seconds),
+            ("training.epochs", self.epochs),
+            ("training.patience", self.patience),
+            ("training.log_every", self.log_every),
+            ("training.checkpoint_seconds", self.checkpoint_seconds),
         ];
         match fields.into_iter().find(|(_, value)| *value == 0) {
             Some((field, value)) => Err(Error::setting(field, value, "must be at least 1")),
@@ -146,6 +146,7 @@ struct Progress {
     epochs: u64,
     /// batches of the epoch under way that are over
     batches: u64,
+    samples: u64,
     best: Option<Best>,
     dropout: Stream,
 }
@@ -178,7 +179,7 @@ impl Training {
             data,
             network,
             learner,
-            progress: Progress { epochs: 0, batches: 0, best: None, dropout: stream(seed, "dropout") },
+            progress: Progress { epochs: 0, batches: 0, samples: 0, best: None, dropout: stream(seed, "dropout") },
             batches: None,
             state: None,
             since_log: Tally::new(device),
@@ -210,15 +211,24 @@ impl Training {
         &self.network
     }
 
+    /// What is learnt from.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
     /// Epochs that are over.
     pub fn epochs(&self) -> u64 {
         self.progress.epochs
     }
 
-    /// Batches of the whole training so far, and of the most that it can come to.
-    pub fn batches(&self) -> (u64, u64) {
-        let of_epoch = self.data.batches(Split::Train);
-        (self.progress.epochs * of_epoch + self.progress.batches, self.schedule.epochs * of_epoch)
+    /// Epochs that are over, and how much of the one under way.
+    pub fn epochs_and_part(&self) -> f64 {
+        self.progress.epochs as f64 + self.progress.batches as f64 / self.data.batches(Split::Train) as f64
+    }
+
+    /// Samples learnt from so far: images, characters or words.
+    pub fn samples(&self) -> u64 {
+        self.progress.samples
     }
 
     /// Updates so far.
@@ -311,6 +321,7 @@ impl Training {
         self.since_log.add_loss(&report.loss, samples);
         self.since_epoch.add_loss(&report.loss, samples);
         self.progress.batches += 1;
+        self.progress.samples += samples as u64;
         if self.learner.updates().is_multiple_of(self.schedule.log_every) {
             self.tell_updates();
         }

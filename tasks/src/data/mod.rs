@@ -67,6 +67,15 @@ impl Data {
         }
     }
 
+    /// What its samples are called.
+    pub fn sample(&self) -> &'static str {
+        match self.measure() {
+            Measure::Characters => "characters",
+            Measure::Words => "words",
+            Measure::Class | Measure::TopFive => "images",
+        }
+    }
+
     /// What is told of predictions.
     pub fn measure(&self) -> Measure {
         match self {

@@ -1,0 +1,112 @@
+//! A run that trains an agent.
+
+use alrao_agents::q_network::QNetwork;
+use alrao_agents::training::{self, Training, TrainingState};
+use alrao_core::layers::Mlp;
+use alrao_core::network::Network;
+use alrao_core::tensors::Tensors;
+use anyhow::Result;
+use tch::Device;
+
+use super::{Event, Halt, Trainer};
+use crate::config::{AgentTask, Config};
+use crate::summary::{Outcome, Summary};
+
+/// A training of an agent.
+pub struct AgentRun {
+    task: Box<AgentTask>,
+    training: Training,
+    device: Device,
+}
+
+impl AgentRun {
+    /// The training that a configuration stands for, at its beginning.
+    ///
+    /// # Errors
+    /// As [`Training::new`].
+    pub fn new(config: &Config, device: Device) -> Result<Self> {
+        let task = Box::new(config.task.agent()?.clone());
+        let make = || task.make();
+        let training = Training::new(&task.schedule, &task.agent, &config.method()?, &make, config.seed, device)?;
+        Ok(AgentRun { training, task, device })
+    }
+}
+
+impl Trainer for AgentRun {
+    type State = TrainingState;
+
+    fn go_on(&mut self) -> Result<Halt> {
+        Ok(match self.training.go_on()? {
+            training::Halt::Event(event) => Halt::Event(Event::Agent(event)),
+            training::Halt::Checkpoint => Halt::Checkpoint,
+            training::Halt::Done => Halt::Done,
+        })
+    }
+
+    fn unit(&self) -> &'static str {
+        "steps"
+    }
+
+    fn spent(&self) -> f64 {
+        self.training.steps() as f64
+    }
+
+    fn worked(&self) -> u64 {
+        self.training.steps()
+    }
+
+    fn work(&self) -> &'static str {
+        "steps"
+    }
+
+    fn best(&self) -> Tensors {
+        let mut tensors = Tensors::default();
+        self.training.judged().save("network", &mut tensors);
+        tensors
+    }
+
+    fn save(&self) -> (Vec<(&'static str, Tensors)>, TrainingState) {
+        let (learner, replay, state) = self.training.save();
+        (vec![("learner", learner), ("replay", replay)], state)
+    }
+
+    fn load(&mut self, read: &dyn Fn(&str) -> Result<Tensors>, state: TrainingState) -> Result<()> {
+        Ok(self.training.load(&read("learner")?, &read("replay")?, state)?)
+    }
+
+    fn summary(&self, config: &Config, best: Option<Tensors>, seconds: f64, diverged: bool) -> Result<Summary> {
+        let (task, episodes) = (&self.task, self.task.schedule.test_episodes);
+        let make = || task.make();
+        let test = best.map(|best| -> Result<_> {
+            Ok(training::test(&network(config, &best, self.device)?, &make, config.seed, episodes)?)
+        });
+        Ok(Summary {
+            task: config.task.name(),
+            seed: config.seed,
+            optimizer: config.optimizer.kind.name().into(),
+            seconds,
+            diverged,
+            outcome: Outcome::Agent {
+                steps: self.training.steps(),
+                best: self.training.best(),
+                test: test.transpose()?,
+                random: training::test_random(&make, config.seed, episodes)?,
+            },
+            diagnosis: self.training.agent().diagnose(),
+        })
+    }
+}
+
+/// The Q-network of a configuration with these values.
+///
+/// # Errors
+/// They are of another network, or the environment can't be made.
+pub fn network(config: &Config, tensors: &Tensors, device: Device) -> Result<Network<Mlp>> {
+    let task = config.task.agent()?;
+    let environment = task.make()?;
+    let (observation_len, actions) = (environment.observation_len(), environment.action_count());
+    let q = QNetwork::new(observation_len, actions, &task.agent.network, &config.method()?, config.seed, device)?;
+    let mut network = q.network().copy();
+    network.load("network", tensors)?;
+    Ok(network)
+}

@@ -1,0 +1,102 @@
+//! A run that trains a network on data.
+
+use alrao_core::network::Network;
+use alrao_core::tensors::Tensors;
+use alrao_tasks::model::Model;
+use alrao_tasks::settings::SupervisedTask;
+use alrao_tasks::training::{self, Training, TrainingState};
+use anyhow::Result;
+use tch::Device;
+
+use super::{Event, Halt, Trainer};
+use crate::config::{Config, OptimizerKind};
+use crate::summary::{Outcome, Summary};
+
+/// A training of a network on data.
+pub struct SupervisedRun {
+    task: SupervisedTask,
+    training: Training,
+    device: Device,
+}
+
+impl SupervisedRun {
+    /// The training that a configuration stands for, at its beginning.
+    ///
+    /// # Errors
+    /// The data aren't what they should be, or the settings can't be.
+    pub fn new(config: &Config, task: &SupervisedTask, device: Device) -> Result<Self> {
+        let (data, method) = (task.read()?, config.method()?);
+        let network = task.network(&data, &method, config.seed, device)?;
+        let training = Training::new(&task.training, data, network, &method, config.seed, device)?;
+        Ok(SupervisedRun { task: task.clone(), training, device })
+    }
+
+    /// The network of the task with these values.
+    fn network(&self, config: &Config, tensors: &Tensors) -> Result<Network<Model>> {
+        let mut network = self.task.network(self.training.data(), &config.method()?, config.seed, self.device)?;
+        network.load("network", tensors)?;
+        Ok(network)
+    }
+}
+
+impl Trainer for SupervisedRun {
+    type State = TrainingState;
+
+    fn go_on(&mut self) -> Result<Halt> {
+        Ok(match self.training.go_on()? {
+            training::Halt::Event(event) => Halt::Event(Event::Supervised(event)),
+            training::Halt::Checkpoint => Halt::Checkpoint,
+            training::Halt::Done => Halt::Done,
+        })
+    }
+
+    fn unit(&self) -> &'static str {
+        "epochs"
+    }
+
+    fn spent(&self) -> f64 {
+        self.training.epochs_and_part()
+    }
+
+    fn worked(&self) -> u64 {
+        self.training.samples()
+    }
+
+    fn work(&self) -> &'static str {
+        self.training.data().sample()
+    }
+
+    fn best(&self) -> Tensors {
+        let mut tensors = Tensors::default();
+        self.training.network().save("network", &mut tensors);
+        tensors
+    }
+
+    fn save(&self) -> (Vec<(&'static str, Tensors)>, TrainingState) {
+        let (learner, state) = self.training.save();
+        (vec![("learner", learner)], state)
+    }
+
+    fn load(&mut self, read: &dyn Fn(&str) -> Result<Tensors>, state: TrainingState) -> Result<()> {
+        Ok(self.training.load(&read("learner")?, state)?)
+    }
+
+    fn summary(&self, config: &Config, best: Option<Tensors>, seconds: f64, diverged: bool) -> Result<Summary> {
+        let test = best.map(|best| -> Result<_> { Ok(self.training.test(&self.network(config, &best)?)?) });
+        let alrao = config.optimizer.kind == OptimizerKind::Alrao;
+        Ok(Summary {
+            task: config.task.name(),
+            seed: config.seed,
+            optimizer: config.optimizer.kind.name().into(),
+            seconds,
+            diverged,
+            outcome: Outcome::Supervised {
+                epochs: self.training.epochs(),
+                updates: self.training.updates(),
+                best: self.training.best(),
+                test: test.transpose()?,
+            },
+            diagnosis: alrao.then(|| self.training.diagnose()),
+        })
+    }
+}
