@@ -96,7 +96,9 @@ impl Event {
 
 /// Whether an error says that learning diverged, which is a result.
 pub fn diverged(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        matches!(cause.downcast_ref(), Some(Diverged { .. } | NoFiniteHead { .. } | NoFiniteFeatures { .. }))
-    })
+    let core = match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(alrao_agents::Error::Core(core)), _) | (_, Some(alrao_tasks::Error::Core(core))) => core,
+        _ => return false,
+    };
+    matches!(core, Diverged { .. } | NoFiniteHead { .. } | NoFiniteFeatures { .. })
 }
