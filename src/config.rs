@@ -173,6 +173,9 @@ pub struct OptimizerSettings {
     /// The learning rate (sgd, adam).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eta: Option<f64>,
+    /// The longest that the gradient of the body, and that of each head, may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<f64>,
 }
 
 /// The name of a method.
@@ -284,9 +287,9 @@ impl Config {
     /// # Errors
     /// As [`resolve`](Self::resolve).
     pub fn method(&self) -> Result<Method> {
-        let OptimizerSettings { kind, eta_min, eta_max, heads, eta } = self.optimizer.resolve()?;
+        let OptimizerSettings { kind, eta_min, eta_max, heads, eta, clip } = self.optimizer.resolve()?;
         let given = |value: Option<f64>| value.expect("resolved");
-        Ok(match kind {
+        let method = match kind {
             OptimizerKind::Alrao => Method {
                 interval: RateInterval::new(given(eta_min), given(eta_max)).context("optimizer")?,
                 heads: heads.expect("resolved"),
@@ -294,7 +297,8 @@ impl Config {
             },
             OptimizerKind::Sgd => Method::sgd(given(eta)).context("optimizer")?,
             OptimizerKind::Adam => Method::adam(given(eta)).context("optimizer")?,
-        })
+        };
+        Ok(Method { clip, ..method })
     }
 }
 
@@ -390,7 +394,7 @@ impl OptimizerSettings {
         if let Some((field, _)) = foreign.iter().find(|(_, given)| *given) {
             return Err(WrongRequest(format!("optimizer.{field}: `{name}` has no such field")).into());
         }
-        let baseline = |eta| OptimizerSettings { kind: self.kind, eta: Some(eta), ..Default::default() };
+        let baseline = |eta| OptimizerSettings { eta: Some(eta), ..self.clone() };
         let resolved = match self.kind {
             OptimizerKind::Alrao => {
                 let papers = RateInterval::default();
@@ -410,6 +414,9 @@ impl OptimizerSettings {
         RateInterval::new(min.expect("one of both"), max.expect("one of both")).context("optimizer")?;
         if resolved.heads.is_some_and(|heads| heads < 1) {
             return Err(alrao_core::Error::NoHeads).context("optimizer.heads");
+        }
+        if let Some(clip) = resolved.clip.filter(|clip| !(*clip > 0.0 && clip.is_finite())) {
+            return Err(WrongRequest(format!("optimizer.clip = {clip}: must be above 0")).into());
         }
         Ok(resolved)
     }
@@ -551,6 +558,7 @@ mod tests {
             (["schedule.steps"], &["KEY=VALUE"]),
             (["optimizer.eta_min=100"], &["eta_min = 1e2", "eta_max = 1e1"]),
             (["optimizer.heads=0"], &["optimizer.heads"]),
+            (["optimizer.clip=0"], &["optimizer.clip = 0", "above 0"]),
             (["schedule.steps=1000"], &["schedule.steps = 1000", "agent.warm_up"]),
             (["environment.name=pendulm"], &["pendulum"]),
         ] {

@@ -14,6 +14,7 @@ use tch::{Kind, Tensor};
 
 use crate::Error;
 use crate::averaging::{History, ModelAveraging};
+use crate::clip::Clip;
 use crate::diagnosis::{Diagnosis, units_out_of_range};
 use crate::guard::{UnitGuard, can_look, sum_is_finite};
 use crate::likelihood::{Likelihood, mixture};
@@ -42,6 +43,7 @@ pub struct Learner {
 struct Group {
     optimizer: Box<dyn Optimizer>,
     guard: Option<UnitGuard>,
+    clip: Option<Clip>,
     /// where gradients are written: a flat tensor and its part for each parameter
     room: (Tensor, Weights),
 }
@@ -75,14 +77,15 @@ impl Learner {
         let (body, heads) = (network.parameters(), network.heads().parameters());
         let unit_rates: Vec<f64> = method.interval.sample_iter(rng).take(body.units()).collect();
         let head_rates = method.interval.spaced(k as usize);
-        let group = |parameters: &Parameters, rates: &[f64]| Group {
+        let group = |parameters: &Parameters, rates: &[f64], clip| Group {
             optimizer: method.rule.at(&parameters.spread(rates)),
             guard: method.guarded.then(|| UnitGuard::new(parameters.units())),
+            clip,
             room: parameters.gradient(),
         };
         Ok(Learner {
-            body: group(body, &unit_rates),
-            heads: group(heads, &head_rates),
+            body: group(body, &unit_rates, method.clip.map(Clip::whole)),
+            heads: group(heads, &head_rates, method.clip.map(|longest| each_head(longest, heads))),
             averaging: method.averaging.over(k, body.theta().device()),
             history: History::default(),
             first_sizes: body.unit_sizes(),
@@ -220,6 +223,7 @@ impl Learner {
         if let Some(guard) = &mut self.heads.guard {
             guard.reset(1);
         }
+        self.heads.clip = self.method.clip.map(|longest| each_head(longest, network.heads().parameters()));
         self.heads.room = network.heads().parameters().gradient();
         let device = network.a().device();
         self.averaging = self.method.averaging.over(1, device);
@@ -273,6 +277,9 @@ impl Group {
         if let Some(guard) = &mut self.guard {
             gradient = guard.still(gradient, || parameters.unit_of_element());
         }
+        if let Some(clip) = &self.clip {
+            gradient = clip.shorten(gradient);
+        }
         match alive {
             None => self.optimizer.step(parameters.theta_mut(), &gradient, factor),
             Some(alive) => {
@@ -283,6 +290,11 @@ impl Group {
             }
         }
     }
+}
+
+/// A bound on each head's gradient.
+fn each_head(longest: f64, heads: &Parameters) -> Clip {
+    Clip::each(longest, &heads.unit_of_element(), heads.theta())
 }
 
 /// The averaging weights, `[K]`, all of them with the sound heads.
@@ -511,6 +523,20 @@ mod tests {
         let change = (network.mean(&x).unwrap() - before).abs().max().double_value(&[]);
         assert!(change <= dropped * spread + 1e-6, "{change} {dropped} {spread}");
         step(&mut learner, &mut network).unwrap();
+    }
+
+    #[test]
+    fn clipped_gradients_move_no_parameter_further() {
+        let method = Method { clip: Some(1e-3), ..Method::sgd(1.0).unwrap() };
+        let mut network = network(1);
+        let mut learner = learner(&method, &network);
+        let before = thetas(&network);
+        step(&mut learner, &mut network).unwrap();
+        let after = thetas(&network);
+        for (before, after) in [(before.0, after.0), (before.1, after.1)] {
+            let way = (after - before).norm().double_value(&[]);
+            assert!((way - 1e-3).abs() < 1e-5, "{way}");
+        }
     }
 
     #[test]

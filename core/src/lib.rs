@@ -23,6 +23,7 @@ pub mod rates;
 pub mod streams;
 pub mod tensors;
 
+mod clip;
 mod error;
 mod guard;
 mod watch;

@@ -22,6 +22,8 @@ pub struct Method {
     pub averaging: Averaging,
     /// What counts as one observation of the averaging.
     pub evidence: Evidence,
+    /// The longest that the gradient of the body, and that of each head, may be; none is left as it is.
+    pub clip: Option<f64>,
     /// Whether heads and units with non-finite numbers are left out, rather than let diverge.
     pub guarded: bool,
 }
@@ -53,6 +55,7 @@ impl Method {
             schedule: Schedule::default(),
             averaging: Averaging::default(),
             evidence: Evidence::default(),
+            clip: None,
             guarded: true,
         }
     }
