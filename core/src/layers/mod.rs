@@ -47,6 +47,24 @@ pub trait Body {
     }
 }
 
+impl<B: Body + ?Sized> Body for Box<B> {
+    fn features(&self) -> i64 {
+        (**self).features()
+    }
+
+    fn check(&self, x: &Tensor) -> Result<(), Error> {
+        (**self).check(x)
+    }
+
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        (**self).forward(weights, x)
+    }
+
+    fn differentiate(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
+        (**self).differentiate(weights, x)
+    }
+}
+
 /// The derivative of a body's features at one batch: from the gradient with respect to the features of its first samples,
 /// `[<= B, H]`, which it may write over, it writes the gradient with respect to each parameter on that parameter's place
 /// among the weights.
