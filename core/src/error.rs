@@ -62,6 +62,16 @@ pub enum Error {
         /// The shape given.
         found: Vec<i64>,
     },
+    /// Images that a network's pools leave nothing of.
+    #[error("images must be at least {least} by {least} pixels for this network, but are {height} by {width}")]
+    ImageSize {
+        /// The smallest that will do.
+        least: i64,
+        /// The images' height.
+        height: i64,
+        /// The images' width.
+        width: i64,
+    },
     /// A network and a method that don't belong together.
     #[error("the network has {found} heads, the method needs {expected}")]
     HeadCount {
