@@ -20,11 +20,27 @@ pub struct Conv2dSettings {
     pub groups: i64,
     /// Whether there is a bias; a normalisation that follows takes it away again.
     pub bias: bool,
+    /// How the filters start.
+    pub init: FilterInit,
+}
+
+/// How the weights of filters are drawn. A filter reads `fan_in = inputs/groups * kernel^2` numbers; `fan_out = outputs *
+/// kernel^2`, as PyTorch counts it, read those that an input channel is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FilterInit {
+    /// Uniform in `+-1/sqrt(fan_in)`, which PyTorch does unless it is told otherwise.
+    #[default]
+    Uniform,
+    /// Normal with variance `2/fan_in`, which keeps the size of what comes forward through rectifiers (He et al., 2015).
+    NormalByInputs,
+    /// Normal with variance `2/fan_out`, which keeps that of the gradient.
+    NormalByOutputs,
 }
 
 impl Default for Conv2dSettings {
     fn default() -> Self {
-        Conv2dSettings { stride: 1, padding: 0, dilation: 1, groups: 1, bias: true }
+        let init = FilterInit::default();
+        Conv2dSettings { stride: 1, padding: 0, dilation: 1, groups: 1, bias: true, init }
     }
 }
 
@@ -37,8 +53,8 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// A layer from `inputs` to `outputs` channels with a kernel of `kernel` by `kernel` pixels; initial values are
-    /// uniform in `+-1/sqrt(inputs/groups * kernel^2)`, as PyTorch has them.
+    /// A layer from `inputs` to `outputs` channels with a kernel of `kernel` by `kernel` pixels. Biases start uniform in
+    /// `+-1/sqrt(inputs/groups * kernel^2)`, as PyTorch has them.
     pub fn new(
         builder: &mut ParameterBuilder,
         inputs: i64,
@@ -49,9 +65,15 @@ impl Conv2d {
         let groups = settings.groups;
         assert!(inputs % groups == 0 && outputs % groups == 0, "{groups} groups of {inputs} and {outputs} channels");
         let fan_in = inputs / groups * kernel * kernel;
-        let init = Init::Uniform((fan_in as f64).powf(-0.5));
+        let uniform = Init::Uniform((fan_in as f64).powf(-0.5));
+        let rectified = |fan: i64| Init::Normal((2.0 / fan as f64).sqrt());
+        let init = match settings.init {
+            FilterInit::Uniform => uniform,
+            FilterInit::NormalByInputs => rectified(fan_in),
+            FilterInit::NormalByOutputs => rectified(outputs * kernel * kernel),
+        };
         let weight = builder.add("weight", &[outputs, inputs / groups, kernel, kernel], init);
-        let bias = settings.bias.then(|| builder.add("bias", &[outputs], init));
+        let bias = settings.bias.then(|| builder.add("bias", &[outputs], uniform));
         let claimed: Vec<_> = [(weight, fan_in)].into_iter().chain(bias.map(|bias| (bias, 1))).collect();
         builder.claim(outputs, &claimed);
         Conv2d { settings, weight, bias }
@@ -133,6 +155,24 @@ mod tests {
         assert_eq!((depthwise.units(), depthwise.theta().size()), (3, vec![27]));
         assert!(depthwise.theta().abs().max().double_value(&[]) <= 1.0 / 3.0);
         assert_eq!(depthwise.unit_of_element()[9 * 2 - 1..9 * 2 + 1], [1, 2]);
+    }
+
+    #[test]
+    fn filters_start_with_the_variance_that_is_asked_for() {
+        let variance = |init| {
+            let settings = Conv2dSettings { bias: false, groups: 2, init, ..Default::default() };
+            conv(32, 96, 3, settings).1.theta().var(true).double_value(&[])
+        };
+        let (fan_in, fan_out) = (16.0 * 9.0, 96.0 * 9.0);
+        let expected = [
+            (FilterInit::Uniform, 1.0 / (3.0 * fan_in)),
+            (FilterInit::NormalByInputs, 2.0 / fan_in),
+            (FilterInit::NormalByOutputs, 2.0 / fan_out),
+        ];
+        for (init, expected) in expected {
+            let ratio = variance(init) / expected;
+            assert!((ratio - 1.0).abs() < 0.05, "{init:?}: {ratio}");
+        }
     }
 
     #[test]

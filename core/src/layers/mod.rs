@@ -11,7 +11,7 @@ mod standardise;
 mod width;
 
 pub use batch_norm::BatchNorm;
-pub use conv2d::{Conv2d, Conv2dSettings};
+pub use conv2d::{Conv2d, Conv2dSettings, FilterInit};
 pub use embedding::Embedding;
 pub use layer_norm::{LayerNorm, layer_norm};
 pub use linear::Linear;
