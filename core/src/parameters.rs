@@ -36,7 +36,7 @@ pub struct ParameterBuilder<'a> {
     rng: &'a mut Stream,
     scope: Vec<String>,
     entries: Vec<Entry>,
-    values: Vec<f64>,
+    inits: Vec<Init>,
     buffers: Vec<Buffer>,
     units: usize,
 }
@@ -82,10 +82,20 @@ struct Buffer {
 }
 
 impl<'a> ParameterBuilder<'a> {
-    /// Nothing yet; initial values will be drawn from `rng`.
+    /// Nothing yet; initial values will be drawn from `rng` when all is finished.
     pub fn new(rng: &'a mut Stream) -> Self {
-        let (scope, entries, values, buffers) = Default::default();
-        ParameterBuilder { rng, scope, entries, values, buffers, units: 0 }
+        let (scope, entries, inits, buffers) = Default::default();
+        ParameterBuilder { rng, scope, entries, inits, buffers, units: 0 }
+    }
+
+    /// How many numbers the parameters so far are, P.
+    pub fn numel(&self) -> i64 {
+        self.entries.iter().map(Entry::numel).sum()
+    }
+
+    /// How many units there are so far.
+    pub fn units(&self) -> usize {
+        self.units
     }
 
     /// Builds a part of the network whose parameters' names begin with `name.`
@@ -98,22 +108,9 @@ impl<'a> ParameterBuilder<'a> {
 
     /// Adds a parameter of this shape. Some [`claim`](Self::claim) must take it in.
     pub fn add(&mut self, name: &str, shape: &[i64], init: Init) -> ParameterId {
-        let numel = shape.iter().product::<i64>() as usize;
-        let rng = &mut *self.rng;
-        match init {
-            Init::Uniform(bound) if bound > 0.0 => {
-                let uniform = Uniform::new(-bound, bound).expect("a positive bound");
-                self.values.extend(uniform.sample_iter(rng).take(numel));
-            }
-            Init::Normal(deviation) => {
-                let normal = Normal::new(0.0, deviation).expect("a finite deviation");
-                self.values.extend(normal.sample_iter(rng).take(numel));
-            }
-            Init::Uniform(_) => self.values.extend(std::iter::repeat_n(0.0, numel)),
-            Init::Constant(value) => self.values.extend(std::iter::repeat_n(value, numel)),
-        }
         let name = self.full_name(name);
         self.entries.push(Entry { name, shape: shape.to_vec(), units: None });
+        self.inits.push(init);
         ParameterId(self.entries.len() - 1)
     }
 
@@ -147,9 +144,15 @@ impl<'a> ParameterBuilder<'a> {
         if let Some(entry) = self.entries.iter().find(|entry| entry.units.is_none()) {
             return Err(Error::Unclaimed { name: entry.name.clone() });
         }
-        let place = |tensor: &Tensor| tensor.to_kind(kind).to_device(device);
-        let buffers = self.buffers.into_iter().map(|b| Buffer { value: place(&b.value), ..b }).collect();
-        Ok(Parameters::new(self.entries, self.units, place(&Tensor::from_slice(&self.values)), buffers))
+        let place = |b: Buffer| Buffer { value: b.value.to_kind(kind).to_device(device), ..b };
+        let buffers = self.buffers.into_iter().map(place).collect();
+        let theta = Tensor::zeros([self.entries.iter().map(Entry::numel).sum::<i64>()], (kind, device));
+        let parameters = Parameters::new(self.entries, self.units, theta, buffers);
+        for (value, init) in parameters.weights.parameters.iter().zip(self.inits) {
+            let drawn = Tensor::from_slice(&init.draw(value.numel(), self.rng));
+            value.shallow_clone().copy_(&drawn.view(&value.size()[..]));
+        }
+        Ok(parameters)
     }
 
     fn full_name(&self, name: &str) -> String {
@@ -157,6 +160,27 @@ impl<'a> ParameterBuilder<'a> {
         let mut taken = self.entries.iter().map(|e| &e.name).chain(self.buffers.iter().map(|b| &b.name));
         assert!(taken.all(|name| *name != full), "two parameters are named {full}");
         full
+    }
+}
+
+impl Init {
+    fn draw(self, n: usize, rng: &mut Stream) -> Vec<f64> {
+        match self {
+            Init::Uniform(bound) if bound > 0.0 => {
+                Uniform::new(-bound, bound).expect("a positive bound").sample_iter(rng).take(n).collect()
+            }
+            Init::Normal(deviation) => {
+                Normal::new(0.0, deviation).expect("a finite deviation").sample_iter(rng).take(n).collect()
+            }
+            Init::Uniform(_) => vec![0.0; n],
+            Init::Constant(value) => vec![value; n],
+        }
+    }
+}
+
+impl Entry {
+    fn numel(&self) -> i64 {
+        self.shape.iter().product()
     }
 }
 
@@ -205,8 +229,7 @@ impl Parameters {
     pub fn unit_of_element(&self) -> Vec<usize> {
         let of_entry = |entry: &Entry| {
             let Units { first, count, stride } = entry.units.expect("checked when finished");
-            let numel = entry.shape.iter().product::<i64>() as usize;
-            (0..numel).map(move |e| first + (e / stride) % count)
+            (0..entry.numel() as usize).map(move |e| first + (e / stride) % count)
         };
         self.entries.iter().flat_map(of_entry).collect()
     }
@@ -311,7 +334,7 @@ impl std::ops::Index<ParameterId> for Weights {
 }
 
 fn split(entries: &[Entry], buffers: &[Buffer], flat: &Tensor, training: bool) -> Weights {
-    let sizes: Vec<i64> = entries.iter().map(|e| e.shape.iter().product()).collect();
+    let sizes: Vec<i64> = entries.iter().map(Entry::numel).collect();
     debug_assert_eq!(sizes.iter().sum::<i64>(), flat.size()[0]);
     let parts = flat.split_with_sizes(&sizes, 0);
     let parameters = entries.iter().zip(parts).map(|(e, part)| part.view(&e.shape[..])).collect();
@@ -355,6 +378,18 @@ mod tests {
         let gate = [3., 3., 4., 4.];
         let row = [5., 6.];
         assert_eq!(spread, [&dense[..], &gate, &gate, &gate, &gate, &row, &row, &row].concat());
+    }
+
+    #[test]
+    fn what_is_being_built_is_counted_before_it_is_drawn() {
+        let parameters = build(|builder| {
+            let weight = builder.add("weight", &[4, 3, 2], Init::Uniform(1.0));
+            let bias = builder.add("bias", &[4], Init::Constant(0.0));
+            builder.claim(4, &[(weight, 6), (bias, 1)]);
+            builder.buffer("mean", &[9], 0.0);
+            assert_eq!((builder.numel(), builder.units()), (28, 4));
+        });
+        assert_eq!(parameters.unwrap().theta().size(), [28]);
     }
 
     #[test]
