@@ -202,11 +202,20 @@ impl<B> Network<B> {
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another network.
     pub fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
         let a = tensors.get(&format!("{prefix}.a"), &self.a.size())?;
-        self.parameters.load(&format!("{prefix}.body"), tensors)?;
-        self.heads.parameters_mut().load(&format!("{prefix}.heads"), tensors)?;
+        self.load_as(tensors, |name| format!("{prefix}.{name}"))?;
         let a = a.to_device(self.a.device());
         self.set_a(&a, a.eq(0.0).any().int64_value(&[]) != 0);
         Ok(())
+    }
+
+    /// Takes the parameters and buffers of body and heads from `tensors` that go by other names: `counterpart` says what
+    /// `body.*` or `heads.*` is called there. The averaging weights stay.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_as(&mut self, tensors: &Tensors, counterpart: impl Fn(&str) -> String) -> Result<(), Error> {
+        self.parameters.load_as(tensors, |name| counterpart(&format!("body.{name}")))?;
+        self.heads.parameters_mut().load_as(tensors, |name| counterpart(&format!("heads.{name}")))
     }
 }
 

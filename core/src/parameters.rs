@@ -276,7 +276,15 @@ impl Parameters {
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another network. Nothing has changed then.
     pub fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
-        let saved = |(name, value): (&str, &Tensor)| tensors.get(&format!("{prefix}.{name}"), &value.size());
+        self.load_as(tensors, |name| format!("{prefix}.{name}"))
+    }
+
+    /// Takes the values of each parameter and buffer from the one of `tensors` that is its `counterpart` by name.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_as(&mut self, tensors: &Tensors, counterpart: impl Fn(&str) -> String) -> Result<(), Error> {
+        let saved = |(name, value): (&str, &Tensor)| tensors.get(&counterpart(name), &value.size());
         let saved = self.named().map(saved).collect::<Result<Vec<_>, Error>>()?;
         for ((_, value), saved) in self.named().zip(saved) {
             value.shallow_clone().copy_(saved);
