@@ -1,0 +1,79 @@
+//! AlexNet (Krizhevsky et al., 2012, "ImageNet Classification with Deep Convolutional Neural Networks") with the widths
+//! of Krizhevsky, 2014, "One weird trick for parallelizing convolutional neural networks", as torchvision has it: five
+//! convolutions, two hidden layers with dropout, no normalisation.
+//!
+//! Layers go by torchvision's names.
+
+use alrao_core::Error;
+use alrao_core::layers::{Body, Conv2d, Conv2dSettings, Linear, widened};
+use alrao_core::parameters::{ParameterBuilder, Weights};
+use tch::Tensor;
+
+use super::blocks::check_images;
+
+/// The first convolution leaves 15 pixels of 63, and each pool wants 3: 15, 7, 3, 1.
+pub const SMALLEST_IMAGE: i64 = 63;
+
+const HIDDEN: i64 = 4096;
+const DROPOUT: f64 = 0.5;
+/// Pixels a side that the hidden layers see, whatever the image's.
+const SIDE: i64 = 6;
+
+/// Name, channels, kernel, stride, padding of each convolution, and whether a pool follows.
+const CONVOLUTIONS: [(&str, i64, i64, i64, i64, bool); 5] = [
+    ("features.0", 64, 11, 4, 2, true),
+    ("features.3", 192, 5, 1, 2, true),
+    ("features.6", 384, 3, 1, 1, false),
+    ("features.8", 256, 3, 1, 1, false),
+    ("features.10", 256, 3, 1, 1, true),
+];
+
+/// AlexNet without its output layer.
+#[derive(Clone, Debug)]
+pub struct AlexNet {
+    convolutions: Vec<Conv2d>,
+    hidden: [Linear; 2],
+    features: i64,
+}
+
+impl AlexNet {
+    /// The network with every layer `gamma` times as wide; of 4096 features if that is 1.
+    pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
+        let mut inputs = 3;
+        let convolutions = CONVOLUTIONS.map(|(name, channels, kernel, stride, padding, _)| {
+            let outputs = widened(channels, gamma);
+            let settings = Conv2dSettings { stride, padding, ..Default::default() };
+            let layer = builder.scope(name, |b| Conv2d::new(b, inputs, outputs, kernel, settings));
+            inputs = outputs;
+            layer
+        });
+        let features = widened(HIDDEN, gamma);
+        let hidden = [
+            builder.scope("classifier.1", |b| Linear::new(b, inputs * SIDE * SIDE, features)),
+            builder.scope("classifier.4", |b| Linear::new(b, features, features)),
+        ];
+        AlexNet { convolutions: convolutions.into(), hidden, features }
+    }
+}
+
+impl Body for AlexNet {
+    fn features(&self) -> i64 {
+        self.features
+    }
+
+    fn check(&self, x: &Tensor) -> Result<(), Error> {
+        check_images(x, SMALLEST_IMAGE)
+    }
+
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        let mut x = x.shallow_clone();
+        for (layer, (.., pooled)) in self.convolutions.iter().zip(CONVOLUTIONS) {
+            x = layer.forward(weights, &x).relu_();
+            if pooled {
+                x = x.max_pool2d([3; 2], [2; 2], [0; 2], [1; 2], false);
+            }
+        }
+        let x = x.adaptive_avg_pool2d([SIDE; 2]).flatten(1, -1);
+        self.hidden.iter().fold(x, |x, layer| layer.forward(weights, &x.dropout(DROPOUT, weights.training())).relu_())
+    }
+}

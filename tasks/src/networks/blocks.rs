@@ -1,0 +1,65 @@
+//! What several networks are made of.
+
+use alrao_core::Error;
+use alrao_core::layers::{BatchNorm, Conv2d, Conv2dSettings};
+use alrao_core::parameters::{ParameterBuilder, Weights};
+use tch::Tensor;
+
+/// A convolution whose channels are normalised.
+#[derive(Clone, Debug)]
+pub struct ConvNorm {
+    conv: Conv2d,
+    norm: BatchNorm,
+}
+
+impl ConvNorm {
+    /// A convolution and a normalisation, of these names.
+    pub fn new(
+        builder: &mut ParameterBuilder,
+        [conv, norm]: [&str; 2],
+        inputs: i64,
+        outputs: i64,
+        kernel: i64,
+        settings: Conv2dSettings,
+    ) -> Self {
+        ConvNorm {
+            conv: builder.scope(conv, |b| Conv2d::new(b, inputs, outputs, kernel, settings)),
+            norm: builder.scope(norm, |b| BatchNorm::new(b, outputs)),
+        }
+    }
+
+    /// `relu(norm(conv(x)))`, `[B, I, height, width] -> [B, O, height', width']`
+    pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        self.linear(weights, x).relu_()
+    }
+
+    /// `norm(conv(x))`, not rectified.
+    pub fn linear(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        self.norm.forward(weights, &self.conv.forward(weights, x))
+    }
+}
+
+/// A convolution without bias whose kernel, odd, is centred on every `stride`th pixel.
+pub fn centred(kernel: i64, stride: i64) -> Conv2dSettings {
+    Conv2dSettings { stride, padding: kernel / 2, bias: false, ..Default::default() }
+}
+
+/// The largest of every 3 by 3 pixels, at every second: `[B, C, S, S] -> [B, C, S/2, S/2]`, rounded up.
+pub fn overlapping_max_pool(x: &Tensor) -> Tensor {
+    x.max_pool2d([3; 2], [2; 2], [1; 2], [1; 2], false)
+}
+
+/// The mean of each channel, `[B, C, height, width] -> [B, C]`.
+pub fn channel_means(x: &Tensor) -> Tensor {
+    x.adaptive_avg_pool2d([1, 1]).flatten(1, -1)
+}
+
+/// Checks that `x` is a batch of colour images, of no fewer than `smallest` pixels a side.
+pub fn check_images(x: &Tensor, smallest: i64) -> Result<(), Error> {
+    Error::check_shape("images", &[-1, 3, -1, -1], x)?;
+    let (height, width) = (x.size()[2], x.size()[3]);
+    if height.min(width) < smallest {
+        return Err(Error::ImageSize { least: smallest, height, width });
+    }
+    Ok(())
+}

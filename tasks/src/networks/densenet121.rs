@@ -1,0 +1,157 @@
+//! DenseNet121 (Huang et al., 2017, "Densely Connected Convolutional Networks"), as torchvision has it: every layer sees
+//! the channels of all layers before it, and adds a few of its own.
+//!
+//! Layers go by torchvision's names.
+
+use alrao_core::Error;
+use alrao_core::layers::{BatchNorm, Body, Conv2d, Conv2dSettings, FilterInit, widened};
+use alrao_core::parameters::{ParameterBuilder, Weights};
+use tch::Tensor;
+
+use super::blocks::{ConvNorm, centred, channel_means, check_images, overlapping_max_pool};
+
+/// A quarter of it, rounded up, is halved, rounded down, three times.
+pub const SMALLEST_IMAGE: i64 = 29;
+
+const STEM: i64 = 64;
+/// Channels that a layer adds.
+const GROWTH: i64 = 32;
+/// How many times as many it has within.
+const BOTTLENECK: i64 = 4;
+/// Layers of each block.
+const BLOCKS: [usize; 4] = [6, 12, 24, 16];
+
+/// DenseNet121 without its output layer.
+#[derive(Clone, Debug)]
+pub struct DenseNet121 {
+    stem: ConvNorm,
+    blocks: Vec<Vec<Dense>>,
+    transitions: Vec<Transition>,
+    last: BatchNorm,
+    features: i64,
+}
+
+/// A layer that adds channels.
+#[derive(Clone, Debug)]
+struct Dense {
+    norm1: BatchNorm,
+    conv1: Conv2d,
+    norm2: BatchNorm,
+    conv2: Conv2d,
+}
+
+/// Between two blocks: half as many channels of half as many pixels a side.
+#[derive(Clone, Debug)]
+struct Transition {
+    norm: BatchNorm,
+    conv: Conv2d,
+}
+
+impl DenseNet121 {
+    /// The network with every layer `gamma` times as wide; of 1024 features if that is 1.
+    pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
+        let growth = widened(GROWTH, gamma);
+        builder.scope("features", |b| {
+            let mut channels = widened(STEM, gamma);
+            let stem = ConvNorm::new(b, ["conv0", "norm0"], 3, channels, 7, settings(7, 2));
+            let (mut blocks, mut transitions) = (Vec::new(), Vec::new());
+            for (i, layers) in (1..).zip(BLOCKS) {
+                if i > 1 {
+                    let name = format!("transition{}", i - 1);
+                    transitions.push(b.scope(name, |b| Transition::new(b, channels)));
+                    channels /= 2;
+                }
+                blocks.push(b.scope(format!("denseblock{i}"), |b| {
+                    let layer = |j| {
+                        let layer = b.scope(format!("denselayer{j}"), |b| Dense::new(b, channels, growth));
+                        channels += growth;
+                        layer
+                    };
+                    (1..=layers).map(layer).collect()
+                }));
+            }
+            let last = b.scope("norm5", |b| BatchNorm::new(b, channels));
+            DenseNet121 { stem, blocks, transitions, last, features: channels }
+        })
+    }
+}
+
+impl Dense {
+    fn new(b: &mut ParameterBuilder, inputs: i64, growth: i64) -> Self {
+        let within = BOTTLENECK * growth;
+        Dense {
+            norm1: b.scope("norm1", |b| BatchNorm::new(b, inputs)),
+            conv1: b.scope("conv1", |b| Conv2d::new(b, inputs, within, 1, settings(1, 1))),
+            norm2: b.scope("norm2", |b| BatchNorm::new(b, within)),
+            conv2: b.scope("conv2", |b| Conv2d::new(b, within, growth, 3, settings(3, 1))),
+        }
+    }
+
+    /// `[B, C, height, width] -> [B, C + growth, height, width]`
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        let within = self.conv1.forward(weights, &rectified(&self.norm1, weights, x));
+        let added = self.conv2.forward(weights, &rectified(&self.norm2, weights, &within));
+        Tensor::cat(&[x, &added], 1)
+    }
+}
+
+impl Transition {
+    fn new(b: &mut ParameterBuilder, inputs: i64) -> Self {
+        Transition {
+            norm: b.scope("norm", |b| BatchNorm::new(b, inputs)),
+            conv: b.scope("conv", |b| Conv2d::new(b, inputs, inputs / 2, 1, settings(1, 1))),
+        }
+    }
+
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        halved(&self.conv.forward(weights, &rectified(&self.norm, weights, x)))
+    }
+}
+
+/// The mean of every 2 by 2 pixels, `[B, C, height, width] -> [B, C, height/2, width/2]`. (tch's `avg_pool2d_default` has
+/// their sum.)
+fn halved(x: &Tensor) -> Tensor {
+    x.avg_pool2d([2; 2], [2; 2], [0; 2], false, true, None)
+}
+
+/// `relu(norm(x))`
+fn rectified(norm: &BatchNorm, weights: &Weights, x: &Tensor) -> Tensor {
+    norm.forward(weights, x).relu_()
+}
+
+fn settings(kernel: i64, stride: i64) -> Conv2dSettings {
+    Conv2dSettings { init: FilterInit::NormalByInputs, ..centred(kernel, stride) }
+}
+
+impl Body for DenseNet121 {
+    fn features(&self) -> i64 {
+        self.features
+    }
+
+    fn check(&self, x: &Tensor) -> Result<(), Error> {
+        check_images(x, SMALLEST_IMAGE)
+    }
+
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        let mut x = overlapping_max_pool(&self.stem.forward(weights, x));
+        for (i, block) in self.blocks.iter().enumerate() {
+            if i > 0 {
+                x = self.transitions[i - 1].forward(weights, &x);
+            }
+            x = block.iter().fold(x, |x, layer| layer.forward(weights, &x));
+        }
+        channel_means(&rectified(&self.last, weights, &x))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    #[test]
+    fn four_pixels_become_their_mean() {
+        let x = Tensor::arange(10, (Kind::Float, Device::Cpu)).view([1, 1, 2, 5]);
+        assert_eq!(halved(&x).view([-1]), Tensor::from_slice(&[3.0f32, 5.0])); // of 0, 1, 5, 6 and of 2, 3, 7, 8
+    }
+}

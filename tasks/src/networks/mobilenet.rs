@@ -1,0 +1,75 @@
+//! MobileNet (Howard et al., 2017, "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision
+//! Applications"), which sees space and channels apart: a depthwise convolution of 3 by 3 pixels, then one of a single
+//! pixel over all channels.
+//!
+//! For images of 32 by 32 pixels the first convolution keeps every pixel, so that 2 by 2 are left at the end.
+
+use alrao_core::Error;
+use alrao_core::layers::{Body, Conv2dSettings, widened};
+use alrao_core::parameters::{ParameterBuilder, Weights};
+use tch::Tensor;
+
+use super::blocks::{ConvNorm, centred, channel_means, check_images};
+
+/// Every layer pads.
+pub const SMALLEST_IMAGE: i64 = 1;
+
+const STEM: i64 = 32;
+
+/// Channels and stride of each block.
+const BLOCKS: [(i64, i64); 13] = [
+    (64, 1),
+    (128, 2),
+    (128, 1),
+    (256, 2),
+    (256, 1),
+    (512, 2),
+    (512, 1),
+    (512, 1),
+    (512, 1),
+    (512, 1),
+    (512, 1),
+    (1024, 2),
+    (1024, 1),
+];
+
+/// MobileNet without its output layer.
+#[derive(Clone, Debug)]
+pub struct MobileNet {
+    layers: Vec<ConvNorm>,
+    features: i64,
+}
+
+impl MobileNet {
+    /// The network with every layer `gamma` times as wide; of 1024 features if that is 1.
+    pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
+        let mut inputs = widened(STEM, gamma);
+        let stem = builder.scope("stem", |b| ConvNorm::new(b, ["conv", "norm"], 3, inputs, 3, centred(3, 1)));
+        let mut layers = vec![stem];
+        for (i, (outputs, stride)) in (1..).zip(BLOCKS) {
+            let outputs = widened(outputs, gamma);
+            builder.scope(format!("block{i}"), |b| {
+                let by_channel = Conv2dSettings { groups: inputs, ..centred(3, stride) };
+                layers.push(ConvNorm::new(b, ["depthwise", "norm1"], inputs, inputs, 3, by_channel));
+                layers.push(ConvNorm::new(b, ["pointwise", "norm2"], inputs, outputs, 1, centred(1, 1)));
+            });
+            inputs = outputs;
+        }
+        MobileNet { layers, features: inputs }
+    }
+}
+
+impl Body for MobileNet {
+    fn features(&self) -> i64 {
+        self.features
+    }
+
+    fn check(&self, x: &Tensor) -> Result<(), Error> {
+        check_images(x, SMALLEST_IMAGE)
+    }
+
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        let x = self.layers.iter().fold(x.shallow_clone(), |x, layer| layer.forward(weights, &x));
+        channel_means(&x)
+    }
+}

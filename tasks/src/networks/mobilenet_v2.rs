@@ -1,0 +1,114 @@
+//! MobileNetV2 (Sandler et al., 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks"): blocks that go from few
+//! channels to many, see space there, come back to few without a rectifier, and add what they began with.
+//!
+//! Sized for images of 32 by 32 pixels like the network that the paper's authors trained: the first two strides are 1, so
+//! that 4 by 4 pixels are left at the end; a block that keeps the pixels but not the channels adds a convolution of what
+//! it began with; the first block has an expansion too, if only of 1.
+
+use alrao_core::Error;
+use alrao_core::layers::{Body, Conv2dSettings, widened};
+use alrao_core::parameters::{ParameterBuilder, Weights};
+use tch::Tensor;
+
+use super::blocks::{ConvNorm, centred, channel_means, check_images};
+
+/// Every layer pads.
+pub const SMALLEST_IMAGE: i64 = 1;
+
+const STEM: i64 = 32;
+const LAST: i64 = 1280;
+
+/// Expansion, channels, blocks, and stride of the first of them.
+const STAGES: [(i64, i64, usize, i64); 7] =
+    [(1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)];
+
+/// MobileNetV2 without its output layer.
+#[derive(Clone, Debug)]
+pub struct MobileNetV2 {
+    stem: ConvNorm,
+    blocks: Vec<Block>,
+    last: ConvNorm,
+    features: i64,
+}
+
+#[derive(Clone, Debug)]
+struct Block {
+    expand: ConvNorm,
+    depthwise: ConvNorm,
+    project: ConvNorm,
+    shortcut: Shortcut,
+}
+
+/// What a block adds to its outputs.
+#[derive(Clone, Debug)]
+enum Shortcut {
+    Nothing,
+    Inputs,
+    Convolved(ConvNorm),
+}
+
+impl MobileNetV2 {
+    /// The network with every layer `gamma` times as wide; of 1280 features if that is 1.
+    pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
+        let mut inputs = widened(STEM, gamma);
+        let stem = builder.scope("stem", |b| ConvNorm::new(b, ["conv", "norm"], 3, inputs, 3, centred(3, 1)));
+        let mut blocks = Vec::new();
+        for (expansion, outputs, count, first_stride) in STAGES {
+            let outputs = widened(outputs, gamma);
+            for i in 0..count {
+                let stride = if i == 0 { first_stride } else { 1 };
+                let name = format!("block{}", blocks.len() + 1);
+                blocks.push(builder.scope(name, |b| Block::new(b, inputs, expansion, outputs, stride)));
+                inputs = outputs;
+            }
+        }
+        let features = widened(LAST, gamma);
+        let last = builder.scope("last", |b| ConvNorm::new(b, ["conv", "norm"], inputs, features, 1, centred(1, 1)));
+        MobileNetV2 { stem, blocks, last, features }
+    }
+}
+
+impl Block {
+    fn new(b: &mut ParameterBuilder, inputs: i64, expansion: i64, outputs: i64, stride: i64) -> Self {
+        let many = expansion * inputs;
+        let by_channel = Conv2dSettings { groups: many, ..centred(3, stride) };
+        Block {
+            expand: ConvNorm::new(b, ["expand", "norm1"], inputs, many, 1, centred(1, 1)),
+            depthwise: ConvNorm::new(b, ["depthwise", "norm2"], many, many, 3, by_channel),
+            project: ConvNorm::new(b, ["project", "norm3"], many, outputs, 1, centred(1, 1)),
+            shortcut: match stride {
+                1 if inputs == outputs => Shortcut::Inputs,
+                1 => {
+                    let names = ["shortcut", "shortcut_norm"];
+                    Shortcut::Convolved(ConvNorm::new(b, names, inputs, outputs, 1, centred(1, 1)))
+                }
+                _ => Shortcut::Nothing,
+            },
+        }
+    }
+
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        let many = self.depthwise.forward(weights, &self.expand.forward(weights, x));
+        let mut y = self.project.linear(weights, &many);
+        match &self.shortcut {
+            Shortcut::Nothing => y,
+            Shortcut::Inputs => y.g_add_(x),
+            Shortcut::Convolved(layer) => y.g_add_(&layer.linear(weights, x)),
+        }
+    }
+}
+
+impl Body for MobileNetV2 {
+    fn features(&self) -> i64 {
+        self.features
+    }
+
+    fn check(&self, x: &Tensor) -> Result<(), Error> {
+        check_images(x, SMALLEST_IMAGE)
+    }
+
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        let x = self.blocks.iter().fold(self.stem.forward(weights, x), |x, block| block.forward(weights, &x));
+        channel_means(&self.last.forward(weights, &x))
+    }
+}

@@ -1,0 +1,97 @@
+//! ResNet50 (He et al., 2016, "Deep Residual Learning for Image Recognition"), as torchvision has it: blocks of three
+//! convolutions that are added to what the block began with, and stride in the one of 3 by 3 pixels.
+//!
+//! Layers go by torchvision's names.
+
+use alrao_core::Error;
+use alrao_core::layers::{Body, Conv2dSettings, FilterInit, widened};
+use alrao_core::parameters::{ParameterBuilder, Weights};
+use tch::Tensor;
+
+use super::blocks::{ConvNorm, centred, channel_means, check_images, overlapping_max_pool};
+
+/// Every layer pads.
+pub const SMALLEST_IMAGE: i64 = 1;
+
+const STEM: i64 = 64;
+/// How many times as many channels a block ends in as it has within.
+const EXPANSION: i64 = 4;
+/// Channels within, blocks, and stride of the first of them.
+const STAGES: [(i64, usize, i64); 4] = [(64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)];
+
+/// ResNet50 without its output layer.
+#[derive(Clone, Debug)]
+pub struct ResNet50 {
+    stem: ConvNorm,
+    blocks: Vec<Bottleneck>,
+    features: i64,
+}
+
+#[derive(Clone, Debug)]
+struct Bottleneck {
+    layers: [ConvNorm; 3],
+    /// brings the inputs to the outputs' shape
+    downsample: Option<ConvNorm>,
+}
+
+impl ResNet50 {
+    /// The network with every layer `gamma` times as wide; of 2048 features if that is 1.
+    pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
+        let mut inputs = widened(STEM, gamma);
+        let stem = ConvNorm::new(builder, ["conv1", "bn1"], 3, inputs, 7, settings(7, 2));
+        let mut blocks = Vec::new();
+        for (stage, (channels, count, first_stride)) in (1..).zip(STAGES) {
+            let within = widened(channels, gamma);
+            for i in 0..count {
+                let stride = if i == 0 { first_stride } else { 1 };
+                let name = format!("layer{stage}.{i}");
+                blocks.push(builder.scope(name, |b| Bottleneck::new(b, inputs, within, stride)));
+                inputs = EXPANSION * within;
+            }
+        }
+        ResNet50 { stem, blocks, features: inputs }
+    }
+}
+
+impl Bottleneck {
+    fn new(b: &mut ParameterBuilder, inputs: i64, within: i64, stride: i64) -> Self {
+        let outputs = EXPANSION * within;
+        let layers = [
+            ConvNorm::new(b, ["conv1", "bn1"], inputs, within, 1, settings(1, 1)),
+            ConvNorm::new(b, ["conv2", "bn2"], within, within, 3, settings(3, stride)),
+            ConvNorm::new(b, ["conv3", "bn3"], within, outputs, 1, settings(1, 1)),
+        ];
+        let downsample = (stride != 1 || inputs != outputs)
+            .then(|| ConvNorm::new(b, ["downsample.0", "downsample.1"], inputs, outputs, 1, settings(1, stride)));
+        Bottleneck { layers, downsample }
+    }
+
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        let [first, second, third] = &self.layers;
+        let mut y = third.linear(weights, &second.forward(weights, &first.forward(weights, x)));
+        let mut sum = match &self.downsample {
+            Some(layer) => y.g_add_(&layer.linear(weights, x)),
+            None => y.g_add_(x),
+        };
+        sum.relu_()
+    }
+}
+
+fn settings(kernel: i64, stride: i64) -> Conv2dSettings {
+    Conv2dSettings { init: FilterInit::NormalByOutputs, ..centred(kernel, stride) }
+}
+
+impl Body for ResNet50 {
+    fn features(&self) -> i64 {
+        self.features
+    }
+
+    fn check(&self, x: &Tensor) -> Result<(), Error> {
+        check_images(x, SMALLEST_IMAGE)
+    }
+
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        let x = overlapping_max_pool(&self.stem.forward(weights, x));
+        channel_means(&self.blocks.iter().fold(x, |x, block| block.forward(weights, &x)))
+    }
+}

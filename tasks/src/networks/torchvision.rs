@@ -1,0 +1,131 @@
+//! Weights of torchvision's networks, its own initial ones or pretrained ones, as `scripts/torchvision_weights.py` writes
+//! them.
+//!
+//! Ours go by torchvision's names, but for batch normalisation, whose scale and shift are weight and bias there.
+
+use std::path::Path;
+
+use alrao_core::layers::Body;
+use alrao_core::network::Network;
+use alrao_core::tensors::Tensors;
+
+use super::Architecture;
+use crate::Error;
+
+/// Takes body and output layer from a safetensors file that holds the state of torchvision's network; every head gets the
+/// same output layer.
+///
+/// # Errors
+/// - [`Error::Core`] if the file can't be read, or names the tensor of it that is missing or has another shape; nothing
+///   is loaded then;
+/// - [`Error::File`] if torchvision has no such network.
+pub fn load<B: Body>(network: &mut Network<B>, architecture: Architecture, path: &Path) -> Result<(), Error> {
+    let output = match architecture {
+        Architecture::AlexNet => "classifier.6",
+        Architecture::DenseNet121 => "classifier",
+        Architecture::ResNet50 => "fc",
+        _ => {
+            let problem = "no weights of torchvision's fit a network for images of 32 by 32 pixels";
+            return Err(Error::file(path, problem));
+        }
+    };
+    let mut tensors = Tensors::read(path)?;
+    let (k, classes) = (network.heads().k(), network.heads().outputs());
+    let weight = tensors.get(&format!("{output}.weight"), &[classes, network.body().features()])?.repeat([k, 1, 1]);
+    let bias = tensors.get(&format!("{output}.bias"), &[classes])?.repeat([k, 1]);
+    tensors.insert("heads.weight", &weight); // [K, A, H]
+    tensors.insert("heads.bias", &bias); // [K, A]
+    network.load_as(&tensors, torchvision_name)?;
+    Ok(())
+}
+
+/// What a parameter or buffer of ours is called in torchvision's state.
+fn torchvision_name(ours: &str) -> String {
+    let name = ours.strip_prefix("body.").unwrap_or(ours);
+    match name.rsplit_once('.') {
+        Some((layer, "scale")) => format!("{layer}.weight"),
+        Some((layer, "shift")) => format!("{layer}.bias"),
+        _ => name.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alrao_core::parameters::ParameterBuilder;
+    use alrao_core::streams::stream;
+    use tch::{Device, Kind, Tensor};
+
+    const NARROW: f64 = 1.0 / 32.0;
+
+    fn network(architecture: Architecture, heads: i64, seed: u64) -> Network<Box<dyn Body>> {
+        let body = |b: &mut ParameterBuilder| architecture.build(b, NARROW);
+        Network::new(body, heads, 5, &mut stream(seed, "weights"), (Kind::Float, Device::Cpu)).unwrap()
+    }
+
+    /// The state of a network with one head as torchvision would have it.
+    fn state(network: &Network<Box<dyn Body>>, output: &str) -> Vec<(String, Tensor)> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut tensors = Tensors::default();
+        network.save("network", &mut tensors);
+        tensors.write(file.path()).unwrap();
+        let theirs = |(name, value): (String, Tensor)| {
+            let name = name.strip_prefix("network.").unwrap();
+            match name.strip_prefix("heads.") {
+                Some(kind) => (format!("{output}.{kind}"), value.squeeze_dim(0)),
+                None => (torchvision_name(name), value),
+            }
+        };
+        Tensor::read_safetensors(file.path()).unwrap().into_iter().map(theirs).collect()
+    }
+
+    fn written(state: &[(String, Tensor)]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        Tensor::write_safetensors(state, file.path()).unwrap();
+        file
+    }
+
+    #[test]
+    fn every_head_predicts_as_the_network_that_is_loaded() {
+        for (architecture, output) in [
+            (Architecture::AlexNet, "classifier.6"),
+            (Architecture::DenseNet121, "classifier"),
+            (Architecture::ResNet50, "fc"),
+        ] {
+            let source = network(architecture, 1, 0);
+            let x = (Tensor::arange(2 * 3 * 64 * 64, (Kind::Float, Device::Cpu)) * 0.7).sin().view([2, 3, 64, 64]);
+            let _ = source.pass(&x).unwrap(); // moves the statistics of normalisations
+            let file = written(&state(&source, output));
+            let mut loaded = network(architecture, 3, 1);
+            load(&mut loaded, architecture, file.path()).unwrap();
+            let distance = (loaded.outputs(&x).unwrap() - source.outputs(&x).unwrap()).abs().max().double_value(&[]);
+            assert!(distance < 1e-6, "{architecture:?}: {distance}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_and_leaves_the_network_alone() {
+        let architecture = Architecture::ResNet50;
+        let whole = state(&network(architecture, 1, 0), "fc");
+        let mut target = network(architecture, 2, 1);
+        let before = target.parameters().theta().copy();
+        let mut refusal = |name: &str, replacement: Option<Tensor>| {
+            let mut state: Vec<_> =
+                whole.iter().filter(|(n, _)| n != name).map(|(n, t)| (n.clone(), t.copy())).collect();
+            state.extend(replacement.map(|tensor| (name.into(), tensor)));
+            let error = load(&mut target, architecture, written(&state).path()).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{name}`")), "{error}");
+            assert_eq!(target.parameters().theta(), &before);
+            error
+        };
+        refusal("layer2.3.bn2.running_var", None);
+        let zeros = |shape: &[i64]| Tensor::zeros(shape, (Kind::Float, Device::Cpu));
+        let error = refusal("layer1.0.bn1.weight", Some(zeros(&[3])));
+        assert!(error.contains("[3]") && error.contains("[2]"), "{error}");
+        let error = refusal("fc.weight", Some(zeros(&[1000, 64])));
+        assert!(error.contains("[1000, 64]") && error.contains("[5, 64]"), "{error}");
+
+        let error = load(&mut target, Architecture::Vgg19, Path::new("vgg.safetensors")).unwrap_err().to_string();
+        assert!(error.contains("vgg.safetensors"), "{error}");
+    }
+}

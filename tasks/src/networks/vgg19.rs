@@ -1,0 +1,64 @@
+//! VGG19 (Simonyan and Zisserman, 2015, "Very Deep Convolutional Networks for Large-Scale Image Recognition"): sixteen
+//! convolutions of 3 by 3 pixels.
+//!
+//! For images of 32 by 32 pixels, of which the five pools leave one, and in the form that is usual for CIFAR-10: batch
+//! normalisation after every convolution, and no hidden layer between them and the output layer.
+
+use alrao_core::Error;
+use alrao_core::layers::{Body, Conv2dSettings, widened};
+use alrao_core::parameters::{ParameterBuilder, Weights};
+use tch::Tensor;
+
+use super::blocks::{ConvNorm, centred, channel_means, check_images};
+
+/// Each stage halves the image.
+pub const SMALLEST_IMAGE: i64 = 1 << STAGES.len();
+
+/// Channels and convolutions.
+const STAGES: [(i64, usize); 5] = [(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)];
+
+/// VGG19 without its output layer.
+#[derive(Clone, Debug)]
+pub struct Vgg19 {
+    stages: Vec<Vec<ConvNorm>>,
+    features: i64,
+}
+
+impl Vgg19 {
+    /// The network with every layer `gamma` times as wide; of 512 features if that is 1.
+    pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
+        let settings = Conv2dSettings { bias: true, ..centred(3, 1) };
+        let mut inputs = 3;
+        let mut stages = Vec::new();
+        for (i, (channels, count)) in (1..).zip(STAGES) {
+            let outputs = widened(channels, gamma);
+            stages.push(builder.scope(format!("stage{i}"), |b| {
+                let layer = |j| {
+                    let names = ["conv", "norm"];
+                    let layer = b.scope(format!("layer{j}"), |b| ConvNorm::new(b, names, inputs, outputs, 3, settings));
+                    inputs = outputs;
+                    layer
+                };
+                (1..=count).map(layer).collect()
+            }));
+        }
+        Vgg19 { stages, features: inputs }
+    }
+}
+
+impl Body for Vgg19 {
+    fn features(&self) -> i64 {
+        self.features
+    }
+
+    fn check(&self, x: &Tensor) -> Result<(), Error> {
+        check_images(x, SMALLEST_IMAGE)
+    }
+
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        let stage = |x: Tensor, layers: &Vec<ConvNorm>| {
+            layers.iter().fold(x, |x, layer| layer.forward(weights, &x)).max_pool2d_default(2)
+        };
+        channel_means(&self.stages.iter().fold(x.shallow_clone(), stage))
+    }
+}
