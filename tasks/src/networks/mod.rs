@@ -105,7 +105,8 @@ mod tests {
     const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
     fn network(architecture: Architecture, gamma: f64) -> Network<Box<dyn Body>> {
-        Network::new(|b: &mut ParameterBuilder| architecture.build(b, gamma), 2, 5, &mut stream(0, "weights"), FLOAT).unwrap()
+        Network::new(|b: &mut ParameterBuilder| architecture.build(b, gamma), 2, 5, &mut stream(0, "weights"), FLOAT)
+            .unwrap()
     }
 
     fn images(shape: [i64; 4]) -> Tensor {
@@ -127,8 +128,53 @@ mod tests {
         assert_eq!(Architecture::ALL.map(|a| a.parameters(1.0, 1, classes(a))), expected);
     }
 
-    /// Filters, channels of normalisations and outputs of hidden layers, counted in the same PyTorch networks; and the
-    /// features of one that is three times as wide.
+    /// A convolution from i to o channels by k pixels has `i*o*k^2` weights, its bias o, a normalisation of o channels
+    /// 2*o, a depthwise convolution of i channels by 3 pixels 9*i, an output layer of 10 classes `10*(H + 1)`.
+    #[test]
+    fn parameters_of_the_networks_for_cifar10_counted_by_hand() {
+        let pairs = |widths: &[i64]| widths.windows(2).map(|w| (w[0], w[1])).collect::<Vec<_>>();
+
+        let widths = [32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024];
+        let blocks: i64 = pairs(&widths).iter().map(|(i, o)| (9 + 2) * i + (i + 2) * o).sum();
+        assert_eq!(MobileNet.parameters(1.0, 1, 10), (27 + 2) * 32 + blocks + 10 * 1025);
+
+        // all but the first block expand to t = 6*i channels; four change their number and keep the pixels
+        let widths = [32, 16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 320];
+        let block = |(n, (i, o)): (usize, (i64, i64))| {
+            let t = if n == 0 { i } else { 6 * i };
+            (i + 2) * t + (9 + 2) * t + (t + 2) * o
+        };
+        let blocks: i64 = pairs(&widths).into_iter().enumerate().map(block).sum();
+        let shortcuts: i64 = [(32, 16), (16, 24), (64, 96), (160, 320)].map(|(i, o)| (i + 2) * o).iter().sum();
+        let last = (320 + 2) * 1280;
+        assert_eq!(MobileNetV2.parameters(1.0, 1, 10), (27 + 2) * 32 + blocks + shortcuts + last + 10 * 1281);
+
+        let normalised = |i, o, k| i * o * k * k + 3 * o; // with a bias
+        let blocks = [
+            (192, [64, 96, 128, 16, 32, 32]),
+            (256, [128, 128, 192, 32, 96, 64]),
+            (480, [192, 96, 208, 16, 48, 64]),
+            (512, [160, 112, 224, 24, 64, 64]),
+            (512, [128, 128, 256, 24, 64, 64]),
+            (512, [112, 144, 288, 32, 64, 64]),
+            (528, [256, 160, 320, 32, 128, 128]),
+            (832, [256, 160, 320, 32, 128, 128]),
+            (832, [384, 192, 384, 48, 128, 128]),
+        ];
+        let block = |(i, [one, before3, three, before5, five, pool]): (i64, [i64; 6])| {
+            let onto_pixels: i64 = [one, before3, before5, pool].map(|o| normalised(i, o, 1)).iter().sum();
+            onto_pixels + normalised(before3, three, 3) + normalised(before5, five, 3) + normalised(five, five, 3)
+        };
+        let blocks: i64 = blocks.map(block).iter().sum();
+        assert_eq!(GoogLeNet.parameters(1.0, 1, 10), normalised(3, 192, 3) + blocks + 10 * 1025);
+
+        let widths = [3, 64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512];
+        let layers: i64 = pairs(&widths).into_iter().map(|(i, o)| normalised(i, o, 3)).sum();
+        assert_eq!(Vgg19.parameters(1.0, 1, 10), layers + 10 * 513);
+    }
+
+    /// Filters, channels of normalisations and outputs of hidden layers, counted in the same PyTorch networks, and their
+    /// features.
     #[test]
     fn units_are_as_many_as_the_references_and_multiply_by_gamma() {
         let built = |gamma| {
@@ -150,6 +196,7 @@ mod tests {
         ];
         assert_eq!(built(1.0), expected);
         assert_eq!(built(3.0), expected.map(|(units, features)| (3 * units, 3 * features)));
+        assert_eq!(built(0.5), expected.map(|(units, features)| (units / 2, features / 2)));
     }
 
     /// Section 7 of the paper: on CIFAR-10 "less than 5 %", on ImageNet "50-100 % depending on the architecture". Two
