@@ -12,7 +12,7 @@ use tch::{Device, Kind};
 use crate::Error;
 use crate::data::{Data, Symbol, Text};
 use crate::model::Model;
-use crate::networks::LanguageModel;
+use crate::networks::{Architecture, LanguageModel};
 use crate::training::Schedule;
 
 /// A supervised task.
@@ -66,13 +66,51 @@ fn seventy() -> usize {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelSettings {
+    /// Which network of images; none for text, which there is one model of, [`LanguageModel`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<Architecture>,
+    /// Of `mobilenet`: 1 if not given, or 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// Width of the hidden layers as a multiple of the usual one (the paper's gamma).
     pub gamma: f64,
 }
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        ModelSettings { gamma: 1.0 }
+        ModelSettings { architecture: None, version: None, gamma: 1.0 }
+    }
+}
+
+impl ModelSettings {
+    /// The network of images that is meant.
+    ///
+    /// # Errors
+    /// [`Error::Setting`]: none is, or a version that there isn't.
+    pub fn of_images(&self) -> Result<Architecture, Error> {
+        match (self.architecture, self.version) {
+            (None, _) => Err(Error::setting("model.architecture", "none", "images need one, such as \"mobilenet\"")),
+            (Some(Architecture::MobileNet), Some(2)) => Ok(Architecture::MobileNetV2),
+            (Some(Architecture::MobileNet), None | Some(1)) => Ok(Architecture::MobileNet),
+            (Some(Architecture::MobileNet), Some(version)) => {
+                Err(Error::setting("model.version", version, "of mobilenet there are 1 and 2"))
+            }
+            (Some(_), Some(version)) => Err(Error::setting("model.version", version, "only mobilenet has versions")),
+            (Some(architecture), None) => Ok(architecture),
+        }
+    }
+
+    /// Checks that no network of images is meant.
+    ///
+    /// # Errors
+    /// [`Error::Setting`]: one is.
+    pub fn of_text(&self) -> Result<(), Error> {
+        let problem = "is for images; text has a model of its own";
+        match (self.architecture, self.version) {
+            (Some(architecture), _) => Err(Error::setting("model.architecture", architecture, problem)),
+            (None, Some(version)) => Err(Error::setting("model.version", version, problem)),
+            (None, None) => Ok(()),
+        }
     }
 }
 
@@ -105,6 +143,7 @@ impl SupervisedTask {
             return Err(Error::setting("model.gamma", gamma, format!("must be above 0 and at most {WIDEST}")));
         }
         let DataSettings::Text { folder, streams, steps, .. } = &self.data;
+        self.model.of_text()?;
         for (field, value) in [("data.streams", *streams), ("data.steps", *steps)] {
             if value == 0 {
                 return Err(Error::setting(field, value, "must be at least 1"));
@@ -138,5 +177,51 @@ impl SupervisedTask {
         };
         let rng = &mut stream(seed, "weights");
         Ok(Network::new(model, method.heads, classes as i64, rng, (Kind::Float, device))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn model(settings: serde_json::Value) -> Result<ModelSettings, serde_json::Error> {
+        serde_json::from_value(settings)
+    }
+
+    #[test]
+    fn networks_go_by_their_names_and_versions() {
+        for (settings, expected) in [
+            (json!({"architecture": "mobilenet"}), Architecture::MobileNet),
+            (json!({"architecture": "mobilenet", "version": 1}), Architecture::MobileNet),
+            (json!({"architecture": "mobilenet", "version": 2}), Architecture::MobileNetV2),
+            (json!({"architecture": "googlenet"}), Architecture::GoogLeNet),
+            (json!({"architecture": "vgg19"}), Architecture::Vgg19),
+            (json!({"architecture": "alexnet"}), Architecture::AlexNet),
+            (json!({"architecture": "densenet121"}), Architecture::DenseNet121),
+            (json!({"architecture": "resnet50"}), Architecture::ResNet50),
+        ] {
+            let read = model(settings.clone()).unwrap();
+            assert_eq!(read.of_images().unwrap(), expected);
+            assert_eq!(model(serde_json::to_value(&read).unwrap()).unwrap(), read);
+            let told = read.of_text().unwrap_err().to_string();
+            assert!(told.contains("model.architecture") && told.contains(settings["architecture"].as_str().unwrap()));
+        }
+    }
+
+    #[test]
+    fn networks_that_there_are_not_are_refused() {
+        for (settings, field) in [
+            (json!({}), "model.architecture"),
+            (json!({"architecture": "mobilenet", "version": 3}), "model.version = 3"),
+            (json!({"architecture": "vgg19", "version": 1}), "model.version = 1"),
+        ] {
+            let told = model(settings).unwrap().of_images().unwrap_err().to_string();
+            assert!(told.contains(field), "{told}");
+        }
+        let told = model(json!({"architecture": "lenet"})).unwrap_err().to_string();
+        assert!(told.contains("lenet") && told.contains("`densenet121`") && !told.contains("V2"), "{told}");
+        assert!(model(json!({"version": 2})).unwrap().of_text().is_err());
+        assert!(model(json!({"gamma": 3.0})).unwrap().of_text().is_ok());
     }
 }
