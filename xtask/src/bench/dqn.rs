@@ -3,6 +3,8 @@
 //! Both have ReLU networks of two hidden layers, batches of 128 and Adam; neither Double DQN nor normalised layers.
 //! The same with Alrao's 10 heads is measured too, and with both, an agent's defaults.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use serde_json::json;
 
@@ -31,11 +33,7 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
     setup::run(checkout, false)?;
     let bench = ["bench", "--quiet", "--bench", "dqn"];
     run_command("the build", cargo(checkout).args(bench).arg("--no-run"))?;
-    let python = Cache::of_user()?.entry("stable-baselines3-2.9.2", |scratch, entry| {
-        println!("downloading Stable-Baselines3 and PyTorch from PyPI (some 3 GB)");
-        pip::virtual_environment(&REQUIREMENTS, entry, scratch)
-    })?;
-    let python = python.join("bin/python");
+    let python = python()?;
 
     let mut memory = cargo(checkout);
     memory.args(bench).args(["--", "memory", &TRANSITIONS.to_string()]);
@@ -73,4 +71,13 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
     ];
     let memory = ("memory", json!({"transitions": TRANSITIONS, "megabytes": megabytes}));
     contest("dqn", "steps/s", sides, &CLAIMS, length.rounds, &[memory])
+}
+
+/// A Python that has Stable-Baselines3 and PyTorch, downloaded into the cache if it isn't there yet.
+pub fn python() -> Result<PathBuf> {
+    let folder = Cache::of_user()?.entry("stable-baselines3-2.9.2", |scratch, entry| {
+        println!("downloading Stable-Baselines3 and PyTorch from PyPI (some 3 GB)");
+        pip::virtual_environment(&REQUIREMENTS, entry, scratch)
+    })?;
+    Ok(folder.join("bin/python"))
 }

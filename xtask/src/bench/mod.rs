@@ -5,6 +5,7 @@
 
 mod dqn;
 mod envs;
+mod networks;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -24,6 +25,9 @@ pub enum Bench {
     Envs(Length),
     /// Updates and environment steps a second of deep Q-learning on one thread, beside Stable-Baselines3.
     Dqn(Length),
+    /// Samples a second that networks of images and of text learn from on one thread, beside PyTorch. A step of GoogLeNet
+    /// takes half a minute.
+    Networks(Length),
 }
 
 /// How long it is measured.
@@ -42,6 +46,7 @@ pub fn run(checkout: &Checkout, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Envs(length) => envs::run(checkout, *length),
         Bench::Dqn(length) => dqn::run(checkout, *length),
+        Bench::Networks(length) => networks::run(checkout, *length),
     }
 }
 

@@ -1,0 +1,83 @@
+//! What a step of Alrao costs for the networks of small images and of text, on one thread: `cargo xtask bench networks`
+//! runs it beside plain SGD in PyTorch.
+//!
+//! ```text
+//! cargo bench -p alrao-tasks --bench networks -- mobilenet|googlenet|vgg19|lstm SECONDS
+//! ```
+//!
+//! Images are of 32 by 32 pixels and of 10 classes, 128 in a batch; texts are of 50 symbols, 70 steps of 20 streams in a
+//! batch.
+
+use std::time::{Duration, Instant};
+
+use alrao_core::learner::Learner;
+use alrao_core::likelihood::Categorical;
+use alrao_core::method::Method;
+use alrao_core::network::Network;
+use alrao_core::parameters::ParameterBuilder;
+use alrao_core::streams::stream;
+use alrao_tasks::model::Model;
+use alrao_tasks::networks::{Architecture, LanguageModel};
+use anyhow::{Context, Result, bail};
+use tch::{Device, Kind, Tensor};
+
+const IMAGES: i64 = 128;
+const CLASSES: i64 = 10;
+const STEPS: i64 = 70;
+const STREAMS: i64 = 20;
+const SYMBOLS: i64 = 50;
+
+fn main() -> Result<()> {
+    tch::set_num_threads(1);
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [network, seconds] => measure(network, Duration::from_secs(seconds.parse().context("seconds")?)),
+        [] => Ok(()), // so do tests of all targets run it
+        _ => bail!("say mobilenet, googlenet, vgg19 or lstm, and SECONDS"),
+    }
+}
+
+/// Makes steps for so long, after one that doesn't count, and prints how many samples a second they learn from.
+fn measure(network: &str, time: Duration) -> Result<()> {
+    let architecture = match network {
+        "mobilenet" => Some(Architecture::MobileNet),
+        "googlenet" => Some(Architecture::GoogLeNet),
+        "vgg19" => Some(Architecture::Vgg19),
+        "lstm" => None,
+        _ => bail!("the network is mobilenet, googlenet, vgg19 or lstm, not {network}"),
+    };
+    let float = (Kind::Float, Device::Cpu);
+    let labels = |n, classes| Tensor::randint(classes, [n], (Kind::Int64, Device::Cpu));
+    let (x, y, classes) = match architecture {
+        Some(_) => (Tensor::randn([IMAGES, 3, 32, 32], float), labels(IMAGES, CLASSES), CLASSES),
+        None => {
+            let n = STEPS * STREAMS;
+            (labels(n, SYMBOLS).view([STEPS, STREAMS]), labels(n, SYMBOLS), SYMBOLS)
+        }
+    };
+    let model = |b: &mut ParameterBuilder| match architecture {
+        Some(architecture) => Model::Image(architecture.build(b, 1.0)),
+        None => Model::Text(LanguageModel::new(b, SYMBOLS as usize, 1.0)),
+    };
+    let method = Method::alrao();
+    let mut network = Network::new(model, method.heads, classes, &mut stream(0, "weights"), float)?;
+    let mut learner = Learner::new(&method, &network, &mut stream(0, "rates"))?;
+    let mut state = None;
+    let mut step = || -> Result<()> {
+        let pass = network.pass_by(|model, weights| {
+            let (z, after) = model.forward_from(weights, &x, state.as_ref());
+            state = after;
+            z
+        });
+        learner.step(&mut network, &pass, &Categorical, &y)?;
+        Ok(())
+    };
+    step()?;
+    let (started, mut samples) = (Instant::now(), 0);
+    while started.elapsed() < time {
+        step()?;
+        samples += y.size()[0];
+    }
+    println!("{:.1} samples/s", samples as f64 / started.elapsed().as_secs_f64());
+    Ok(())
+}
