@@ -28,6 +28,7 @@ fn train<B: Body>(
     mut batch: impl FnMut() -> Tensor,
     seed: u64,
 ) -> (Vec<f64>, [i64; 2]) {
+    tch::set_num_threads(1); // tests share the cores among them already
     let (method, float) = (Method::alrao(), (Kind::Float, Device::Cpu));
     tch::manual_seed(seed as i64); // of dropout
     let mut network = Network::new(body, method.heads, classes, &mut stream(seed, "weights"), float).unwrap();
