@@ -124,6 +124,7 @@ impl<'a> ParameterBuilder<'a> {
         for &(ParameterId(index), stride) in parameters {
             let entry = &mut self.entries[index];
             assert!(entry.units.is_none(), "{} is claimed twice", entry.name);
+            assert!(entry.numel() % (count as i64 * stride) == 0, "{} is claimed by part", entry.name);
             entry.units = Some(Units { first, count, stride: stride as usize });
         }
     }
@@ -182,6 +183,13 @@ impl Entry {
     fn numel(&self) -> i64 {
         self.shape.iter().product()
     }
+
+    /// The first unit, how many there are, and the shape in which they are the middle dimension.
+    fn by_unit(&self) -> (i64, i64, [i64; 3]) {
+        let Units { first, count, stride } = self.units.expect("checked when finished");
+        let (first, count, stride) = (first as i64, count as i64, stride as i64);
+        (first, count, [self.numel() / (count * stride), count, stride])
+    }
 }
 
 impl Parameters {
@@ -237,19 +245,27 @@ impl Parameters {
     /// Spreads one number a unit, `[units]`, over all elements of its parameters, `[P]`.
     pub fn spread(&self, by_unit: &[f64]) -> Tensor {
         assert_eq!(by_unit.len(), self.units, "one number for each unit");
-        let by_element: Vec<f64> = self.unit_of_element().into_iter().map(|unit| by_unit[unit]).collect();
-        Tensor::from_slice(&by_element).to_kind(self.theta.kind()).to_device(self.theta.device())
+        let by_unit = Tensor::from_slice(by_unit).to_kind(self.theta.kind()).to_device(self.theta.device());
+        let flat = self.theta.empty_like();
+        let parts = split(&self.entries, &[], &flat, false).parameters;
+        for (entry, part) in self.entries.iter().zip(parts) {
+            let (first, count, shape) = entry.by_unit();
+            part.view(shape).copy_(&by_unit.narrow(0, first, count).view([1, -1, 1]));
+        }
+        flat
     }
 
     /// The size of every unit, the root mean square of its parameters, `[units]`; waits for the device.
     pub fn unit_sizes(&self) -> Vec<f64> {
-        let squares = Vec::<f64>::try_from(self.theta.to_kind(Kind::Double).square()).expect("a vector");
-        let mut sums = vec![(0.0, 0u64); self.units];
-        for (unit, square) in self.unit_of_element().into_iter().zip(squares) {
-            sums[unit].0 += square;
-            sums[unit].1 += 1;
+        let zeros = || Tensor::zeros([self.units as i64], (Kind::Double, self.theta.device()));
+        let (sums, numels) = (zeros(), zeros());
+        for (entry, value) in self.entries.iter().zip(&self.weights.parameters) {
+            let (first, count, shape) = entry.by_unit();
+            let squares = value.view(shape).to_kind(Kind::Double).square();
+            let _ = sums.narrow(0, first, count).g_add_(&squares.sum_dim_intlist([0i64, 2].as_slice(), false, None));
+            let _ = numels.narrow(0, first, count).g_add_scalar_((shape[0] * shape[2]) as f64);
         }
-        sums.into_iter().map(|(sum, n)| (sum / n as f64).sqrt()).collect()
+        Vec::try_from((sums / numels).sqrt()).expect("a vector")
     }
 
     /// A copy that shares nothing.
@@ -386,6 +402,20 @@ mod tests {
         let gate = [3., 3., 4., 4.];
         let row = [5., 6.];
         assert_eq!(spread, [&dense[..], &gate, &gate, &gate, &gate, &row, &row, &row].concat());
+    }
+
+    #[test]
+    fn the_size_of_a_unit_is_the_root_mean_square_of_its_elements() {
+        let parameters = sample();
+        let theta = Vec::<f32>::try_from(parameters.theta()).unwrap();
+        let mut of_unit = vec![Vec::new(); parameters.units()];
+        for (unit, value) in parameters.unit_of_element().into_iter().zip(theta) {
+            of_unit[unit].push(f64::from(value).powi(2));
+        }
+        for (size, squares) in parameters.unit_sizes().into_iter().zip(of_unit) {
+            let expected = (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
+            assert!((size - expected).abs() < 1e-12, "{size}, {expected}");
+        }
     }
 
     /// Published results depend on it.
