@@ -79,11 +79,12 @@ impl Conv2d {
         Conv2d { settings, weight, bias }
     }
 
-    /// `[B, I, height, width] -> [B, O, height', width']`
+    /// `[B, I, height, width] -> [B, O, height', width']`, computed in the kind of numbers that `x` has.
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         let Conv2dSettings { stride, padding, dilation, groups, .. } = self.settings;
-        let bias = self.bias.map(|bias| &weights[bias]);
-        x.conv2d(&weights[self.weight], bias, [stride; 2], [padding; 2], [dilation; 2], groups)
+        let weight = weights[self.weight].to_kind(x.kind());
+        let bias = self.bias.map(|bias| weights[bias].to_kind(x.kind()));
+        x.conv2d(&weight, bias, [stride; 2], [padding; 2], [dilation; 2], groups)
     }
 }
 
@@ -92,7 +93,7 @@ mod tests {
     use tch::Kind;
 
     use super::*;
-    use crate::layers::tests::{build, numbers};
+    use crate::layers::tests::{assert_close, build, numbers};
 
     fn conv(
         inputs: i64,
@@ -143,6 +144,24 @@ mod tests {
                 assert!((found - expected).abs() < 1e-5, "{settings:?} {at:?}: {found} {expected}");
             }
         }
+    }
+
+    #[test]
+    fn numbers_of_16_bits_stay_so_and_their_gradient_is_f32s() {
+        let settings = Conv2dSettings { padding: 1, ..Default::default() };
+        let (conv, parameters) = conv(4, 8, 3, settings);
+        let x = numbers(&[1, 4, 6, 7]);
+        let gradient = |x: &Tensor| {
+            let (leaf, weights) = parameters.leaf();
+            let y = conv.forward(&weights, x);
+            assert_eq!(y.kind(), x.kind());
+            let y = y.to_kind(Kind::Float);
+            let gradient = Tensor::run_backward(&[y.square().mean(Kind::Float)], &[leaf], false, false).remove(0);
+            (y.detach(), gradient)
+        };
+        let (f32, bf16) = (gradient(&x), gradient(&x.to_kind(Kind::BFloat16)));
+        assert_close(&bf16.0, &f32.0, 0.02);
+        assert_close(&bf16.1, &f32.1, 0.02);
     }
 
     #[test]

@@ -21,9 +21,10 @@ impl Linear {
         Linear { weight, bias }
     }
 
-    /// `[B, I] -> [B, O]`
+    /// `[B, I] -> [B, O]`, computed in the kind of numbers that `x` has.
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        x.linear(&weights[self.weight], Some(&weights[self.bias]))
+        let [weight, bias] = [self.weight, self.bias].map(|id| weights[id].to_kind(x.kind()));
+        x.linear(&weight, Some(&bias))
     }
 
     /// Writes the gradients with respect to weight and bias on those `of` parameters, from an input, `[B, I]`, and the
