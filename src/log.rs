@@ -146,6 +146,7 @@ fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
             ];
             (*step, curves.into())
         }
+        Event::Supervised(Supervised::LeftOut { step, count, .. }) => (*step, vec![("left_out", *count as f64)]),
         Event::Supervised(Supervised::Epoch { step, train, validation, .. }) => {
             let curves = [
                 ("train/loss", train.loss),

@@ -47,6 +47,13 @@ impl Progress {
     /// Takes in an event, how much of the budget is spent, and what is done in a second if it was measured.
     pub fn event(&mut self, event: &Event, spent: f64, speed: Option<(f64, &str)>) {
         self.latest.take_in(event);
+        if let Event::Supervised(Supervised::LeftOut { file, .. }) = event {
+            let line = format!("{}: {}; left out", file.path.display(), file.problem);
+            match &self.bar {
+                Some(bar) => bar.println(line),
+                None => eprintln!("{line}"),
+            }
+        }
         if let Some((speed, what)) = speed {
             self.latest.speed = Some(format!("{speed:.0} {what}/s"));
         }
@@ -97,6 +104,7 @@ impl Latest {
             Event::Supervised(Supervised::Epoch { epoch, train, validation, .. }) => {
                 self.validation = Some(format!("epoch {epoch}: train {train}; validation {validation}"));
             }
+            Event::Supervised(Supervised::LeftOut { .. }) => {}
             Event::Agent(Agent::Validation { step, evaluation, .. }) => {
                 let returns = evaluation.returns;
                 self.validation = Some(format!("validation {:.1} ± {:.1} at step {step}", returns.mean, returns.std));

@@ -25,7 +25,7 @@ impl SupervisedRun {
     /// # Errors
     /// The data aren't what they should be, or the settings can't be.
     pub fn new(config: &Config, task: &SupervisedTask, device: Device) -> Result<Self> {
-        let (data, method) = (task.read()?, config.method()?);
+        let (data, method) = (task.read(config.seed)?, config.method()?);
         let network = task.network(&data, &method, config.seed, device)?;
         let training = Training::new(&task.training, data, network, &method, config.seed, device)?;
         Ok(SupervisedRun { task: task.clone(), training, device })
@@ -82,7 +82,11 @@ impl Trainer for SupervisedRun {
     }
 
     fn summary(&self, config: &Config, best: Option<Tensors>, seconds: f64, diverged: bool) -> Result<Summary> {
-        let test = best.map(|best| -> Result<_> { Ok(self.training.test(&self.network(config, &best)?)?) });
+        let test = best.map(|best| -> Result<_> {
+            let (scores, left_out) = self.training.test(&self.network(config, &best)?)?;
+            left_out.iter().for_each(|file| eprintln!("{}: {}; left out", file.path.display(), file.problem));
+            Ok(scores)
+        });
         let alrao = config.optimizer.kind == OptimizerKind::Alrao;
         Ok(Summary {
             task: config.task.name(),

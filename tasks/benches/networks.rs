@@ -17,7 +17,7 @@ use alrao_core::network::Network;
 use alrao_core::parameters::ParameterBuilder;
 use alrao_core::streams::stream;
 use alrao_tasks::model::Model;
-use alrao_tasks::networks::{Architecture, LanguageModel};
+use alrao_tasks::networks::{Architecture, Colours, Computation, ImageModel, LanguageModel};
 use anyhow::{Context, Result, bail};
 use tch::{Device, Kind, Tensor};
 
@@ -49,14 +49,20 @@ fn measure(network: &str, time: Duration) -> Result<()> {
     let float = (Kind::Float, Device::Cpu);
     let labels = |n, classes| Tensor::randint(classes, [n], (Kind::Int64, Device::Cpu));
     let (x, y, classes) = match architecture {
-        Some(_) => (Tensor::randn([IMAGES, 3, 32, 32], float), labels(IMAGES, CLASSES), CLASSES),
+        Some(_) => {
+            let bytes = Tensor::randint(256, [IMAGES, 3, 32, 32], (Kind::Uint8, Device::Cpu));
+            (bytes, labels(IMAGES, CLASSES), CLASSES)
+        }
         None => {
             let n = STEPS * STREAMS;
             (labels(n, SYMBOLS).view([STEPS, STREAMS]), labels(n, SYMBOLS), SYMBOLS)
         }
     };
     let model = |b: &mut ParameterBuilder| match architecture {
-        Some(architecture) => Model::Image(architecture.build(b, 1.0)),
+        Some(architecture) => {
+            let colours = Colours { mean: [0.5; 3], deviation: [0.25; 3] };
+            Model::Image(ImageModel::new(b, architecture, 1.0, colours, Computation::default(), Device::Cpu))
+        }
         None => Model::Text(LanguageModel::new(b, SYMBOLS as usize, 1.0)),
     };
     let method = Method::alrao();

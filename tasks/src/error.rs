@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::data::LeftOut;
+
 /// An error of a supervised task.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -32,6 +34,16 @@ pub enum Error {
         value: String,
         /// Why it can't be.
         problem: String,
+    },
+    /// More files are damaged than the data can do without.
+    #[error("{count} of {of} images are damaged, which is more than 1 %; {}: {}", last.path.display(), last.problem)]
+    Damaged {
+        /// How many were found so far.
+        count: usize,
+        /// How many images there are.
+        of: usize,
+        /// The last of them.
+        last: LeftOut,
     },
     /// The network can't learn from this.
     #[error(transparent)]

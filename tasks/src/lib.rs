@@ -11,3 +11,11 @@ pub mod settings;
 pub mod training;
 
 pub use error::Error;
+
+/// Keeps other tests waiting that use libtorch's generator, which is the whole process's.
+#[cfg(test)]
+fn alone() -> impl Drop {
+    use std::sync::{Mutex, PoisonError};
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}

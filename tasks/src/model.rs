@@ -5,12 +5,12 @@ use alrao_core::layers::{Body, LstmState};
 use alrao_core::parameters::Weights;
 use tch::Tensor;
 
-use crate::networks::LanguageModel;
+use crate::networks::{ImageModel, LanguageModel};
 
 /// A body of either kind.
 pub enum Model {
-    /// Of images, `[B, 3, S, S]`.
-    Image(Box<dyn Body>),
+    /// Of images, `[B, 3, S, S]` u8.
+    Image(ImageModel),
     /// Of texts, `[T, B]`.
     Text(LanguageModel),
 }
@@ -24,7 +24,7 @@ impl Model {
         state: Option<&LstmState>,
     ) -> (Tensor, Option<LstmState>) {
         match self {
-            Model::Image(body) => (body.forward(weights, x), None),
+            Model::Image(model) => (model.forward(weights, x), None),
             Model::Text(model) => {
                 let (z, state) = model.forward_from(weights, x, state);
                 (z, Some(state))
@@ -36,14 +36,14 @@ impl Model {
 impl Body for Model {
     fn features(&self) -> i64 {
         match self {
-            Model::Image(body) => body.features(),
+            Model::Image(model) => model.features(),
             Model::Text(model) => model.features(),
         }
     }
 
     fn check(&self, x: &Tensor) -> Result<(), Error> {
         match self {
-            Model::Image(body) => body.check(x),
+            Model::Image(model) => model.check(x),
             Model::Text(model) => model.check(x),
         }
     }

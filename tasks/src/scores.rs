@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
-use crate::data::Batches;
+use crate::data::{Batches, LeftOut};
 use crate::model::Model;
 
 /// What is told of a task beside its loss and how often the likeliest class is right.
@@ -122,14 +122,23 @@ impl Tally {
     }
 }
 
-/// What the predictions of a network for these batches are worth.
+/// What the predictions of a network for these batches are worth, and what was missing in them.
 ///
 /// # Errors
 /// A batch can't be made, or doesn't fit the network.
-pub fn evaluate(network: &Network<Model>, batches: Batches, measure: Measure, device: Device) -> Result<Scores, Error> {
-    let (mut tally, mut state) = (Tally::new(device), None);
+pub fn evaluate(
+    network: &Network<Model>,
+    batches: Batches,
+    measure: Measure,
+    device: Device,
+) -> Result<(Scores, Vec<LeftOut>), Error> {
+    let (mut tally, mut state, mut left_out) = (Tally::new(device), None, Vec::new());
     for batch in batches {
         let batch = batch?.to_device(device);
+        left_out.extend(batch.left_out);
+        if batch.y.size()[0] == 0 {
+            continue; // all of it is missing
+        }
         let out = network.outputs_by(|model, weights| {
             let (z, after) = model.forward_from(weights, &batch.x, state.as_ref());
             state = after;
@@ -137,7 +146,7 @@ pub fn evaluate(network: &Network<Model>, batches: Batches, measure: Measure, de
         });
         tally.add(&Categorical.log_probabilities(&out, network.a()), &batch.y);
     }
-    Ok(tally.scores(measure))
+    Ok((tally.scores(measure), left_out))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A supervised task as it is written down: data, model, and how long to train.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use alrao_core::method::Method;
 use alrao_core::network::Network;
@@ -10,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
 
 use crate::Error;
-use crate::data::{Data, Symbol, Text};
+use crate::data::{Cifar10, Data, ImageBatches, Symbol, Text};
 use crate::model::Model;
-use crate::networks::{Architecture, LanguageModel};
+use crate::networks::{Architecture, Computation, ImageModel, LanguageModel, Precision};
 use crate::training::Schedule;
 
 /// A supervised task.
@@ -44,14 +45,43 @@ pub enum DataSettings {
         #[serde(default = "seventy")]
         steps: usize,
     },
+    /// CIFAR-10, see [`Cifar10`].
+    Cifar10 {
+        /// Where the files are; must be given before training starts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<PathBuf>,
+        /// Images in a batch.
+        #[serde(default = "one_hundred_and_twenty_eight")]
+        batch: usize,
+    },
 }
 
 impl DataSettings {
+    fn folder(&self) -> &Option<PathBuf> {
+        match self {
+            DataSettings::Text { folder, .. } | DataSettings::Cifar10 { folder, .. } => folder,
+        }
+    }
+
     /// Says where the data are; from then on it does not matter where the process is.
     pub fn set_folder(&mut self, path: &Path) {
-        let DataSettings::Text { folder, .. } = self;
-        *folder = Some(std::path::absolute(path).unwrap_or_else(|_| path.into()));
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+        match self {
+            DataSettings::Text { folder, .. } | DataSettings::Cifar10 { folder, .. } => *folder = Some(path),
+        }
     }
+
+    /// Pixels of a side of its images.
+    fn side(&self) -> Option<usize> {
+        match self {
+            DataSettings::Text { .. } => None,
+            DataSettings::Cifar10 { .. } => Some(Cifar10::SIDE),
+        }
+    }
+}
+
+fn one_hundred_and_twenty_eight() -> usize {
+    128
 }
 
 fn twenty() -> usize {
@@ -74,11 +104,17 @@ pub struct ModelSettings {
     pub version: Option<u32>,
     /// Width of the hidden layers as a multiple of the usual one (the paper's gamma).
     pub gamma: f64,
+    /// What numbers the layers of a network of images compute in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+    /// Whether the colours of a pixel lie side by side in memory, in a network of images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels_last: Option<bool>,
 }
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        ModelSettings { architecture: None, version: None, gamma: 1.0 }
+        ModelSettings { architecture: None, version: None, gamma: 1.0, precision: None, channels_last: None }
     }
 }
 
@@ -100,26 +136,40 @@ impl ModelSettings {
         }
     }
 
+    /// How a network of images computes.
+    pub fn computation(&self) -> Computation {
+        Computation {
+            precision: self.precision.unwrap_or_default(),
+            channels_last: self.channels_last.unwrap_or_default(),
+        }
+    }
+
     /// Checks that no network of images is meant.
     ///
     /// # Errors
     /// [`Error::Setting`]: one is.
     pub fn of_text(&self) -> Result<(), Error> {
-        let problem = "is for images; text has a model of its own";
-        match (self.architecture, self.version) {
-            (Some(architecture), _) => Err(Error::setting("model.architecture", architecture, problem)),
-            (None, Some(version)) => Err(Error::setting("model.version", version, problem)),
-            (None, None) => Ok(()),
+        let given = [
+            ("model.architecture", self.architecture.map(|architecture| architecture.to_string())),
+            ("model.version", self.version.map(|version| version.to_string())),
+            ("model.precision", self.precision.map(|precision| format!("{precision:?}").to_lowercase())),
+            ("model.channels_last", self.channels_last.map(|last| last.to_string())),
+        ];
+        match given.into_iter().find_map(|(field, value)| Some((field, value?))) {
+            Some((field, value)) => Err(Error::setting(field, value, "is for images; text has a model of its own")),
+            None => Ok(()),
         }
     }
 }
 
 impl SupervisedTask {
-    /// What the task is called.
+    /// What the task is called: the data and, of images, the network.
     pub fn name(&self) -> String {
+        let network = || self.model.architecture.map_or("none".into(), |architecture| architecture.to_string());
         match self.data {
             DataSettings::Text { symbol: Symbol::Character, .. } => "ptb-char".into(),
             DataSettings::Text { symbol: Symbol::Word, .. } => "ptb-word".into(),
+            DataSettings::Cifar10 { .. } => format!("cifar10-{}", network()),
         }
     }
 
@@ -128,6 +178,7 @@ impl SupervisedTask {
         match self.data {
             DataSettings::Text { symbol: Symbol::Character, .. } => "bits per character",
             DataSettings::Text { symbol: Symbol::Word, .. } => "perplexity",
+            DataSettings::Cifar10 { .. } => "loss",
         }
     }
 
@@ -142,28 +193,45 @@ impl SupervisedTask {
         if !(gamma > 0.0 && gamma <= WIDEST) {
             return Err(Error::setting("model.gamma", gamma, format!("must be above 0 and at most {WIDEST}")));
         }
-        let DataSettings::Text { folder, streams, steps, .. } = &self.data;
-        self.model.of_text()?;
-        for (field, value) in [("data.streams", *streams), ("data.steps", *steps)] {
-            if value == 0 {
-                return Err(Error::setting(field, value, "must be at least 1"));
+        match self.data.side() {
+            Some(side) => {
+                let architecture = self.model.of_images()?;
+                let smallest = architecture.smallest_image();
+                if (side as i64) < smallest {
+                    let problem = format!("needs images of {smallest} pixels a side, but these have {side}");
+                    return Err(Error::setting("model.architecture", architecture, problem));
+                }
             }
+            None => self.model.of_text()?,
         }
-        match folder {
+        let least: &[(&str, usize, usize)] = match &self.data {
+            DataSettings::Text { streams, steps, .. } => &[("data.streams", *streams, 1), ("data.steps", *steps, 1)],
+            DataSettings::Cifar10 { batch, .. } => &[("data.batch", *batch, 2)],
+        };
+        if let Some((field, value, least)) = least.iter().find(|(_, value, least)| value < least) {
+            return Err(Error::setting(field, value, format!("must be at least {least}")));
+        }
+        match self.data.folder() {
             Some(_) => Ok(()),
             None => Err(Error::setting("data.folder", "none", "say where the data are, by --data DIR")),
         }
     }
 
-    /// The data, read and checked.
+    /// The data, read and checked; `seed` decides the order and the changes of images.
     ///
     /// # Errors
     /// The folder doesn't hold what it should.
-    pub fn read(&self) -> Result<Data, Error> {
+    pub fn read(&self, seed: u64) -> Result<Data, Error> {
         self.check()?;
-        let DataSettings::Text { folder, symbol, streams, steps } = &self.data;
-        let folder = folder.as_deref().expect("checked");
-        Ok(Data::Text(Text::read(folder, *symbol, *streams, *steps)?))
+        let folder = self.data.folder().as_deref().expect("checked");
+        Ok(match &self.data {
+            DataSettings::Text { symbol, streams, steps, .. } => {
+                Data::Text(Text::read(folder, *symbol, *streams, *steps)?)
+            }
+            DataSettings::Cifar10 { batch, .. } => {
+                Data::Images(ImageBatches { images: Arc::new(Cifar10::read(folder)?), batch: *batch, seed })
+            }
+        })
     }
 
     /// The network for these data, as it begins.
@@ -172,56 +240,16 @@ impl SupervisedTask {
     /// [`Error::Core`]: the method can't be.
     pub fn network(&self, data: &Data, method: &Method, seed: u64, device: Device) -> Result<Network<Model>, Error> {
         let (classes, gamma) = (data.classes(), self.model.gamma);
+        let architecture = self.model.of_images();
         let model = |builder: &mut ParameterBuilder| match data {
             Data::Text(_) => Model::Text(LanguageModel::new(builder, classes, gamma)),
+            Data::Images(data) => {
+                let (colours, computation) = (data.images.colours(), self.model.computation());
+                let architecture = architecture.expect("checked as the data were read");
+                Model::Image(ImageModel::new(builder, architecture, gamma, colours, computation, device))
+            }
         };
         let rng = &mut stream(seed, "weights");
         Ok(Network::new(model, method.heads, classes as i64, rng, (Kind::Float, device))?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn model(settings: serde_json::Value) -> Result<ModelSettings, serde_json::Error> {
-        serde_json::from_value(settings)
-    }
-
-    #[test]
-    fn networks_go_by_their_names_and_versions() {
-        for (settings, expected) in [
-            (json!({"architecture": "mobilenet"}), Architecture::MobileNet),
-            (json!({"architecture": "mobilenet", "version": 1}), Architecture::MobileNet),
-            (json!({"architecture": "mobilenet", "version": 2}), Architecture::MobileNetV2),
-            (json!({"architecture": "googlenet"}), Architecture::GoogLeNet),
-            (json!({"architecture": "vgg19"}), Architecture::Vgg19),
-            (json!({"architecture": "alexnet"}), Architecture::AlexNet),
-            (json!({"architecture": "densenet121"}), Architecture::DenseNet121),
-            (json!({"architecture": "resnet50"}), Architecture::ResNet50),
-        ] {
-            let read = model(settings.clone()).unwrap();
-            assert_eq!(read.of_images().unwrap(), expected);
-            assert_eq!(model(serde_json::to_value(&read).unwrap()).unwrap(), read);
-            let told = read.of_text().unwrap_err().to_string();
-            assert!(told.contains("model.architecture") && told.contains(settings["architecture"].as_str().unwrap()));
-        }
-    }
-
-    #[test]
-    fn networks_that_there_are_not_are_refused() {
-        for (settings, field) in [
-            (json!({}), "model.architecture"),
-            (json!({"architecture": "mobilenet", "version": 3}), "model.version = 3"),
-            (json!({"architecture": "vgg19", "version": 1}), "model.version = 1"),
-        ] {
-            let told = model(settings).unwrap().of_images().unwrap_err().to_string();
-            assert!(told.contains(field), "{told}");
-        }
-        let told = model(json!({"architecture": "lenet"})).unwrap_err().to_string();
-        assert!(told.contains("lenet") && told.contains("`densenet121`") && !told.contains("V2"), "{told}");
-        assert!(model(json!({"version": 2})).unwrap().of_text().is_err());
-        assert!(model(json!({"gamma": 3.0})).unwrap().of_text().is_ok());
     }
 }

@@ -7,7 +7,8 @@
 //! libtorch draws the noise of dropout. Its generator is seeded anew for each step, from a named stream of the run's
 //! seed, so that a training that was saved and loaded goes on to the same bits.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use alrao_core::diagnosis::Diagnosis;
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use crate::Error;
-use crate::data::{Batch, Batches, Data, Split};
+use crate::data::{Batch, Batches, Data, LeftOut, Split};
 use crate::model::Model;
 use crate::scores::{Measure, Scores, Tally, evaluate};
 
@@ -99,6 +100,17 @@ pub enum Event {
         /// Whether no epoch before had a smaller validation loss.
         best: bool,
     },
+    /// A file is damaged; its image is left out, here and from now on.
+    #[serde(rename = "left_out")]
+    LeftOut {
+        /// Updates so far.
+        step: u64,
+        /// Which, and what is wrong.
+        #[serde(flatten)]
+        file: LeftOut,
+        /// How many have been left out so far.
+        count: usize,
+    },
 }
 
 /// Why a training has come to a halt.
@@ -149,6 +161,8 @@ struct Progress {
     samples: u64,
     best: Option<Best>,
     dropout: Stream,
+    /// files that are left out
+    left_out: BTreeSet<PathBuf>,
 }
 
 /// What a [`Training`] needs beside its tensors to go on.
@@ -179,7 +193,14 @@ impl Training {
             data,
             network,
             learner,
-            progress: Progress { epochs: 0, batches: 0, samples: 0, best: None, dropout: stream(seed, "dropout") },
+            progress: Progress {
+                epochs: 0,
+                batches: 0,
+                samples: 0,
+                best: None,
+                dropout: stream(seed, "dropout"),
+                left_out: BTreeSet::new(),
+            },
             batches: None,
             state: None,
             since_log: Tally::new(device),
@@ -241,12 +262,15 @@ impl Training {
         self.learner.diagnose(&self.network)
     }
 
-    /// What `network` is worth on the test data.
+    /// What `network` is worth on the test data, and what was missing in them.
     ///
     /// # Errors
-    /// A batch can't be made.
-    pub fn test(&self, network: &Network<Model>) -> Result<Scores, Error> {
-        evaluate(network, self.data.through(Split::Test, 0, 0), self.data.measure(), self.device)
+    /// A batch can't be made; [`Error::Damaged`].
+    pub fn test(&self, network: &Network<Model>) -> Result<(Scores, Vec<LeftOut>), Error> {
+        let batches = self.data.through(Split::Test, 0, 0);
+        let (scores, left_out) = evaluate(network, batches, self.data.measure(), self.device)?;
+        self.bear(self.progress.left_out.len() + left_out.len(), left_out.last())?;
+        Ok((scores, left_out))
     }
 
     /// Everything needed to go on from here. To be called at a [`Halt::Checkpoint`], when all events have been told.
@@ -294,7 +318,7 @@ impl Training {
         let Progress { epochs, batches, .. } = self.progress;
         let left = self.batches.get_or_insert_with(|| self.data.through(Split::Train, epochs, batches));
         match left.next() {
-            Some(batch) => self.learn(&batch?.to_device(self.device))?,
+            Some(batch) => self.learn(batch?.to_device(self.device))?,
             None => self.end_epoch()?,
         }
         if self.saved.elapsed() >= Duration::from_secs(self.schedule.checkpoint_seconds) || self.progress.batches == 0 {
@@ -304,7 +328,12 @@ impl Training {
         Ok(())
     }
 
-    fn learn(&mut self, batch: &Batch) -> Result<(), Error> {
+    fn learn(&mut self, batch: Batch) -> Result<(), Error> {
+        self.leave_out(batch.left_out)?;
+        self.progress.batches += 1;
+        if matches!(self.network.body(), Model::Image(_)) && batch.y.size()[0] < 2 {
+            return Ok(()); // too little is left of it to normalise
+        }
         tch::manual_seed(self.progress.dropout.random());
         self.network.body().check(&batch.x)?;
         let before = self.state.take();
@@ -313,19 +342,39 @@ impl Training {
             self.state = after;
             z
         });
-        if self.progress.batches.is_multiple_of(JUDGED_EVERY) {
+        if (self.progress.batches - 1).is_multiple_of(JUDGED_EVERY) {
             self.since_epoch.add_right(&Categorical.log_probabilities(&pass.out, self.network.a()), &batch.y);
         }
         let report = self.learner.step(&mut self.network, &pass, &Categorical, &batch.y)?;
         let samples = batch.y.size()[0];
         self.since_log.add_loss(&report.loss, samples);
         self.since_epoch.add_loss(&report.loss, samples);
-        self.progress.batches += 1;
         self.progress.samples += samples as u64;
         if self.learner.updates().is_multiple_of(self.schedule.log_every) {
             self.tell_updates();
         }
         Ok(())
+    }
+
+    /// Tells of files that are new among those to be left out.
+    fn leave_out(&mut self, files: Vec<LeftOut>) -> Result<(), Error> {
+        for file in files {
+            if self.progress.left_out.insert(file.path.clone()) {
+                let count = self.progress.left_out.len();
+                self.bear(count, Some(&file))?;
+                self.halts.push_back(Halt::Event(Event::LeftOut { step: self.learner.updates(), file, count }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the data can do without so many files.
+    fn bear(&self, count: usize, last: Option<&LeftOut>) -> Result<(), Error> {
+        let of = self.data.images();
+        match last.filter(|_| count * 100 > of) {
+            Some(last) => Err(Error::Damaged { count, of, last: last.clone() }),
+            None => Ok(()),
+        }
     }
 
     fn tell_updates(&mut self) {
@@ -342,7 +391,9 @@ impl Training {
     fn end_epoch(&mut self) -> Result<(), Error> {
         let measure = self.data.measure();
         let train = std::mem::replace(&mut self.since_epoch, Tally::new(self.device)).scores(measure);
-        let validation = evaluate(&self.network, self.data.through(Split::Validation, 0, 0), measure, self.device)?;
+        let batches = self.data.through(Split::Validation, 0, 0);
+        let (validation, left_out) = evaluate(&self.network, batches, measure, self.device)?;
+        self.leave_out(left_out)?;
         self.progress.epochs += 1;
         self.progress.batches = 0;
         (self.batches, self.state) = (None, None);
@@ -360,10 +411,10 @@ impl Training {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Symbol, Text};
-    use crate::networks::LanguageModel;
+    use crate::data::{ImageBatches, Images, Symbol, Text};
+    use crate::networks::{Architecture, Colours, Computation, ImageModel, LanguageModel};
     use alrao_core::parameters::ParameterBuilder;
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::Arc;
     use tch::Kind;
 
     /// A training on the alphabet over and over, in 4 streams of which each batch takes 10 characters.
@@ -381,30 +432,122 @@ mod tests {
         Training::new(schedule, data, network, method, 0, Device::Cpu).unwrap()
     }
 
-    /// libtorch's generator is the whole process's.
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    /// 40 images of 8 by 8 pixels, dark ones and bright ones, of which the first so many to learn from are damaged.
+    struct DarkAndBright {
+        damaged: usize,
+    }
 
-    /// All events to the end, with the training taken apart and put together again at each checkpoint if asked.
-    fn events(schedule: &Schedule, method: &Method, interrupted: bool) -> (Training, Vec<Event>) {
-        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut training, mut events) = (training(schedule, method), Vec::new());
-        if interrupted {
-            training.saved -= Duration::from_secs(1); // so that there is a checkpoint after each batch
+    impl Images for DarkAndBright {
+        fn side(&self) -> usize {
+            8
+        }
+
+        fn classes(&self) -> usize {
+            2
+        }
+
+        fn colours(&self) -> Colours {
+            Colours { mean: [0.5; 3], deviation: [0.5; 3] }
+        }
+
+        fn labels(&self, _: Split) -> &[u16] {
+            const LABELS: [u16; 40] = {
+                let mut labels = [0; 40];
+                let mut i = 0;
+                while i < labels.len() {
+                    labels[i] = (i as u16 * 5 / 3) % 2;
+                    i += 1;
+                }
+                labels
+            };
+            &LABELS
+        }
+
+        fn image(&self, split: Split, index: usize, draws: Option<&mut Stream>, to: &mut [u8]) -> Result<(), Error> {
+            if split == Split::Train && index < self.damaged {
+                return Err(Error::file(format!("{index}.jpg").as_ref(), "isn't whole"));
+            }
+            let noise = draws.map_or(0, |draws| draws.random_range(0..30));
+            let class = self.labels(split)[index] as u8;
+            to.iter_mut().enumerate().for_each(|(i, pixel)| *pixel = 120 * class + (i % 60) as u8 + noise);
+            Ok(())
+        }
+    }
+
+    fn image_training(schedule: &Schedule, damaged: usize) -> Training {
+        tch::set_num_threads(1);
+        let images = DarkAndBright { damaged };
+        let (colours, computation) = (images.colours(), Computation::default());
+        let model = |b: &mut ParameterBuilder| {
+            let architecture = Architecture::MobileNet;
+            Model::Image(ImageModel::new(b, architecture, 0.25, colours, computation, Device::Cpu))
+        };
+        let (method, float) = (Method::alrao(), (Kind::Float, Device::Cpu));
+        let network = Network::new(model, method.heads, 2, &mut stream(0, "weights"), float).unwrap();
+        let data = Data::Images(ImageBatches { images: Arc::new(images), batch: 8, seed: 0 });
+        Training::new(schedule, data, network, &method, 0, Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn images_are_learnt_and_an_interruption_changes_nothing() {
+        let schedule = Schedule { epochs: 20, log_every: 3, checkpoint_seconds: 1, ..Default::default() };
+        let whole = events_of(image_training(&schedule, 0), None);
+        let again = events_of(image_training(&schedule, 0), Some(&|| image_training(&schedule, 0)));
+        assert_eq!(whole.1, again.1);
+        assert_eq!(whole.0.network().parameters().theta(), again.0.network().parameters().theta());
+        let Some(Event::Epoch { validation, .. }) = whole.1.last() else { panic!("the last epoch's end") };
+        assert_eq!((validation.top1, validation.top5), (1.0, None));
+    }
+
+    #[test]
+    fn damaged_images_are_told_of_once_and_too_many_are_an_error() {
+        let schedule = Schedule { epochs: 3, ..Default::default() };
+        let (_, events) = events_of(image_training(&schedule, 1), None);
+        let told = events.iter().filter_map(|event| match event {
+            Event::LeftOut { file, count, .. } => Some((file.path.clone(), *count)),
+            _ => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [("0.jpg".into(), 1)]);
+
+        let mut training = image_training(&schedule, 2);
+        let error = loop {
+            match training.go_on() {
+                Ok(halt) => assert_ne!(halt, Halt::Done),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(error.starts_with("2 of 120 images are damaged") && error.ends_with(".jpg: isn't whole"), "{error}");
+    }
+
+    /// All events to the end, with the training taken apart and put together again, from one that has just begun, at each
+    /// checkpoint if there is such a beginning.
+    fn events_of(mut training: Training, begin: Option<&dyn Fn() -> Training>) -> (Training, Vec<Event>) {
+        let _alone = crate::alone();
+        let mut events = Vec::new();
+        let at_once = |training: &mut Training| training.saved -= Duration::from_secs(1);
+        if begin.is_some() {
+            at_once(&mut training); // so that there is a checkpoint after each batch
         }
         loop {
-            match training.go_on().unwrap() {
-                Halt::Event(event) => events.push(event),
-                Halt::Checkpoint if interrupted => {
+            match (training.go_on().unwrap(), begin) {
+                (Halt::Event(event), _) => events.push(event),
+                (Halt::Checkpoint, Some(begin)) => {
                     let (tensors, state) = training.save();
                     let state: TrainingState = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
-                    training = self::training(schedule, method);
+                    training = begin();
                     training.load(&tensors, state).unwrap();
-                    training.saved -= Duration::from_secs(1);
+                    at_once(&mut training);
                 }
-                Halt::Checkpoint => {}
-                Halt::Done => return (training, events),
+                (Halt::Checkpoint, None) => {}
+                (Halt::Done, _) => return (training, events),
             }
         }
+    }
+
+    /// All events of a training on the alphabet.
+    fn events(schedule: &Schedule, method: &Method, interrupted: bool) -> (Training, Vec<Event>) {
+        let begin = || training(schedule, method);
+        events_of(begin(), interrupted.then_some(&begin as &dyn Fn() -> Training))
     }
 
     #[test]
@@ -413,13 +556,13 @@ mod tests {
         let (training, events) = events(&schedule, &Method::alrao(), false);
         let validation = |event: &Event| match event {
             Event::Epoch { validation, .. } => Some(*validation),
-            Event::Update { .. } => None,
+            _ => None,
         };
         let scores: Vec<Scores> = events.iter().filter_map(validation).collect();
         assert_eq!((scores.len(), events.len()), (40, 40 + 40 * 13 / 26));
         assert!(scores[0].bits_per_char.unwrap() > 4.0, "{:?}", scores[0]);
         assert!(scores[39].top1 > 0.9, "{:?}", scores[39]);
-        let test = training.test(training.network()).unwrap();
+        let (test, _) = training.test(training.network()).unwrap();
         assert!((test.loss - scores[39].loss).abs() < 1e-12, "the same text");
     }
 

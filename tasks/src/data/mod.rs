@@ -1,27 +1,53 @@
 //! Data sets, as their publishers lay them out.
 
+mod cifar10;
+mod images;
+mod loader;
 mod text;
 
+use std::path::PathBuf;
+
+use serde::Serialize;
 use tch::{Device, Tensor};
 
 use crate::Error;
 use crate::scores::Measure;
 
+pub use cifar10::Cifar10;
+pub use images::{ImageBatches, Images};
 pub use text::{Symbol, Text};
+
+/// Classes that are so few that five guesses tell nothing.
+const FEW: usize = 10;
 
 /// What to predict from what.
 #[derive(Debug)]
 pub struct Batch {
-    /// Images, `[B, 3, S, S]`, or symbols, `[T, B]`.
+    /// Images, `[B, 3, S, S]` u8, or symbols, `[T, B]` i64.
     pub x: Tensor,
     /// Their classes, `[B]`, or the symbols that follow, `[T*B]`; i64.
     pub y: Tensor,
+    /// What should have been in it.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A file that is damaged, so that its image is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
 impl Batch {
-    /// The same on a device.
-    pub fn to_device(&self, device: Device) -> Self {
-        Batch { x: self.x.to_device(device), y: self.y.to_device(device) }
+    /// Brings it to a device. A GPU fetches it on its own while the program goes on.
+    pub fn to_device(self, device: Device) -> Self {
+        let to = |tensor: Tensor| match device {
+            Device::Cuda(_) => tensor.pin_memory(device).to_device_(device, tensor.kind(), true, false),
+            _ => tensor,
+        };
+        Batch { x: to(self.x), y: to(self.y), left_out: self.left_out }
     }
 }
 
@@ -39,10 +65,17 @@ pub enum Split {
     Test,
 }
 
+impl Split {
+    /// All of them.
+    pub const ALL: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
+}
+
 /// A data set, ready to learn from.
 pub enum Data {
     /// A text.
     Text(Text),
+    /// Images.
+    Images(ImageBatches),
 }
 
 impl Data {
@@ -50,13 +83,23 @@ impl Data {
     pub fn batches(&self, split: Split) -> u64 {
         match self {
             Data::Text(text) => text.batches(split),
+            Data::Images(images) => images.batches(split),
         }
     }
 
     /// One time through a split from batch `from` on; training data may differ from epoch to epoch.
-    pub fn through(&self, split: Split, _epoch: u64, from: u64) -> Batches {
+    pub fn through(&self, split: Split, epoch: u64, from: u64) -> Batches {
         match self {
             Data::Text(text) => text.through(split, from),
+            Data::Images(images) => images.through(split, epoch, from),
+        }
+    }
+
+    /// How many images there are in all, if it has any.
+    pub fn images(&self) -> usize {
+        match self {
+            Data::Text(_) => 0,
+            Data::Images(data) => Split::ALL.map(|split| data.images.labels(split).len()).iter().sum(),
         }
     }
 
@@ -64,6 +107,7 @@ impl Data {
     pub fn classes(&self) -> usize {
         match self {
             Data::Text(text) => text.vocabulary(),
+            Data::Images(images) => images.images.classes(),
         }
     }
 
@@ -83,6 +127,8 @@ impl Data {
                 Symbol::Character => Measure::Characters,
                 Symbol::Word => Measure::Words,
             },
+            Data::Images(images) if images.images.classes() > FEW => Measure::TopFive,
+            Data::Images(_) => Measure::Class,
         }
     }
 }

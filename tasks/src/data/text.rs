@@ -86,7 +86,7 @@ impl Text {
             let start = batch as i64 * steps;
             let len = steps.min(streams.size()[1] - 1 - start);
             let part = |start| streams.narrow(1, start, len).tr().contiguous(); // [T, B]
-            Ok(Batch { x: part(start), y: part(start + 1).view([-1]) })
+            Ok(Batch { x: part(start), y: part(start + 1).view([-1]), left_out: Vec::new() })
         }))
     }
 }

@@ -137,6 +137,7 @@ mod tests {
     /// of bf16 grows to some per cent.
     #[test]
     fn other_ways_to_compute_give_about_the_same() {
+        let _alone = crate::alone();
         for architecture in Architecture::ALL {
             let side = if architecture.smallest_image() > 32 { 64 } else { 32 };
             let features_and_gradient = |computation| {

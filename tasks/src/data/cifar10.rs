@@ -1,0 +1,224 @@
+//! CIFAR-10 as its authors publish it in binary: 60,000 images of 32 by 32 pixels in 10 classes, kept in memory as bytes.
+//!
+//! The first four files of training images are learnt from, the fifth chooses the best epoch (the paper's 40,000 and
+//! 10,000). To be learnt from, an image is shifted by up to 4 pixels each way, black coming in, and mirrored half the time.
+
+use std::path::Path;
+
+use alrao_core::streams::Stream;
+use rand::RngExt;
+
+use super::{Images, Split};
+use crate::Error;
+use crate::networks::Colours;
+
+const SIDE: usize = 32;
+const PIXELS: usize = SIDE * SIDE;
+/// A label and the pixels of an image, by colour.
+const RECORD: usize = 1 + 3 * PIXELS;
+/// Images of a file.
+const IMAGES: usize = 10_000;
+const CLASSES: u8 = 10;
+/// Pixels that an image is shifted by at most.
+const SHIFT: i64 = 4;
+
+/// The files of each split.
+const FILES: [&[&str]; 3] = [
+    &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin"],
+    &["data_batch_5.bin"],
+    &["test_batch.bin"],
+];
+/// The folder that the files are packed in.
+const PACKED_IN: &str = "cifar-10-batches-bin";
+
+/// CIFAR-10.
+pub struct Cifar10 {
+    splits: [Part; 3],
+}
+
+/// The images of a split.
+#[derive(Default)]
+struct Part {
+    labels: Vec<u16>,
+    /// of each image `[3, 32, 32]`, one after the other
+    pixels: Vec<u8>,
+}
+
+impl Cifar10 {
+    /// Pixels of a side of an image.
+    pub const SIDE: usize = SIDE;
+
+    /// Reads the six files in `folder`, or in the folder in it that they come in.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] if they aren't there; [`Error::File`] if one can't be read, isn't of the right size, or has a
+    /// label that there is no class for.
+    pub fn read(folder: &Path) -> Result<Self, Error> {
+        let packed = folder.join(PACKED_IN);
+        let there = if packed.is_dir() { &packed } else { folder };
+        if !FILES.into_iter().flatten().all(|name| there.join(name).is_file()) {
+            let expected = "CIFAR-10's binary version, data_batch_1.bin to data_batch_5.bin and test_batch.bin";
+            return Err(Error::folder(there, expected));
+        }
+        let mut splits: [Part; 3] = Default::default();
+        for (part, names) in splits.iter_mut().zip(FILES) {
+            names.iter().try_for_each(|name| part.read(&there.join(name)))?;
+        }
+        Ok(Cifar10 { splits })
+    }
+}
+
+impl Part {
+    fn read(&mut self, path: &Path) -> Result<(), Error> {
+        let bytes = std::fs::read(path).map_err(|error| Error::file(path, error.to_string()))?;
+        if bytes.len() != IMAGES * RECORD {
+            let expected = format!("{} bytes, {IMAGES} images of {RECORD}", IMAGES * RECORD);
+            return Err(Error::file(path, format!("must have {expected}, but has {}", bytes.len())));
+        }
+        for (image, record) in bytes.chunks_exact(RECORD).enumerate() {
+            let (&label, pixels) = record.split_first().expect("a label");
+            if label >= CLASSES {
+                let problem = format!("image {image} has label {label}, but there are only 0 to {}", CLASSES - 1);
+                return Err(Error::file(path, problem));
+            }
+            self.labels.push(label.into());
+            self.pixels.extend(pixels);
+        }
+        Ok(())
+    }
+}
+
+impl Images for Cifar10 {
+    fn side(&self) -> usize {
+        SIDE
+    }
+
+    fn classes(&self) -> usize {
+        CLASSES.into()
+    }
+
+    /// Of the 50,000 images that may be learnt from.
+    fn colours(&self) -> Colours {
+        Colours { mean: [0.4914, 0.4822, 0.4465], deviation: [0.2470, 0.2435, 0.2616] }
+    }
+
+    fn labels(&self, split: Split) -> &[u16] {
+        &self.splits[split as usize].labels
+    }
+
+    fn image(&self, split: Split, index: usize, draws: Option<&mut Stream>, pixels: &mut [u8]) -> Result<(), Error> {
+        let image = &self.splits[split as usize].pixels[index * 3 * PIXELS..][..3 * PIXELS];
+        match draws {
+            None => pixels.copy_from_slice(image),
+            Some(draws) => {
+                let [down, right] = [(); 2].map(|()| draws.random_range(-SHIFT..=SHIFT));
+                shift(image, pixels, down, right, draws.random());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Shifts an image, which black comes in beside, and then mirrors it or not.
+fn shift(from: &[u8], to: &mut [u8], down: i64, right: i64, mirror: bool) {
+    to.fill(0);
+    let place = |row: usize, by: i64| usize::try_from(row as i64 - by).ok().filter(|row| *row < SIDE);
+    for (from, to) in from.chunks_exact(PIXELS).zip(to.chunks_exact_mut(PIXELS)) {
+        for (row, to) in to.chunks_exact_mut(SIDE).enumerate() {
+            let Some(row) = place(row, down) else { continue };
+            let from = &from[row * SIDE..][..SIDE];
+            let left = right.max(0) as usize; // where the first pixel that stays comes to be
+            let kept = SIDE - right.unsigned_abs() as usize;
+            to[left..][..kept].copy_from_slice(&from[(-right).max(0) as usize..][..kept]);
+            if mirror {
+                to.reverse();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use alrao_core::streams::stream;
+
+    use super::*;
+
+    /// A folder with six files of images; each pixel of image `i` of the `f`-th is `i + f`, its class the last digit of `i`.
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (f, name) in FILES.into_iter().flatten().enumerate() {
+            let mut bytes = Vec::with_capacity(IMAGES * RECORD);
+            for i in 0..IMAGES {
+                bytes.push((i % 10) as u8);
+                bytes.resize(bytes.len() + RECORD - 1, (i + f) as u8);
+            }
+            fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        folder
+    }
+
+    fn image(data: &Cifar10, split: Split, index: usize, draws: Option<&mut Stream>) -> Vec<u8> {
+        let mut pixels = vec![0; 3 * PIXELS];
+        data.image(split, index, draws, &mut pixels).unwrap();
+        pixels
+    }
+
+    #[test]
+    fn four_files_are_learnt_from_the_fifth_validates_and_the_last_tests() {
+        let folder = folder();
+        let data = Cifar10::read(folder.path()).unwrap();
+        let counts = [Split::Train, Split::Validation, Split::Test].map(|split| data.labels(split).len());
+        assert_eq!(counts, [40_000, 10_000, 10_000]);
+        assert_eq!(data.labels(Split::Train)[20_017], 7);
+        let first = |split, index| image(&data, split, index, None)[0];
+        assert_eq!(first(Split::Train, 20_017), (17 + 2) as u8);
+        assert_eq!((first(Split::Validation, 17), first(Split::Test, 17)), (17 + 4, 17 + 5));
+
+        let mut draws = stream(0, "augmentation");
+        let changed: Vec<_> = (0..50).map(|_| image(&data, Split::Train, 17, Some(&mut draws))).collect();
+        assert!(changed.iter().flatten().all(|pixel| [0, 17].contains(pixel)));
+        assert!(changed.iter().any(|image| image[0] == 0) && changed.iter().any(|image| image[0] == 17));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let folder = folder();
+        let error = || Cifar10::read(folder.path()).map(|_| ()).unwrap_err().to_string();
+        let damage = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
+            let path = folder.path().join(name);
+            let whole = fs::read(&path).unwrap();
+            let mut bytes = whole.clone();
+            change(&mut bytes);
+            fs::write(&path, bytes).unwrap();
+            let error = error();
+            fs::write(&path, whole).unwrap();
+            error
+        };
+        let short = damage("data_batch_3.bin", &|bytes| bytes.truncate(1000));
+        assert!(["data_batch_3.bin", "30730000", "1000"].iter().all(|part| short.contains(part)), "{short}");
+        let label = damage("test_batch.bin", &|bytes| bytes[5 * RECORD] = 10);
+        assert!(["test_batch.bin", "image 5", "label 10"].iter().all(|part| label.contains(part)), "{label}");
+        fs::remove_file(folder.path().join("data_batch_1.bin")).unwrap();
+        let missing = error();
+        assert!(missing.contains("data_batch_1.bin to") && missing.contains("holds data_batch_2.bin"), "{missing}");
+    }
+
+    #[test]
+    fn shifts_and_mirrors_by_hand() {
+        // the pixel in row 3 and column 30 of the last colour
+        let mut from = vec![0; 3 * PIXELS];
+        from[2 * PIXELS + 3 * SIDE + 30] = 9;
+        let found = |down, right, mirror| {
+            let mut to = vec![1; 3 * PIXELS];
+            shift(&from, &mut to, down, right, mirror);
+            to.iter().position(|pixel| *pixel == 9).map(|at| [at / PIXELS, at % PIXELS / SIDE, at % SIDE])
+        };
+        assert_eq!(found(0, 0, false), Some([2, 3, 30]));
+        assert_eq!(found(2, 1, false), Some([2, 5, 31]));
+        assert_eq!(found(-3, -4, false), Some([2, 0, 26]));
+        assert_eq!(found(0, -4, true), Some([2, 3, 31 - 26]));
+        assert_eq!((found(0, 2, false), found(-4, 0, false)), (None, None), "it is shifted out");
+    }
+}

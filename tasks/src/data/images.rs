@@ -1,0 +1,56 @@
+//! What batches of images are made of: images with classes, each of which can be had at any time.
+
+use std::sync::Arc;
+
+use alrao_core::streams::Stream;
+
+use super::{Batches, Split, loader};
+use crate::Error;
+use crate::networks::Colours;
+
+/// Images of one size, each of a class.
+pub trait Images: Send + Sync {
+    /// Pixels of a side, S.
+    fn side(&self) -> usize;
+
+    /// How many classes there are, A.
+    fn classes(&self) -> usize;
+
+    /// Mean and deviation of their colours.
+    fn colours(&self) -> Colours;
+
+    /// The class of each image of a split, in an order that never changes.
+    fn labels(&self, split: Split) -> &[u16];
+
+    /// Writes image `index` of a split, `[3, S, S]`; as it is to be learnt from if it is given draws to change it by.
+    ///
+    /// # Errors
+    /// [`Error::File`]: it is damaged.
+    fn image(&self, split: Split, index: usize, draws: Option<&mut Stream>, pixels: &mut [u8]) -> Result<(), Error>;
+}
+
+/// Images, how many make a batch, and the seed that their order and their changes derive from.
+#[derive(Clone)]
+pub struct ImageBatches {
+    /// The images.
+    pub images: Arc<dyn Images>,
+    /// Images in a batch, B.
+    pub batch: usize,
+    /// The run's seed.
+    pub seed: u64,
+}
+
+impl ImageBatches {
+    /// Batches of one time through a split.
+    pub fn batches(&self, split: Split) -> u64 {
+        let images = self.images.labels(split).len();
+        let alone = split == Split::Train && images % self.batch == 1;
+        (images.div_ceil(self.batch) - usize::from(alone)) as u64
+    }
+
+    /// One time through a split from batch `from` on, made ahead of time: images as bytes, `[B, 3, S, S]` u8, and their
+    /// classes, `[B]`. The last batch may be smaller, but never a single image to learn from, which a normalisation can't.
+    pub fn through(&self, split: Split, epoch: u64, from: u64) -> Batches {
+        loader::through(self.clone(), split, epoch, from)
+    }
+}

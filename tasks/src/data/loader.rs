@@ -1,0 +1,220 @@
+//! Batches of images made ahead of the step that learns from them, on all cores.
+//!
+//! What is in a batch depends on the seed, the epoch and its place in it alone: the order of an epoch is one draw, and
+//! every image has a stream of draws of its own. Neither the number of threads nor where an epoch is entered changes it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use alrao_core::filled::{filled, filled_from};
+use alrao_core::streams::stream;
+use rand::seq::SliceRandom;
+use rayon::prelude::*;
+
+use super::{Batch, Batches, ImageBatches, LeftOut, Split};
+use crate::Error;
+
+/// Batches under way: enough that one is ready whenever another is done with.
+const AHEAD: usize = 4;
+
+/// One time through a split from batch `from` on.
+pub fn through(data: ImageBatches, split: Split, epoch: u64, from: u64) -> Batches {
+    let to_begin = from..data.batches(split);
+    Box::new(Ahead { work: Arc::new(Work::new(data, split, epoch)), to_begin, under_way: VecDeque::new() })
+}
+
+/// What every batch of an epoch is made from.
+struct Work {
+    data: ImageBatches,
+    split: Split,
+    epoch: u64,
+    order: Vec<u32>,
+    /// whether nobody waits for batches any more
+    abandoned: AtomicBool,
+}
+
+/// The batches of an epoch, in order.
+struct Ahead {
+    work: Arc<Work>,
+    to_begin: std::ops::Range<u64>,
+    under_way: VecDeque<Receiver<Result<Batch, Error>>>,
+}
+
+impl Iterator for Ahead {
+    type Item = Result<Batch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.under_way.len() < AHEAD
+            && let Some(batch) = self.to_begin.next()
+        {
+            let (done, wait) = sync_channel(1);
+            let work = self.work.clone();
+            rayon::spawn(move || {
+                if !work.abandoned.load(Ordering::Relaxed) {
+                    let _ = done.send(work.batch(batch)); // if nobody waits, it isn't needed
+                }
+            });
+            self.under_way.push_back(wait);
+        }
+        self.under_way.pop_front().map(|batch| batch.recv().expect("a batch, or an error"))
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.work.abandoned.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Work {
+    fn new(data: ImageBatches, split: Split, epoch: u64) -> Self {
+        let mut order: Vec<u32> = (0..data.images.labels(split).len() as u32).collect();
+        if split == Split::Train {
+            order.shuffle(&mut stream(data.seed, &format!("order-{epoch}")));
+        }
+        Work { data, split, epoch, order, abandoned: AtomicBool::new(false) }
+    }
+
+    fn batch(&self, batch: u64) -> Result<Batch, Error> {
+        let ImageBatches { images, batch: size, .. } = &self.data;
+        let first = batch as usize * size;
+        let indices = &self.order[first..self.order.len().min(first + size)];
+        let (side, pixels) = (images.side() as i64, 3 * images.side() * images.side());
+        let mut made = Vec::new();
+        let x = filled(&[indices.len() as i64, 3, side, side], |bytes: &mut [u8]| {
+            made = bytes.par_chunks_mut(pixels).zip(indices).map(|(to, index)| self.image(*index, to)).collect();
+        });
+        let mut left_out = Vec::new();
+        let mut whole = Vec::new(); // places in the batch
+        for (place, made) in made.into_iter().enumerate() {
+            match made {
+                Ok(()) => whole.push(place),
+                Err(Error::File { path, problem }) => left_out.push(LeftOut { path, problem }),
+                Err(error) => return Err(error),
+            }
+        }
+        let labels = images.labels(self.split);
+        let of = |place: &usize| i64::from(labels[indices[*place] as usize]);
+        let y = filled_from(whole.len(), whole.iter().map(of));
+        let x = match left_out.is_empty() {
+            true => x,
+            false => x.index_select(0, &filled_from(whole.len(), whole.iter().map(|place| *place as i64))),
+        };
+        Ok(Batch { x, y, left_out })
+    }
+
+    fn image(&self, index: u32, pixels: &mut [u8]) -> Result<(), Error> {
+        let ImageBatches { images, seed, .. } = &self.data;
+        let mut draws = || stream(*seed, &format!("augmentation-{}-{index}", self.epoch));
+        let mut draws = (self.split == Split::Train).then(&mut draws);
+        images.image(self.split, index as usize, draws.as_mut(), pixels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alrao_core::streams::Stream;
+    use rand::RngExt;
+    use tch::{Kind, Tensor};
+
+    use super::*;
+    use crate::data::Images;
+    use crate::networks::Colours;
+
+    /// Images of one pixel: their index, what was drawn, and their class, which is the index again. Some are damaged.
+    struct Numbered {
+        labels: Vec<u16>,
+        damaged: Vec<usize>,
+    }
+
+    impl Images for Numbered {
+        fn side(&self) -> usize {
+            1
+        }
+
+        fn classes(&self) -> usize {
+            self.labels.len()
+        }
+
+        fn colours(&self) -> Colours {
+            Colours { mean: [0.0; 3], deviation: [1.0; 3] }
+        }
+
+        fn labels(&self, _split: Split) -> &[u16] {
+            &self.labels
+        }
+
+        fn image(&self, _: Split, index: usize, draws: Option<&mut Stream>, pixels: &mut [u8]) -> Result<(), Error> {
+            if self.damaged.contains(&index) {
+                return Err(Error::file(format!("{index}.jpg").as_ref(), "isn't whole"));
+            }
+            pixels.copy_from_slice(&[index as u8, draws.map_or(0, |draws| draws.random()), 7]);
+            Ok(())
+        }
+    }
+
+    fn data(count: u16, damaged: &[usize]) -> ImageBatches {
+        let images = Numbered { labels: (0..count).collect(), damaged: damaged.to_vec() };
+        ImageBatches { images: Arc::new(images), batch: 4, seed: 1 }
+    }
+
+    fn epoch(data: &ImageBatches, split: Split, epoch: u64, from: u64) -> Vec<Batch> {
+        data.through(split, epoch, from).map(Result::unwrap).collect()
+    }
+
+    fn classes(batches: &[Batch]) -> Vec<i64> {
+        batches.iter().flat_map(|batch| Vec::<i64>::try_from(&batch.y).unwrap()).collect()
+    }
+
+    #[test]
+    fn an_epoch_has_every_image_once_in_an_order_of_its_own() {
+        let data = data(11, &[]);
+        let [first, second] = [0, 1].map(|number| epoch(&data, Split::Train, number, 0));
+        assert_eq!(first.iter().map(|batch| batch.x.size()[0]).collect::<Vec<_>>(), [4, 4, 3]);
+        assert_ne!(classes(&first), classes(&second));
+        let mut sorted = classes(&first);
+        sorted.sort();
+        assert_eq!(sorted, (0..11).collect::<Vec<i64>>());
+        for batch in &first {
+            assert_eq!(batch.x.select(1, 0).flatten(0, -1).to_kind(Kind::Int64), batch.y);
+        }
+        assert_eq!(classes(&epoch(&data, Split::Validation, 0, 0)), (0..11).collect::<Vec<i64>>());
+    }
+
+    #[test]
+    fn neither_threads_nor_where_an_epoch_is_entered_matter() {
+        let data = data(30, &[]);
+        let whole = epoch(&data, Split::Train, 3, 0);
+        let later = epoch(&data, Split::Train, 3, 2);
+        assert_eq!(later.len(), 6);
+        assert!(later.iter().zip(&whole[2..]).all(|(later, whole)| later.x == whole.x && later.y == whole.y));
+        let [one, three] = [1, 3].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| Work::new(data.clone(), Split::Train, 3).batch(5).unwrap())
+        });
+        assert!(one.x == three.x && one.x == whole[5].x);
+        let drawn = |batches: &[Batch]| Tensor::cat(&batches.iter().map(|b| b.x.select(1, 1)).collect::<Vec<_>>(), 0);
+        assert!(drawn(&whole) != drawn(&epoch(&data, Split::Train, 4, 0)));
+        let of_another = ImageBatches { seed: 2, ..data.clone() };
+        assert_ne!(classes(&epoch(&of_another, Split::Train, 3, 0)), classes(&whole));
+    }
+
+    #[test]
+    fn damaged_images_are_left_out_and_named() {
+        let batches = epoch(&data(6, &[1, 4]), Split::Test, 0, 0);
+        assert_eq!(classes(&batches), [0, 2, 3, 5]);
+        assert_eq!(Vec::<u8>::try_from(batches[0].x.select(1, 0).flatten(0, -1)).unwrap(), [0, 2, 3]);
+        let named: Vec<_> = batches.iter().flat_map(|batch| &batch.left_out).map(|out| out.path.clone()).collect();
+        assert_eq!(named, ["1.jpg", "4.jpg"].map(std::path::PathBuf::from));
+    }
+
+    #[test]
+    fn a_single_image_is_no_batch_to_learn_from() {
+        let data = data(9, &[]);
+        assert_eq!((data.batches(Split::Train), data.batches(Split::Test)), (2, 3));
+        assert_eq!(epoch(&data, Split::Train, 0, 0).len(), 2);
+        assert_eq!(epoch(&data, Split::Test, 0, 0).len(), 3);
+    }
+}
