@@ -20,12 +20,15 @@ use toml::{Table, Value};
 use crate::command_line::WrongRequest;
 
 /// The built-in configurations, by name.
-const BUILT_IN: [(&str, &str); 10] = [
+const BUILT_IN: [(&str, &str); 13] = [
     ("acrobot", include_str!("../configs/acrobot.toml")),
     ("cartpole", include_str!("../configs/cartpole.toml")),
     ("cifar10-googlenet", include_str!("../configs/cifar10-googlenet.toml")),
     ("cifar10-mobilenet", include_str!("../configs/cifar10-mobilenet.toml")),
     ("cifar10-vgg19", include_str!("../configs/cifar10-vgg19.toml")),
+    ("imagenet-alexnet", include_str!("../configs/imagenet-alexnet.toml")),
+    ("imagenet-densenet121", include_str!("../configs/imagenet-densenet121.toml")),
+    ("imagenet-resnet50", include_str!("../configs/imagenet-resnet50.toml")),
     ("lunar-lander", include_str!("../configs/lunar-lander.toml")),
     ("mountain-car", include_str!("../configs/mountain-car.toml")),
     ("pendulum", include_str!("../configs/pendulum.toml")),

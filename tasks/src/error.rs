@@ -25,6 +25,14 @@ pub enum Error {
         /// Why not.
         problem: String,
     },
+    /// A file that can't be read any more.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// A setting that no training can work with.
     #[error("{field} = {value}: {problem}")]
     Setting {

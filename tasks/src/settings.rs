@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
 
 use crate::Error;
-use crate::data::{Cifar10, Data, ImageBatches, Symbol, Text};
+use crate::data::{Cifar10, Data, ImageBatches, ImageFolder, Images, Symbol, Text};
 use crate::model::Model;
 use crate::networks::{Architecture, Computation, ImageModel, LanguageModel, Precision};
 use crate::training::Schedule;
@@ -54,12 +54,26 @@ pub enum DataSettings {
         #[serde(default = "one_hundred_and_twenty_eight")]
         batch: usize,
     },
+    /// A folder of images in ImageNet's layout, see [`ImageFolder`].
+    ImageFolder {
+        /// Where it is; must be given before training starts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<PathBuf>,
+        /// Pixels of a side that images are brought to.
+        #[serde(default = "two_hundred_and_twenty_four")]
+        side: usize,
+        /// Images in a batch.
+        #[serde(default = "one_hundred_and_twenty_eight")]
+        batch: usize,
+    },
 }
 
 impl DataSettings {
     fn folder(&self) -> &Option<PathBuf> {
         match self {
-            DataSettings::Text { folder, .. } | DataSettings::Cifar10 { folder, .. } => folder,
+            DataSettings::Text { folder, .. }
+            | DataSettings::Cifar10 { folder, .. }
+            | DataSettings::ImageFolder { folder, .. } => folder,
         }
     }
 
@@ -67,7 +81,9 @@ impl DataSettings {
     pub fn set_folder(&mut self, path: &Path) {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
         match self {
-            DataSettings::Text { folder, .. } | DataSettings::Cifar10 { folder, .. } => *folder = Some(path),
+            DataSettings::Text { folder, .. }
+            | DataSettings::Cifar10 { folder, .. }
+            | DataSettings::ImageFolder { folder, .. } => *folder = Some(path),
         }
     }
 
@@ -76,12 +92,17 @@ impl DataSettings {
         match self {
             DataSettings::Text { .. } => None,
             DataSettings::Cifar10 { .. } => Some(Cifar10::SIDE),
+            DataSettings::ImageFolder { side, .. } => Some(*side),
         }
     }
 }
 
 fn one_hundred_and_twenty_eight() -> usize {
     128
+}
+
+fn two_hundred_and_twenty_four() -> usize {
+    224
 }
 
 fn twenty() -> usize {
@@ -170,6 +191,7 @@ impl SupervisedTask {
             DataSettings::Text { symbol: Symbol::Character, .. } => "ptb-char".into(),
             DataSettings::Text { symbol: Symbol::Word, .. } => "ptb-word".into(),
             DataSettings::Cifar10 { .. } => format!("cifar10-{}", network()),
+            DataSettings::ImageFolder { .. } => format!("imagenet-{}", network()),
         }
     }
 
@@ -178,7 +200,7 @@ impl SupervisedTask {
         match self.data {
             DataSettings::Text { symbol: Symbol::Character, .. } => "bits per character",
             DataSettings::Text { symbol: Symbol::Word, .. } => "perplexity",
-            DataSettings::Cifar10 { .. } => "loss",
+            DataSettings::Cifar10 { .. } | DataSettings::ImageFolder { .. } => "loss",
         }
     }
 
@@ -206,7 +228,9 @@ impl SupervisedTask {
         }
         let least: &[(&str, usize, usize)] = match &self.data {
             DataSettings::Text { streams, steps, .. } => &[("data.streams", *streams, 1), ("data.steps", *steps, 1)],
-            DataSettings::Cifar10 { batch, .. } => &[("data.batch", *batch, 2)],
+            DataSettings::Cifar10 { batch, .. } | DataSettings::ImageFolder { batch, .. } => {
+                &[("data.batch", *batch, 2)]
+            }
         };
         if let Some((field, value, least)) = least.iter().find(|(_, value, least)| value < least) {
             return Err(Error::setting(field, value, format!("must be at least {least}")));
@@ -224,13 +248,14 @@ impl SupervisedTask {
     pub fn read(&self, seed: u64) -> Result<Data, Error> {
         self.check()?;
         let folder = self.data.folder().as_deref().expect("checked");
+        let images =
+            |images: Arc<dyn Images>, batch: &usize| Data::Images(ImageBatches { images, batch: *batch, seed });
         Ok(match &self.data {
             DataSettings::Text { symbol, streams, steps, .. } => {
                 Data::Text(Text::read(folder, *symbol, *streams, *steps)?)
             }
-            DataSettings::Cifar10 { batch, .. } => {
-                Data::Images(ImageBatches { images: Arc::new(Cifar10::read(folder)?), batch: *batch, seed })
-            }
+            DataSettings::Cifar10 { batch, .. } => images(Arc::new(Cifar10::read(folder)?), batch),
+            DataSettings::ImageFolder { side, batch, .. } => images(Arc::new(ImageFolder::read(folder, *side)?), batch),
         })
     }
 

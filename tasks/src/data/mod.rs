@@ -1,6 +1,9 @@
 //! Data sets, as their publishers lay them out.
 
+mod augment;
 mod cifar10;
+pub mod decode;
+mod image_folder;
 mod images;
 mod loader;
 mod text;
@@ -14,6 +17,7 @@ use crate::Error;
 use crate::scores::Measure;
 
 pub use cifar10::Cifar10;
+pub use image_folder::ImageFolder;
 pub use images::{ImageBatches, Images};
 pub use text::{Symbol, Text};
 

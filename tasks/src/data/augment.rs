@@ -1,0 +1,155 @@
+//! Images of ImageNet brought to one size: a random part, mirrored half the time, to learn from; else the middle.
+//!
+//! Resizing averages over all pixels that fall together, as Pillow's bilinear filter does.
+
+use std::cell::RefCell;
+
+use alrao_core::streams::Stream;
+use fast_image_resize::images::{Image, ImageRef, TypedCroppedImage};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use rand::RngExt;
+
+use super::decode::Picture;
+
+/// The share of an image's pixels that a random part has.
+const AREA: std::ops::Range<f64> = 0.08..1.0;
+/// Its width by its height.
+const ASPECT: std::ops::Range<f64> = 3.0 / 4.0..4.0 / 3.0;
+/// Parts that are drawn before the middle is taken, for want of one that fits.
+const TRIES: usize = 10;
+/// Pixels of the shorter side of an image of which the middle 224 are looked at.
+const AROUND: (usize, usize) = (256, 224);
+
+/// A rectangle of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Part {
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+}
+
+/// A random part of a picture as `[3, side, side]`, mirrored half the time (Szegedy et al., 2015).
+pub fn random_part(picture: &Picture, side: usize, draws: &mut Stream, to: &mut [u8]) {
+    let part = draw_part([picture.width, picture.height], draws);
+    let mirror = draws.random();
+    write(&resize(picture, part, [side, side]), [side, side], side, mirror, to);
+}
+
+/// The middle of a picture as `[3, side, side]`, once its shorter side is 256/224 as long.
+pub fn middle(picture: &Picture, side: usize, to: &mut [u8]) {
+    let Picture { width, height, .. } = *picture;
+    let shorter = side * AROUND.0 / AROUND.1;
+    let longer = shorter * width.max(height) / width.min(height);
+    let size = if width < height { [shorter, longer] } else { [longer, shorter] };
+    write(&resize(picture, Part { left: 0, top: 0, width, height }, size), size, side, false, to);
+}
+
+fn draw_part([width, height]: [usize; 2], draws: &mut Stream) -> Part {
+    let log = ASPECT.start.ln()..ASPECT.end.ln();
+    for _ in 0..TRIES {
+        let area = (width * height) as f64 * draws.random_range(AREA);
+        let aspect = draws.random_range(log.clone()).exp();
+        let [w, h] = [area * aspect, area / aspect].map(|squared| squared.sqrt().round() as usize);
+        if (1..=width).contains(&w) && (1..=height).contains(&h) {
+            let (top, left) = (draws.random_range(0..=height - h), draws.random_range(0..=width - w));
+            return Part { left, top, width: w, height: h };
+        }
+    }
+    let aspect = width as f64 / height as f64;
+    let w = if aspect > ASPECT.end { (height as f64 * ASPECT.end).round() as usize } else { width };
+    let h = if aspect < ASPECT.start { (width as f64 / ASPECT.start).round() as usize } else { height };
+    Part { left: (width - w) / 2, top: (height - h) / 2, width: w, height: h }
+}
+
+/// A part of a picture at another size, `[height, width, 3]`.
+fn resize(picture: &Picture, part: Part, [width, height]: [usize; 2]) -> Vec<u8> {
+    thread_local! {
+        static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
+    }
+    let whole = ImageRef::new(picture.width as u32, picture.height as u32, &picture.rgb, PixelType::U8x3)
+        .expect("three bytes a pixel");
+    let whole = whole.typed_image::<U8x3>().expect("three bytes a pixel");
+    let Part { left, top, width: w, height: h } = part;
+    let from = TypedCroppedImage::from_ref(&whole, left as u32, top as u32, w as u32, h as u32).expect("a part of it");
+    let mut to = Image::new(width as u32, height as u32, PixelType::U8x3);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    RESIZER.with_borrow_mut(|resizer| {
+        let mut to = to.typed_image_mut::<U8x3>().expect("three bytes a pixel");
+        resizer.resize_typed(&from, &mut to, &options).expect("a part that has pixels");
+    });
+    to.into_vec()
+}
+
+/// The middle of `[height, width, 3]` as `[3, side, side]`, mirrored or not.
+fn write(rgb: &[u8], [width, height]: [usize; 2], side: usize, mirror: bool, to: &mut [u8]) {
+    let middle = |length: usize| ((length - side) as f64 / 2.0).round_ties_even() as usize; // as torchvision does
+    let (top, left) = (middle(height), middle(width));
+    let (red, others) = to.split_at_mut(side * side);
+    let (green, blue) = others.split_at_mut(side * side);
+    for row in 0..side {
+        let from = rgb[3 * ((top + row) * width + left)..][..3 * side].chunks_exact(3);
+        let rows = [&mut *red, &mut *green, &mut *blue].map(|colour| &mut colour[row * side..][..side]);
+        let [red, green, blue] = rows;
+        for ((red, green), (blue, pixel)) in red.iter_mut().zip(green.iter_mut()).zip(blue.iter_mut().zip(from)) {
+            (*red, *green, *blue) = (pixel[0], pixel[1], pixel[2]);
+        }
+        if mirror {
+            [red, green, blue].into_iter().for_each(|row| row.reverse());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alrao_core::streams::stream;
+
+    use super::*;
+
+    /// Red tells the column, green the row.
+    fn picture(width: usize, height: usize) -> Picture {
+        let rgb = (0..height).flat_map(|row| (0..width).flat_map(move |column| [column as u8, row as u8, 7])).collect();
+        Picture { width, height, rgb }
+    }
+
+    #[test]
+    fn the_middle_by_hand() {
+        let mut to = vec![0; 3 * 7 * 7];
+        middle(&picture(12, 8), 7, &mut to); // 8 by 256/224 is the shorter side as it is
+        let row = |colour: usize, row: usize| &to[(colour * 7 + row) * 7..][..7];
+        assert_eq!(row(0, 0), [2, 3, 4, 5, 6, 7, 8], "2.5 on the left are 2");
+        assert_eq!((row(1, 0), row(1, 6)), (&[0; 7][..], &[6; 7][..]), "half a row on top is none");
+        assert_eq!(row(2, 3), [7; 7]);
+        middle(&picture(40, 80), 7, &mut to);
+        assert!(to[..7 * 7].is_sorted_by(|a, b| a / 5 <= b / 5) || to[0] < to[6], "columns go to the right");
+        assert!((28..=52).contains(&to[7 * 7 + 3 * 7]), "rows are of the middle: {}", to[7 * 7 + 3 * 7]);
+    }
+
+    #[test]
+    fn random_parts_have_the_areas_and_aspects_asked_for() {
+        let mut draws = stream(0, "augmentation");
+        let parts: Vec<Part> = (0..2000).map(|_| draw_part([300, 200], &mut draws)).collect();
+        let area = |part: &Part| (part.width * part.height) as f64 / 60_000.0;
+        let aspect = |part: &Part| part.width as f64 / part.height as f64;
+        assert!(parts.iter().all(|part| part.left + part.width <= 300 && part.top + part.height <= 200));
+        assert!(parts.iter().all(|part| (0.075..1.0).contains(&area(part)) && (0.73..1.36).contains(&aspect(part))));
+        let mean = parts.iter().map(area).sum::<f64>() / 2000.0;
+        assert!((0.375..0.41).contains(&mean), "{mean}, not 0.39 as torchvision has it");
+        let wide = parts.iter().filter(|part| aspect(part) > 1.0).count();
+        assert!((900..1200).contains(&wide), "{wide}");
+        let long = draw_part([1000, 10], &mut draws);
+        assert_eq!(long, Part { left: 493, top: 0, width: 13, height: 10 }, "no part of 8 % fits");
+    }
+
+    #[test]
+    fn half_of_the_random_parts_are_mirrored() {
+        let (mut draws, mut to) = (stream(0, "augmentation"), vec![0; 3 * 8 * 8]);
+        let mirrored = |to: &[u8]| to[0] > to[7];
+        let count = (0..200).filter(|_| {
+            random_part(&picture(100, 100), 8, &mut draws, &mut to);
+            mirrored(&to)
+        });
+        assert!((70..130).contains(&count.count()));
+    }
+}

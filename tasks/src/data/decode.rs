@@ -1,0 +1,170 @@
+//! JPEG and PNG files of any kind as red, green and blue bytes, as Pillow's `convert("RGB")` has them.
+//!
+//! What a file is, its first bytes say, not its name: ImageNet has a PNG named `.JPEG`, greyscale JPEGs and some in CMYK.
+//! Orientations in EXIF are not heeded, as they are not by who publish figures on ImageNet.
+
+use png::{ColorType, Transformations};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+const JPEG: [u8; 2] = [0xff, 0xd8];
+const PNG: [u8; 4] = *b"\x89PNG";
+/// A side of more pixels is refused rather than held in memory.
+const LONGEST: usize = 1 << 15;
+
+/// An image.
+#[derive(Debug, PartialEq)]
+pub struct Picture {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// `[height, width, 3]`
+    pub rgb: Vec<u8>,
+}
+
+/// Whether a file that begins so may be an image.
+pub fn is_image(beginning: &[u8]) -> bool {
+    beginning.starts_with(&JPEG) || beginning.starts_with(&PNG)
+}
+
+/// The image in a file.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode(file: &[u8]) -> Result<Picture, String> {
+    match file {
+        file if file.starts_with(&JPEG) => jpeg(file),
+        file if file.starts_with(&PNG) => png(file).map_err(|error| format!("no whole PNG: {error}")),
+        [] => Err("is empty".into()),
+        _ => Err("is neither JPEG nor PNG".into()),
+    }
+}
+
+fn jpeg(file: &[u8]) -> Result<Picture, String> {
+    // within compressed data no such pair of bytes stands, so the image ends after it has begun
+    let last = |marker: u8| file.windows(2).rposition(|pair| pair == [0xff, marker]);
+    let (scan, end) = (last(0xda), last(0xd9));
+    if end < scan || scan.is_none() {
+        return Err("is cut off: no whole JPEG".into());
+    }
+    let options = DecoderOptions::default()
+        .set_strict_mode(false) // odd headers are no reason to leave an image out
+        .set_max_width(LONGEST)
+        .set_max_height(LONGEST)
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file), options);
+    let rgb = decoder.decode().map_err(|error| format!("no whole JPEG: {error}"))?;
+    let (width, height) = decoder.dimensions().ok_or("no whole JPEG: it has no size")?;
+    match rgb.len() == 3 * width * height {
+        true => Ok(Picture { width, height, rgb }),
+        false => Err("no whole JPEG: its colours can't be told".into()),
+    }
+}
+
+fn png(file: &[u8]) -> Result<Picture, png::DecodingError> {
+    let mut decoder = png::Decoder::new(std::io::Cursor::new(file));
+    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
+    let mut reader = decoder.read_info()?;
+    let size = reader.output_buffer_size().ok_or(png::DecodingError::LimitsExceeded)?;
+    let mut bytes = vec![0; size];
+    let info = reader.next_frame(&mut bytes)?;
+    reader.finish()?; // what follows may be cut off
+    let pixels = bytes[..info.buffer_size()].chunks_exact(info.color_type.samples());
+    let rgb = match info.color_type {
+        ColorType::Grayscale | ColorType::GrayscaleAlpha => pixels.flat_map(|pixel| [pixel[0]; 3]).collect(),
+        _ => pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect(),
+    };
+    Ok(Picture { width: info.width as usize, height: info.height as usize, rgb })
+}
+
+#[cfg(test)]
+mod tests {
+    use jpeg_encoder::{ColorType as Jpeg, Encoder, SamplingFactor};
+
+    use super::*;
+
+    const SIZE: u16 = 24;
+
+    /// A JPEG of pixels that are all the same.
+    fn jpeg_of(pixel: &[u8], kind: Jpeg, progressive: bool, sampling: SamplingFactor) -> Vec<u8> {
+        let mut file = Vec::new();
+        let mut encoder = Encoder::new(&mut file, 100);
+        encoder.set_progressive(progressive);
+        encoder.set_sampling_factor(sampling);
+        let pixels = pixel.repeat(usize::from(SIZE * SIZE));
+        encoder.encode(&pixels, SIZE, SIZE, kind).unwrap();
+        file
+    }
+
+    fn assert_is(file: &[u8], rgb: [u8; 3]) {
+        let picture = decode(file).unwrap();
+        assert_eq!((picture.width, picture.height), (SIZE.into(), SIZE.into()));
+        assert!(picture.rgb.chunks_exact(3).all(|pixel| (0..3).all(|c| pixel[c].abs_diff(rgb[c]) <= 2)), "{picture:?}");
+    }
+
+    #[test]
+    fn jpegs_of_every_kind_are_read() {
+        for progressive in [false, true] {
+            for sampling in [SamplingFactor::R_4_4_4, SamplingFactor::R_4_2_0, SamplingFactor::R_4_2_2] {
+                assert_is(&jpeg_of(&[200, 90, 30], Jpeg::Rgb, progressive, sampling), [200, 90, 30]);
+            }
+            assert_is(&jpeg_of(&[77], Jpeg::Luma, progressive, SamplingFactor::R_4_4_4), [77; 3]);
+        }
+    }
+
+    /// Inks of 0 are none; Adobe writes them the other way round, and the encoder does so too.
+    #[test]
+    fn inks_become_colours_as_pillow_has_them() {
+        let [cyan, magenta, yellow, black] = [10, 100, 200, 50u8];
+        let rgb = [cyan, magenta, yellow].map(|ink| (255 - ink as u32) * (255 - black as u32) / 255).map(|c| c as u8);
+        for kind in [Jpeg::Cmyk, Jpeg::CmykAsYcck] {
+            assert_is(&jpeg_of(&[cyan, magenta, yellow, black], kind, false, SamplingFactor::R_4_4_4), rgb);
+        }
+    }
+
+    #[test]
+    fn odd_headers_do_not_matter() {
+        let mut file = jpeg_of(&[200, 90, 30], Jpeg::Rgb, false, SamplingFactor::R_4_4_4);
+        let exif = [&[0xff, 0xe1, 0, 14][..], b"Exif\0\0", b"MM\xff\xff\xff\xff"].concat();
+        file.splice(2..2, exif);
+        assert_is(&file, [200, 90, 30]);
+        file.extend(b"trailing");
+        assert_is(&file, [200, 90, 30]);
+    }
+
+    #[test]
+    fn pngs_of_every_kind_are_read() {
+        use png::{BitDepth, ColorType};
+        let pixels = usize::from(SIZE) * usize::from(SIZE);
+        let png_of = |pixel: &[u8], color, depth, palette: Option<&[u8]>| {
+            let mut file = Vec::new();
+            let mut encoder = png::Encoder::new(&mut file, SIZE.into(), SIZE.into());
+            encoder.set_color(color);
+            encoder.set_depth(depth);
+            if let Some(palette) = palette {
+                encoder.set_palette(palette.to_vec());
+            }
+            encoder.write_header().unwrap().write_image_data(&pixel.repeat(pixels)).unwrap();
+            file
+        };
+        let eight = BitDepth::Eight;
+        assert_is(&png_of(&[200, 90, 30], ColorType::Rgb, eight, None), [200, 90, 30]);
+        assert_is(&png_of(&[200, 90, 30, 9], ColorType::Rgba, eight, None), [200, 90, 30]);
+        assert_is(&png_of(&[77, 9], ColorType::GrayscaleAlpha, eight, None), [77; 3]);
+        assert_is(&png_of(&[77, 200], ColorType::Grayscale, BitDepth::Sixteen, None), [77; 3]);
+        assert_is(&png_of(&[1], ColorType::Indexed, eight, Some(&[0, 0, 0, 200, 90, 30])), [200, 90, 30]);
+    }
+
+    #[test]
+    fn what_is_not_whole_is_refused() {
+        let file = jpeg_of(&[200, 90, 30], Jpeg::Rgb, true, SamplingFactor::R_4_2_0);
+        for length in [2, 3, 100, file.len() / 2, file.len() - 1] {
+            assert!(decode(&file[..length]).is_err(), "{length} of {} bytes", file.len());
+        }
+        assert_eq!(decode(b"").unwrap_err(), "is empty");
+        assert_eq!(decode(b"GIF89a").unwrap_err(), "is neither JPEG nor PNG");
+    }
+}

@@ -1,0 +1,238 @@
+//! Any folder of images in ImageNet's layout: `train/<class>/*` to learn from, `val/<class>/*` to test by.
+//!
+//! Of the images to learn from a twentieth, 60,000 at most, is set apart to choose the best epoch by, of every class its
+//! share. Which ones depends on the names of their classes and on how many there are alone, so that all runs have the same.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use alrao_core::streams::{Stream, stream};
+use rand::seq::SliceRandom;
+
+use super::{Images, Split, augment, decode};
+use crate::Error;
+use crate::networks::Colours;
+
+/// Of the images to learn from, one in so many validates,
+const VALIDATION_SHARE: usize = 20;
+/// but never more than this.
+const MOST_VALIDATION: usize = 60_000;
+/// Files of a class of which one must look like an image.
+const LOOKED_AT: usize = 8;
+const LAYOUT: &str = "images as train/CLASS/* and val/CLASS/*";
+
+/// A folder of images.
+pub struct ImageFolder {
+    side: usize,
+    classes: Vec<String>,
+    splits: [Part; 3],
+}
+
+/// The images of a split.
+#[derive(Default)]
+struct Part {
+    labels: Vec<u16>,
+    paths: Vec<PathBuf>,
+}
+
+impl ImageFolder {
+    /// Looks through `folder`; images will have `side` pixels a side.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] if it isn't laid out so, has a class without an image, or other classes to test by than to learn
+    /// from; [`Error::File`] if a part of it can't be read.
+    pub fn read(folder: &Path, side: usize) -> Result<Self, Error> {
+        let [train, val] = ["train", "val"].map(|name| folder.join(name));
+        if !(train.is_dir() && val.is_dir()) {
+            return Err(Error::folder(folder, LAYOUT));
+        }
+        let classes = names(&train, true)?;
+        if classes.len() < 2 {
+            return Err(Error::folder(&train, "a folder of images for each class, of two classes at least"));
+        }
+        if classes.len() > usize::from(u16::MAX) {
+            return Err(Error::folder(&train, format!("at most {} classes", u16::MAX)));
+        }
+        if let Some(other) = names(&val, true)?.iter().find(|name| !classes.contains(name)) {
+            return Err(Error::file(&val.join(other), format!("is a class that {} doesn't have", train.display())));
+        }
+        let train = classes.iter().map(|class| images(&train.join(class))).collect::<Result<Vec<_>, _>>()?;
+        let val = classes.iter().map(|class| images(&val.join(class))).collect::<Result<Vec<_>, _>>()?;
+
+        let counts: Vec<usize> = train.iter().map(Vec::len).collect();
+        let mut splits: [Part; 3] = Default::default();
+        for (label, (mut paths, set_apart)) in train.into_iter().zip(set_apart(&counts)).enumerate() {
+            paths.shuffle(&mut stream(0, &format!("validation images of {}", classes[label])));
+            let learnt = paths.split_off(set_apart);
+            splits[Split::Validation as usize].add(label, paths);
+            splits[Split::Train as usize].add(label, learnt);
+        }
+        val.into_iter().enumerate().for_each(|(label, paths)| splits[Split::Test as usize].add(label, paths));
+        Ok(ImageFolder { side, classes, splits })
+    }
+}
+
+impl Part {
+    fn add(&mut self, label: usize, mut paths: Vec<PathBuf>) {
+        paths.sort();
+        self.labels.resize(self.labels.len() + paths.len(), label as u16);
+        self.paths.append(&mut paths);
+    }
+}
+
+impl Images for ImageFolder {
+    fn side(&self) -> usize {
+        self.side
+    }
+
+    fn classes(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// Of ImageNet.
+    fn colours(&self) -> Colours {
+        Colours { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] }
+    }
+
+    fn labels(&self, split: Split) -> &[u16] {
+        &self.splits[split as usize].labels
+    }
+
+    fn image(&self, split: Split, index: usize, draws: Option<&mut Stream>, pixels: &mut [u8]) -> Result<(), Error> {
+        let path = &self.splits[split as usize].paths[index];
+        let file = fs::read(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let picture = decode::decode(&file).map_err(|problem| Error::file(path, problem))?;
+        match draws {
+            Some(draws) => augment::random_part(&picture, self.side, draws, pixels),
+            None => augment::middle(&picture, self.side, pixels),
+        }
+        Ok(())
+    }
+}
+
+/// How many images of each class are set apart, of so many: the same share of each, and what rounding leaves over of
+/// those that it took most from.
+fn set_apart(counts: &[usize]) -> Vec<usize> {
+    let all: usize = counts.iter().sum();
+    let wanted = (all / VALIDATION_SHARE).clamp(1, MOST_VALIDATION);
+    let mut apart: Vec<usize> = counts.iter().map(|count| count * wanted / all).collect();
+    let mut by_rest: Vec<usize> = (0..counts.len()).collect();
+    by_rest.sort_by_key(|class| std::cmp::Reverse(counts[*class] * wanted % all));
+    let left = wanted - apart.iter().sum::<usize>();
+    by_rest.into_iter().take(left).for_each(|class| apart[class] += 1);
+    apart
+}
+
+/// The names of the folders, or of the files, in a folder, sorted; hidden ones are passed over.
+fn names(folder: &Path, folders: bool) -> Result<Vec<String>, Error> {
+    let unreadable = |error: io::Error| Error::file(folder, error.to_string());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') && entry.path().is_dir() == folders {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The images of a class.
+fn images(class: &Path) -> Result<Vec<PathBuf>, Error> {
+    if !class.is_dir() {
+        return Err(Error::file(class, "isn't there, although it is a class to learn"));
+    }
+    let paths: Vec<PathBuf> = names(class, false)?.into_iter().map(|name| class.join(name)).collect();
+    for path in paths.iter().take(LOOKED_AT) {
+        let mut beginning = [0; 4];
+        let opened = File::open(path).and_then(|mut file| file.read(&mut beginning));
+        opened.map_err(|error| Error::file(path, error.to_string()))?;
+        if decode::is_image(&beginning) {
+            return Ok(paths);
+        }
+    }
+    Err(Error::folder(class, "images, JPEG or PNG"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A PNG of one grey.
+    fn png(grey: u8) -> Vec<u8> {
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, 16, 12);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.write_header().unwrap().write_image_data(&[grey; 16 * 12]).unwrap();
+        file
+    }
+
+    /// Two classes, of 60 and 20 images to learn from, and of 3 to test by each; all are called JPEGs.
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (part, class, count) in [("train", "cat", 60), ("train", "dog", 20), ("val", "cat", 3), ("val", "dog", 3)] {
+            let class = folder.path().join(part).join(class);
+            fs::create_dir_all(&class).unwrap();
+            (0..count).for_each(|i| fs::write(class.join(format!("{i}.JPEG")), png(i)).unwrap());
+        }
+        folder
+    }
+
+    #[test]
+    fn a_twentieth_of_every_class_validates() {
+        let folder = folder();
+        fs::write(folder.path().join("train/.DS_Store"), "").unwrap();
+        fs::write(folder.path().join("train/cat/.DS_Store"), "").unwrap();
+        let data = ImageFolder::read(folder.path(), 8).unwrap();
+        let of_class = |split, class| data.labels(split).iter().filter(|label| **label == class).count();
+        let counts = Split::ALL.map(|split| [of_class(split, 0), of_class(split, 1)]);
+        assert_eq!((data.classes(), counts), (2, [[57, 19], [3, 1], [3, 3]]));
+        assert_eq!(data.splits[1].paths, ImageFolder::read(folder.path(), 8).unwrap().splits[1].paths);
+        let apart = &data.splits[1].paths;
+        assert!(data.splits[0].paths.iter().all(|path| !apart.contains(path)));
+
+        let mut pixels = vec![1; 3 * 8 * 8];
+        data.image(Split::Test, 5, None, &mut pixels).unwrap();
+        assert_eq!(pixels, [2; 3 * 8 * 8], "the last dog");
+        data.image(Split::Test, 4, Some(&mut stream(0, "augmentation")), &mut pixels).unwrap();
+        assert_eq!(pixels, [1; 3 * 8 * 8]);
+    }
+
+    #[test]
+    fn shares_are_of_all_classes_together() {
+        assert_eq!(set_apart(&[30, 30, 30, 30]), [2, 2, 1, 1]);
+        assert_eq!(set_apart(&[3, 4]), [0, 1]);
+        assert_eq!(set_apart(&[1300; 1000]), [60; 1000]);
+        assert_eq!(set_apart(&[200_000; 20]), [3000; 20]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let error = |change: &dyn Fn(&Path), parts: &[&str]| {
+            let folder = folder();
+            change(folder.path());
+            let error = ImageFolder::read(folder.path(), 8).map(|_| ()).unwrap_err().to_string();
+            assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        };
+        error(&|f| fs::remove_dir_all(f.join("val")).unwrap(), &["train/CLASS/*", "it holds train"]);
+        error(&|f| fs::remove_dir_all(f.join("train/dog")).unwrap(), &["train", "two classes", "it holds cat"]);
+        error(&|f| fs::remove_dir_all(f.join("val/dog")).unwrap(), &["val/dog", "isn't there"]);
+        error(&|f| fs::create_dir(f.join("val/ox")).unwrap(), &["val/ox", "doesn't have"]);
+        error(&|f| fs::create_dir(f.join("train/ox")).unwrap(), &["train/ox", "images", "is empty"]);
+        let texts = |f: &Path| (0..20).for_each(|i| fs::write(f.join(format!("train/dog/{i}.JPEG")), "dog").unwrap());
+        error(&texts, &["train/dog", "JPEG or PNG", "0.JPEG"]);
+    }
+
+    #[test]
+    fn a_damaged_image_and_one_that_is_gone_are_told_apart() {
+        let folder = folder();
+        let data = ImageFolder::read(folder.path(), 8).unwrap();
+        let image = |index| data.image(Split::Test, index, None, &mut [0; 3 * 8 * 8]).unwrap_err();
+        fs::write(folder.path().join("val/cat/0.JPEG"), &png(0)[..40]).unwrap();
+        assert!(matches!(image(0), Error::File { problem, .. } if problem.contains("no whole PNG")));
+        fs::remove_file(folder.path().join("val/cat/1.JPEG")).unwrap();
+        assert!(matches!(image(1), Error::Read { .. }));
+    }
+}
