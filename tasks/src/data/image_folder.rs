@@ -71,6 +71,11 @@ impl ImageFolder {
         val.into_iter().enumerate().for_each(|(label, paths)| splits[Split::Test as usize].add(label, paths));
         Ok(ImageFolder { side, classes, splits })
     }
+
+    /// The file of an image.
+    pub fn path(&self, split: Split, index: usize) -> &Path {
+        &self.splits[split as usize].paths[index]
+    }
 }
 
 impl Part {
@@ -100,8 +105,8 @@ impl Images for ImageFolder {
     }
 
     fn image(&self, split: Split, index: usize, draws: Option<&mut Stream>, pixels: &mut [u8]) -> Result<(), Error> {
-        let path = &self.splits[split as usize].paths[index];
-        let file = fs::read(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let path = self.path(split, index);
+        let file = fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
         let picture = decode::decode(&file).map_err(|problem| Error::file(path, problem))?;
         match draws {
             Some(draws) => augment::random_part(&picture, self.side, draws, pixels),

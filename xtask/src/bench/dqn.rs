@@ -3,20 +3,13 @@
 //! Both have ReLU networks of two hidden layers, batches of 128 and Adam; neither Double DQN nor normalised layers.
 //! The same with Alrao's 10 heads is measured too, and with both, an agent's defaults.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::{Claim, Length, Side, contest, last_line, on_one_core};
-use crate::cache::Cache;
+use super::{Claim, Length, Side, contest, last_line, on_cores, python};
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
-use crate::{pip, setup};
-
-/// Stable-Baselines3 and its environment, given as an object: made by its name, SB3 would have it draw.
-const REQUIREMENTS: [&str; 6] =
-    ["stable-baselines3==2.9.2", "torch==2.11.0", "gymnasium==1.4.0", "box2d==2.3.10", "pygame==2.6.1", "numpy==2.4.6"];
+use crate::setup;
 
 const CLAIMS: [Claim; 4] = [
     Claim("alrao, updates, 2x64, Adam", "SB3, updates, 2x64", 6.0),
@@ -33,7 +26,7 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
     setup::run(checkout, false)?;
     let bench = ["bench", "--quiet", "--bench", "dqn"];
     run_command("the build", cargo(checkout).args(bench).arg("--no-run"))?;
-    let python = python()?;
+    let python = python::peers()?;
 
     let mut memory = cargo(checkout);
     memory.args(bench).args(["--", "memory", &TRANSITIONS.to_string()]);
@@ -43,12 +36,12 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
 
     let seconds = length.seconds.to_string();
     let ours = |name, [what, method, width]: [&str; 3]| {
-        let mut command = on_one_core(cargo(checkout).get_program())?;
+        let mut command = on_cores(1, cargo(checkout).get_program())?;
         command.current_dir(&checkout.root).args(bench).args(["--", what, method, width, &seconds]);
         anyhow::Ok(Side { name, command })
     };
     let theirs = |name, [what, width]: [&str; 2]| {
-        let mut command = on_one_core(&python)?;
+        let mut command = on_cores(1, &python)?;
         let script = ["-B", "-W", "ignore", "xtask/benches/dqn.py"];
         command.current_dir(&checkout.root).args(script).args([what, width, &seconds]);
         anyhow::Ok(Side { name, command })
@@ -71,13 +64,4 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
     ];
     let memory = ("memory", json!({"transitions": TRANSITIONS, "megabytes": megabytes}));
     contest("dqn", "steps/s", sides, &CLAIMS, length.rounds, &[memory])
-}
-
-/// A Python that has Stable-Baselines3 and PyTorch, downloaded into the cache if it isn't there yet.
-pub fn python() -> Result<PathBuf> {
-    let folder = Cache::of_user()?.entry("stable-baselines3-2.9.2", |scratch, entry| {
-        println!("downloading Stable-Baselines3 and PyTorch from PyPI (some 3 GB)");
-        pip::virtual_environment(&REQUIREMENTS, entry, scratch)
-    })?;
-    Ok(folder.join("bin/python"))
 }

@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 
-use super::{Claim, Length, Side, contest, on_one_core};
+use super::{Claim, Length, Side, contest, on_cores};
 use crate::cache::Cache;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
@@ -36,13 +36,13 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
 
     let seconds = length.seconds.to_string();
     let ours = |name, request: &[&str]| {
-        let mut command = on_one_core(cargo(checkout).get_program())?;
+        let mut command = on_cores(1, cargo(checkout).get_program())?;
         command.current_dir(&checkout.root).arg("run").args(alrao).args(["--", "env", "bench"]).args(request);
         command.args(["--seconds", &seconds]);
         anyhow::Ok(Side { name, command })
     };
     let theirs = |name, python, request: [&str; 2]| {
-        let mut command = on_one_core(python)?;
+        let mut command = on_cores(1, python)?;
         command
             .current_dir(&checkout.root)
             .args(["-B", "-W", "ignore", "xtask/benches/envs.py"])

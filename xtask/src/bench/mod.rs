@@ -5,10 +5,13 @@
 
 mod dqn;
 mod envs;
+mod input;
 mod networks;
+mod python;
 
 use std::ffi::OsStr;
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -28,6 +31,14 @@ pub enum Bench {
     /// Samples a second that networks of images and of text learn from on one thread, beside PyTorch. A step of GoogLeNet
     /// takes half a minute.
     Networks(Length),
+    /// Images of 224 pixels a second, decoded and changed to learn from, on two cores, beside torchvision.
+    Input {
+        /// A folder of images, train/CLASS/* and val/CLASS/*.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        #[command(flatten)]
+        length: Length,
+    },
 }
 
 /// How long it is measured.
@@ -47,6 +58,7 @@ pub fn run(checkout: &Checkout, bench: &Bench) -> Result<()> {
         Bench::Envs(length) => envs::run(checkout, *length),
         Bench::Dqn(length) => dqn::run(checkout, *length),
         Bench::Networks(length) => networks::run(checkout, *length),
+        Bench::Input { data, length } => input::run(checkout, data, *length),
     }
 }
 
@@ -151,14 +163,28 @@ impl Figure {
     }
 }
 
-/// A command that runs on one core, the last of those that this process may use.
-fn on_one_core(program: impl AsRef<OsStr>) -> Result<Command> {
+/// A command that runs on so many cores, the last of those that this process may use.
+fn on_cores(count: usize, program: impl AsRef<OsStr>) -> Result<Command> {
     let status = fs::read_to_string("/proc/self/status")?;
     let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or("0");
-    let core = allowed.trim().rsplit([',', '-']).next().expect("splitting gives a part");
+    let cores = cores(allowed).with_context(|| format!("`{allowed}` is no list of cores"))?;
+    let Some(first) = cores.len().checked_sub(count) else {
+        bail!("this process may use {} cores, but it takes {count}", cores.len());
+    };
+    let cores: Vec<String> = cores[first..].iter().map(ToString::to_string).collect();
     let mut command = Command::new("taskset");
-    command.args(["--cpu-list", core]).arg(program);
+    command.args(["--cpu-list", &cores.join(",")]).arg(program);
     Ok(command)
+}
+
+/// The cores in a list like `0-3,8`.
+fn cores(list: &str) -> Option<Vec<u32>> {
+    let range = |range: &str| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        Some(first.parse().ok()?..=last.parse().ok()?)
+    };
+    let ranges: Option<Vec<_>> = list.trim().split(',').map(range).collect();
+    Some(ranges?.into_iter().flatten().collect())
 }
 
 #[cfg(test)]
@@ -195,6 +221,12 @@ mod tests {
         let table = table("ratio", &ratios);
         let words: Vec<_> = table.lines().last().unwrap().split_whitespace().collect();
         assert_eq!(words, ["we", "/", "they", "2.00", "2.00", "3.00", "wanted:", "2.5"]);
+    }
+
+    #[test]
+    fn cores_are_told_by_ranges() {
+        assert_eq!(cores("0-2,8,10-11\n"), Some(vec![0, 1, 2, 8, 10, 11]));
+        assert_eq!(cores("all"), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::{Claim, Length, Side, contest, dqn, on_one_core};
+use super::{Claim, Length, Side, contest, on_cores, python};
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
 use crate::setup;
@@ -21,15 +21,15 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
     setup::run(checkout, false)?;
     let bench = ["bench", "--quiet", "--package", "alrao-tasks", "--bench", "networks"];
     run_command("the build", cargo(checkout).args(bench).arg("--no-run"))?;
-    let python = dqn::python()?; // which has PyTorch, too
+    let python = python::peers()?;
 
     let seconds = length.seconds.to_string();
     let mut sides = Vec::new();
     for (Claim(ours, theirs, _), network) in CLAIMS.iter().zip(["mobilenet", "googlenet", "vgg19", "lstm"]) {
-        let mut command = on_one_core(cargo(checkout).get_program())?;
+        let mut command = on_cores(1, cargo(checkout).get_program())?;
         command.current_dir(&checkout.root).args(bench).args(["--", network, &seconds]);
         sides.push(Side { name: ours, command });
-        let mut command = on_one_core(&python)?;
+        let mut command = on_cores(1, &python)?;
         command.current_dir(&checkout.root).args(["-B", "xtask/benches/networks.py", network, &seconds]);
         sides.push(Side { name: theirs, command });
     }

@@ -1,0 +1,75 @@
+//! How many images a second are ready to be learnt from: `cargo xtask bench input` runs it beside torchvision.
+//!
+//! ```text
+//! cargo bench -p alrao-tasks --bench input -- rate SECONDS FOLDER
+//! cargo bench -p alrao-tasks --bench input -- pixels COUNT FOLDER FILE
+//! ```
+//!
+//! `pixels` writes the first images that test, each as it is decoded and as it is brought to 224 pixels, to compare them.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use alrao_tasks::data::{ImageBatches, ImageFolder, Images, Split, decode};
+use anyhow::{Context, Result, anyhow, bail};
+use tch::{Kind, Tensor};
+
+const SIDE: usize = 224;
+const BATCH: usize = 128;
+
+fn main() -> Result<()> {
+    tch::set_num_threads(1);
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["rate", seconds, folder] => rate(Duration::from_secs(seconds.parse().context("seconds")?), folder.as_ref()),
+        ["pixels", count, folder, file] => pixels(count.parse().context("a count")?, folder.as_ref(), file.as_ref()),
+        [] => Ok(()), // so do tests of all targets run it
+        _ => bail!("say rate SECONDS FOLDER, or pixels COUNT FOLDER FILE"),
+    }
+}
+
+/// Takes batches for so long, after the first, and prints how many images a second there were.
+fn rate(time: Duration, folder: &Path) -> Result<()> {
+    let images = Arc::new(ImageFolder::read(folder, SIDE)?);
+    let of_colour = |x: [f64; 3]| Tensor::from_slice(&x.map(|x| 255.0 * x as f32)).view([1, 3, 1, 1]);
+    let (mean, deviation) = (of_colour(images.colours().mean), of_colour(images.colours().deviation));
+    let data = ImageBatches { images, batch: BATCH, seed: 0 };
+    let (mut started, mut count) = (None, 0);
+    for epoch in 0.. {
+        for batch in data.through(Split::Train, epoch, 0) {
+            let x = (batch?.x.to_kind(Kind::Float) - &mean) / &deviation;
+            let since: &Instant = match &started {
+                Some(since) => since,
+                None => {
+                    started = Some(Instant::now());
+                    continue;
+                }
+            };
+            count += x.size()[0];
+            if since.elapsed() > time {
+                println!("{:.1} images/s", count as f64 / since.elapsed().as_secs_f64());
+                return Ok(());
+            }
+        }
+    }
+    unreachable!("epochs go on")
+}
+
+/// Writes images that test, `[height, width, 3]` each, as they are and as they are brought to one size.
+fn pixels(count: usize, folder: &Path, file: &Path) -> Result<()> {
+    let images = ImageFolder::read(folder, SIDE)?;
+    let mut out = BufWriter::new(File::create(file)?);
+    let mut planes = vec![0; 3 * SIDE * SIDE];
+    for index in 0..count.min(images.labels(Split::Test).len()) {
+        let path = images.path(Split::Test, index);
+        let picture = decode::decode(&fs::read(path)?).map_err(|problem| anyhow!("{}: {problem}", path.display()))?;
+        out.write_all(&picture.rgb)?;
+        images.image(Split::Test, index, None, &mut planes)?;
+        let of_pixel = |i: usize| [0, 1, 2].map(|colour| planes[colour * SIDE * SIDE + i]);
+        out.write_all(&(0..SIDE * SIDE).flat_map(of_pixel).collect::<Vec<u8>>())?;
+    }
+    Ok(out.flush()?)
+}

@@ -1,0 +1,51 @@
+//! `cargo xtask bench input`: images as a step learns from them, decoded, cut and mirrored at random and normalised, beside
+//! torchvision's, which Pillow decodes, on two cores; and how far those that test are from Pillow's.
+
+use std::path::{Path, absolute};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use super::{Claim, Length, Side, contest, last_line, on_cores, python};
+use crate::cargo::{cargo, run as run_command};
+use crate::checkout::Checkout;
+use crate::setup;
+
+const CLAIMS: [Claim; 1] = [Claim("alrao, input", "torchvision, input", 2.5)];
+/// Images that are compared with Pillow's.
+const COMPARED: u32 = 500;
+/// Grey levels that they may differ by in the mean.
+const GREY_LEVELS: f64 = 1.0;
+
+/// Builds, downloads the others, compares, and measures.
+pub fn run(checkout: &Checkout, data: &Path, length: Length) -> Result<()> {
+    setup::run(checkout, false)?;
+    let bench = ["bench", "--quiet", "--package", "alrao-tasks", "--bench", "input"];
+    run_command("the build", cargo(checkout).args(bench).arg("--no-run"))?;
+    let python = python::peers()?;
+    let data = absolute(data)?;
+
+    let scratch = tempfile::tempdir()?;
+    let pixels = scratch.path().join("pixels");
+    let mut ours = cargo(checkout);
+    ours.args(bench).args(["--", "pixels", &COMPARED.to_string()]).args([&data, &pixels]);
+    run_command("our images", &mut ours)?;
+    let mut theirs = std::process::Command::new(&python);
+    theirs.current_dir(&checkout.root).args(["-B", "xtask/benches/input.py", "compare", &COMPARED.to_string()]);
+    let line = last_line("Pillow's images", theirs.args([&data, &pixels]))?;
+    let differences: Vec<f64> = line.split(' ').map(str::parse).collect::<Result<_, _>>().context(line.clone())?;
+    let [decoded, resized] = differences[..] else { bail!("no two differences, but `{line}`") };
+    println!(
+        "images differ from Pillow's by {decoded:.3} grey levels in the mean as decoded, by {resized:.3} as resized; \
+         wanted: at most {GREY_LEVELS}"
+    );
+
+    let seconds = length.seconds.to_string();
+    let mut ours = on_cores(2, cargo(checkout).get_program())?;
+    ours.current_dir(&checkout.root).args(bench).args(["--", "rate", &seconds]).arg(&data);
+    let mut theirs = on_cores(2, &python)?;
+    theirs.current_dir(&checkout.root).args(["-B", "xtask/benches/input.py", "rate", &seconds]).arg(&data);
+    let sides = vec![Side { name: CLAIMS[0].0, command: ours }, Side { name: CLAIMS[0].1, command: theirs }];
+    let differences = ("grey levels", json!({"decoded": decoded, "resized": resized}));
+    contest("input", "images/s", sides, &CLAIMS, length.rounds, &[differences])
+}

@@ -1,0 +1,30 @@
+//! The Python that others are measured in.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::cache::Cache;
+use crate::pip;
+
+/// Stable-Baselines3 with LunarLander, given as an object: made by its name, SB3 would have it draw; PyTorch; torchvision,
+/// which reads images by Pillow.
+const REQUIREMENTS: [&str; 8] = [
+    "stable-baselines3==2.9.2",
+    "torch==2.11.0",
+    "torchvision==0.26.0",
+    "pillow==13.0.0",
+    "gymnasium==1.4.0",
+    "box2d==2.3.10",
+    "pygame==2.6.1",
+    "numpy==2.4.6",
+];
+
+/// A Python that has all of them, downloaded into the cache if it isn't there yet.
+pub fn peers() -> Result<PathBuf> {
+    let folder = Cache::of_user()?.entry("stable-baselines3-2.9.2-torchvision-0.26.0", |scratch, entry| {
+        println!("downloading Stable-Baselines3, PyTorch and torchvision from PyPI (some 3 GB)");
+        pip::virtual_environment(&REQUIREMENTS, entry, scratch)
+    })?;
+    Ok(folder.join("bin/python"))
+}
