@@ -120,6 +120,9 @@ pub struct EvalRequest {
     /// The seed that episodes derive from; the run's own by default, which plays its test episodes again.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Where the data of a supervised task are, if not where they were.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
 }
 
 /// What `alrao plot` is asked for.

@@ -23,8 +23,9 @@ pub enum PlotError {
         /// The system's reason.
         source: io::Error,
     },
-    /// `config.toml` isn't that of an agent's run: `seed`, `[environment] name` and `[optimizer] kind` are needed.
-    #[error("{} is not the configuration of an agent's run: {source}", path.display())]
+    /// `config.toml` isn't that of such a run: `seed` and `[optimizer] kind` are needed, of an agent's run `[environment]
+    /// name`, of a supervised one `[data] kind`.
+    #[error("{} is not the configuration of such a run: {source}", path.display())]
     Config {
         /// The file.
         path: PathBuf,
@@ -58,6 +59,12 @@ pub enum PlotError {
     /// No run was given.
     #[error("no run to plot: name at least one run directory")]
     NoRuns,
+    /// A supervised run has not told of a finite loss yet.
+    #[error("{} has told of no finite loss yet: plot it later", dir.display())]
+    NoLosses {
+        /// The run directory.
+        dir: PathBuf,
+    },
     /// A run has not yet finished an episode with a finite return.
     #[error("{} has no finished episode with a finite return yet: plot it later", dir.display())]
     NoEpisodes {
@@ -70,19 +77,19 @@ pub enum PlotError {
         /// The run directory.
         dir: PathBuf,
     },
-    /// Returns of different environments don't compare.
+    /// Returns of different environments don't compare, nor do losses of different data or networks.
     #[error(
-        "{} ran {name} but {} ran {other_name}: plot the runs of one environment at a time",
+        "{} ran {name} but {} ran {other_name}: plot runs of one task at a time",
         dir.display(), other_dir.display()
     )]
-    Environments {
+    Tasks {
         /// A run directory.
         dir: PathBuf,
-        /// Its environment.
+        /// Its environment, or its data and network.
         name: String,
         /// The first run directory that disagrees.
         other_dir: PathBuf,
-        /// Its environment.
+        /// Its task.
         other_name: String,
     },
     /// The drawing failed, for instance on a character that SVG can't hold.

@@ -1,7 +1,7 @@
 //! Figures from run directories, and the event files that TensorBoard reads.
 //!
 //! A run directory is read into a [`RunRecord`]; [`plot_returns`] draws the episode returns of one run, or compares
-//! several, as SVG or PNG. [`EventWriter`] appends scalars to an event file while a run goes on. Nothing here knows
+//! several, as SVG or PNG. A supervised run is a [`LearningRecord`], drawn by [`plot_learning`]. [`EventWriter`] appends scalars to an event file while a run goes on. Nothing here knows
 //! libtorch, agents or environments: the files of a run are the whole interface.
 //!
 //! ```no_run
@@ -12,14 +12,18 @@
 //! # Ok::<(), PlotError>(())
 //! ```
 
+mod compare;
 mod error;
 mod figure;
 mod image;
+mod learning;
+mod palette;
 mod record;
 mod returns;
 mod tensorboard;
 
 pub use error::PlotError;
+pub use learning::{LearningRecord, plot_learning};
 pub use record::{Best, Episode, Optimizer, Returns, RunRecord, Summary, Trial, Validation};
 pub use returns::plot_returns;
 pub use tensorboard::EventWriter;

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use crate::PlotError;
@@ -133,19 +134,13 @@ impl RunRecord {
     }
 
     fn read_metrics(&mut self, path: &Path) -> Result<(), PlotError> {
-        // Bytes, for a cut may fall within a character.
-        let bytes = fs::read(path).map_err(PlotError::read(path))?;
-        for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
-            match serde_json::from_slice(line) {
-                Ok(Record::Episode(episode)) if episode.value.is_finite() => self.episodes.push(episode),
-                Ok(Record::Validation(validation)) if validation.returns.mean.is_finite() => {
+        for record in read_lines(path)? {
+            match record {
+                Record::Episode(episode) if episode.value.is_finite() => self.episodes.push(episode),
+                Record::Validation(validation) if validation.returns.mean.is_finite() => {
                     self.validations.push(validation);
                 }
-                Ok(_) => {}
-                Err(_) if !line.ends_with(b"\n") => {}
-                Err(source) => {
-                    return Err(PlotError::Metrics { path: path.into(), line: index + 1, source });
-                }
+                _ => {}
             }
         }
         // A resumed run may go over some steps again.
@@ -153,6 +148,21 @@ impl RunRecord {
         self.validations.sort_by_key(|validation| validation.step);
         Ok(())
     }
+}
+
+/// The records in a `metrics.jsonl`, whose last line a kill may have cut off.
+pub(crate) fn read_lines<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>, PlotError> {
+    // Bytes, for a cut may fall within a character.
+    let bytes = fs::read(path).map_err(PlotError::read(path))?;
+    let mut records = Vec::new();
+    for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
+        match serde_json::from_slice(line) {
+            Ok(record) => records.push(record),
+            Err(_) if !line.ends_with(b"\n") => {}
+            Err(source) => return Err(PlotError::Metrics { path: path.into(), line: index + 1, source }),
+        }
+    }
+    Ok(records)
 }
 
 #[derive(Deserialize)]
@@ -176,12 +186,13 @@ enum Record {
     Other,
 }
 
-fn read_config(path: &Path) -> Result<Config, PlotError> {
+pub(crate) fn read_config<C: DeserializeOwned>(path: &Path) -> Result<C, PlotError> {
     let text = fs::read_to_string(path).map_err(PlotError::read(path))?;
     toml::from_str(&text).map_err(|source| PlotError::Config { path: path.into(), source })
 }
 
-fn read_summary(path: &Path) -> Result<Option<Summary>, PlotError> {
+/// None if the run isn't done.
+pub(crate) fn read_summary<S: DeserializeOwned>(path: &Path) -> Result<Option<S>, PlotError> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| PlotError::Summary { path: path.into(), source }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -190,7 +201,7 @@ fn read_summary(path: &Path) -> Result<Option<Summary>, PlotError> {
 }
 
 /// JSON has no word for NaN or infinity: writers put null.
-fn null_as_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub(crate) fn null_as_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 

@@ -1,28 +1,56 @@
-//! `alrao eval`: what a run's best network returns, played greedily.
+//! `alrao eval`: what a run's best network returns, played greedily, or what it is worth on the test data.
 
 use alrao_agents::training;
 use alrao_core::device::DeviceChoice;
+use alrao_tasks::data::Split;
+use alrao_tasks::scores::evaluate;
+use alrao_tasks::settings::SupervisedTask;
 use anyhow::Result;
 
-use crate::command_line::EvalRequest;
-use crate::config::Config;
+use crate::command_line::{EvalRequest, WrongRequest};
+use crate::config::{AgentTask, Config, Task};
 use crate::run_directory::load_best;
-use crate::runs::agent::network;
+use crate::runs::{agent, supervised};
 
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::command_line::WrongRequest) if there is no such run or it has no best network yet.
+/// [`WrongRequest`] if there is no such run, it has no best network yet, or an option is for runs of the other kind.
 pub fn eval(request: &EvalRequest) -> Result<()> {
-    let config = Config::of_run(&request.run)?.resolve()?;
+    let mut config = Config::of_run(&request.run)?;
+    if let Some(folder) = &request.data {
+        config.task.set_data(folder)?;
+    }
+    let config = config.resolve()?;
     tch::set_num_threads(config.threads as i32);
-    let network = network(&config, &load_best(&request.run)?, DeviceChoice::Auto.resolve()?)?;
-    let task = config.task.agent()?;
+    match &config.task {
+        Task::Agent(task) => of_agent(request, &config, task),
+        Task::Supervised(task) => of_supervised(request, &config, task),
+    }
+}
+
+fn of_agent(request: &EvalRequest, config: &Config, task: &AgentTask) -> Result<()> {
+    let network = agent::network(config, &load_best(&request.run)?, DeviceChoice::Auto.resolve()?)?;
     let episodes = request.episodes.map_or(task.schedule.test_episodes, |episodes| episodes as usize);
     let seed = request.seed.unwrap_or(config.seed);
     let evaluation = training::test(&network, &|| task.make(), seed, episodes)?;
     let returns = evaluation.returns;
     println!("return over {episodes} episodes of {}, seed {seed}", task.environment.name);
     println!("mean {:.1}  std {:.1}  min {:.1}  max {:.1}", returns.mean, returns.std, returns.min, returns.max);
+    Ok(())
+}
+
+fn of_supervised(request: &EvalRequest, config: &Config, task: &SupervisedTask) -> Result<()> {
+    for (option, given) in [("--episodes", request.episodes.is_some()), ("--seed", request.seed.is_some())] {
+        if given {
+            return Err(WrongRequest(format!("{option}: {} is tested on its test data", task.name())).into());
+        }
+    }
+    let device = DeviceChoice::Auto.resolve()?;
+    let data = task.read(config.seed)?;
+    let network = supervised::network(config, task, &data, &load_best(&request.run)?, device)?;
+    let (scores, left_out) = evaluate(&network, data.through(Split::Test, 0, 0), data.measure(), device)?;
+    supervised::tell(&left_out);
+    println!("test of {}: {scores}", task.name());
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use alrao_core::network::Network;
 use alrao_core::tensors::Tensors;
+use alrao_tasks::data::{Data, LeftOut};
 use alrao_tasks::model::Model;
 use alrao_tasks::settings::SupervisedTask;
 use alrao_tasks::training::{self, Training, TrainingState};
@@ -29,13 +30,6 @@ impl SupervisedRun {
         let network = task.network(&data, &method, config.seed, device)?;
         let training = Training::new(&task.training, data, network, &method, config.seed, device)?;
         Ok(SupervisedRun { task: task.clone(), training, device })
-    }
-
-    /// The network of the task with these values.
-    fn network(&self, config: &Config, tensors: &Tensors) -> Result<Network<Model>> {
-        let mut network = self.task.network(self.training.data(), &config.method()?, config.seed, self.device)?;
-        network.load("network", tensors)?;
-        Ok(network)
     }
 }
 
@@ -83,8 +77,9 @@ impl Trainer for SupervisedRun {
 
     fn summary(&self, config: &Config, best: Option<Tensors>, seconds: f64, diverged: bool) -> Result<Summary> {
         let test = best.map(|best| -> Result<_> {
-            let (scores, left_out) = self.training.test(&self.network(config, &best)?)?;
-            left_out.iter().for_each(|file| eprintln!("{}: {}; left out", file.path.display(), file.problem));
+            let network = network(config, &self.task, self.training.data(), &best, self.device)?;
+            let (scores, left_out) = self.training.test(&network)?;
+            tell(&left_out);
             Ok(scores)
         });
         let alrao = config.optimizer.kind == OptimizerKind::Alrao;
@@ -103,4 +98,25 @@ impl Trainer for SupervisedRun {
             diagnosis: alrao.then(|| self.training.diagnose()),
         })
     }
+}
+
+/// The network of a run with these values.
+///
+/// # Errors
+/// They are of another network.
+pub fn network(
+    config: &Config,
+    task: &SupervisedTask,
+    data: &Data,
+    tensors: &Tensors,
+    device: Device,
+) -> Result<Network<Model>> {
+    let mut network = task.network(data, &config.method()?, config.seed, device)?;
+    network.load("network", tensors)?;
+    Ok(network)
+}
+
+/// Names files that a test did without.
+pub fn tell(left_out: &[LeftOut]) {
+    left_out.iter().for_each(|file| eprintln!("{}: {}; left out", file.path.display(), file.problem));
 }

@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alrao_tasks::data::{ImageBatches, ImageFolder, Images, Split, decode};
+use alrao_tasks::networks::Normalisation;
 use anyhow::{Context, Result, anyhow, bail};
-use tch::{Kind, Tensor};
+use tch::Device;
 
 const SIDE: usize = 224;
 const BATCH: usize = 128;
@@ -34,13 +35,12 @@ fn main() -> Result<()> {
 /// Takes batches for so long, after the first, and prints how many images a second there were.
 fn rate(time: Duration, folder: &Path) -> Result<()> {
     let images = Arc::new(ImageFolder::read(folder, SIDE)?);
-    let of_colour = |x: [f64; 3]| Tensor::from_slice(&x.map(|x| 255.0 * x as f32)).view([1, 3, 1, 1]);
-    let (mean, deviation) = (of_colour(images.colours().mean), of_colour(images.colours().deviation));
+    let pixels = Normalisation::new(images.colours(), Device::Cpu);
     let data = ImageBatches { images, batch: BATCH, seed: 0 };
     let (mut started, mut count) = (None, 0);
     for epoch in 0.. {
         for batch in data.through(Split::Train, epoch, 0) {
-            let x = (batch?.x.to_kind(Kind::Float) - &mean) / &deviation;
+            let x = pixels.normalised(&batch?.x);
             let since: &Instant = match &started {
                 Some(since) => since,
                 None => {

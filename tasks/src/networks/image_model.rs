@@ -43,11 +43,32 @@ pub enum Precision {
 /// A network of images.
 pub struct ImageModel {
     body: Box<dyn Body>,
+    pixels: Normalisation,
+    computation: Computation,
+}
+
+/// What bytes become before the first layer: deviations from the mean colour.
+pub struct Normalisation {
     /// `[1, 3, 1, 1]`
     mean: Tensor,
-    /// `[1, 3, 1, 1]`
-    deviation: Tensor,
-    computation: Computation,
+    /// one over the deviation, `[1, 3, 1, 1]`
+    scale: Tensor,
+}
+
+impl Normalisation {
+    /// For pixels of these colours, on a device.
+    pub fn new(colours: Colours, device: Device) -> Self {
+        let of = |numbers: [f64; 3]| Tensor::from_slice(&numbers.map(|x| x as f32)).view([1, 3, 1, 1]).to(device);
+        Normalisation {
+            mean: of(colours.mean.map(|mean| 255.0 * mean)),
+            scale: of(colours.deviation.map(|deviation| 1.0 / (255.0 * deviation))),
+        }
+    }
+
+    /// `[B, 3, height, width]` u8 -> f32
+    pub fn normalised(&self, x: &Tensor) -> Tensor {
+        x.to_kind(Kind::Float).g_sub_(&self.mean).g_mul_(&self.scale)
+    }
 }
 
 impl ImageModel {
@@ -60,11 +81,9 @@ impl ImageModel {
         computation: Computation,
         device: Device,
     ) -> Self {
-        let bytes = |of: [f64; 3]| Tensor::from_slice(&of.map(|x| (255.0 * x) as f32)).view([1, 3, 1, 1]).to(device);
         ImageModel {
             body: architecture.build(builder, gamma),
-            mean: bytes(colours.mean),
-            deviation: bytes(colours.deviation),
+            pixels: Normalisation::new(colours, device),
             computation,
         }
     }
@@ -81,7 +100,7 @@ impl Body for ImageModel {
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        let mut x = (x.to_kind(Kind::Float) - &self.mean) / &self.deviation;
+        let mut x = self.pixels.normalised(x);
         if self.computation.channels_last {
             x = x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
         }
