@@ -131,7 +131,7 @@ pub struct PlotRequest {
     /// Run directories.
     #[arg(required = true)]
     pub runs: Vec<PathBuf>,
-    /// The figure, .svg or .png; `plots/returns.svg` in the first run directory by default.
+    /// The figure, .svg or .png; `plots/returns.svg`, or `plots/losses.svg`, in the first run directory by default.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }

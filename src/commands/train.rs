@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Instant;
 
-use alrao_plots::{RunRecord, plot_returns};
+use alrao_plots::PlotError;
 use anyhow::{Context, Result};
 
 use crate::command_line::TrainRequest;
+use crate::commands::plot::{draw, figure};
 use crate::config::{Config, Task};
 use crate::log::Log;
 use crate::progress::Progress;
@@ -156,10 +157,13 @@ fn report(path: &Path) -> Result<()> {
         println!("learning rates {lines}");
     }
     println!("run directory  {}", path.display());
-    if let Outcome::Agent { .. } = summary.outcome {
-        let figure = path.join("plots/returns.svg");
-        plot_returns(&[RunRecord::read(path)?], &figure)?;
-        println!("figure         {}", figure.display());
+    let task = Config::of_run(path)?.task;
+    let figure = path.join(figure(&task));
+    match draw(&[path], &task, &figure) {
+        Ok(()) => println!("figure         {}", figure.display()),
+        // a run that diverged at once
+        Err(PlotError::NoLosses { .. }) => {}
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }

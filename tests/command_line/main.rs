@@ -4,6 +4,7 @@ mod environments;
 mod interruption;
 mod mistakes;
 mod reproducibility;
+mod supervised;
 mod sweeps;
 mod whole_run;
 
@@ -45,6 +46,7 @@ fn metrics(run: &Path) -> Vec<serde_json::Value> {
         let fields = line.as_object_mut().unwrap();
         fields.remove("seconds");
         fields.remove("steps_per_second");
+        fields.remove("samples_per_second");
         line
     };
     text.lines().map(line).collect()
