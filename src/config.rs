@@ -8,7 +8,8 @@ use alrao_agents::dqn::AgentSettings;
 use alrao_agents::training::Schedule;
 use alrao_core::device::{self, DeviceChoice, LIBTORCH};
 use alrao_core::method::Method;
-use alrao_core::rates::RateInterval;
+use alrao_core::optimizer::{AdamRule, Rule, SgdRule};
+use alrao_core::rates::{RateInterval, RatesOf};
 use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings};
 use alrao_tasks::settings::{DataSettings, ModelSettings, SupervisedTask};
 use alrao_tasks::training::Schedule as EpochSchedule;
@@ -173,7 +174,13 @@ pub struct OptimizerSettings {
     /// The largest learning rate (alrao).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eta_max: Option<f64>,
-    /// Copies of the output layer (alrao).
+    /// What has a rate of its own in the body (alrao).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rates: Option<RatesOf>,
+    /// The rule that the rates are for (alrao).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleName>,
+    /// Copies of the output layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heads: Option<i64>,
     /// The learning rate (sgd, adam).
@@ -194,6 +201,16 @@ pub enum OptimizerKind {
     /// Stochastic gradient descent; `eta` must be given.
     Sgd,
     /// Adam; `eta` is 1e-3 unless given.
+    Adam,
+}
+
+/// The name of a rule of descent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleName {
+    /// Stochastic gradient descent.
+    Sgd,
+    /// Adam.
     Adam,
 }
 
@@ -293,18 +310,22 @@ impl Config {
     /// # Errors
     /// As [`resolve`](Self::resolve).
     pub fn method(&self) -> Result<Method> {
-        let OptimizerSettings { kind, eta_min, eta_max, heads, eta, clip } = self.optimizer.resolve()?;
+        let OptimizerSettings { kind, eta_min, eta_max, rates, rule, heads, eta, clip } = self.optimizer.resolve()?;
         let given = |value: Option<f64>| value.expect("resolved");
         let method = match kind {
             OptimizerKind::Alrao => Method {
                 interval: RateInterval::new(given(eta_min), given(eta_max)).context("optimizer")?,
-                heads: heads.expect("resolved"),
+                rates: rates.expect("resolved"),
+                rule: match rule.expect("resolved") {
+                    RuleName::Sgd => Rule::Sgd(SgdRule::default()),
+                    RuleName::Adam => Rule::Adam(AdamRule::default()),
+                },
                 ..Method::alrao()
             },
             OptimizerKind::Sgd => Method::sgd(given(eta)).context("optimizer")?,
             OptimizerKind::Adam => Method::adam(given(eta)).context("optimizer")?,
         };
-        Ok(Method { clip, ..method })
+        Ok(Method { heads: heads.expect("resolved"), clip, ..method })
     }
 }
 
@@ -390,23 +411,26 @@ impl OptimizerSettings {
     fn resolve(&self) -> Result<Self> {
         let name = self.kind.name();
         let foreign = match self.kind {
-            OptimizerKind::Alrao => [("eta", self.eta.is_some()), ("", false), ("", false)],
-            _ => [
+            OptimizerKind::Alrao => &[("eta", self.eta.is_some())][..],
+            _ => &[
                 ("eta_min", self.eta_min.is_some()),
                 ("eta_max", self.eta_max.is_some()),
-                ("heads", self.heads.is_some()),
+                ("rates", self.rates.is_some()),
+                ("rule", self.rule.is_some()),
             ],
         };
         if let Some((field, _)) = foreign.iter().find(|(_, given)| *given) {
             return Err(WrongRequest(format!("optimizer.{field}: `{name}` has no such field")).into());
         }
-        let baseline = |eta| OptimizerSettings { eta: Some(eta), ..self.clone() };
+        let baseline = |eta| OptimizerSettings { eta: Some(eta), heads: self.heads.or(Some(1)), ..self.clone() };
         let resolved = match self.kind {
             OptimizerKind::Alrao => {
                 let papers = RateInterval::default();
                 OptimizerSettings {
                     eta_min: self.eta_min.or(Some(papers.eta_min())),
                     eta_max: self.eta_max.or(Some(papers.eta_max())),
+                    rates: self.rates.or(Some(RatesOf::Unit)),
+                    rule: self.rule.or(Some(RuleName::Sgd)),
                     heads: self.heads.or(Some(Method::alrao().heads)),
                     ..self.clone()
                 }
@@ -523,6 +547,10 @@ mod tests {
 
     #[test]
     fn a_resolved_configuration_reads_back_the_same() {
+        let copies = read(&["optimizer.kind=adam", "optimizer.heads=10"]).unwrap().method().unwrap();
+        assert_eq!((copies.heads, copies.interval.eta_max()), (10, 1e-3));
+        let adam = read(&["optimizer.rule=adam", "optimizer.rates=step"]).unwrap().method().unwrap();
+        assert_eq!((adam.rule, adam.rates, adam.heads), (Rule::Adam(AdamRule::default()), RatesOf::Step, 10));
         let config = read(&["optimizer.heads=3", "agent.network.hidden=[32, 32]", "device=cpu"]).unwrap();
         assert_eq!(config.method().unwrap().heads, 3);
         let again: Config = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
@@ -552,7 +580,7 @@ mod tests {
         assert_eq!(sgd.method().unwrap(), Method::sgd(0.1).unwrap());
         assert!(message(&["optimizer.kind=sgd"]).contains("optimizer.eta"));
         assert!(message(&["optimizer.eta=0.1"]).contains("optimizer.eta"));
-        assert!(message(&["optimizer.kind=adam", "optimizer.heads=2"]).contains("optimizer.heads"));
+        assert!(message(&["optimizer.kind=adam", "optimizer.rates=step"]).contains("optimizer.rates"));
     }
 
     #[test]

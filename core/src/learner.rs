@@ -9,6 +9,7 @@
 //! Both losses differentiate the same outputs: with `g_j` the gradient of `-log p_j` with respect to `out_j`, the
 //! mixture's is `r_j g_j`, where `r_j = a_j p_j / sum_i a_i p_i` is head j's responsibility for the sample.
 
+use rand::RngExt;
 use rand_distr::Distribution;
 use tch::{Kind, Tensor};
 
@@ -22,7 +23,8 @@ use crate::method::{Evidence, Method};
 use crate::network::{Network, Pass};
 use crate::optimizer::Optimizer;
 use crate::parameters::{Parameters, Weights};
-use crate::streams::Stream;
+use crate::rates::RatesOf;
+use crate::streams::{Stream, stream};
 use crate::tensors::Tensors;
 use crate::watch::Watch;
 
@@ -37,6 +39,8 @@ pub struct Learner {
     first_sizes: Vec<f64>,
     updates: u64,
     watch: Watch,
+    /// what rates that are drawn at each step derive from
+    rates_seed: u64,
 }
 
 /// The part of learning that the body and the heads do alike.
@@ -75,21 +79,35 @@ impl Learner {
             return Err(Error::HeadCount { expected, found: k });
         }
         let (body, heads) = (network.parameters(), network.heads().parameters());
-        let unit_rates: Vec<f64> = method.interval.sample_iter(rng).take(body.units()).collect();
+        let rates_seed = rng.clone().random();
+        let mut draw = |count| method.interval.sample_iter(&mut *rng).take(count).collect::<Vec<f64>>();
+        let (unit_rates, body_rates) = match method.rates {
+            RatesOf::Unit | RatesOf::Step => {
+                let rates = draw(body.units());
+                let spread = body.spread(&rates);
+                (rates, spread)
+            }
+            RatesOf::Parameter => {
+                let theta = body.theta();
+                let rates = Tensor::from_slice(&draw(theta.numel())).to_kind(theta.kind()).to_device(theta.device());
+                (vec![method.interval.eta_max(); body.units()], rates)
+            }
+        };
         let head_rates = method.interval.spaced(k as usize);
-        let group = |parameters: &Parameters, rates: &[f64], clip| Group {
-            optimizer: method.rule.at(&parameters.spread(rates)),
+        let group = |parameters: &Parameters, rates: &Tensor, clip| Group {
+            optimizer: method.rule.at(rates),
             guard: method.guarded.then(|| UnitGuard::new(parameters.units())),
             clip,
             room: parameters.gradient(),
         };
         Ok(Learner {
-            body: group(body, &unit_rates, method.clip.map(Clip::whole)),
-            heads: group(heads, &head_rates, method.clip.map(|longest| each_head(longest, heads))),
+            body: group(body, &body_rates, method.clip.map(Clip::whole)),
+            heads: group(heads, &heads.spread(&head_rates), method.clip.map(|longest| each_head(longest, heads))),
             averaging: method.averaging.over(k, body.theta().device()),
             history: History::default(),
             first_sizes: body.unit_sizes(),
             updates: 0,
+            rates_seed,
             watch: Watch::new(method.guarded, &unit_rates, body.theta().device()),
             method: method.clone(),
         })
@@ -151,6 +169,11 @@ impl Learner {
         let z_gradient = network.heads().feature_gradient(&mixture, sound.as_ref()).g_div_scalar_(batch); // [B, H]
         let body_gradient = pass.backward(z_gradient, &self.body.room); // [P]
 
+        if self.method.rates == RatesOf::Step && self.updates > 0 {
+            let mut rng = stream(self.rates_seed, &format!("rates of update {}", self.updates));
+            let rates: Vec<f64> = self.method.interval.sample_iter(&mut rng).take(self.first_sizes.len()).collect();
+            self.body.optimizer.set_rates(&network.parameters().spread(&rates));
+        }
         let factor = self.method.schedule.factor(self.updates);
         self.body.step(network.parameters_mut(), body_gradient, alive.as_ref(), factor);
         self.heads.step(network.heads_mut().parameters_mut(), heads_gradient, alive.as_ref(), factor);
@@ -320,7 +343,6 @@ mod tests {
     use crate::layers::Mlp;
     use crate::likelihood::Huber;
     use crate::rates::RateInterval;
-    use crate::streams::stream;
 
     const HUBER: Huber = Huber { sigma: 1.0 };
 
@@ -537,6 +559,38 @@ mod tests {
             let way = (after - before).norm().double_value(&[]);
             assert!((way - 1e-3).abs() < 1e-5, "{way}");
         }
+    }
+
+    /// Where the body is after each of three steps from the same gradient-making batch.
+    fn steps(method: &Method) -> Vec<Tensor> {
+        let mut network = network(10);
+        let mut learner = Learner::new(method, &network, &mut stream(0, "rates")).unwrap();
+        let x = (Tensor::arange(12, tch::kind::FLOAT_CPU) * 0.7).sin().view([4, 3]);
+        let y = (Tensor::arange(8, tch::kind::FLOAT_CPU) * 1.3).sin().view([4, 2]);
+        let mut places = vec![network.parameters().theta().copy()];
+        for _ in 0..3 {
+            let pass = network.pass(&x).unwrap();
+            learner.step(&mut network, &pass, &HUBER, &y).unwrap();
+            places.push(network.parameters().theta().copy());
+        }
+        places
+    }
+
+    #[test]
+    fn rates_are_of_units_of_parameters_or_of_steps() {
+        let of = |rates| steps(&Method { rates, ..Method::alrao() });
+        let [unit, parameter, step] = [RatesOf::Unit, RatesOf::Parameter, RatesOf::Step].map(of);
+        // the first step is along the same gradient
+        let ratio =
+            |places: &[Tensor]| Vec::<f32>::try_from((&places[1] - &places[0]) / (&unit[1] - &unit[0])).unwrap();
+        assert!(step[1] == unit[1] && step[2] != unit[2], "drawn anew from the second step on");
+        let different = ratio(&parameter).into_iter().filter(|r| r.is_finite() && (r - 1.0).abs() > 0.01).count();
+        assert!(different > 40, "{different}");
+        let own = network(10).parameters().unit_of_element();
+        let of_one: Vec<f32> =
+            ratio(&parameter).into_iter().zip(&own).filter(|(_, unit)| **unit == own[0]).map(|(r, _)| r).collect();
+        assert!(of_one.windows(2).any(|pair| (pair[0] / pair[1] - 1.0).abs() > 0.01), "{of_one:?}");
+        assert!(step[3] == of(RatesOf::Step)[3], "of the seed alone");
     }
 
     #[test]

@@ -5,13 +5,15 @@
 use crate::Error;
 use crate::averaging::Averaging;
 use crate::optimizer::{AdamRule, Rule, Schedule, SgdRule};
-use crate::rates::RateInterval;
+use crate::rates::{RateInterval, RatesOf};
 
 /// Everything about learning that isn't the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Method {
     /// Where the rates of units and heads come from.
     pub interval: RateInterval,
+    /// What has a rate of its own in the body.
+    pub rates: RatesOf,
     /// K, the number of heads.
     pub heads: i64,
     /// What is done with a gradient and a rate.
@@ -50,6 +52,7 @@ impl Method {
     pub fn alrao() -> Self {
         Method {
             interval: RateInterval::default(),
+            rates: RatesOf::default(),
             heads: 10,
             rule: Rule::Sgd(SgdRule::default()),
             schedule: Schedule::default(),

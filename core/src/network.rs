@@ -196,12 +196,18 @@ impl<B> Network<B> {
         tensors.insert(format!("{prefix}.a"), &self.a);
     }
 
-    /// Takes back what was saved.
+    /// Takes back what was saved. If it was saved with a single head, since the others had been thrown away, so are those
+    /// of this network.
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another network.
     pub fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
-        let a = tensors.get(&format!("{prefix}.a"), &self.a.size())?;
+        let name = format!("{prefix}.a");
+        if tensors.get(&name, &[-1])?.numel() == 1 && self.heads.k() > 1 {
+            let _ = self.heads.keep_only(0);
+            self.a = self.a.narrow(0, 0, 1).copy();
+        }
+        let a = tensors.get(&name, &self.a.size())?;
         self.load_as(tensors, |name| format!("{prefix}.{name}"))?;
         let a = a.to_device(self.a.device());
         self.set_a(&a, a.eq(0.0).any().int64_value(&[]) != 0);

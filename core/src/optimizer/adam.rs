@@ -60,6 +60,10 @@ impl Optimizer for Adam {
         let _ = theta.addcmul_(&self.minus_eta, work);
     }
 
+    fn set_rates(&mut self, eta: &Tensor) {
+        self.minus_eta = -eta;
+    }
+
     fn select(&mut self, indices: &Tensor) {
         for tensor in [&mut self.minus_eta, &mut self.m, &mut self.v, &mut self.work] {
             *tensor = tensor.index_select(0, indices);

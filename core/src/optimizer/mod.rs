@@ -17,6 +17,9 @@ pub trait Optimizer {
     /// Changes `theta`, `[P]`, in place by one step along `gradient`, `[P]`, at the rates times `factor`.
     fn step(&mut self, theta: &mut Tensor, gradient: &Tensor, factor: f64);
 
+    /// Goes on at other rates, `[P]`.
+    fn set_rates(&mut self, eta: &Tensor);
+
     /// Forgets all elements but those at `indices`, `[P']`, in that order.
     fn select(&mut self, indices: &Tensor);
 

@@ -49,6 +49,10 @@ impl Optimizer for Sgd {
         let _ = theta.addcmul_(&self.minus_eta, &direction);
     }
 
+    fn set_rates(&mut self, eta: &Tensor) {
+        self.minus_eta = -eta;
+    }
+
     fn select(&mut self, indices: &Tensor) {
         self.minus_eta = self.minus_eta.index_select(0, indices);
         self.velocity = self.velocity.as_ref().map(|velocity| velocity.index_select(0, indices));
