@@ -36,7 +36,7 @@ fn main() -> Result<()> {
 fn rate(time: Duration, folder: &Path) -> Result<()> {
     let images = Arc::new(ImageFolder::read(folder, SIDE)?);
     let pixels = Normalisation::new(images.colours(), Device::Cpu);
-    let data = ImageBatches { images, batch: BATCH, seed: 0 };
+    let data = ImageBatches { images, batch: BATCH, most: None, seed: 0 };
     let (mut started, mut count) = (None, 0);
     for epoch in 0.. {
         for batch in data.through(Split::Train, epoch, 0) {

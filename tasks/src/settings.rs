@@ -53,6 +53,9 @@ pub enum DataSettings {
         /// Images in a batch.
         #[serde(default = "one_hundred_and_twenty_eight")]
         batch: usize,
+        /// The most images to learn from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        images: Option<usize>,
     },
     /// A folder of images in ImageNet's layout, see [`ImageFolder`].
     ImageFolder {
@@ -65,6 +68,9 @@ pub enum DataSettings {
         /// Images in a batch.
         #[serde(default = "one_hundred_and_twenty_eight")]
         batch: usize,
+        /// The most images to learn from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        images: Option<usize>,
     },
 }
 
@@ -228,8 +234,8 @@ impl SupervisedTask {
         }
         let least: &[(&str, usize, usize)] = match &self.data {
             DataSettings::Text { streams, steps, .. } => &[("data.streams", *streams, 1), ("data.steps", *steps, 1)],
-            DataSettings::Cifar10 { batch, .. } | DataSettings::ImageFolder { batch, .. } => {
-                &[("data.batch", *batch, 2)]
+            DataSettings::Cifar10 { batch, images, .. } | DataSettings::ImageFolder { batch, images, .. } => {
+                &[("data.batch", *batch, 2), ("data.images", images.unwrap_or(2), 2)]
             }
         };
         if let Some((field, value, least)) = least.iter().find(|(_, value, least)| value < least) {
@@ -248,14 +254,17 @@ impl SupervisedTask {
     pub fn read(&self, seed: u64) -> Result<Data, Error> {
         self.check()?;
         let folder = self.data.folder().as_deref().expect("checked");
-        let images =
-            |images: Arc<dyn Images>, batch: &usize| Data::Images(ImageBatches { images, batch: *batch, seed });
+        let of = |images: Arc<dyn Images>, batch: &usize, most: &Option<usize>| {
+            Data::Images(ImageBatches { images, batch: *batch, most: *most, seed })
+        };
         Ok(match &self.data {
             DataSettings::Text { symbol, streams, steps, .. } => {
                 Data::Text(Text::read(folder, *symbol, *streams, *steps)?)
             }
-            DataSettings::Cifar10 { batch, .. } => images(Arc::new(Cifar10::read(folder)?), batch),
-            DataSettings::ImageFolder { side, batch, .. } => images(Arc::new(ImageFolder::read(folder, *side)?), batch),
+            DataSettings::Cifar10 { batch, images, .. } => of(Arc::new(Cifar10::read(folder)?), batch, images),
+            DataSettings::ImageFolder { side, batch, images, .. } => {
+                of(Arc::new(ImageFolder::read(folder, *side)?), batch, images)
+            }
         })
     }
 

@@ -513,7 +513,7 @@ mod tests {
         };
         let (method, float) = (Method::alrao(), (Kind::Float, Device::Cpu));
         let network = Network::new(model, method.heads, 2, &mut stream(0, "weights"), float).unwrap();
-        let data = Data::Images(ImageBatches { images: Arc::new(images), batch: 8, seed: 0 });
+        let data = Data::Images(ImageBatches { images: Arc::new(images), batch: 8, most: None, seed: 0 });
         Training::new(schedule, data, network, &method, 0, Device::Cpu).unwrap()
     }
 

@@ -51,7 +51,7 @@ fn all_stay_finite(gamma: f64, seed: u64) {
     for architecture in Architecture::ALL {
         use Architecture::*;
         let (classes, side) = match architecture {
-            MobileNet | MobileNetV2 | GoogLeNet | Vgg19 => (10, 32),
+            MobileNet | MobileNetV2 | GoogLeNet | Vgg19 | SmallCnn => (10, 32),
             AlexNet | DenseNet121 | ResNet50 => (1000, 64),
         };
         let mut rng = stream(seed, "images");

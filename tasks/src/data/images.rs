@@ -36,6 +36,8 @@ pub struct ImageBatches {
     pub images: Arc<dyn Images>,
     /// Images in a batch, B.
     pub batch: usize,
+    /// The most images to learn from; others of that split are left alone. The same ones whatever the run's seed.
+    pub most: Option<usize>,
     /// The run's seed.
     pub seed: u64,
 }
@@ -43,9 +45,18 @@ pub struct ImageBatches {
 impl ImageBatches {
     /// Batches of one time through a split.
     pub fn batches(&self, split: Split) -> u64 {
-        let images = self.images.labels(split).len();
+        let images = self.images_of(split);
         let alone = split == Split::Train && images % self.batch == 1;
         (images.div_ceil(self.batch) - usize::from(alone)) as u64
+    }
+
+    /// How many images of a split are used.
+    pub fn images_of(&self, split: Split) -> usize {
+        let all = self.images.labels(split).len();
+        match self.most {
+            Some(most) if split == Split::Train => all.min(most),
+            _ => all,
+        }
     }
 
     /// One time through a split from batch `from` on, made ahead of time: images as bytes, `[B, 3, S, S]` u8, and their

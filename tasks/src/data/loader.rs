@@ -72,6 +72,10 @@ impl Work {
     fn new(data: ImageBatches, split: Split, epoch: u64) -> Self {
         let mut order: Vec<u32> = (0..data.images.labels(split).len() as u32).collect();
         if split == Split::Train {
+            if data.images_of(split) < order.len() {
+                order.shuffle(&mut stream(0, "images to learn from"));
+                order.truncate(data.images_of(split));
+            }
             order.shuffle(&mut stream(data.seed, &format!("order-{epoch}")));
         }
         Work { data, split, epoch, order, abandoned: AtomicBool::new(false) }
@@ -157,7 +161,7 @@ mod tests {
 
     fn data(count: u16, damaged: &[usize]) -> ImageBatches {
         let images = Numbered { labels: (0..count).collect(), damaged: damaged.to_vec() };
-        ImageBatches { images: Arc::new(images), batch: 4, seed: 1 }
+        ImageBatches { images: Arc::new(images), batch: 4, most: None, seed: 1 }
     }
 
     fn epoch(data: &ImageBatches, split: Split, epoch: u64, from: u64) -> Vec<Batch> {
@@ -199,6 +203,20 @@ mod tests {
         assert!(drawn(&whole) != drawn(&epoch(&data, Split::Train, 4, 0)));
         let of_another = ImageBatches { seed: 2, ..data.clone() };
         assert_ne!(classes(&epoch(&of_another, Split::Train, 3, 0)), classes(&whole));
+    }
+
+    #[test]
+    fn fewer_images_to_learn_from_are_the_same_for_every_seed() {
+        let few = ImageBatches { most: Some(7), ..data(30, &[]) };
+        let learnt = |data: &ImageBatches, number| -> std::collections::BTreeSet<i64> {
+            classes(&epoch(data, Split::Train, number, 0)).into_iter().collect()
+        };
+        let seven = learnt(&few, 0);
+        assert_eq!((seven.len(), few.batches(Split::Train)), (7, 2));
+        assert!(seven.iter().any(|image| *image >= 7), "of all, not of the first");
+        assert_eq!(learnt(&ImageBatches { seed: 2, ..few.clone() }, 5), seven);
+        assert_eq!(classes(&epoch(&few, Split::Validation, 0, 0)).len(), 30);
+        assert_eq!(learnt(&ImageBatches { most: Some(100), ..few }, 0).len(), 30);
     }
 
     #[test]

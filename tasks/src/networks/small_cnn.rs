@@ -1,0 +1,53 @@
+//! A small convolutional network for images of 32 by 32 pixels: three normalised convolutions of 3 by 3 pixels, each
+//! halved, for experiments that need many runs.
+
+use alrao_core::Error;
+use alrao_core::layers::{Body, widened};
+use alrao_core::parameters::{ParameterBuilder, Weights};
+use tch::Tensor;
+
+use super::blocks::{ConvNorm, centred, channel_means, check_images};
+
+/// Each convolution halves the image.
+pub const SMALLEST_IMAGE: i64 = 1 << CHANNELS.len();
+
+const CHANNELS: [i64; 3] = [32, 64, 128];
+
+/// The small network without its output layer.
+#[derive(Clone, Debug)]
+pub struct SmallCnn {
+    layers: Vec<ConvNorm>,
+    features: i64,
+}
+
+impl SmallCnn {
+    /// The network with every layer `gamma` times as wide; of 128 features if that is 1.
+    pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
+        let mut inputs = 3;
+        let layers = (1..).zip(CHANNELS).map(|(i, channels)| {
+            let outputs = widened(channels, gamma);
+            let names = ["conv", "norm"];
+            let make = |b: &mut ParameterBuilder| ConvNorm::new(b, names, inputs, outputs, 3, centred(3, 1));
+            let layer = builder.scope(format!("layer{i}"), make);
+            inputs = outputs;
+            layer
+        });
+        let layers = layers.collect();
+        SmallCnn { layers, features: inputs }
+    }
+}
+
+impl Body for SmallCnn {
+    fn features(&self) -> i64 {
+        self.features
+    }
+
+    fn check(&self, x: &Tensor) -> Result<(), Error> {
+        check_images(x, SMALLEST_IMAGE)
+    }
+
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        let halved = |x: Tensor, layer: &ConvNorm| layer.forward(weights, &x).max_pool2d_default(2);
+        channel_means(&self.layers.iter().fold(x.shallow_clone(), halved))
+    }
+}
