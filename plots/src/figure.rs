@@ -193,8 +193,8 @@ impl Figure {
         let last = points().map(|point| point.x).fold(0.0, f64::max);
         let low = points().map(|point| point.low).fold(f64::INFINITY, f64::min);
         let high = points().map(|point| point.high).fold(f64::NEG_INFINITY, f64::max);
-        // Returns that hardly differ would need more digits on the axis than there is room for.
-        let least = (0.005 * low.abs().max(high.abs())).max(0.5);
+        // Numbers that hardly differ would need more digits on the axis than there is room for.
+        let least = (0.005 * low.abs().max(high.abs())).max(0.005);
         let air = (0.05 * (high - low)).max(least);
         (0.0..last.max(1.0) * 1.02, low - air..high + air)
     }
