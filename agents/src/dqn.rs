@@ -22,7 +22,7 @@ use crate::error::within;
 use crate::exploration::Exploration;
 use crate::observation_scale::ObservationScale;
 use crate::priority::PrioritySettings;
-use crate::q_network::{QNetwork, QNetworkSettings};
+use crate::q_network::{QNetwork, QNetworkSettings, numbers};
 use crate::replay::{Batch, End, Lookahead, Replay, Transition};
 use crate::return_scale::ReturnScale;
 
@@ -212,19 +212,22 @@ impl Agent {
         // one pass of the network serves both the values that it learns and the actions that Double DQN chooses by it
         let seen = if double { batch.both.shallow_clone() } else { batch.observations() };
         let pass = self.q.network().pass(&seen)?;
-        let values = self.q.network().average(&pass.out); // [2B or B, A]
-        let chooser = double.then(|| values.narrow(0, batch.samples(), batch.samples()));
-        let values = values.narrow(0, 0, batch.samples()); // [B, A]
-        let y = td_target(&batch, scale, &self.target.mean(&batch.next())?, chooser.as_ref()); // [B]
+        let values: Vec<f32> = numbers(&self.q.network().average(&pass.out)); // [2B or B, A]
+        let target_values: Vec<f32> = numbers(&self.target.mean(&batch.next())?); // [B, A]
+        let (values, chooser) = values.split_at(target_values.len());
+        let y = td_target(&batch, scale, &target_values, if double { chooser } else { &target_values }); // [B]
+        let targets = Tensor::from_slice(&y).to_device(self.device);
         let actions = batch.actions.shallow_clone();
-        let report = self.q.learn_from(&pass.first(batch.samples()), actions, y.shallow_clone(), batch.weights)?;
+        let report = self.q.learn_from(&pass.first(batch.samples()), actions, targets, batch.weights.as_ref())?;
         self.target.move_towards(self.q.network(), target_rate);
+        let by_sample = values.chunks_exact(values.len() / y.len());
         if self.settings.priority.alpha > 0.0 {
-            let taken = values.gather(1, &batch.actions.unsqueeze(1), false).squeeze_dim(1);
-            let errors = Vec::<f32>::try_from(taken - y).expect("a vector of f32");
+            let actions: Vec<i64> = numbers(&batch.actions);
+            let taken = by_sample.clone().zip(actions).map(|(values, action)| values[action as usize]);
+            let errors: Vec<f32> = taken.zip(&y).map(|(taken, y)| taken - y).collect();
             self.replay.set_priorities(&batch.slots, &errors);
         }
-        let best = Vec::<f32>::try_from(values.amax([1].as_slice(), false)).expect("a vector"); // [B]
+        let best: Vec<f32> = by_sample.map(|values| values[preferred(values)]).collect(); // [B]
         Ok(Update {
             loss: report.loss(),
             q_mean: best.iter().copied().map(f64::from).sum::<f64>() / best.len() as f64 / scale,
@@ -302,13 +305,19 @@ impl Agent {
 ///
 /// `y = scale * (r_1 + .. + discount^(m-1) r_m) + discount^m * Q'(s_m, a*)`, without the last term where the episode
 /// terminated; a truncated one goes on. `target_values` are `Q'(s_m, .)`, `[B, A]`; `a*` is the action that the values of
-/// the `chooser` prefer (Double DQN: those of the network that learns, `[B, A]`), else that which `Q'` prefers.
-pub fn td_target(batch: &Batch, scale: f64, target_values: &Tensor, chooser: Option<&Tensor>) -> Tensor {
-    let next_value = match chooser {
-        Some(values) => target_values.gather(1, &values.argmax(1, true), false).squeeze_dim(1),
-        None => target_values.amax([1].as_slice(), false),
-    };
-    &batch.returns * scale + &batch.discounts * next_value
+/// the `chooser`, `[B, A]`, prefer: `Q'` itself, or for Double DQN the network that learns.
+pub fn td_target(batch: &Batch, scale: f64, target_values: &[f32], chooser: &[f32]) -> Vec<f32> {
+    let actions = target_values.len() / batch.returns.len();
+    let next_values = target_values.chunks_exact(actions).zip(chooser.chunks_exact(actions));
+    let next_values = next_values.map(|(target_values, chooser)| target_values[preferred(chooser)]);
+    let steps = batch.returns.iter().zip(&batch.discounts);
+    steps.zip(next_values).map(|((&r, &discount), next)| (f64::from(r) * scale) as f32 + discount * next).collect()
+}
+
+/// The action of the largest value, `[A]`, or one whose value is no number.
+fn preferred(values: &[f32]) -> usize {
+    let larger = |best: usize, action: usize| values[action] > values[best] || values[action].is_nan();
+    (1..values.len()).fold(0, |best, action| if larger(best, action) { action } else { best })
 }
 
 #[cfg(test)]
@@ -317,20 +326,28 @@ mod tests {
 
     #[test]
     fn targets_by_hand() {
-        let rows = |rows: &[[f32; 2]; 3]| Tensor::from_slice(rows.as_flattened()).view([3, 2]);
         let batch = Batch {
             both: Tensor::zeros([6, 1], tch::kind::FLOAT_CPU),
             actions: Tensor::from_slice(&[0i64, 1, 0]),
-            returns: Tensor::from_slice(&[1.0f32, 2.0, -3.0]),
-            discounts: Tensor::from_slice(&[0.5f32, 0.0, 0.25]),
+            returns: vec![1.0, 2.0, -3.0],
+            discounts: vec![0.5, 0.0, 0.25],
             weights: None,
             slots: vec![0, 1, 2],
         };
-        let target_values = rows(&[[4.0, 8.0], [16.0, 32.0], [-4.0, -8.0]]);
-        let chooser = rows(&[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]);
-        for (chooser, expected) in [(Some(&chooser), [2.1f32, 0.2, -2.3]), (None, [4.1, 0.2, -1.3])] {
-            let y = Vec::<f32>::try_from(td_target(&batch, 0.1, &target_values, chooser)).unwrap();
+        let target_values = [4.0, 8.0, 16.0, 32.0, -4.0, -8.0];
+        let chooser = [1.0, 0.0, 1.0, 0.0, 0.0, 1.0];
+        for (chooser, expected) in [(&chooser, [2.1, 0.2, -2.3]), (&target_values, [4.1, 0.2, -1.3])] {
+            let y = td_target(&batch, 0.1, &target_values, chooser);
             assert!(y.iter().zip(expected).all(|(y, expected)| (y - expected).abs() < 1e-6), "{y:?}");
+        }
+    }
+
+    #[test]
+    fn the_largest_value_is_preferred_and_no_number_never_hidden() {
+        assert_eq!(preferred(&[1.0, 3.0, 2.0]), 1);
+        assert_eq!(preferred(&[3.0, 3.0, -5.0]), 0);
+        for (values, nan) in [([f32::NAN, 9.0, 1.0], 0), ([1.0, f32::NAN, 9.0], 1), ([9.0, 1.0, f32::NAN], 2)] {
+            assert_eq!(preferred(&values), nan);
         }
     }
 

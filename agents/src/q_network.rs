@@ -17,6 +17,7 @@
 //! ```
 
 use alrao_core::Error;
+use alrao_core::filled::filled;
 use alrao_core::heads::Outputs;
 use alrao_core::layers::Mlp;
 use alrao_core::learner::{Learner, Report};
@@ -26,7 +27,7 @@ use alrao_core::network::{Network, Pass};
 use alrao_core::streams::stream;
 use alrao_core::tensors::Tensors;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 /// The shape of a Q-network and how it weighs errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,9 +105,9 @@ impl QNetwork {
         pass: &Pass,
         actions: Tensor,
         targets: Tensor,
-        weights: Option<Tensor>,
+        weights: Option<&Tensor>,
     ) -> Result<Report, Error> {
-        let target = Target { actions, values: targets, weights };
+        let target = Target { actions, values: targets, weights: weights.map(Tensor::shallow_clone) };
         self.learner.step(&mut self.network, pass, &self.likelihood, &target)
     }
 
@@ -182,10 +183,15 @@ impl Likelihood for TakenAction {
     type Target = Target;
 
     fn check(&self, out: &Tensor, target: &Target) -> Result<(), Error> {
-        let batch = &out.size()[1..2];
+        let (batch, actions) = (&out.size()[1..2], out.size()[2]);
         Error::check_shape("actions", batch, &target.actions)?;
         Error::check_shape("targets", batch, &target.values)?;
-        target.weights.as_ref().map_or(Ok(()), |weights| Error::check_shape("weights", batch, weights))
+        target.weights.as_ref().map_or(Ok(()), |weights| Error::check_shape("weights", batch, weights))?;
+        let unknown = match target.actions.device() {
+            Device::Cpu => numbers(&target.actions).into_iter().find(|action| !(0..actions).contains(action)),
+            _ => None, // a look would wait for the device, which has an error of its own
+        };
+        unknown.map_or(Ok(()), |found| Err(Error::Index { what: "actions", found, last: actions - 1 }))
     }
 
     fn log_prob(&self, out: &Tensor, target: &Target) -> Tensor {
@@ -198,7 +204,18 @@ impl Likelihood for TakenAction {
 
     fn log_prob_and_gradient(&self, out: &Tensor, target: &Target) -> (Tensor, Tensor) {
         let out = out.transpose(0, 1); // [B, K, A], as it lies in memory
-        let [batch, heads, _] = out.size()[..] else { unreachable!("outputs are [K, B, A]") };
+        let (log_p, gradient) = match out.device() {
+            Device::Cpu => self.one_by_one(&out, target),
+            _ => self.by_calls(&out, target),
+        };
+        (log_p.transpose(0, 1), gradient.transpose(0, 1))
+    }
+}
+
+impl TakenAction {
+    /// `log p_j`, `[B, K]`, and the gradient of its negative, `[B, K, A]`, from outputs `[B, K, A]`.
+    fn by_calls(&self, out: &Tensor, target: &Target) -> (Tensor, Tensor) {
+        let [batch, heads, _] = out.size()[..] else { unreachable!("outputs are [B, K, A]") };
         let action = target.actions.view([batch, 1, 1]).expand([batch, heads, 1], false);
         let values = target.values.view([batch, 1, 1]);
         let taken = out.gather(2, &action, false); // [B, K, 1]
@@ -207,9 +224,43 @@ impl Likelihood for TakenAction {
             score *= weights.view([batch, 1, 1]);
         }
         let gradient = out.zeros_like().scatter_(2, &action, &score); // [B, K, A]
-        let log_p = self.0.log_density(&taken, &values).view([batch, heads]);
-        (log_p.transpose(0, 1), gradient.transpose(0, 1))
+        (self.0.log_density(&taken, &values).view([batch, heads]), gradient)
     }
+
+    /// The same without libtorch, whose calls take longer than so little arithmetic.
+    fn one_by_one(&self, out: &Tensor, target: &Target) -> (Tensor, Tensor) {
+        let shape = &out.size()[..];
+        let &[_, heads, outputs] = shape else { unreachable!("outputs are [B, K, A]") };
+        let (out, actions, values) =
+            (numbers::<f32>(out), numbers::<i64>(&target.actions), numbers::<f32>(&target.values));
+        let weights: Option<Vec<f32>> = target.weights.as_ref().map(numbers);
+        let mut scores = vec![0.0; out.len() / outputs as usize]; // [B, K]
+        let log_p = filled(&shape[..2], |log_p| {
+            let by_sample = log_p.chunks_exact_mut(heads as usize).zip(scores.chunks_exact_mut(heads as usize));
+            for (i, (log_p, scores)) in by_sample.enumerate() {
+                let weight = weights.as_ref().map_or(1.0, |weights| weights[i]);
+                let of_heads = out[i * (heads * outputs) as usize..].chunks_exact(outputs as usize);
+                for ((out, log_p), score) in of_heads.zip(log_p).zip(scores) {
+                    let (log_density, raw) = self.0.log_density_and_score(out[actions[i] as usize], values[i]);
+                    (*log_p, *score) = (log_density, raw * weight);
+                }
+            }
+        });
+        let gradient = filled(shape, |gradient| {
+            let of_heads = gradient.chunks_exact_mut(outputs as usize).zip(scores);
+            let taken = actions.iter().flat_map(|&action| std::iter::repeat_n(action as usize, heads as usize));
+            of_heads.zip(taken).for_each(|((gradient, score), action)| gradient[action] = score);
+        });
+        (log_p, gradient)
+    }
+}
+
+/// All numbers of a tensor, in row-major order.
+pub(crate) fn numbers<T>(tensor: &Tensor) -> Vec<T>
+where
+    Vec<T>: TryFrom<Tensor, Error = TchError>,
+{
+    Vec::try_from(tensor.flatten(0, -1)).expect("numbers of this kind")
 }
 
 #[cfg(test)]
@@ -241,6 +292,31 @@ mod tests {
     fn a_rate_far_too_small_learns_nothing() {
         let error = learn_a_table(&Method::sgd(1e-5).unwrap(), 600, false);
         assert!(error > 0.3, "{error}");
+    }
+
+    #[test]
+    fn an_action_that_is_not_there_is_an_error() {
+        let mut q = QNetwork::new(2, 3, &QNetworkSettings::default(), &Method::default(), 0, Device::Cpu).unwrap();
+        for action in [-1i64, 3] {
+            let actions = Tensor::from_slice(&[0, action]);
+            let error = q.learn(&Tensor::zeros([2, 2], tch::kind::FLOAT_CPU), actions, Tensor::from_slice(&[0f32; 2]));
+            assert!(matches!(error, Err(Error::Index { found, last: 2, .. }) if found == action));
+        }
+    }
+
+    #[test]
+    fn one_by_one_and_by_libtorchs_calls_is_the_same() {
+        let numbers = |n: i64| (Tensor::arange(n, tch::kind::FLOAT_CPU) * 0.7).sin() * 5.0;
+        let out = numbers(30).view([5, 2, 3]); // [B, K, A]
+        for (sigma, weights) in [(0.5, None), (2.0, Some(numbers(5)))] {
+            let target = Target { actions: Tensor::from_slice(&[2i64, 0, 1, 1, 0]), values: numbers(5).cos(), weights };
+            let likelihood = TakenAction(Huber { sigma });
+            let (one_by_one, by_calls) = (likelihood.one_by_one(&out, &target), likelihood.by_calls(&out, &target));
+            for (one, other) in [(one_by_one.0, by_calls.0), (one_by_one.1, by_calls.1)] {
+                assert_eq!(one.size(), other.size());
+                assert!((one - other).abs().max().double_value(&[]) < 1e-5, "sigma {sigma}");
+            }
+        }
     }
 
     #[test]

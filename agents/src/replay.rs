@@ -70,7 +70,7 @@ pub struct Lookahead {
     pub discount: f64,
 }
 
-/// B transitions, each over m <= n steps, as tensors.
+/// B transitions, each over m <= n steps.
 #[derive(Debug)]
 pub struct Batch {
     /// What was seen before the m steps, and below it what was seen after them, `[2B, observation_len]`.
@@ -78,9 +78,9 @@ pub struct Batch {
     /// Indices of actions, `[B]`.
     pub actions: Tensor,
     /// Discounted sums of raw rewards, `r_1 + discount r_2 + .. + discount^(m-1) r_m`, `[B]`.
-    pub returns: Tensor,
+    pub returns: Vec<f32>,
     /// What the value of what was seen after them counts: `discount^m`, or 0 where the episode terminated, `[B]`.
-    pub discounts: Tensor,
+    pub discounts: Vec<f32>,
     /// Importance weights, `[B]`; none where all transitions are equally likely.
     pub weights: Option<Tensor>,
     /// Where the transitions are kept, for [`Replay::set_priorities`].
@@ -190,8 +190,8 @@ impl Replay {
         Batch {
             both: both.to_device(device),
             actions: filled_from(size, actions).to_device(device),
-            returns: filled_from(size, ahead.iter().map(|ahead| ahead.sum as f32)).to_device(device),
-            discounts: filled_from(size, ahead.iter().map(|ahead| ahead.discount as f32)).to_device(device),
+            returns: ahead.iter().map(|ahead| ahead.sum as f32).collect(),
+            discounts: ahead.iter().map(|ahead| ahead.discount as f32).collect(),
             weights,
             slots,
         }
@@ -346,11 +346,11 @@ mod tests {
             for b in 0..200 {
                 let i = batch.observations().double_value(&[b, 0]);
                 let last = (i as i64 + 1) % 10 == 0;
-                assert_eq!(batch.returns.double_value(&[b]), -i);
+                assert_eq!(f64::from(batch.returns[b as usize]), -i);
                 assert_eq!(batch.actions.int64_value(&[b]), i as i64 % 5);
                 assert_eq!(batch.next().double_value(&[b, 0]), if last { i + 1.5 } else { i + 1.0 });
                 let discount = if last { discount_at_end } else { 0.9 };
-                assert!((batch.discounts.double_value(&[b]) - discount).abs() < 1e-7);
+                assert!((f64::from(batch.discounts[b as usize]) - discount).abs() < 1e-7);
                 seen.insert(i as i64);
             }
             assert!(seen.len() > 40, "200 draws of 50 miss few");

@@ -62,6 +62,16 @@ pub enum Error {
         /// The shape given.
         found: Vec<i64>,
     },
+    /// An index of something that isn't there.
+    #[error("{what} must be from 0 to {last}, but one is {found}")]
+    Index {
+        /// Of what.
+        what: &'static str,
+        /// The index given.
+        found: i64,
+        /// The largest there is.
+        last: i64,
+    },
     /// Images that a network's pools leave nothing of.
     #[error("images must be at least {least} by {least} pixels for this network, but are {height} by {width}")]
     ImageSize {

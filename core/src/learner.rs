@@ -150,8 +150,8 @@ impl Learner {
             (-log_p.mean(None::<Kind>), None)
         } else {
             let a = sound.as_ref().map_or_else(|| network.a().shallow_clone(), |_| self.averaging.weights());
-            let (log_mixture, log_r) = mixture(&log_p, &a);
-            (-log_mixture.mean(None::<Kind>), Some(log_r.exp().unsqueeze(-1))) // [K, B, 1]
+            let (log_mixture, r) = mixture(&log_p, &a);
+            (-log_mixture.mean(None::<Kind>), Some(r.unsqueeze(-1))) // [K, B, 1]
         };
         let suspicious = sound.is_some() || !self.method.guarded;
         let alive = self.watch.see(self.updates, suspicious, &loss, &pass.z)?;

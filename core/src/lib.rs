@@ -26,6 +26,7 @@ pub mod tensors;
 mod clip;
 mod error;
 mod guard;
+mod slices;
 mod watch;
 
 pub use error::Error;

@@ -6,6 +6,7 @@ use crate::Error;
 use crate::heads::{Heads, Outputs};
 use crate::layers::{Backward, Body};
 use crate::parameters::{ParameterBuilder, Parameters, Weights};
+use crate::slices::{Number, looped, slice, slice_mut};
 use crate::streams::Stream;
 use crate::tensors::Tensors;
 
@@ -134,6 +135,9 @@ impl<B> Network<B> {
         if self.heads.k() == 1 {
             return out.squeeze_dim(0);
         }
+        if let Some(mean) = looped!(average_by_sample(out, &self.a)) {
+            return mean;
+        }
         let a = self.a.view([-1, 1, 1]);
         let mut weighted = out * &a;
         if self.some_excluded {
@@ -225,6 +229,22 @@ impl<B> Network<B> {
     }
 }
 
+/// `sum_j a_j out_j` over the heads with weight, where the outputs of a sample lie side by side in main memory.
+fn average_by_sample<T: Number>(out: &Tensor, a: &Tensor) -> Option<Tensor> {
+    let by_sample = out.transpose(0, 1); // [B, K, A]
+    let &[samples, k, outputs] = &by_sample.size()[..] else { return None };
+    let mut mean = Tensor::zeros([samples, outputs], (out.kind(), out.device()));
+    let (a, k, outputs) = (slice::<T>(a)?, k as usize, outputs as usize);
+    let out = slice::<T>(&by_sample)?.chunks_exact(k * outputs);
+    for (mean, out) in slice_mut::<T>(&mut mean)?.chunks_exact_mut(outputs).zip(out) {
+        let with_weight = out.chunks_exact(outputs).zip(a).filter(|(_, a_j)| **a_j > T::zero());
+        for (out, &a_j) in with_weight {
+            mean.iter_mut().zip(out).for_each(|(mean, &out)| *mean = *mean + a_j * out);
+        }
+    }
+    Some(mean)
+}
+
 impl<B: Clone> Network<B> {
     /// A copy that shares nothing.
     pub fn copy(&self) -> Self {
@@ -234,6 +254,25 @@ impl<B: Clone> Network<B> {
             heads: self.heads.copy(),
             a: self.a.copy(),
             some_excluded: self.some_excluded,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::Mlp;
+    use crate::slices::tests::by_calls;
+    use crate::streams::stream;
+
+    #[test]
+    fn heads_without_weight_have_no_part_in_the_mean() {
+        let float = (Kind::Float, Device::Cpu);
+        let mut network = Network::new(|b| Mlp::new(b, 3, &[4], 1.0), 3, 2, &mut stream(0, "weights"), float).unwrap();
+        network.set_a(&Tensor::from_slice(&[0.25f64, 0.0, 0.75]), true);
+        let out = Tensor::from_slice(&[1.0f32, 2.0, f32::NAN, 4.0, 5.0, 6.0]).view([1, 3, 2]); // [B, K, A]
+        for mean in [network.average(&out.transpose(0, 1)), by_calls(|| network.average(&out.transpose(0, 1)))] {
+            assert_eq!(Vec::<f32>::try_from(mean.get(0)).unwrap(), [4.0, 5.0]);
         }
     }
 }

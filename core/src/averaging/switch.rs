@@ -18,6 +18,8 @@ use tch::{Device, Kind, Tensor};
 
 use super::ModelAveraging;
 use crate::Error;
+use crate::filled::filled_from;
+use crate::slices::{slice, slice_mut};
 use crate::tensors::Tensors;
 
 /// Probability that a sequence of models that has just changed will change again.
@@ -46,6 +48,12 @@ impl Switch {
 
 impl ModelAveraging for Switch {
     fn weights(&self) -> Tensor {
+        if let Some(w) = slice::<f64>(&self.w) {
+            let (may_change, stay) = w.split_at(w.len() / 2);
+            let a = may_change.iter().zip(stay).map(|(may_change, stay)| may_change + stay);
+            let total: f64 = a.clone().sum();
+            return filled_from(stay.len(), a.map(|a_j| a_j / total));
+        }
         let a = self.w.sum_dim_intlist([0].as_slice(), false, None::<Kind>); // [K]
         &a / a.sum(None::<Kind>)
     }
@@ -53,6 +61,9 @@ impl ModelAveraging for Switch {
     fn update(&mut self, log_evidence: &Tensor) {
         self.t += 1;
         let hazard = 1.0 / (self.t + 1) as f64;
+        if let Some((w, log_evidence)) = slice_mut::<f64>(&mut self.w).zip(slice::<f64>(log_evidence)) {
+            return take_in(log_evidence, hazard, w);
+        }
         let k = log_evidence.size()[0];
         let mut w = self.w.log().g_add_(log_evidence).view([-1]).softmax(0, None).view([2, k]);
         let mut may_change = w.get(0);
@@ -74,9 +85,25 @@ impl ModelAveraging for Switch {
     }
 }
 
+/// The same update of weights `w`, `[2, K]`, in main memory.
+fn take_in(log_evidence: &[f64], hazard: f64, w: &mut [f64]) {
+    let k = log_evidence.len();
+    w.iter_mut().zip(log_evidence.iter().cycle()).for_each(|(w, log_evidence)| *w = w.ln() + log_evidence);
+    let largest = w.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    w.iter_mut().for_each(|w| *w = (*w - largest).exp());
+    let total: f64 = w.iter().sum();
+    w.iter_mut().for_each(|w| *w /= total);
+    let (may_change, stay) = w.split_at_mut(k);
+    let changed = may_change.iter().sum::<f64>() * hazard / k as f64; // to each model
+    may_change.iter_mut().for_each(|w| *w = *w * (1.0 - hazard) + THETA * changed);
+    stay.iter_mut().for_each(|w| *w += (1.0 - THETA) * changed);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::slices::tests::by_calls;
 
     fn update(switch: &mut Switch, log_evidence: &[f64]) {
         switch.update(&Tensor::from_slice(log_evidence));
@@ -95,6 +122,18 @@ mod tests {
         let changed = THETA * 0.5;
         let expected = (1.0 - changed) * 2.0 / 3.0 + changed * 0.5;
         assert!((weights(&switch)[0] - expected).abs() < 1e-15);
+    }
+
+    #[test]
+    fn the_loop_and_libtorchs_calls_give_the_same() {
+        let (mut looped, mut called) = (Switch::new(3, Device::Cpu), Switch::new(3, Device::Cpu));
+        for i in 0..50 {
+            let evidence: Vec<f64> = (0..3).map(|j| 10.0 * f64::from(3 * i + j).sin()).collect();
+            update(&mut looped, &evidence);
+            by_calls(|| update(&mut called, &evidence));
+            let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-14;
+            assert!(weights(&looped).iter().zip(&by_calls(|| weights(&called))).all(close));
+        }
     }
 
     #[test]

@@ -7,29 +7,90 @@
 use tch::Tensor;
 
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
+use crate::slices::{Number, dot, looped, slice, slice_mut, sum};
 
 const EPSILON: f64 = 1e-5;
 
 /// Normalises the last dimension, `[.., H] -> [.., H]`.
 pub fn layer_norm(x: &Tensor) -> Tensor {
-    normalise(x).0
+    normalise(x).y
 }
 
-/// The same, and what it divided by: the reciprocals of the deviations, `[.., 1]`.
-pub(super) fn normalise(x: &Tensor) -> (Tensor, Tensor) {
+/// What [`layer_norm`] has given, as its derivative needs it.
+pub(super) struct Normal {
+    /// `[.., H]`
+    pub y: Tensor,
+    /// What `x` was divided by, `[.., 1]`: the reciprocals of the deviations.
+    pub reciprocal_deviation: Tensor,
+}
+
+impl Normal {
+    /// The same of the first samples alone.
+    pub fn first(&self, samples: i64) -> Normal {
+        let first = |x: &Tensor| x.narrow(0, 0, samples);
+        Normal { y: first(&self.y), reciprocal_deviation: first(&self.reciprocal_deviation) }
+    }
+}
+
+fn normalise(x: &Tensor) -> Normal {
     let features = *x.size().last().expect("features to normalise");
     let one = Tensor::ones([features], (x.kind(), x.device())); // libtorch's CPU kernel is slower without a scale
     let (y, _, reciprocal_deviation) = x.native_layer_norm([features], Some(&one), None, EPSILON);
-    (y, reciprocal_deviation)
+    Normal { y, reciprocal_deviation }
 }
 
-/// The gradient with respect to `x`, written over the `gradient` with respect to `y`, both `[.., H]`, of what
-/// [`normalise`] has given: what of it would only have moved or stretched `x` is lost.
-pub(super) fn normalise_backward(gradient: &mut Tensor, y: &Tensor, reciprocal_deviation: &Tensor) {
-    let mean = |x: &Tensor| x.mean_dim([-1].as_slice(), true, None); // [.., 1]
+/// `relu(layer_norm(x))`, `[B, H] -> [B, H]`, and what was rectified, which is written over `x`.
+pub(super) fn normalise_and_rectify(mut x: Tensor) -> (Tensor, Normal) {
+    if let Some((z, reciprocal_deviation)) = looped!(normalise_and_rectify_rows(&mut x)) {
+        return (z, Normal { y: x, reciprocal_deviation });
+    }
+    let normal = normalise(&x);
+    (normal.y.relu(), normal)
+}
+
+/// The gradient with respect to `x`, written over the `gradient` with respect to [`normalise_and_rectify`]'s `z`, both
+/// `[B, H]`. What of it would only have moved or stretched `x` is lost.
+pub(super) fn normalise_and_rectify_backward(gradient: &mut Tensor, normal: &Normal) {
+    if looped!(backward_by_rows(gradient, normal)).is_some() {
+        return;
+    }
+    let Normal { y, reciprocal_deviation } = normal;
+    let _ = y.threshold_backward_grad_input(gradient, gradient, 0);
+    let mean = |x: &Tensor| x.mean_dim([-1].as_slice(), true, None); // [B, 1]
     let stretch = -mean(&(&*gradient * y));
     let shift = mean(gradient);
     let _ = gradient.g_sub_(&shift).addcmul_(y, &stretch).g_mul_(reciprocal_deviation);
+}
+
+/// Writes what is rectified over `x`; what that gives, and the reciprocals of the deviations.
+fn normalise_and_rectify_rows<T: Number>(x: &mut Tensor) -> Option<(Tensor, Tensor)> {
+    let &[samples, features] = &x.size()[..] else { return None };
+    let (mut z, mut reciprocals) = (x.empty_like(), x.new_empty([samples, 1], (x.kind(), x.device())));
+    let (n, width) = (T::of(features as f64), features as usize);
+    let rows = slice_mut::<T>(x)?.chunks_exact_mut(width).zip(slice_mut::<T>(&mut z)?.chunks_exact_mut(width));
+    for ((x, z), reciprocal) in rows.zip(slice_mut::<T>(&mut reciprocals)?) {
+        let mean = sum(x, |x| x) / n;
+        let variance = sum(x, |x| (x - mean) * (x - mean)) / n;
+        let variance = if variance.is_finite() { variance } else { T::nan() }; // or else the row would be of zeros
+        *reciprocal = (variance + T::of(EPSILON)).sqrt().recip();
+        for (x, z) in x.iter_mut().zip(z) {
+            *x = (*x - mean) * *reciprocal;
+            *z = if *x < T::zero() { T::zero() } else { *x }; // what is no number stays none
+        }
+    }
+    Some((z, reciprocals))
+}
+
+fn backward_by_rows<T: Number>(gradient: &mut Tensor, normal: &Normal) -> Option<()> {
+    let width = *normal.y.size().last()? as usize;
+    let n = T::of(width as f64);
+    let rows = slice_mut::<T>(gradient)?.chunks_exact_mut(width).zip(slice::<T>(&normal.y)?.chunks_exact(width));
+    for ((gradient, y), &reciprocal) in rows.zip(slice::<T>(&normal.reciprocal_deviation)?) {
+        gradient.iter_mut().zip(y).for_each(|(g, &y)| *g = if y <= T::zero() { T::zero() } else { *g });
+        let (shift, stretch) = (sum(gradient, |g| g) / n, dot(gradient, y) / n);
+        gradient.iter_mut().zip(y).for_each(|(g, &y)| *g = (*g - shift - y * stretch) * reciprocal);
+    }
+    Some(())
 }
 
 /// Layer normalisation with a learnt scale and shift.
@@ -60,6 +121,7 @@ impl LayerNorm {
 mod tests {
     use super::*;
     use crate::layers::tests::{assert_close, build, numbers};
+    use crate::slices::tests::by_calls;
 
     #[test]
     fn a_pair_becomes_plus_and_minus_one_whatever_its_scale() {
@@ -67,6 +129,29 @@ mod tests {
             let y = layer_norm(&(Tensor::from_slice(&[3.0f32, 5.0]) * scale));
             let y = Vec::<f32>::try_from(y).unwrap();
             assert!((y[0] + 1.0).abs() < 1e-4 && (y[1] - 1.0).abs() < 1e-4, "{y:?}");
+        }
+    }
+
+    #[test]
+    fn the_loop_and_libtorchs_calls_give_the_same() {
+        let (x, gradient) = (numbers(&[5, 37]), numbers(&[185]).cos().view([5, 37]));
+        let both = || {
+            let (z, normal) = normalise_and_rectify(x.copy());
+            let mut gradient = gradient.copy();
+            normalise_and_rectify_backward(&mut gradient, &normal);
+            (z, normal, gradient)
+        };
+        let (looped, called) = (both(), by_calls(both));
+        assert_close(&looped.0, &called.0, 1e-6);
+        assert_close(&looped.1.y, &called.1.y, 1e-6);
+        assert_close(&looped.2, &called.2, 1e-6);
+    }
+
+    #[test]
+    fn what_is_no_number_is_not_rectified_away() {
+        for x in [f32::NAN, f32::INFINITY, 1e30] {
+            let (z, _) = normalise_and_rectify(Tensor::from_slice(&[x, -1.0, 1.0]).view([1, 3]));
+            assert!(z.isnan().all().int64_value(&[]) != 0, "{z}");
         }
     }
 

@@ -6,7 +6,7 @@
 
 use tch::Tensor;
 
-use super::layer_norm::{normalise, normalise_backward};
+use super::layer_norm::{Normal, normalise_and_rectify, normalise_and_rectify_backward};
 use super::{Backward, Body, Linear, Standardise, widened};
 use crate::Error;
 use crate::parameters::{ParameterBuilder, Weights};
@@ -24,8 +24,7 @@ pub struct Mlp {
 /// What the derivative of a layer needs to know of its forward pass.
 struct Trace {
     x: Tensor,
-    /// what was rectified, and what its normalisation divided by
-    normal: Option<(Tensor, Tensor)>,
+    normal: Option<Normal>,
 }
 
 impl Mlp {
@@ -66,9 +65,8 @@ impl Body for Mlp {
     /// `[B, I] -> [B, H]`
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         self.layers.iter().fold(self.standardise.forward(weights, x), |x, layer| {
-            let z = layer.forward(weights, &x);
-            let mut z = if self.normalised { normalise(&z).0 } else { z };
-            z.relu_()
+            let mut y = layer.forward(weights, &x);
+            if self.normalised { normalise_and_rectify(y).0 } else { y.relu_() }
         })
     }
 
@@ -78,8 +76,13 @@ impl Body for Mlp {
         for layer in &self.layers {
             let x = z;
             let mut y = layer.forward(weights, &x);
-            let normal = self.normalised.then(|| normalise(&y));
-            z = normal.as_ref().map_or_else(|| y.relu_(), |(y, _)| y.relu());
+            let normal;
+            (z, normal) = if self.normalised {
+                let (z, normal) = normalise_and_rectify(y);
+                (z, Some(normal))
+            } else {
+                (y.relu_(), None)
+            };
             traces.push(Trace { x, normal });
         }
         let (layers, weights, features) = (self.layers.clone(), weights.shallow_clone(), z.shallow_clone());
@@ -88,9 +91,9 @@ impl Body for Mlp {
             let first = |x: &Tensor| x.narrow(0, 0, rows);
             let (mut gradient, mut z) = (gradient, first(&features));
             for (i, (layer, trace)) in layers.iter().zip(&traces).enumerate().rev() {
-                let _ = z.threshold_backward_grad_input(&gradient, &gradient, 0);
-                if let Some((y, reciprocal_deviation)) = &trace.normal {
-                    normalise_backward(&mut gradient, &first(y), &first(reciprocal_deviation));
+                match &trace.normal {
+                    Some(normal) => normalise_and_rectify_backward(&mut gradient, &normal.first(rows)),
+                    None => _ = z.threshold_backward_grad_input(&gradient, &gradient, 0),
                 }
                 let x = first(&trace.x);
                 layer.backward(of, &x, &gradient);

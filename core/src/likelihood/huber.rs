@@ -26,6 +26,14 @@ impl Huber {
         h.g_mul_scalar_(-self.sigma.powi(-2)).g_sub_scalar_(LOG_Z + self.sigma.ln())
     }
 
+    /// Both that and the derivative, of one output.
+    pub fn log_density_and_score(&self, out: f32, y: f32) -> (f32, f32) {
+        let sigma = self.sigma as f32;
+        let u = (out - y) / sigma;
+        let h = if u.abs() <= 1.0 { 0.5 * u * u } else { u.abs() - 0.5 };
+        (-h - (LOG_Z + self.sigma.ln()) as f32, u.clamp(-1.0, 1.0) / sigma)
+    }
+
     /// Derivative of `-log p(y)` with respect to the prediction, element by element.
     pub fn score(&self, out: &Tensor, y: &Tensor) -> Tensor {
         let mut error = out - y;

@@ -2,20 +2,48 @@
 
 use tch::Tensor;
 
+use crate::slices::{Number, looped, slice, slice_mut};
+
 /// `log sum_j a_j p_j`, `[..]`, from `log p_j`, `[K, ..]`, and the weights `a`, `[K]`.
 pub fn mixture_log_prob(log_p: &Tensor, a: &Tensor) -> Tensor {
     mixture(log_p, a).0
 }
 
-/// The same, and how responsible each head is for it: the logarithm of `r_j = a_j p_j / sum_i a_i p_i`, `[K, ..]`.
+/// The same, and how responsible each head is for it: `r_j = a_j p_j / sum_i a_i p_i`, `[K, ..]`.
 pub(crate) fn mixture(log_p: &Tensor, a: &Tensor) -> (Tensor, Tensor) {
+    let log_a = a.log().to_kind(log_p.kind());
+    if let Some(mixture) = looped!(by_sample(log_p, &log_a)) {
+        return mixture;
+    }
     let mut column = vec![1; log_p.dim()];
     column[0] = -1;
-    let joint = log_p + a.log().to_kind(log_p.kind()).view(&column[..]); // [K, ..]
+    let joint = log_p + log_a.view(&column[..]); // [K, ..]
     let log_r = joint.log_softmax(0, None);
     // log r_j = log (a_j p_j) - log sum, for the largest as for any
     let largest = |x: &Tensor| x.amax([0].as_slice(), false);
-    (largest(&joint) - largest(&log_r), log_r)
+    (largest(&joint) - largest(&log_r), log_r.exp())
+}
+
+/// The same for samples whose heads lie side by side in main memory, `log_p: [K, B]`.
+fn by_sample<T: Number>(log_p: &Tensor, log_a: &Tensor) -> Option<(Tensor, Tensor)> {
+    let &[k, samples] = &log_p.size()[..] else { return None };
+    let by_sample = log_p.tr(); // [B, K]
+    let (log_p, log_a) = (slice::<T>(&by_sample)?, slice::<T>(log_a)?);
+    let (mut log_mixture, mut r) =
+        (by_sample.new_empty([samples], (by_sample.kind(), by_sample.device())), by_sample.empty_like());
+    let rows = log_p.chunks_exact(k as usize).zip(slice_mut::<T>(&mut r)?.chunks_exact_mut(k as usize));
+    for ((log_p, r), log_mixture) in rows.zip(slice_mut::<T>(&mut log_mixture)?) {
+        let mut largest = T::neg_infinity();
+        for ((r, &log_p), &log_a) in r.iter_mut().zip(log_p).zip(log_a) {
+            *r = log_p + log_a;
+            largest = largest.max(*r);
+        }
+        r.iter_mut().for_each(|r| *r = (*r - largest).exp());
+        let sum: T = r.iter().copied().sum();
+        r.iter_mut().for_each(|r| *r = *r / sum);
+        *log_mixture = largest + sum.ln();
+    }
+    Some((log_mixture, r.tr()))
 }
 
 #[cfg(test)]
@@ -24,6 +52,7 @@ mod tests {
     use tch::Kind;
 
     use super::*;
+    use crate::slices::tests::by_calls;
 
     #[test]
     fn two_heads_by_hand() {
@@ -31,9 +60,24 @@ mod tests {
         let a = Tensor::from_slice(&[0.75f64, 0.25]);
         let p = Vec::<f64>::try_from(mixture_log_prob(&log_p, &a).exp()).unwrap();
         assert!((p[0] - 0.25).abs() < 1e-15 && (p[1] - 0.4).abs() < 1e-15, "{p:?}");
-        let r = Vec::<f64>::try_from(mixture(&log_p, &a).1.exp().flatten(0, 1)).unwrap();
+        let r = Vec::<f64>::try_from(mixture(&log_p, &a).1.flatten(0, 1)).unwrap();
         for (found, expected) in r.iter().zip([0.6, 0.9375, 0.4, 0.0625]) {
             assert!((found - expected).abs() < 1e-15, "{r:?}");
+        }
+    }
+
+    #[test]
+    fn the_loop_and_libtorchs_calls_give_the_same() {
+        let (k, samples) = (4, 30);
+        let log_p = (Tensor::arange(k * samples, tch::kind::DOUBLE_CPU) * 0.7).sin() * 20.0;
+        let (by_sample, a) = (log_p.view([samples, k]).tr(), Tensor::from_slice(&[0.1f64, 0.6, 0.3, 0.0]));
+        let (looped, called) = (mixture(&by_sample, &a), by_calls(|| mixture(&by_sample, &a)));
+        for (looped, called) in [(looped.0, called.0), (looped.1, called.1)] {
+            assert!((looped - called).abs().max().double_value(&[]) < 1e-13);
+        }
+        for nothing in [f64::NAN, f64::NEG_INFINITY] {
+            let log_p = Tensor::full([k, 1], nothing, tch::kind::DOUBLE_CPU);
+            assert!(mixture(&log_p, &a).0.double_value(&[0]).is_nan());
         }
     }
 
@@ -52,13 +96,12 @@ mod tests {
             let total: f64 = weights.iter().sum();
             let a = Tensor::from_slice(&weights) / total;
             let log_p = Tensor::from_slice(&log_p).unsqueeze(1);
-            let (found, log_r) = mixture(&log_p, &a);
+            let (found, r) = mixture(&log_p, &a);
             let found = found.double_value(&[0]);
             let (low, high) = (log_p.min().double_value(&[]), log_p.max().double_value(&[]));
             let rounding = 1e-6 * (1.0 + low.abs().max(high.abs()));
             prop_assert!(found.is_finite(), "{found}");
             prop_assert!(low - rounding <= found && found <= high + rounding, "{low} {found} {high}");
-            let r = log_r.exp();
             prop_assert!((r.sum(Kind::Double).double_value(&[]) - 1.0).abs() < 1e-6);
             let without_weight = a.eq(0.0).unsqueeze(1);
             prop_assert_eq!(r.masked_select(&without_weight).sum(Kind::Double).double_value(&[]), 0.0);

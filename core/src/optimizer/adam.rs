@@ -6,6 +6,7 @@
 use tch::Tensor;
 
 use super::Optimizer;
+use crate::slices::{Number, looped, slice, slice_mut};
 
 /// Settings of Adam.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,6 +51,9 @@ impl Optimizer for Adam {
         self.t += 1;
         let correction = |beta: f64| 1.0 - beta.powi(self.t as i32);
         let (first, second) = (correction(beta1), correction(beta2).sqrt());
+        if looped!(step(self, theta, gradient, epsilon * second, factor * second / first)).is_some() {
+            return;
+        }
         // both sides of the fraction times sqrt(1 - beta2^t), and all in one place: each pass over the numbers counts
         let work = &mut self.work;
         let _ = self.m.lerp_(gradient, 1.0 - beta1);
@@ -84,9 +88,25 @@ impl Optimizer for Adam {
     }
 }
 
+/// The same in main memory: `theta <- theta - factor * eta * m / (sqrt(v) + epsilon)`.
+fn step<T: Number>(adam: &mut Adam, theta: &mut Tensor, g: &Tensor, epsilon: f64, factor: f64) -> Option<()> {
+    let AdamRule { beta1, beta2, .. } = adam.rule;
+    let [keep1, keep2, add1, add2] = [beta1, beta2, 1.0 - beta1, 1.0 - beta2].map(T::of);
+    let (epsilon, factor) = (T::of(epsilon), T::of(factor));
+    let moments = slice_mut::<T>(&mut adam.m)?.iter_mut().zip(slice_mut::<T>(&mut adam.v)?);
+    let steps = moments.zip(slice::<T>(g)?).zip(slice::<T>(&adam.minus_eta)?);
+    for (theta, (((m, v), &g), &minus_eta)) in slice_mut::<T>(theta)?.iter_mut().zip(steps) {
+        *m = keep1 * *m + add1 * g;
+        *v = keep2 * *v + add2 * g * g;
+        *theta = *theta + minus_eta * (factor * *m / (v.sqrt() + epsilon));
+    }
+    Some(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slices::tests::by_calls;
 
     /// The update as it stands in the paper, one number at a time, in f64.
     #[test]
@@ -97,7 +117,12 @@ mod tests {
         let mut adam = Adam::new(AdamRule::default(), &Tensor::from_slice(&eta));
         for t in 1..=20 {
             let g = [(t as f64).sin(), 100.0 * (t as f64).cos()];
-            adam.step(&mut fast, &Tensor::from_slice(&g), 0.5);
+            let step = |adam: &mut Adam, fast: &mut Tensor| adam.step(fast, &Tensor::from_slice(&g), 0.5);
+            if t % 2 == 0 {
+                step(&mut adam, &mut fast)
+            } else {
+                by_calls(|| step(&mut adam, &mut fast))
+            }
             for i in 0..2 {
                 m[i] = 0.9 * m[i] + 0.1 * g[i];
                 v[i] = 0.999 * v[i] + 0.001 * g[i] * g[i];

@@ -6,6 +6,7 @@
 use tch::Tensor;
 
 use super::Optimizer;
+use crate::slices::{Number, looped, slice, slice_mut};
 
 /// Settings of SGD; none by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -45,8 +46,10 @@ impl Optimizer for Sgd {
                 if nesterov { decayed + &*velocity * momentum } else { velocity.shallow_clone() }
             }
         };
-        let direction = if factor == 1.0 { direction } else { &direction * factor };
-        let _ = theta.addcmul_(&self.minus_eta, &direction);
+        if looped!(moved(theta, &self.minus_eta, &direction, factor)).is_none() {
+            let direction = if factor == 1.0 { direction } else { &direction * factor };
+            let _ = theta.addcmul_(&self.minus_eta, &direction);
+        }
     }
 
     fn set_rates(&mut self, eta: &Tensor) {
@@ -64,9 +67,18 @@ impl Optimizer for Sgd {
     }
 }
 
+/// Adds `factor * minus_eta * direction` to `theta`, all of them in main memory.
+fn moved<T: Number>(theta: &mut Tensor, minus_eta: &Tensor, direction: &Tensor, factor: f64) -> Option<()> {
+    let (theta, factor) = (slice_mut::<T>(theta)?, T::of(factor));
+    let step = slice::<T>(minus_eta)?.iter().zip(slice::<T>(direction)?);
+    theta.iter_mut().zip(step).for_each(|(theta, (&minus_eta, &g))| *theta = *theta + minus_eta * (g * factor));
+    Some(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slices::tests::by_calls;
 
     #[test]
     fn each_element_moves_at_its_own_rate() {
@@ -90,7 +102,12 @@ mod tests {
             for t in 0..20 {
                 let gradient = [(t as f64).sin(), (t as f64).cos()];
                 let factor = 1.0 / (t + 1) as f64;
-                sgd.step(&mut fast, &Tensor::from_slice(&gradient), factor);
+                let step = |sgd: &mut Sgd, fast: &mut Tensor| sgd.step(fast, &Tensor::from_slice(&gradient), factor);
+                if t % 2 == 0 {
+                    step(&mut sgd, &mut fast)
+                } else {
+                    by_calls(|| step(&mut sgd, &mut fast))
+                }
                 for i in 0..2 {
                     let g = gradient[i] + 0.1 * theta[i];
                     v[i] = 0.9 * v[i] + g;

@@ -1,0 +1,123 @@
+//! The numbers of a tensor in main memory as a slice, for loops that do at once what libtorch does in many calls.
+//!
+//! An agent's network is so small that a call of libtorch takes longer than its arithmetic. So where the numbers are in
+//! main memory, some chains of calls are one loop instead. Each stands beside the calls that it replaces, which serve
+//! other devices, and a test holds the two together.
+
+use num_traits::Float;
+use tch::kind::Element;
+use tch::{Device, Tensor};
+
+/// A kind of number that such loops compute with: `f32` or `f64`.
+pub(crate) trait Number: Float + Element + std::iter::Sum {
+    /// The nearest number of this kind.
+    fn of(number: f64) -> Self;
+}
+
+impl Number for f32 {
+    fn of(number: f64) -> Self {
+        number as f32
+    }
+}
+
+impl Number for f64 {
+    fn of(number: f64) -> Self {
+        number
+    }
+}
+
+/// `f(..)`, a function that gives nothing unless its tensors are slices of its kind of number, for the kind that they have.
+macro_rules! looped {
+    ($f:ident($($argument:expr),* $(,)?)) => {
+        $f::<f32>($($argument),*).or_else(|| $f::<f64>($($argument),*))
+    };
+}
+pub(crate) use looped;
+
+/// The numbers of a tensor in row-major order, if that is how they lie in main memory, they are of this kind, and
+/// autograd doesn't watch them.
+pub(crate) fn slice<T: Element>(tensor: &Tensor) -> Option<&[T]> {
+    let start = start::<T>(tensor)?;
+    // SAFETY: `start` has found as many numbers of kind T there, one after the other. They live as long as the tensor,
+    // and nobody changes them meanwhile: what borrows them are loops of this crate that call nothing else.
+    #[allow(unsafe_code)]
+    Some(unsafe { std::slice::from_raw_parts(start, tensor.numel()) })
+}
+
+/// The same, to be changed in place. The tensor must not share its storage with another that is borrowed.
+pub(crate) fn slice_mut<T: Element>(tensor: &mut Tensor) -> Option<&mut [T]> {
+    let start = start::<T>(tensor)?;
+    // SAFETY: as above; and who borrows two slices takes them of tensors with storages of their own.
+    #[allow(unsafe_code)]
+    Some(unsafe { std::slice::from_raw_parts_mut(start, tensor.numel()) })
+}
+
+/// Where the numbers begin, if there are any and they can be a slice.
+fn start<T: Element>(tensor: &Tensor) -> Option<*mut T> {
+    let fits = tensor.device() == Device::Cpu && tensor.kind() == T::KIND && tensor.is_contiguous();
+    #[cfg(test)]
+    let fits = fits && !tests::REFUSED.get();
+    (fits && tensor.numel() > 0 && !tensor.requires_grad()).then(|| tensor.data_ptr().cast())
+}
+
+/// How many sums are added up side by side, so that vectors can do it; the order is the same on every machine.
+const LANES: usize = 16;
+
+/// `sum_i f(x_i)`.
+pub(crate) fn sum<T: Number>(x: &[T], f: impl Fn(T) -> T) -> T {
+    let (mut lanes, (chunks, rest)) = ([T::zero(); LANES], x.as_chunks::<LANES>());
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(sum, &x)| *sum = *sum + f(x));
+    }
+    lanes.into_iter().chain(rest.iter().map(|&x| f(x))).sum()
+}
+
+/// `sum_i x_i y_i`.
+pub(crate) fn dot<T: Number>(x: &[T], y: &[T]) -> T {
+    let (mut lanes, (xs, x_rest), (ys, y_rest)) = ([T::zero(); LANES], x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    for (xs, ys) in xs.iter().zip(ys) {
+        lanes.iter_mut().zip(xs.iter().zip(ys)).for_each(|(sum, (&x, &y))| *sum = *sum + x * y);
+    }
+    lanes.into_iter().chain(x_rest.iter().zip(y_rest).map(|(&x, &y)| x * y)).sum()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    thread_local! {
+        pub static REFUSED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// What `compute` gives where no tensor is a slice, as on a device.
+    pub fn by_calls<R>(compute: impl FnOnce() -> R) -> R {
+        REFUSED.set(true);
+        let result = compute();
+        REFUSED.set(false);
+        result
+    }
+
+    #[test]
+    fn only_numbers_of_the_kind_that_lie_in_order_are_a_slice() {
+        let tensor = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0]).view([2, 2]);
+        assert_eq!(slice::<f32>(&tensor), Some(&[1.0f32, 2.0, 3.0, 4.0][..]));
+        assert_eq!(slice::<f32>(&tensor.get(1)), Some(&[3.0f32, 4.0][..]));
+        assert_eq!(slice::<f64>(&tensor), None);
+        assert_eq!(slice::<f32>(&tensor.tr()), None);
+        assert_eq!(slice::<f32>(&tensor.narrow(0, 0, 0)), None);
+        assert!(by_calls(|| slice::<f32>(&tensor).is_none()));
+        assert_eq!(slice::<f32>(&tensor.set_requires_grad(true)), None);
+    }
+
+    #[test]
+    fn sums_of_every_length_by_hand() {
+        for n in [0, 1, 15, 16, 17, 50] {
+            let x: Vec<f64> = (1..=n).map(f64::from).collect();
+            let n = f64::from(n);
+            assert_eq!(sum(&x, |x| x - 1.0), n * (n - 1.0) / 2.0);
+            assert_eq!(dot(&x, &x), n * (n + 1.0) * (2.0 * n + 1.0) / 6.0);
+        }
+    }
+}
