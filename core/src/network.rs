@@ -230,6 +230,7 @@ impl<B> Network<B> {
 }
 
 /// `sum_j a_j out_j` over the heads with weight, where the outputs of a sample lie side by side in main memory.
+#[inline(always)]
 fn average_by_sample<T: Number>(out: &Tensor, a: &Tensor) -> Option<Tensor> {
     let by_sample = out.transpose(0, 1); // [B, K, A]
     let &[samples, k, outputs] = &by_sample.size()[..] else { return None };

@@ -27,10 +27,12 @@ impl Number for f64 {
 }
 
 /// `f(..)`, a function that gives nothing unless its tensors are slices of its kind of number, for the kind that they have.
+/// What is inlined in it uses the longest vectors that the machine has; the results are the same whatever their length.
 macro_rules! looped {
-    ($f:ident($($argument:expr),* $(,)?)) => {
-        $f::<f32>($($argument),*).or_else(|| $f::<f64>($($argument),*))
-    };
+    ($f:ident($($argument:expr),* $(,)?)) => {{
+        let arch = pulp::Arch::new();
+        arch.dispatch(|| $f::<f32>($($argument),*)).or_else(|| arch.dispatch(|| $f::<f64>($($argument),*)))
+    }};
 }
 pub(crate) use looped;
 
@@ -64,6 +66,7 @@ fn start<T: Element>(tensor: &Tensor) -> Option<*mut T> {
 const LANES: usize = 16;
 
 /// `sum_i f(x_i)`.
+#[inline(always)]
 pub(crate) fn sum<T: Number>(x: &[T], f: impl Fn(T) -> T) -> T {
     let (mut lanes, (chunks, rest)) = ([T::zero(); LANES], x.as_chunks::<LANES>());
     for chunk in chunks {
@@ -73,6 +76,7 @@ pub(crate) fn sum<T: Number>(x: &[T], f: impl Fn(T) -> T) -> T {
 }
 
 /// `sum_i x_i y_i`.
+#[inline(always)]
 pub(crate) fn dot<T: Number>(x: &[T], y: &[T]) -> T {
     let (mut lanes, (xs, x_rest), (ys, y_rest)) = ([T::zero(); LANES], x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
     for (xs, ys) in xs.iter().zip(ys) {

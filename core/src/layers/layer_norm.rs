@@ -63,6 +63,7 @@ pub(super) fn normalise_and_rectify_backward(gradient: &mut Tensor, normal: &Nor
 }
 
 /// Writes what is rectified over `x`; what that gives, and the reciprocals of the deviations.
+#[inline(always)]
 fn normalise_and_rectify_rows<T: Number>(x: &mut Tensor) -> Option<(Tensor, Tensor)> {
     let &[samples, features] = &x.size()[..] else { return None };
     let (mut z, mut reciprocals) = (x.empty_like(), x.new_empty([samples, 1], (x.kind(), x.device())));
@@ -81,6 +82,7 @@ fn normalise_and_rectify_rows<T: Number>(x: &mut Tensor) -> Option<(Tensor, Tens
     Some((z, reciprocals))
 }
 
+#[inline(always)]
 fn backward_by_rows<T: Number>(gradient: &mut Tensor, normal: &Normal) -> Option<()> {
     let width = *normal.y.size().last()? as usize;
     let n = T::of(width as f64);

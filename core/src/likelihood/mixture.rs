@@ -25,6 +25,7 @@ pub(crate) fn mixture(log_p: &Tensor, a: &Tensor) -> (Tensor, Tensor) {
 }
 
 /// The same for samples whose heads lie side by side in main memory, `log_p: [K, B]`.
+#[inline(always)]
 fn by_sample<T: Number>(log_p: &Tensor, log_a: &Tensor) -> Option<(Tensor, Tensor)> {
     let &[k, samples] = &log_p.size()[..] else { return None };
     let by_sample = log_p.tr(); // [B, K]

@@ -89,6 +89,7 @@ impl Optimizer for Adam {
 }
 
 /// The same in main memory: `theta <- theta - factor * eta * m / (sqrt(v) + epsilon)`.
+#[inline(always)]
 fn step<T: Number>(adam: &mut Adam, theta: &mut Tensor, g: &Tensor, epsilon: f64, factor: f64) -> Option<()> {
     let AdamRule { beta1, beta2, .. } = adam.rule;
     let [keep1, keep2, add1, add2] = [beta1, beta2, 1.0 - beta1, 1.0 - beta2].map(T::of);

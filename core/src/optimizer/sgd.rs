@@ -68,6 +68,7 @@ impl Optimizer for Sgd {
 }
 
 /// Adds `factor * minus_eta * direction` to `theta`, all of them in main memory.
+#[inline(always)]
 fn moved<T: Number>(theta: &mut Tensor, minus_eta: &Tensor, direction: &Tensor, factor: f64) -> Option<()> {
     let (theta, factor) = (slice_mut::<T>(theta)?, T::of(factor));
     let step = slice::<T>(minus_eta)?.iter().zip(slice::<T>(direction)?);
