@@ -204,6 +204,8 @@ impl Agent {
     /// # Errors
     /// [`Error::Core`] if learning diverged.
     pub fn learn(&mut self, spent: f64, rng: &mut Stream) -> Result<Update, Error> {
+        // the network differentiates itself, and libtorch's calls are shorter where autograd need not look
+        let _without_autograd = tch::no_grad_guard();
         let AgentSettings { batch, n_step: n, discount, double, target_rate, .. } = self.settings;
         let batch = self.replay.sample(batch, Lookahead { n, discount }, spent, rng, self.device);
         self.follow_scale();

@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 use crate::Error;
 use crate::dueling::Dueling;
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Parameters, Weights};
+use crate::slices::write_column_sums;
 use crate::streams::{Stream, stream};
 
 /// K output layers over the same features.
@@ -116,7 +117,7 @@ impl Heads {
         match &self.layer {
             Layer::Linear { weight, bias } => {
                 let _ = gradient.tr().mm_out(&of[*weight].view([-1, self.features]), z);
-                let _ = gradient.sum_intlist_out(&of[*bias].view([-1]), [0].as_slice(), false, None);
+                write_column_sums(&gradient, &of[*bias].view([-1]));
             }
             Layer::Dueling(dueling) => {
                 let of_bias = gradient.sum_dim_intlist([0].as_slice(), false, None::<Kind>);

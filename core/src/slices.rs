@@ -85,6 +85,24 @@ pub(crate) fn dot<T: Number>(x: &[T], y: &[T]) -> T {
     lanes.into_iter().chain(x_rest.iter().zip(y_rest).map(|(&x, &y)| x * y)).sum()
 }
 
+/// Writes `sum_b x_bi` for each column i of `x`, `[B, O]`, on `sums`, `[O]`.
+pub(crate) fn write_column_sums(x: &Tensor, sums: &Tensor) {
+    let mut sums = sums.shallow_clone();
+    if looped!(column_sums(x, &mut sums)).is_none() {
+        let _ = x.sum_intlist_out(&sums, [0].as_slice(), false, None);
+    }
+}
+
+#[inline(always)]
+fn column_sums<T: Number>(x: &Tensor, sums: &mut Tensor) -> Option<()> {
+    let (rows, sums) = (slice::<T>(x)?, slice_mut::<T>(sums)?);
+    sums.fill(T::zero());
+    for row in rows.chunks_exact(sums.len()) {
+        sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum = *sum + x);
+    }
+    Some(())
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use std::cell::Cell;
@@ -113,6 +131,18 @@ pub(crate) mod tests {
         assert_eq!(slice::<f32>(&tensor.narrow(0, 0, 0)), None);
         assert!(by_calls(|| slice::<f32>(&tensor).is_none()));
         assert_eq!(slice::<f32>(&tensor.set_requires_grad(true)), None);
+    }
+
+    #[test]
+    fn columns_are_summed_up_over_rows() {
+        let x = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 10.0, 20.0, 30.0]).view([2, 3]);
+        let sums = Tensor::zeros([3], tch::kind::FLOAT_CPU);
+        let write = || write_column_sums(&x, &sums);
+        for write in [&write as &dyn Fn(), &|| by_calls(write)] {
+            let _ = sums.shallow_clone().fill_(7.0);
+            write();
+            assert_eq!(Vec::<f32>::try_from(&sums).unwrap(), [11.0, 22.0, 33.0]);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
+use crate::slices::write_column_sums;
 
 /// A fully connected layer.
 #[derive(Clone, Debug)]
@@ -23,15 +24,18 @@ impl Linear {
 
     /// `[B, I] -> [B, O]`, computed in the kind of numbers that `x` has.
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        let [weight, bias] = [self.weight, self.bias].map(|id| weights[id].to_kind(x.kind()));
-        x.linear(&weight, Some(&bias))
+        let (weight, bias, kind) = (&weights[self.weight], &weights[self.bias], x.kind());
+        if weight.kind() == kind {
+            return x.linear(weight, Some(bias));
+        }
+        x.linear(&weight.to_kind(kind), Some(&bias.to_kind(kind)))
     }
 
     /// Writes the gradients with respect to weight and bias on those `of` parameters, from an input, `[B, I]`, and the
     /// gradient with respect to its output, `[B, O]`.
     pub(super) fn backward(&self, of: &Weights, x: &Tensor, gradient: &Tensor) {
         let _ = gradient.tr().mm_out(&of[self.weight], x);
-        let _ = gradient.sum_intlist_out(&of[self.bias], [0].as_slice(), false, None);
+        write_column_sums(gradient, &of[self.bias]);
     }
 
     /// The gradient with respect to the input, `[B, I]`, from that with respect to the output, `[B, O]`.
