@@ -268,6 +268,7 @@ mod tests {
     use super::*;
 
     fn learn_a_table(method: &Method, steps: usize, dueling: bool) -> f64 {
+        tch::set_num_threads(1); // more of them wait for each other where others work, too
         let settings = QNetworkSettings { hidden: vec![64, 64], dueling, ..Default::default() };
         let mut q = QNetwork::new(2, 2, &settings, method, 0, Device::Cpu).unwrap();
         let observations = Tensor::from_slice(&[0f32, 0., 0., 1., 1., 0., 1., 1.]).view([4, 2]).repeat([2, 1]);
