@@ -6,6 +6,7 @@
 //! | `NAME/` | run directories |
 //! | `NAME/process.log` | what the run's processes said |
 //! | `NAME/failure.txt` | why the run failed, if it did |
+//! | `slurm.sh`, `slurm.log` | the script of its jobs, and what Slurm said in them, see [`slurm`](super::slurm) |
 //!
 //! Nothing else is kept: where a sweep stands is read off its run directories.
 
@@ -91,6 +92,11 @@ impl SweepDirectory {
     /// A run's directory, whether it is there or not.
     pub fn of(&self, run: &Run) -> PathBuf {
         self.path.join(&run.name)
+    }
+
+    /// The threads of the run that has the most.
+    pub fn most_threads(&self) -> u32 {
+        self.runs.iter().map(|run| run.config.threads).max().unwrap_or(1)
     }
 
     /// How far a run has got.

@@ -40,6 +40,9 @@ const BUILT_IN: [(&str, &str); 3] = [
 /// The most runs of a sweep: more are a slip.
 const MOST_RUNS: usize = 10_000;
 
+/// [`Config::complete`], or [`Config::complete_for_elsewhere`].
+pub type Complete = fn(Config) -> Result<Config>;
+
 /// One run of a sweep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -101,12 +104,12 @@ struct Place {
 }
 
 /// The runs of the sweep file `source`, or of the built-in sweep of that name, with `sets` (`KEY=VALUE`) applied to each
-/// and `seeds` in place of the file's. Every configuration is complete.
+/// and `seeds` in place of the file's. Every configuration is made complete by `complete`.
 ///
 /// # Errors
 /// [`WrongRequest`], or a setting's error, naming the file with the line and the field or the run; also if there are no
 /// runs, too many, or two that are the same.
-pub fn read(source: &str, sets: &[String], seeds: Option<&Seeds>) -> Result<Vec<Run>> {
+pub fn read(source: &str, sets: &[String], seeds: Option<&Seeds>, complete: Complete) -> Result<Vec<Run>> {
     let text = match BUILT_IN.iter().find(|(name, _)| *name == source) {
         Some((_, text)) => text.to_string(),
         None => read_file(source)?,
@@ -114,7 +117,8 @@ pub fn read(source: &str, sets: &[String], seeds: Option<&Seeds>) -> Result<Vec<
     let wrong = |error: toml::de::Error| WrongRequest(error.to_string().trim_end().into());
     let file: SweepFile = toml::from_str(&text).map_err(wrong).context(source.to_string())?;
     let folder = Path::new(source).parent().unwrap_or(Path::new(""));
-    Sweep { text: &text, folder, sets, seeds: seeds.unwrap_or(&file.seeds) }.runs(&file).context(source.to_string())
+    let seeds = seeds.unwrap_or(&file.seeds);
+    Sweep { text: &text, folder, sets, seeds, complete }.runs(&file).context(source.to_string())
 }
 
 fn read_file(source: &str) -> Result<String> {
@@ -133,6 +137,7 @@ struct Sweep<'a> {
     folder: &'a Path,
     sets: &'a [String],
     seeds: &'a Seeds,
+    complete: Complete,
 }
 
 impl Sweep<'_> {
@@ -167,7 +172,7 @@ impl Sweep<'_> {
             }
         }
         for run in &mut runs {
-            run.config = run.config.clone().complete().with_context(|| run.name.clone())?;
+            run.config = (self.complete)(run.config.clone()).with_context(|| run.name.clone())?;
         }
         no_run_twice(&runs)?;
         Ok(runs)
@@ -366,7 +371,7 @@ mod tests {
     fn runs(text: &str) -> Result<Vec<Run>, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        read(file.path().to_str().unwrap(), &[], None).map_err(|error| format!("{error:#}"))
+        read(file.path().to_str().unwrap(), &[], None, Config::complete).map_err(|error| format!("{error:#}"))
     }
 
     fn names(text: &str) -> Vec<String> {
@@ -375,7 +380,7 @@ mod tests {
 
     #[test]
     fn the_papers_table_has_ninety_runs() {
-        let runs = read("table1-rl", &[], None).unwrap();
+        let runs = read("table1-rl", &[], None, Config::complete).unwrap();
         assert_eq!(runs.len(), 2 * 9 * 5);
         let named = |name: &str| &runs.iter().find(|run| run.name == name).unwrap().config;
         assert_eq!(named("pendulum-sgd-eta=1e-5-seed0").optimizer.eta, Some(1e-5));
@@ -386,7 +391,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_all_that_their_sweep_has() {
-        let runs = read("defaults", &[], None).unwrap();
+        let runs = read("defaults", &[], None, Config::complete).unwrap();
         assert_eq!(runs.len(), 6 * 10);
         for run in runs {
             let mut built_in = Config::read(&run.config.task.name(), &[]).unwrap().complete().unwrap();
@@ -400,7 +405,7 @@ mod tests {
 
     #[test]
     fn rewards_in_another_unit_are_told_by_the_name() {
-        let runs = read("reward-scale", &[], None).unwrap();
+        let runs = read("reward-scale", &[], None, Config::complete).unwrap();
         assert_eq!(runs.len(), 2 * 3 * 3);
         assert_eq!(runs[0].name, "pendulum-alrao-reward_scale=0.01-seed0");
     }
@@ -433,11 +438,12 @@ mod tests {
     #[test]
     fn sets_and_seeds_of_the_command_line_come_last() {
         let sets = ["schedule.steps=7000".to_string()];
-        let runs = read("table1-rl", &sets, Some(&"8".parse().unwrap())).unwrap();
+        let runs = read("table1-rl", &sets, Some(&"8".parse().unwrap()), Config::complete).unwrap();
         assert!(runs.len() == 18 && runs.iter().all(|run| run.config.budget() == 7000 && run.config.seed == 8));
-        let error = format!("{:#}", read("table1-rl", &["schedule.stepz=1".into()], None).unwrap_err());
+        let error =
+            format!("{:#}", read("table1-rl", &["schedule.stepz=1".into()], None, Config::complete).unwrap_err());
         assert!(error.contains("--set schedule.stepz=1") && error.contains("unknown field"), "{error}");
-        let error = format!("{:#}", read("table1-rl", &["seed=1".into()], None).unwrap_err());
+        let error = format!("{:#}", read("table1-rl", &["seed=1".into()], None, Config::complete).unwrap_err());
         assert!(error.contains("--seeds"), "{error}");
     }
 

@@ -22,7 +22,6 @@ pub struct View<'a> {
     sweep: &'a SweepDirectory,
     bars: Option<Bars>,
     ended: usize,
-    at_a_time: usize,
     looked: Instant,
 }
 
@@ -45,13 +44,12 @@ struct Progress {
 }
 
 impl<'a> View<'a> {
-    /// A view of a sweep of which so many runs ended before, and so many are trained at a time.
-    pub fn new(sweep: &'a SweepDirectory, ended: usize, at_a_time: usize) -> Self {
+    /// A view of a sweep of which so many runs are to go, in this way.
+    pub fn new(sweep: &'a SweepDirectory, to_go: usize, way: &str) -> Self {
         let bars = std::io::stderr().is_terminal().then(|| Bars::new(sweep.runs.len()));
-        let view = View { sweep, bars, ended, at_a_time, looked: Instant::now() };
         let total = sweep.runs.len();
-        let path = sweep.path().display();
-        view.say(&format!("{} of {total} runs to go, {at_a_time} at a time, in {path}", total - ended));
+        let view = View { sweep, bars, ended: total - to_go, looked: Instant::now() };
+        view.say(&format!("{to_go} of {total} runs to go, {way}, in {}", sweep.path().display()));
         view
     }
 
@@ -81,7 +79,7 @@ impl<'a> View<'a> {
     }
 
     /// Shows how far these runs are that are trained now, if it is time to; others wait.
-    pub fn look(&mut self, training: &[usize], waiting: impl Iterator<Item = usize>) {
+    pub fn look(&mut self, training: &[usize], waiting: &[usize]) {
         let every = if self.bars.is_some() { LOOK_EVERY_ON_TERMINAL } else { LOOK_EVERY_ELSEWHERE };
         if self.looked.elapsed() < every {
             return;
@@ -93,8 +91,9 @@ impl<'a> View<'a> {
         let (steps, seconds) =
             progress.iter().fold((0, 0.0), |(steps, seconds), (_, p)| (steps + p.step, seconds + p.seconds));
         let pace = seconds / steps as f64;
-        let to_go: u64 = progress.iter().map(|(run, p)| budget(*run) - p.step).chain(waiting.map(budget)).sum();
-        let left = words(to_go as f64 * pace / self.at_a_time as f64);
+        let to_go: u64 =
+            progress.iter().map(|(run, p)| budget(*run) - p.step).chain(waiting.iter().map(|&run| budget(run))).sum();
+        let left = words(to_go as f64 * pace / training.len() as f64);
         match &mut self.bars {
             Some(bars) => {
                 bars.whole.set_position(self.ended as u64);

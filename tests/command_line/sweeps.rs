@@ -7,12 +7,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::RngExt;
 
-use crate::{alrao, outcome, succeed};
+use crate::{alrao, outcome, said, succeed};
 
 const KILLS: usize = 4;
 
 /// Four runs of a second or two.
-const SMALL_SWEEP: &str = r#"
+pub const SMALL_SWEEP: &str = r#"
 seeds = "0-1"
 
 [[task]]
@@ -88,9 +88,8 @@ fn a_sweep_that_is_told_to_stop_leaves_all_to_go_on_with() {
     signal("INT", process.id());
     wait_until("the sweep ends", || process.try_wait().unwrap().is_some());
     assert!(locked(&out).is_empty());
-    let output = process.wait_with_output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let (code, said) = said(process.wait_with_output().unwrap());
+    assert_eq!(code, 1, "{said}");
     assert!(said.contains("stopped with 4 runs to go") && said.contains("alrao sweep --resume"), "{said}");
     assert!(said.contains("of 2 runs, 0 failed and 2 are unfinished"), "{said}");
     fs::remove_dir_all(locked_or_not(&out).remove(0)).unwrap(); // a run that is missing is run, too
@@ -167,8 +166,10 @@ fn quiet(mut command: Command) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-fn table(out: &Path) -> String {
-    succeed(alrao(&format!("table {} --format json", out.display())))
+pub fn table(out: &Path) -> String {
+    let mut command = alrao("table --format json");
+    command.arg(out);
+    succeed(command)
 }
 
 /// The processes of its runs.
@@ -178,13 +179,13 @@ fn children(sweep: &Child) -> Vec<u32> {
     pids.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }
 
-fn signal(name: &str, pid: u32) {
+pub fn signal(name: &str, pid: u32) {
     // The process may have ended by itself just now.
     Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).stderr(Stdio::null()).status().unwrap();
 }
 
 /// The run directories that a process trains in.
-fn locked(out: &Path) -> Vec<PathBuf> {
+pub fn locked(out: &Path) -> Vec<PathBuf> {
     let trained = |run: &PathBuf| File::open(run.join("config.toml")).is_ok_and(|file| file.try_lock().is_err());
     locked_or_not(out).into_iter().filter(trained).collect()
 }
@@ -194,7 +195,7 @@ fn locked_or_not(out: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).filter(|path| path.join("config.toml").exists()).collect()
 }
 
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(started.elapsed() < Duration::from_secs(60), "not yet: {what}");

@@ -18,6 +18,7 @@ mod parity;
 mod pip;
 mod sdl2;
 mod setup;
+mod slurm;
 
 use std::process::ExitCode;
 
@@ -65,6 +66,8 @@ enum Chore {
     /// Measures the project beside others; ends with a line of JSON.
     #[command(subcommand)]
     Bench(Bench),
+    /// Sweeps by Slurm, on one that is started on this machine for the while; skipped where that can't be had.
+    Slurm,
     /// Runs every check, cheapest first: format, lints, documentation, tests.
     Test,
 }
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         }
         Chore::Frames => gymnasium::run(&checkout, "frames.py", &["docs/figures".into()]),
         Chore::Bench(bench) => bench::run(&checkout, &bench),
+        Chore::Slurm => slurm::run(&checkout),
         Chore::Test => checks::run(&checkout),
     };
     match outcome {
