@@ -4,9 +4,10 @@
 //! end with this process, however it ends.
 
 use std::fs::{self, File, Permissions};
+use std::io::Read;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -56,9 +57,9 @@ fn reason_to_skip() -> Option<String> {
 
 /// A Slurm of one node, this machine. Dropped, it ends.
 struct Slurm {
-    config: std::path::PathBuf,
+    config: PathBuf,
     daemons: Vec<Child>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Slurm {
@@ -72,8 +73,8 @@ impl Slurm {
         fs::create_dir(at("spool"))?;
         let config = at("slurm.conf");
         fs::write(&config, configuration(folder.path())?)?;
-        let mut slurm = Slurm { config, daemons: Vec::new(), _folder: folder };
-        let root = slurm._folder.path().to_path_buf();
+        let mut slurm = Slurm { config, daemons: Vec::new(), folder };
+        let root = slurm.folder.path().to_path_buf();
         let option = |name: &str, file: &str| format!("--{name}={}", root.join(file).display());
         let files = [("key-file", "munge.key"), ("socket", "munge.socket"), ("pid-file", "munged.pid")];
         let more = [("log-file", "munged.log"), ("seed-file", "munge.seed")];
@@ -97,7 +98,7 @@ impl Slurm {
     }
 
     fn daemon<'a>(&mut self, name: &str, arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {
-        let said = File::create(self._folder.path().join(format!("{name}.said")))?;
+        let said = File::create(self.folder.path().join(format!("{name}.said")))?;
         let mut command = self.command("setpriv");
         command.args(["--pdeathsig", "TERM", name]).args(arguments);
         command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
@@ -112,7 +113,7 @@ impl Slurm {
             let died = self.daemons.iter_mut().any(|daemon| !matches!(daemon.try_wait(), Ok(None)));
             if died || begin.elapsed() > PATIENCE {
                 let said = ["munged", "slurmctld", "slurmd"].map(|name| {
-                    let file = self._folder.path().join(format!("{name}.said"));
+                    let file = self.folder.path().join(format!("{name}.said"));
                     fs::read_to_string(file).unwrap_or_default()
                 });
                 bail!("a Slurm of one node doesn't start, not yet: {what}\n{}", said.concat());
@@ -178,7 +179,6 @@ fn free_ports() -> Result<[u16; 2]> {
 }
 
 fn random(count: usize) -> Result<Vec<u8>> {
-    use std::io::Read;
     let mut bytes = vec![0; count];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes)
