@@ -9,8 +9,6 @@ use rand::RngExt;
 
 use crate::{alrao, outcome, said, succeed};
 
-const KILLS: usize = 4;
-
 /// Four runs of a second or two.
 pub const SMALL_SWEEP: &str = r#"
 seeds = "0-1"
@@ -38,29 +36,48 @@ optimizer.kind = "alrao"
 
 #[test]
 fn a_sweep_killed_at_random_ends_with_the_same_table() {
+    killed_at_random(4, "--seeds 0-1");
+}
+
+#[test]
+#[ignore = "takes minutes: cargo xtask endure"]
+fn a_sweep_killed_twenty_times_at_random_ends_with_the_same_table() {
+    killed_at_random(20, "--seeds 0-5 --set schedule.steps=3000");
+}
+
+/// Kills the sweep so many times, each second time a run of it before.
+fn killed_at_random(kills: usize, words: &str) {
     let root = tempfile::tempdir().unwrap();
     let (left_alone, killed) = (root.path().join("left-alone"), root.path().join("killed"));
+    let new = |out: &Path| {
+        let mut command = sweep(root.path(), out);
+        command.args(words.split(' '));
+        command
+    };
     let started = Instant::now();
-    let said = succeed(sweep(root.path(), &left_alone));
+    let said = succeed(new(&left_alone));
     let duration = started.elapsed();
-    assert!(said.contains("4/4") && said.contains("| sgd | ") && said.contains("| 2 of 2 |"), "{said}");
+    assert!(said.contains("| sgd | ") && said.contains("| alrao | "), "{said}");
 
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     println!("moments drawn from seed {seed}");
     let mut moments = alrao::core::streams::stream(seed, "moments");
-    for kill in 0..KILLS {
-        let mut process = quiet(new_or_resumed(root.path(), &killed));
-        std::thread::sleep(duration.mul_f64(moments.random_range(0.05..0.3)));
-        if kill % 2 == 0
-            && let Some(run) = children(&process).first()
-        {
-            signal("KILL", *run);
-            std::thread::sleep(duration.mul_f64(moments.random_range(0.0..0.1)));
+    let usual = duration.div_f64(kills as f64);
+    for kill in 0..kills {
+        let mut process = quiet(if killed.exists() { resume(&killed) } else { new(&killed) });
+        std::thread::sleep(usual.mul_f64(moments.random_range(0.2..1.2)));
+        let runs = children(&process);
+        if kill % 2 == 0 && !runs.is_empty() {
+            signal("KILL", runs[moments.random_range(0..runs.len())]);
+            std::thread::sleep(usual.mul_f64(moments.random_range(0.0..0.4)));
         }
+        assert!(process.try_wait().unwrap().is_none(), "the sweep ended before kill {kill}");
         process.kill().unwrap(); // SIGKILL
         process.wait().unwrap();
     }
-    succeed(new_or_resumed(root.path(), &killed));
+    let said = succeed(if killed.exists() { resume(&killed) } else { new(&killed) });
+    let to_go = said.lines().find(|line| line.contains("runs to go")).unwrap();
+    println!("killed {kills} times; left alone it took {} s; then {to_go}", duration.as_secs());
     assert_eq!(table(&left_alone), table(&killed));
 }
 
@@ -156,10 +173,6 @@ fn sweep(root: &Path, out: &Path) -> Command {
 
 fn resume(out: &Path) -> Command {
     alrao(&format!("sweep --jobs 2 --resume {}", out.display()))
-}
-
-fn new_or_resumed(root: &Path, out: &Path) -> Command {
-    if out.exists() { resume(out) } else { sweep(root, out) }
 }
 
 fn quiet(mut command: Command) -> Child {
