@@ -398,6 +398,13 @@ impl AgentTask {
     }
 }
 
+impl Config {
+    /// The versions it was made with, in words.
+    pub fn made_by(&self) -> String {
+        self.versions.as_ref().map_or("unknown versions".into(), Versions::to_string)
+    }
+}
+
 impl Versions {
     /// Of this process.
     ///
@@ -418,9 +425,15 @@ impl Versions {
     }
 }
 
+impl std::fmt::Display for Versions {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "alrao {} on libtorch {}", self.alrao, self.libtorch)
+    }
+}
+
 impl OptimizerSettings {
     /// With every field that the kind has, and none that it doesn't.
-    fn resolve(&self) -> Result<Self> {
+    pub(crate) fn resolve(&self) -> Result<Self> {
         let name = self.kind.name();
         let foreign = match self.kind {
             OptimizerKind::Alrao => &[("eta", self.eta.is_some())][..],

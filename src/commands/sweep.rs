@@ -122,15 +122,10 @@ fn directory(request: &SweepRequest) -> Result<SweepDirectory> {
         return SweepDirectory::create(&path, runs);
     };
     let sweep = SweepDirectory::read(path)?;
-    let versions = Some(Versions::in_use()?);
-    if let Some(run) = sweep.runs.iter().find(|run| run.config.versions != versions) {
-        let words = |versions: &Option<Versions>| {
-            versions
-                .as_ref()
-                .map_or("unknown versions".into(), |v| format!("alrao {} on libtorch {}", v.alrao, v.libtorch))
-        };
-        let (made, now) = (words(&run.config.versions), words(&versions));
-        let problem = format!("made by {made}, but this is {now}; go on with that one, or start a new sweep");
+    let versions = Versions::in_use()?;
+    if let Some(run) = sweep.runs.iter().find(|run| run.config.versions.as_ref() != Some(&versions)) {
+        let made = run.config.made_by();
+        let problem = format!("made by {made}, but this is {versions}; go on with that one, or start a new sweep");
         return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
     }
     Ok(sweep)

@@ -147,9 +147,16 @@ impl Sweep<'_> {
         };
         let (tasks, arms) = (variants("task", &file.task)?, variants("arm", &file.arm)?);
         let count = |variants: &[Vec<Vec<Setting>>]| variants.iter().map(Vec::len).sum::<usize>();
-        let total = count(&tasks).saturating_mul(count(&arms)).saturating_mul(self.seeds.0.len());
-        if total == 0 || total > MOST_RUNS {
-            let problem = format!("expands to {total} runs; must be from 1 to {MOST_RUNS}");
+        let (task_count, arm_count, seed_count) = (count(&tasks), count(&arms), self.seeds.0.len());
+        let total = task_count.saturating_mul(arm_count).saturating_mul(seed_count);
+        let what_to_do = match total {
+            0 => "give each list, and seeds, at least one value",
+            1..=MOST_RUNS => "",
+            _ => "take values out of lists, or make several sweeps of it",
+        };
+        if !what_to_do.is_empty() {
+            let product = format!("{task_count} tasks x {arm_count} arms x {seed_count} seeds");
+            let problem = format!("expands to {total} runs, {product}; must be from 1 to {MOST_RUNS}: {what_to_do}");
             return Err(WrongRequest(problem).into());
         }
         let mut runs = Vec::new();
@@ -463,7 +470,10 @@ mod tests {
                 "[[arm]]\n[[arm]]\nname = \"b\"\noptimizer.heads = 10",
                 &["pendulum-alrao-seed0 and pendulum-b-seed0", "same"],
             ),
-            ("[[arm]]\noptimizer.eta_max = []", &["expands to 0 runs"]),
+            (
+                "[[arm]]\noptimizer.eta_max = []",
+                &["expands to 0 runs", "1 tasks x 0 arms x 2 seeds", "at least one value"],
+            ),
             ("[[arm]]\nconfig = \"pendulum\"", &["line 5", "config"]),
             ("[[arm]]\nname = \"../b\"", &["line 5", "../b"]),
             ("[[arm]]\nseed = [1, 2]", &["line 5", "seeds"]),
