@@ -9,7 +9,9 @@ use alrao_core::device::DeviceChoice;
 use clap::{Parser, Subcommand};
 
 use crate::commands;
+use crate::sweep::executor::ExecutorName;
 use crate::sweep::plan::Seeds;
+use crate::sweep::slurm::SlurmOption;
 use crate::sweep::table::TableFormat;
 
 /// Reinforcement learning that needs no learning rate.
@@ -94,9 +96,18 @@ pub struct SweepRequest {
     /// Go on with the runs that failed, too.
     #[arg(long, requires = "resume", conflicts_with = "sweep")]
     pub retry_failed: bool,
-    /// Runs at a time; by default as many as the processor's cores have room for.
+    /// Runs at a time; by default as many as the processor's cores, or Slurm, have room for.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub jobs: Option<u32>,
+    /// Who trains: this machine, or the cluster that `sbatch` submits to.
+    #[arg(long, default_value = "local")]
+    pub executor: ExecutorName,
+    /// An option of `sbatch` for every job, as in `--slurm partition=gpu --slurm time=12:00:00 --slurm gres=gpu:1`.
+    #[arg(long, value_name = "KEY[=VALUE]")]
+    pub slurm: Vec<SlurmOption>,
+    /// Train only the run of this place in the list, without looking after the others. For the jobs of Slurm.
+    #[arg(long, hide = true, requires = "resume", conflicts_with = "sweep")]
+    pub run: Option<usize>,
 }
 
 /// What `alrao table` is asked for.

@@ -283,10 +283,22 @@ impl Config {
     /// # Errors
     /// As [`resolve`](Self::resolve), and if there is no such device or libtorch is another than needed.
     pub fn complete(self) -> Result<Config> {
-        let mut config = self.resolve()?;
-        config.device = DeviceChoice::of(config.device()?).to_string();
-        config.versions = Some(Versions::in_use()?);
-        Ok(config)
+        let config = self.resolve()?;
+        let device = DeviceChoice::of(config.device()?).to_string();
+        Ok(Config { device, versions: Some(Versions::in_use()?), ..config })
+    }
+
+    /// As [`complete`](Self::complete), to train on another machine: a CUDA device asked for needn't be on this one.
+    ///
+    /// # Errors
+    /// As [`complete`](Self::complete).
+    pub fn complete_for_elsewhere(self) -> Result<Config> {
+        let device: DeviceChoice = self.device.parse()?;
+        if !matches!(device, DeviceChoice::Cuda(_)) {
+            return self.complete();
+        }
+        let completed = Config { device: DeviceChoice::Cpu.to_string(), ..self }.complete()?;
+        Ok(Config { device: device.to_string(), ..completed })
     }
 
     /// How much there is to do at most: environment steps, or epochs.
@@ -386,6 +398,13 @@ impl AgentTask {
     }
 }
 
+impl Config {
+    /// The versions it was made with, in words.
+    pub fn made_by(&self) -> String {
+        self.versions.as_ref().map_or("unknown versions".into(), Versions::to_string)
+    }
+}
+
 impl Versions {
     /// Of this process.
     ///
@@ -406,9 +425,15 @@ impl Versions {
     }
 }
 
+impl std::fmt::Display for Versions {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "alrao {} on libtorch {}", self.alrao, self.libtorch)
+    }
+}
+
 impl OptimizerSettings {
     /// With every field that the kind has, and none that it doesn't.
-    fn resolve(&self) -> Result<Self> {
+    pub(crate) fn resolve(&self) -> Result<Self> {
         let name = self.kind.name();
         let foreign = match self.kind {
             OptimizerKind::Alrao => &[("eta", self.eta.is_some())][..],
@@ -581,6 +606,17 @@ mod tests {
         assert!(message(&["optimizer.kind=sgd"]).contains("optimizer.eta"));
         assert!(message(&["optimizer.eta=0.1"]).contains("optimizer.eta"));
         assert!(message(&["optimizer.kind=adam", "optimizer.rates=step"]).contains("optimizer.rates"));
+    }
+
+    #[test]
+    fn a_device_of_another_machine_is_taken_at_its_word() {
+        let device = |set: &str| {
+            let elsewhere = Config::read("pendulum", &[set.to_string()])?.complete_for_elsewhere()?;
+            anyhow::Ok(elsewhere.device)
+        };
+        assert_eq!(device("device=cuda:7").unwrap(), "cuda:7");
+        assert_eq!(device("device=cpu").unwrap(), "cpu");
+        assert!(device("device=tpu").is_err());
     }
 
     #[test]

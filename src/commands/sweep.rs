@@ -1,6 +1,5 @@
 //! `alrao sweep`: every run of a sweep trained, several at a time, and their table.
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,11 +9,14 @@ use anyhow::{Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::command_line::{SweepRequest, WrongRequest};
-use crate::config::Versions;
+use crate::config::{Config, Versions};
 use crate::run_directory::free_name;
 use crate::sweep::directory::{State, SweepDirectory};
-use crate::sweep::jobs::{End, Job};
+use crate::sweep::executor::{End, Executor, ExecutorName};
+use crate::sweep::jobs::Job;
+use crate::sweep::local::Local;
 use crate::sweep::plan;
+use crate::sweep::slurm::{self, Slurm};
 use crate::sweep::table::{Table, TableFormat};
 use crate::sweep::view::View;
 
@@ -31,50 +33,78 @@ pub fn sweep(request: &SweepRequest) -> Result<()> {
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
+    let stop = || stop.load(Ordering::Relaxed);
+    match request.executor {
+        ExecutorName::Slurm => slurm::check()?,
+        ExecutorName::Local if !request.slurm.is_empty() => {
+            return Err(WrongRequest("--slurm: is for --executor slurm".into()).into());
+        }
+        ExecutorName::Local => {}
+    }
     let sweep = directory(request)?;
+    if let Some(run) = request.run {
+        return train_one(&sweep, run, stop);
+    }
     let _lock = sweep.lock()?;
 
-    let (mut waiting, mut failed) = (VecDeque::new(), 0);
+    let (mut to_go, mut failed) = (Vec::new(), 0);
     for (index, run) in sweep.runs.iter().enumerate() {
         match sweep.state(run)? {
             State::Done(_) => {}
             State::Failed(_) if !request.retry_failed => failed += 1,
-            _ => waiting.push_back(index),
+            _ => to_go.push(index),
         }
     }
-    let at_a_time = request.jobs.map_or_else(|| cores() / most_threads(&sweep), |jobs| jobs as usize).max(1);
-    let mut view = View::new(&sweep, sweep.runs.len() - waiting.len(), at_a_time);
-
-    let (mut jobs, mut stopped): (Vec<Job>, usize) = (Vec::new(), 0);
-    let stop = || stop.load(Ordering::Relaxed);
-    while !stop() && (!waiting.is_empty() || !jobs.is_empty()) {
-        while jobs.len() < at_a_time
-            && let Some(run) = waiting.pop_front()
-        {
-            jobs.push(Job::start(&sweep, run)?);
-        }
-        std::thread::sleep(LOOK_EVERY);
-        for mut job in std::mem::take(&mut jobs) {
-            let Some(end) = job.end(&sweep)? else {
-                jobs.push(job);
-                continue;
-            };
-            view.ended(job.run)?;
+    let mut stopped = to_go.len();
+    let mut executor: Box<dyn Executor> = match request.executor {
+        ExecutorName::Local => Box::new(Local::new(&sweep, to_go, request.jobs)),
+        ExecutorName::Slurm => Box::new(Slurm::new(&sweep, &to_go, &request.slurm, request.jobs)?),
+    };
+    let mut view = View::new(&sweep, stopped, &executor.words());
+    let mut left = stopped;
+    while !stop() && left > 0 {
+        for (run, end) in executor.look()? {
+            view.ended(run)?;
+            left -= 1;
             failed += usize::from(end == End::Failed);
-            stopped += usize::from(end == End::Stopped);
+            stopped -= usize::from(end != End::Stopped);
         }
-        view.look(&jobs.iter().map(|job| job.run).collect::<Vec<_>>(), waiting.iter().copied());
+        view.look(&executor.training(), &executor.waiting());
+        std::thread::sleep(LOOK_EVERY);
     }
-    stopped += jobs.len() + waiting.len();
-    jobs.into_iter().try_for_each(Job::stop)?;
+    let what_goes_on = executor.leave()?.map_or(String::new(), |words| format!("; {words}"));
     view.finish();
 
     print!("{}", Table::of(&sweep)?.write(TableFormat::Markdown));
-    let go_on = format!("alrao sweep --resume {}", sweep.path().display());
+    let executor = if request.executor == ExecutorName::Slurm { " --executor slurm" } else { "" };
+    let go_on = format!("alrao sweep --resume {}{executor}", sweep.path().display());
     match (stopped, failed) {
         (0, 0) => Ok(()),
         (0, _) => bail!("{failed} runs failed; their process.log says why; try them again by `{go_on} --retry-failed`"),
-        _ => bail!("stopped with {stopped} runs to go and {failed} failed; go on by `{go_on}`"),
+        _ => bail!("stopped with {stopped} runs to go and {failed} failed{what_goes_on}; go on by `{go_on}`"),
+    }
+}
+
+/// Trains one run of a sweep that another process looks after, or none.
+fn train_one(sweep: &SweepDirectory, index: usize, stop: impl Fn() -> bool) -> Result<()> {
+    let Some(run) = sweep.runs.get(index) else {
+        return Err(WrongRequest(format!("{}: has no run {index}", sweep.path().display())).into());
+    };
+    if let State::Done(_) = sweep.state(run)? {
+        return Ok(());
+    }
+    let mut job = Job::start(sweep, index)?;
+    loop {
+        match job.end(sweep)? {
+            Some(End::Done) => return Ok(()),
+            Some(End::Failed) => bail!("{} failed", run.name),
+            Some(End::Stopped) => bail!("{} was stopped", run.name),
+            None if stop() => {
+                job.stop()?;
+                bail!("{} was stopped", run.name);
+            }
+            None => std::thread::sleep(LOOK_EVERY),
+        }
     }
 }
 
@@ -82,30 +112,21 @@ pub fn sweep(request: &SweepRequest) -> Result<()> {
 fn directory(request: &SweepRequest) -> Result<SweepDirectory> {
     let Some(path) = &request.resume else {
         let source = request.sweep.as_deref().expect("required by the command line");
-        let runs = plan::read(source, &request.set, request.seeds.as_ref())?;
+        let complete = match request.executor {
+            ExecutorName::Local => Config::complete,
+            ExecutorName::Slurm => Config::complete_for_elsewhere,
+        };
+        let runs = plan::read(source, &request.set, request.seeds.as_ref(), complete)?;
         let stem = Path::new(source).file_stem().map_or("sweep".into(), |stem| stem.to_string_lossy());
         let path = request.out.clone().map_or_else(|| free_name(&stem), Ok)?;
         return SweepDirectory::create(&path, runs);
     };
     let sweep = SweepDirectory::read(path)?;
-    let versions = Some(Versions::in_use()?);
-    if let Some(run) = sweep.runs.iter().find(|run| run.config.versions != versions) {
-        let words = |versions: &Option<Versions>| {
-            versions
-                .as_ref()
-                .map_or("unknown versions".into(), |v| format!("alrao {} on libtorch {}", v.alrao, v.libtorch))
-        };
-        let (made, now) = (words(&run.config.versions), words(&versions));
-        let problem = format!("made by {made}, but this is {now}; go on with that one, or start a new sweep");
+    let versions = Versions::in_use()?;
+    if let Some(run) = sweep.runs.iter().find(|run| run.config.versions.as_ref() != Some(&versions)) {
+        let made = run.config.made_by();
+        let problem = format!("made by {made}, but this is {versions}; go on with that one, or start a new sweep");
         return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
     }
     Ok(sweep)
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get())
-}
-
-fn most_threads(sweep: &SweepDirectory) -> usize {
-    sweep.runs.iter().map(|run| run.config.threads as usize).max().unwrap_or(1)
 }

@@ -6,6 +6,7 @@
 //! | `NAME/` | run directories |
 //! | `NAME/process.log` | what the run's processes said |
 //! | `NAME/failure.txt` | why the run failed, if it did |
+//! | `slurm.sh`, `slurm.log` | the script of its jobs, and what Slurm said in them, see [`slurm`](super::slurm) |
 //!
 //! Nothing else is kept: where a sweep stands is read off its run directories.
 
@@ -49,9 +50,16 @@ impl SweepDirectory {
     /// Makes the directory, with its list of runs in it.
     ///
     /// # Errors
-    /// [`WrongRequest`] if there is something of that name, or it can't be made.
+    /// [`WrongRequest`] if there is something of that name, a sweep or whatever else, or it can't be made.
     pub fn create(path: &Path, runs: Vec<Run>) -> Result<Self> {
         let lines = runs.iter().map(|run| Ok(serde_json::to_string(run)? + "\n")).collect::<Result<String>>()?;
+        if let Ok(text) = fs::read_to_string(path.join(RUNS)) {
+            let problem = match text == lines {
+                true => format!("has this sweep already; go on with it by `alrao sweep --resume {}`", path.display()),
+                false => "has another sweep; name another directory by --out".into(),
+            };
+            return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
+        }
         create_with(path, RUNS, &lines)?;
         Ok(SweepDirectory { path: path.into(), runs })
     }
@@ -72,6 +80,12 @@ impl SweepDirectory {
                 .map_err(|error| WrongRequest(format!("{}: line {}: {error}", file.display(), number + 1)))
         };
         let runs = text.lines().enumerate().map(run).collect::<Result<Vec<Run>, _>>()?;
+        let of_another_version = |run: &&Run| run.config.versions != runs[0].config.versions;
+        if let Some(other) = runs.iter().find(of_another_version) {
+            let (one, two) = (runs[0].config.made_by(), other.config.made_by());
+            let problem = format!("{} is by {one}, {} by {two}; a sweep is of one version", runs[0].name, other.name);
+            return Err(WrongRequest(format!("{}: {problem}", file.display())).into());
+        }
         Ok(SweepDirectory { path: path.into(), runs })
     }
 
@@ -93,6 +107,11 @@ impl SweepDirectory {
         self.path.join(&run.name)
     }
 
+    /// The threads of the run that has the most.
+    pub fn most_threads(&self) -> u32 {
+        self.runs.iter().map(|run| run.config.threads).max().unwrap_or(1)
+    }
+
     /// How far a run has got.
     ///
     /// # Errors
@@ -102,10 +121,14 @@ impl SweepDirectory {
         if !directory.exists() {
             return Ok(State::Missing);
         }
-        if Config::of_run(&directory)? != run.config {
-            let problem = format!(
-                "its config.toml differs in a setting or in versions from what {RUNS} says; delete it to have it run anew"
-            );
+        let found = Config::of_run(&directory)?;
+        if found != run.config {
+            let (by, of_sweep) = (found.made_by(), run.config.made_by());
+            let problem = match by == of_sweep {
+                true => format!("its config.toml has another setting than {RUNS}"),
+                false => format!("it is by {by}, but the sweep by {of_sweep}, and versions are never mixed"),
+            };
+            let problem = format!("{problem}; delete it to have it run anew");
             return Err(WrongRequest(format!("{}: {problem}", directory.display())).into());
         }
         let summary = directory.join("summary.json");
@@ -203,6 +226,34 @@ pub(crate) mod tests {
         let config = sweep.of(run).join("config.toml");
         fs::write(&config, fs::read_to_string(&config).unwrap().replace("batch = 128", "batch = 64")).unwrap();
         let error = sweep.state(run).unwrap_err().to_string();
-        assert!(error.contains("pendulum-adam-seed0") && error.contains("delete it"), "{error}");
+        let words = ["pendulum-adam-seed0", "another setting", "delete it"];
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    }
+
+    #[test]
+    fn another_sweeps_directory_is_never_taken() {
+        let (_root, sweep) = sweep(&["pendulum"], &[&["optimizer.kind=adam"]], 2);
+        let error = |runs: &[Run]| SweepDirectory::create(sweep.path(), runs.to_vec()).unwrap_err().to_string();
+        assert!(error(&sweep.runs).contains("this sweep already; go on with it by `alrao sweep --resume"));
+        assert!(error(&sweep.runs[..1]).contains("has another sweep; name another directory by --out"));
+    }
+
+    #[test]
+    fn versions_are_never_mixed() {
+        let (_root, sweep) = sweep(&["pendulum"], &[&["optimizer.kind=adam"]], 2);
+        let of = |alrao: &str| Some(crate::config::Versions { alrao: alrao.into(), libtorch: "2.11.0".into() });
+        let by =
+            |run: &Run, version| Run { config: Config { versions: of(version), ..run.config.clone() }, ..run.clone() };
+        let [old, new] = [by(&sweep.runs[0], "0.1.0"), by(&sweep.runs[0], "0.2.0")];
+        sweep.prepare(&old).unwrap();
+        let error = sweep.state(&new).unwrap_err();
+        let words = ["adam-seed0: it is by alrao 0.1.0 on libtorch 2.11.0, but the sweep by alrao 0.2.0", "delete it"];
+        assert!(error.is::<WrongRequest>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
+
+        let mixed = sweep.path().with_file_name("mixed");
+        SweepDirectory::create(&mixed, vec![old, by(&sweep.runs[1], "0.2.0")]).unwrap();
+        let error = SweepDirectory::read(&mixed).unwrap_err();
+        let words = ["seed0 is by alrao 0.1.0", "seed1 by alrao 0.2.0", "one version"];
+        assert!(error.is::<WrongRequest>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
     }
 }

@@ -10,6 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use anyhow::{Context, Result};
 
 use crate::sweep::directory::{State, SweepDirectory};
+use crate::sweep::executor::End;
 use crate::sweep::plan::Run;
 
 /// A run's process.
@@ -17,17 +18,6 @@ pub struct Job {
     /// The run's place in the sweep.
     pub run: usize,
     process: Child,
-}
-
-/// How a run's process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The run is done.
-    Done,
-    /// Somebody stopped it. It can go on.
-    Stopped,
-    /// It failed by itself; the run's directory says why.
-    Failed,
 }
 
 impl Job {

@@ -1,11 +1,16 @@
 //! Many runs beside each other: from a sweep file to their table.
 //!
 //! [`plan`] multiplies a sweep file out into runs, [`directory`] keeps them and knows how far each has got, [`jobs`] makes
-//! a process of `alrao train` of each, [`view`] shows them, [`table`] compares what came out by [`statistics`].
+//! a process of `alrao train` of each, for an [`executor`]: [`local`] or [`slurm`]. [`view`] shows them, [`table`] compares
+//! what came out by [`statistics`], and with the [`paper`]'s.
 
 pub mod directory;
+pub mod executor;
 pub mod jobs;
+pub mod local;
+pub mod paper;
 pub mod plan;
+pub mod slurm;
 pub mod statistics;
 pub mod table;
 pub mod view;

@@ -40,6 +40,9 @@ const BUILT_IN: [(&str, &str); 3] = [
 /// The most runs of a sweep: more are a slip.
 const MOST_RUNS: usize = 10_000;
 
+/// [`Config::complete`], or [`Config::complete_for_elsewhere`].
+pub type Complete = fn(Config) -> Result<Config>;
+
 /// One run of a sweep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -101,12 +104,12 @@ struct Place {
 }
 
 /// The runs of the sweep file `source`, or of the built-in sweep of that name, with `sets` (`KEY=VALUE`) applied to each
-/// and `seeds` in place of the file's. Every configuration is complete.
+/// and `seeds` in place of the file's. Every configuration is made complete by `complete`.
 ///
 /// # Errors
 /// [`WrongRequest`], or a setting's error, naming the file with the line and the field or the run; also if there are no
 /// runs, too many, or two that are the same.
-pub fn read(source: &str, sets: &[String], seeds: Option<&Seeds>) -> Result<Vec<Run>> {
+pub fn read(source: &str, sets: &[String], seeds: Option<&Seeds>, complete: Complete) -> Result<Vec<Run>> {
     let text = match BUILT_IN.iter().find(|(name, _)| *name == source) {
         Some((_, text)) => text.to_string(),
         None => read_file(source)?,
@@ -114,7 +117,8 @@ pub fn read(source: &str, sets: &[String], seeds: Option<&Seeds>) -> Result<Vec<
     let wrong = |error: toml::de::Error| WrongRequest(error.to_string().trim_end().into());
     let file: SweepFile = toml::from_str(&text).map_err(wrong).context(source.to_string())?;
     let folder = Path::new(source).parent().unwrap_or(Path::new(""));
-    Sweep { text: &text, folder, sets, seeds: seeds.unwrap_or(&file.seeds) }.runs(&file).context(source.to_string())
+    let seeds = seeds.unwrap_or(&file.seeds);
+    Sweep { text: &text, folder, sets, seeds, complete }.runs(&file).context(source.to_string())
 }
 
 fn read_file(source: &str) -> Result<String> {
@@ -133,6 +137,7 @@ struct Sweep<'a> {
     folder: &'a Path,
     sets: &'a [String],
     seeds: &'a Seeds,
+    complete: Complete,
 }
 
 impl Sweep<'_> {
@@ -142,9 +147,16 @@ impl Sweep<'_> {
         };
         let (tasks, arms) = (variants("task", &file.task)?, variants("arm", &file.arm)?);
         let count = |variants: &[Vec<Vec<Setting>>]| variants.iter().map(Vec::len).sum::<usize>();
-        let total = count(&tasks).saturating_mul(count(&arms)).saturating_mul(self.seeds.0.len());
-        if total == 0 || total > MOST_RUNS {
-            let problem = format!("expands to {total} runs; must be from 1 to {MOST_RUNS}");
+        let (task_count, arm_count, seed_count) = (count(&tasks), count(&arms), self.seeds.0.len());
+        let total = task_count.saturating_mul(arm_count).saturating_mul(seed_count);
+        let what_to_do = match total {
+            0 => "give each list, and seeds, at least one value",
+            1..=MOST_RUNS => "",
+            _ => "take values out of lists, or make several sweeps of it",
+        };
+        if !what_to_do.is_empty() {
+            let product = format!("{task_count} tasks x {arm_count} arms x {seed_count} seeds");
+            let problem = format!("expands to {total} runs, {product}; must be from 1 to {MOST_RUNS}: {what_to_do}");
             return Err(WrongRequest(problem).into());
         }
         let mut runs = Vec::new();
@@ -167,7 +179,7 @@ impl Sweep<'_> {
             }
         }
         for run in &mut runs {
-            run.config = run.config.clone().complete().with_context(|| run.name.clone())?;
+            run.config = (self.complete)(run.config.clone()).with_context(|| run.name.clone())?;
         }
         no_run_twice(&runs)?;
         Ok(runs)
@@ -366,7 +378,7 @@ mod tests {
     fn runs(text: &str) -> Result<Vec<Run>, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        read(file.path().to_str().unwrap(), &[], None).map_err(|error| format!("{error:#}"))
+        read(file.path().to_str().unwrap(), &[], None, Config::complete).map_err(|error| format!("{error:#}"))
     }
 
     fn names(text: &str) -> Vec<String> {
@@ -375,7 +387,7 @@ mod tests {
 
     #[test]
     fn the_papers_table_has_ninety_runs() {
-        let runs = read("table1-rl", &[], None).unwrap();
+        let runs = read("table1-rl", &[], None, Config::complete).unwrap();
         assert_eq!(runs.len(), 2 * 9 * 5);
         let named = |name: &str| &runs.iter().find(|run| run.name == name).unwrap().config;
         assert_eq!(named("pendulum-sgd-eta=1e-5-seed0").optimizer.eta, Some(1e-5));
@@ -386,7 +398,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_all_that_their_sweep_has() {
-        let runs = read("defaults", &[], None).unwrap();
+        let runs = read("defaults", &[], None, Config::complete).unwrap();
         assert_eq!(runs.len(), 6 * 10);
         for run in runs {
             let mut built_in = Config::read(&run.config.task.name(), &[]).unwrap().complete().unwrap();
@@ -400,7 +412,7 @@ mod tests {
 
     #[test]
     fn rewards_in_another_unit_are_told_by_the_name() {
-        let runs = read("reward-scale", &[], None).unwrap();
+        let runs = read("reward-scale", &[], None, Config::complete).unwrap();
         assert_eq!(runs.len(), 2 * 3 * 3);
         assert_eq!(runs[0].name, "pendulum-alrao-reward_scale=0.01-seed0");
     }
@@ -433,11 +445,12 @@ mod tests {
     #[test]
     fn sets_and_seeds_of_the_command_line_come_last() {
         let sets = ["schedule.steps=7000".to_string()];
-        let runs = read("table1-rl", &sets, Some(&"8".parse().unwrap())).unwrap();
+        let runs = read("table1-rl", &sets, Some(&"8".parse().unwrap()), Config::complete).unwrap();
         assert!(runs.len() == 18 && runs.iter().all(|run| run.config.budget() == 7000 && run.config.seed == 8));
-        let error = format!("{:#}", read("table1-rl", &["schedule.stepz=1".into()], None).unwrap_err());
+        let error =
+            format!("{:#}", read("table1-rl", &["schedule.stepz=1".into()], None, Config::complete).unwrap_err());
         assert!(error.contains("--set schedule.stepz=1") && error.contains("unknown field"), "{error}");
-        let error = format!("{:#}", read("table1-rl", &["seed=1".into()], None).unwrap_err());
+        let error = format!("{:#}", read("table1-rl", &["seed=1".into()], None, Config::complete).unwrap_err());
         assert!(error.contains("--seeds"), "{error}");
     }
 
@@ -457,7 +470,10 @@ mod tests {
                 "[[arm]]\n[[arm]]\nname = \"b\"\noptimizer.heads = 10",
                 &["pendulum-alrao-seed0 and pendulum-b-seed0", "same"],
             ),
-            ("[[arm]]\noptimizer.eta_max = []", &["expands to 0 runs"]),
+            (
+                "[[arm]]\noptimizer.eta_max = []",
+                &["expands to 0 runs", "1 tasks x 0 arms x 2 seeds", "at least one value"],
+            ),
             ("[[arm]]\nconfig = \"pendulum\"", &["line 5", "config"]),
             ("[[arm]]\nname = \"../b\"", &["line 5", "../b"]),
             ("[[arm]]\nseed = [1, 2]", &["line 5", "seeds"]),

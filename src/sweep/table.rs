@@ -7,7 +7,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::config::{Config, OptimizerKind, Task};
+use crate::summary::Outcome;
 use crate::sweep::directory::{State, SweepDirectory};
+use crate::sweep::paper::{Published, published};
 use crate::sweep::plan::Run;
 use crate::sweep::statistics::{interquartile_mean, interval};
 
@@ -21,19 +23,6 @@ pub enum TableFormat {
     /// For programs, with the return of each seed.
     Json,
 }
-
-/// Mean test returns, or bits per character, and their standard deviations in the paper's Table 1, SGD at its best rate.
-const PAPER: [(&str, OptimizerKind, [f64; 2]); 9] = [
-    ("pendulum", OptimizerKind::Sgd, [-372.0, 24.0]),
-    ("pendulum", OptimizerKind::Adam, [-414.0, 64.0]),
-    ("pendulum", OptimizerKind::Alrao, [-371.0, 36.0]),
-    ("lunar-lander", OptimizerKind::Sgd, [188.0, 23.0]),
-    ("lunar-lander", OptimizerKind::Adam, [155.0, 23.0]),
-    ("lunar-lander", OptimizerKind::Alrao, [186.0, 45.0]),
-    ("ptb-char", OptimizerKind::Sgd, [1.566, 0.003]),
-    ("ptb-char", OptimizerKind::Adam, [1.587, 0.005]),
-    ("ptb-char", OptimizerKind::Alrao, [1.706, 0.004]),
-];
 
 /// The table of a sweep.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -51,14 +40,15 @@ struct Row {
     measure: &'static str,
     #[serde(skip)]
     smaller_is_better: bool,
-    /// environment steps of a run, or its most epochs
-    budget: u64,
+    /// environment steps of a run, or its most epochs; none for all tasks together
+    budget: Option<u64>,
     /// over the figures of the runs that have one
     statistics: Option<Statistics>,
     /// whether it is the best of several rates of SGD, chosen by this table
     best_rate: bool,
-    /// mean and standard deviation
-    paper: Option<[f64; 2]>,
+    /// mean and standard deviation of the share of right answers, in %
+    top1: Option<[f64; 2]>,
+    paper: Option<Published>,
     runs: usize,
     diverged: usize,
     failed: usize,
@@ -74,6 +64,12 @@ struct SeedFigure {
     seed: u64,
     /// of its test: the mean return, bits per character, perplexity, or loss
     figure: f64,
+    /// how often its likeliest answer is right, in %
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top1: Option<f64>,
+    /// the mean return of random actions
+    #[serde(skip_serializing_if = "Option::is_none")]
+    random: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -106,12 +102,15 @@ impl Table {
                 }
             }
         }
-        rows.iter_mut().for_each(Row::sum_up);
+        for row in &mut rows {
+            row.sum_up(&[row.tests.iter().map(|of_seed| of_seed.figure).collect()]);
+        }
         let best: Vec<bool> = (0..rows.len()).map(|index| is_best_rate(&rows, index)).collect();
         for (row, best_rate) in rows.iter_mut().zip(best) {
             row.best_rate = best_rate;
-            row.paper = row.paper();
+            row.paper = published(&row.config, best_rate);
         }
+        rows.extend(all_tasks(&rows));
         Ok(Table { rows })
     }
 
@@ -131,11 +130,14 @@ impl Table {
             if task != Some(&row.task) {
                 let gap = if task.is_some() { "\n" } else { "" };
                 task = Some(&row.task);
-                let header = "| arm | mean ± std | seeds | worst | best | IQM [95 %] | diverged | paper |";
-                let Row { task, measure, budget, .. } = row;
-                let unit = if row.smaller_is_better { "epochs at most" } else { "steps" };
-                write!(text, "{gap}## {task}: {measure} after {budget} {unit}\n\n{header}\n").expect("memory");
-                text += "|---|---|---|---|---|---|---|---|\n";
+                write!(text, "{gap}## {}\n\n", row.title()).expect("memory");
+                text += "| arm | mean ± std | seeds | worst | best | IQM [95 %] | diverged |";
+                text += if row.is_supervised() { " top-1 % | paper | paper's top-1 % |\n" } else { " paper |\n" };
+                text += if row.is_supervised() {
+                    "|---|---|---|---|---|---|---|---|---|---|\n"
+                } else {
+                    "|---|---|---|---|---|---|---|---|\n"
+                };
             }
             text += &row.markdown();
         }
@@ -152,18 +154,21 @@ impl Table {
 
     fn csv(&self) -> String {
         let mut text =
-            "task,arm,measure,budget,mean,std,seeds,worst,best,iqm,iqm_low,iqm_high,best_rate,paper_mean,paper_std,\
-                        runs,diverged,failed,unfinished\n"
+            "task,arm,measure,budget,mean,std,seeds,worst,best,iqm,iqm_low,iqm_high,best_rate,top1_mean,top1_std,\
+             paper_mean,paper_std,paper_top1_mean,paper_top1_std,runs,diverged,failed,unfinished\n"
                 .to_string();
         for row in &self.rows {
             let (s, paper) = (row.statistics, row.paper);
-            let interval = s.and_then(|s| s.interval);
-            let cell = |x: Option<f64>| x.map_or(String::new(), |x| x.to_string());
+            let (interval, papers_top1) = (s.and_then(|s| s.interval), paper.and_then(|paper| paper.top1));
+            let cell = |x: Option<f64>| x.filter(|x| !x.is_nan()).map_or(String::new(), |x| x.to_string());
+            let cells_of = |pair: Option<[f64; 2]>| [0, 1].map(|i| cell(pair.map(|pair| pair[i])));
+            let ([top1, top1_std], [papers_top1, papers_top1_std]) = (cells_of(row.top1), cells_of(papers_top1));
+            let [papers_mean, papers_std] = cells_of(paper.map(|paper| paper.figure));
             let cells = [
                 row.task.clone(),
                 row.arm.clone(),
                 row.measure.into(),
-                row.budget.to_string(),
+                row.budget.map_or(String::new(), |budget| budget.to_string()),
                 cell(s.map(|s| s.mean)),
                 cell(s.map(|s| s.std)),
                 row.tests.len().to_string(),
@@ -173,8 +178,12 @@ impl Table {
                 cell(interval.map(|[low, _]| low)),
                 cell(interval.map(|[_, high]| high)),
                 row.best_rate.to_string(),
-                cell(paper.map(|[mean, _]| mean)),
-                cell(paper.map(|[_, std]| std)),
+                top1,
+                top1_std,
+                papers_mean,
+                papers_std,
+                papers_top1,
+                papers_top1_std,
                 row.runs.to_string(),
                 row.diverged.to_string(),
                 row.failed.to_string(),
@@ -197,9 +206,10 @@ impl Row {
             smaller_is_better: matches!(run.config.task, Task::Supervised(_)),
             task: run.task.clone(),
             arm: run.arm.clone(),
-            budget: run.config.budget(),
+            budget: Some(run.config.budget()),
             statistics: None,
             best_rate: false,
+            top1: None,
             paper: None,
             runs: 0,
             diverged: 0,
@@ -215,17 +225,22 @@ impl Row {
         match state {
             State::Done(summary) => {
                 self.diverged += usize::from(summary.diverged);
-                let seed = run.config.seed;
-                self.tests.extend(summary.outcome.figure().map(|figure| SeedFigure { seed, figure }));
+                let (seed, outcome) = (run.config.seed, &summary.outcome);
+                let (top1, random) = match outcome {
+                    Outcome::Supervised { test, .. } => (test.map(|test| 100.0 * test.top1), None),
+                    Outcome::Agent { random, .. } => (None, Some(random.returns.mean)),
+                };
+                self.tests.extend(outcome.figure().map(|figure| SeedFigure { seed, figure, top1, random }));
             }
             State::Failed(_) => self.failed += 1,
             State::Missing | State::Unfinished => self.unfinished += 1,
         }
     }
 
-    fn sum_up(&mut self) {
-        let figures: Vec<f64> = self.tests.iter().map(|of_seed| of_seed.figure).collect();
-        self.statistics = (!figures.is_empty()).then(|| {
+    /// Sums up the figures of its runs, `[task][run]`, if there are some of each task.
+    fn sum_up(&mut self, tasks: &[Vec<f64>]) {
+        let figures = tasks.concat();
+        self.statistics = tasks.iter().all(|runs| !runs.is_empty()).then(|| {
             let over_seeds = Evaluation::of(&figures).returns;
             let (min, max) = (over_seeds.min, over_seeds.max);
             let (worst, best) = if self.smaller_is_better { (max, min) } else { (min, max) };
@@ -235,8 +250,13 @@ impl Row {
                 worst,
                 best,
                 interquartile_mean: interquartile_mean(&figures),
-                interval: interval(&figures),
+                interval: interval(tasks),
             }
+        });
+        let top1: Vec<f64> = self.tests.iter().filter_map(|of_seed| of_seed.top1).collect();
+        self.top1 = (!top1.is_empty()).then(|| {
+            let over_seeds = Evaluation::of(&top1).returns;
+            [over_seeds.mean, over_seeds.std]
         });
     }
 
@@ -255,51 +275,103 @@ impl Row {
         self.config.optimizer.kind == OptimizerKind::Sgd && without_rate(self) == without_rate(other)
     }
 
-    /// What the paper has for this: of SGD, for the best rate.
-    fn paper(&self) -> Option<[f64; 2]> {
-        let optimizer = &self.config.optimizer;
-        let papers_own = match optimizer.kind {
-            OptimizerKind::Sgd => self.best_rate,
-            OptimizerKind::Adam => optimizer.eta == Some(1e-3),
-            OptimizerKind::Alrao => (optimizer.eta_min, optimizer.eta_max) == (Some(1e-5), Some(10.0)),
-        };
-        let papers_unit = match &self.config.task {
-            Task::Agent(task) => task.environment.reward_scale.is_none_or(|scale| scale == 1.0),
-            Task::Supervised(_) => true,
-        };
-        let name = self.config.task.name();
-        let found = PAPER.iter().find(|(task, kind, _)| *task == name && *kind == optimizer.kind);
-        found.filter(|_| papers_own && papers_unit).map(|(_, _, figures)| *figures)
+    fn is_supervised(&self) -> bool {
+        matches!(self.config.task, Task::Supervised(_))
+    }
+
+    fn title(&self) -> String {
+        let Row { task, measure, .. } = self;
+        match self.budget {
+            Some(budget) if self.is_supervised() => format!("{task}: {measure} after {budget} epochs at most"),
+            Some(budget) => format!("{task}: {measure} after {budget} steps"),
+            None => format!("{task}: {measure}, random play's 0 and the best run's 1"),
+        }
     }
 
     fn markdown(&self) -> String {
         let s = self.statistics;
-        let places = if self.smaller_is_better { 3 } else { 1 };
+        let places = if self.is_supervised() || self.budget.is_none() { 3 } else { 1 };
         let digits = |x: f64| format!("{x:.places$}");
         let number = |x: Option<f64>| x.map_or("-".into(), digits);
-        let pair = |pair: Option<[f64; 2]>| {
-            pair.map_or("-".into(), |[mean, std]| format!("{} ± {}", digits(mean), digits(std)))
+        let spread = |mean: f64, std: f64| format!("{} ± {}", digits(mean), digits(std));
+        let published = |pair: Option<[f64; 2]>| match pair {
+            Some([mean, std]) if std.is_nan() => mean.to_string(),
+            Some([mean, std]) => format!("{mean} ± {std}"),
+            None => String::new(),
         };
         let interval = s.and_then(|s| s.interval);
         let interval = interval.map_or(String::new(), |[low, high]| format!(" [{}, {}]", digits(low), digits(high)));
-        let paper = self.paper.map_or(String::new(), |[mean, std]| match self.smaller_is_better {
-            true => format!("{mean:.3} ± {std:.3}"),
-            false => format!("{mean:.0} ± {std:.0}"),
-        });
-        format!(
-            "| {}{} | {} | {} of {} | {} | {} | {}{interval} | {} | {} |\n",
-            self.arm,
-            if self.best_rate { " *" } else { "" },
-            pair(s.map(|s| [s.mean, s.std])),
-            self.tests.len(),
-            self.runs,
+        let (paper, papers_top1) = (self.paper.map(|paper| paper.figure), self.paper.and_then(|paper| paper.top1));
+        let mut cells = vec![
+            format!("{}{}", self.arm, if self.best_rate { " *" } else { "" }),
+            s.map_or("-".into(), |s| spread(s.mean, s.std)),
+            format!("{} of {}", self.tests.len(), self.runs),
             number(s.map(|s| s.worst)),
             number(s.map(|s| s.best)),
-            number(s.map(|s| s.interquartile_mean)),
-            self.diverged,
-            paper,
-        )
+            number(s.map(|s| s.interquartile_mean)) + &interval,
+            self.diverged.to_string(),
+        ];
+        if self.is_supervised() {
+            cells.push(self.top1.map_or("-".into(), |[mean, std]| format!("{mean:.1} ± {std:.1}")));
+        }
+        cells.push(published(paper));
+        if self.is_supervised() {
+            cells.push(published(papers_top1));
+        }
+        format!("| {} |\n", cells.join(" | "))
     }
+}
+
+/// How agents' arms do on all tasks together, where several are compared on several: a run's score says how far its
+/// return has come from random play's, 0, to that of the task's best run, 1. Nothing where no run beats random play.
+fn all_tasks(rows: &[Row]) -> Vec<Row> {
+    let (tasks, arms) = (distinct(rows.iter().map(|row| &row.task)), distinct(rows.iter().map(|row| &row.arm)));
+    if tasks.len() < 2 || arms.len() < 2 || rows.iter().any(Row::is_supervised) {
+        return Vec::new();
+    }
+    let scores = |row: &Row| -> Option<Vec<SeedFigure>> {
+        let of_task = rows.iter().filter(|other| other.task == row.task).flat_map(|other| &other.tests);
+        let best = of_task.map(|test| test.figure).fold(f64::NEG_INFINITY, f64::max);
+        let score = |test: &SeedFigure| {
+            let random = test.random.filter(|random| *random < best)?;
+            Some(SeedFigure { figure: (test.figure - random) / (best - random), random: None, ..*test })
+        };
+        row.tests.iter().map(score).collect()
+    };
+    let of_arm = |arm: &String| {
+        let of_tasks: Vec<&Row> = rows.iter().filter(|row| row.arm == *arm).collect();
+        if of_tasks.len() < tasks.len() {
+            return None;
+        }
+        let scores = of_tasks.iter().map(|row| scores(row)).collect::<Option<Vec<_>>>()?;
+        let mut row = Row {
+            task: "all tasks".into(),
+            measure: "score",
+            budget: None,
+            best_rate: false,
+            paper: None,
+            runs: of_tasks.iter().map(|row| row.runs).sum(),
+            diverged: of_tasks.iter().map(|row| row.diverged).sum(),
+            failed: 0, // they are told of by task
+            unfinished: 0,
+            tests: scores.concat(),
+            ..of_tasks[0].clone()
+        };
+        let figures = |tests: &Vec<SeedFigure>| tests.iter().map(|test| test.figure).collect();
+        row.sum_up(&scores.iter().map(figures).collect::<Vec<_>>());
+        Some(row)
+    };
+    arms.into_iter().filter_map(of_arm).collect()
+}
+
+fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a String> {
+    let mut distinct = Vec::new();
+    for name in names {
+        if !distinct.contains(&name) {
+            distinct.push(name);
+        }
+    }
+    distinct
 }
 
 /// Whether a row has the best mean of several rates of SGD. A rate at which a run has no return can't be the best.
@@ -323,7 +395,7 @@ mod tests {
         let test = test_return.map(|x| Evaluation::of(&[x]));
         let summary = serde_json::json!({
             "task": run.task, "seed": run.config.seed, "optimizer": run.config.optimizer.kind, "steps": 1, "seconds": 1.0,
-            "diverged": diverged, "best": null, "test": test, "random": Evaluation::of(&[0.0]), "diagnosis": null,
+            "diverged": diverged, "best": null, "test": test, "random": Evaluation::of(&[-1000.0]), "diagnosis": null,
         });
         std::fs::write(sweep.of(run).join("summary.json"), summary.to_string()).unwrap();
     }
@@ -353,9 +425,76 @@ mod tests {
         }
         let csv = table.write(TableFormat::Csv);
         let columns: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
-        assert_eq!(columns, [19; 7]);
-        assert!(csv.contains("pendulum,sgd-eta=1,test return,50000,-10,0,1,-10,-10,-10,,,false,,,2,1,0,0"), "{csv}");
+        assert_eq!(columns, [23; 10]);
+        assert!(
+            csv.contains("pendulum,sgd-eta=1,test return,50000,-10,0,1,-10,-10,-10,,,false,,,,,,,2,1,0,0"),
+            "{csv}"
+        );
         let json: serde_json::Value = serde_json::from_str(&table.write(TableFormat::Json)).unwrap();
-        assert_eq!(json[0]["tests"][1], serde_json::json!({"seed": 1, "figure": -200.0}));
+        assert_eq!(json[0]["tests"][1], serde_json::json!({"seed": 1, "figure": -200.0, "random": -1000.0}));
+    }
+
+    #[test]
+    fn arms_are_compared_on_all_tasks_together() {
+        let (_root, sweep) =
+            sweep(&["pendulum", "cartpole"], &[&["optimizer.kind=adam"], &["optimizer.kind=alrao"]], 2);
+        for (name, test_return) in [
+            ("pendulum-adam-seed0", -600.0),
+            ("pendulum-adam-seed1", -400.0),
+            ("pendulum-alrao-seed0", -200.0),
+            ("pendulum-alrao-seed1", 0.0), // the best of its task
+            ("cartpole-adam-seed0", 1000.0),
+            ("cartpole-adam-seed1", 500.0),
+            ("cartpole-alrao-seed0", 600.0),
+        ] {
+            end(&sweep, name, Some(test_return), false);
+        }
+        let table = Table::of(&sweep).unwrap();
+        let markdown = table.write(TableFormat::Markdown);
+        for line in [
+            "## all tasks: score, random play's 0 and the best run's 1",
+            // 0.4, 0.6 and 1, 0.75; pairs are drawn within a task, or its interval would go down to 0.4
+            "| adam | 0.688 ± 0.253 | 4 of 4 | 0.400 | 1.000 | 0.675 [0.575, 0.800] | 0 |  |",
+            "| alrao | 0.867 ± 0.115 | 3 of 4 | 0.800 | 1.000 | 0.867 [0.800, 0.933] | 0 |  |",
+        ] {
+            assert!(markdown.lines().any(|found| found == line), "no {line} in\n{markdown}");
+        }
+        assert!(markdown.ends_with("\ncartpole, alrao: of 2 runs, 0 failed and 1 are unfinished.\n"), "{markdown}");
+        end(&sweep, "cartpole-alrao-seed1", Some(2000.0), false);
+        std::fs::remove_dir_all(sweep.of(&sweep.runs[0])).unwrap();
+        end(&sweep, "pendulum-adam-seed0", None, true);
+        std::fs::remove_dir_all(sweep.of(&sweep.runs[1])).unwrap();
+        let markdown = Table::of(&sweep).unwrap().write(TableFormat::Markdown);
+        assert!(markdown.contains("| adam | - | 2 of 4 | - | - | - | 1 |  |"), "{markdown}");
+    }
+
+    #[test]
+    fn classes_are_told_beside_the_papers() {
+        let arms = [&["data.folder=/data", "optimizer.kind=adam"][..], &["data.folder=/data"]];
+        let (_root, sweep) = sweep(&["cifar10-googlenet", "imagenet-resnet50"], &arms, 2);
+        for run in sweep.runs.iter().filter(|run| run.config.seed == 0 || run.task == "cifar10-googlenet") {
+            sweep.prepare(run).unwrap();
+            let loss = 0.5 + 0.1 * run.config.seed as f64;
+            let summary = serde_json::json!({
+                "task": run.task, "seed": run.config.seed, "optimizer": run.config.optimizer.kind, "epochs": 1,
+                "updates": 1, "seconds": 1.0, "diverged": false, "best": null, "test": {"loss": loss, "top1": 0.9},
+                "diagnosis": null,
+            });
+            std::fs::write(sweep.of(run).join("summary.json"), summary.to_string()).unwrap();
+        }
+        let table = Table::of(&sweep).unwrap();
+        let markdown = table.write(TableFormat::Markdown);
+        for end in [
+            "| arm | mean ± std | seeds | worst | best | IQM [95 %] | diverged | top-1 % | paper | paper's top-1 % |",
+            "| 0.550 ± 0.071 | 2 of 2 | 0.600 | 0.500 | 0.550 [0.500, 0.600] | 0 | 90.0 ± 0.0 | 0.47 ± 0.04 | 89.8 ± 0.4 |",
+            "| 90.0 ± 0.0 | 0.47 ± 0.03 | 88.9 ± 0.8 |",
+            "| 0.500 ± 0.000 | 1 of 2 | 0.500 | 0.500 | 0.500 | 0 | 90.0 ± 0.0 | 1.42 | 67.5 |",
+        ] {
+            assert!(markdown.lines().any(|found| found.ends_with(end)), "no {end} in\n{markdown}");
+        }
+        let csv = table.write(TableFormat::Csv);
+        assert!(csv.lines().any(|line| line.ends_with(",false,90,0,1.42,,67.5,,2,0,0,1")), "{csv}");
+        let json: serde_json::Value = serde_json::from_str(&table.write(TableFormat::Json)).unwrap();
+        assert_eq!(json[3]["paper"], serde_json::json!({"figure": [1.42, null], "top1": [67.5, null]}));
     }
 }

@@ -1,16 +1,17 @@
-//! What a sweep shows while it goes on: a line for each run that ends, and between them, on a terminal a bar for each
-//! run that is trained, else a plain line now and then.
+//! What a sweep shows while it goes on. On a terminal, a table of all runs: those that ended, whose lines stay, then those
+//! that are trained and those that wait, as far as there is room. Elsewhere a line for each run that ends, and a plain one
+//! now and then.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{IsTerminal, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
+use crate::config::{Config, Task};
 use crate::sweep::directory::{State, SweepDirectory};
 
 /// Between two looks at how far the runs are.
@@ -20,17 +21,14 @@ const LOOK_EVERY_ELSEWHERE: Duration = Duration::from_secs(60);
 /// The view of a sweep.
 pub struct View<'a> {
     sweep: &'a SweepDirectory,
-    bars: Option<Bars>,
+    /// on a terminal: what of the table still changes
+    live: Option<ProgressBar>,
+    /// columns for the names of runs
+    longest_name: usize,
     ended: usize,
-    at_a_time: usize,
-    looked: Instant,
-}
-
-/// Bars on a terminal.
-struct Bars {
-    all: MultiProgress,
-    whole: ProgressBar,
-    of_runs: HashMap<usize, ProgressBar>,
+    looked: Option<Instant>,
+    /// seconds of a step that learns, or of an epoch, as it was last known
+    pace: f64,
 }
 
 /// How far a run is, by its own log.
@@ -44,14 +42,31 @@ struct Progress {
     latest: Option<f64>,
 }
 
+/// A line of the table.
+#[derive(Default)]
+struct Line<'a> {
+    name: &'a str,
+    state: &'a str,
+    /// in [0, 1]
+    progress: Option<f64>,
+    figure: String,
+    time: String,
+}
+
 impl<'a> View<'a> {
-    /// A view of a sweep of which so many runs ended before, and so many are trained at a time.
-    pub fn new(sweep: &'a SweepDirectory, ended: usize, at_a_time: usize) -> Self {
-        let bars = std::io::stderr().is_terminal().then(|| Bars::new(sweep.runs.len()));
-        let view = View { sweep, bars, ended, at_a_time, looked: Instant::now() };
+    /// A view of a sweep of which so many runs are to go, in this way.
+    pub fn new(sweep: &'a SweepDirectory, to_go: usize, way: &str) -> Self {
+        let style = || ProgressStyle::with_template("{msg}").expect("a good template");
+        let live = std::io::stderr().is_terminal().then(|| ProgressBar::new_spinner().with_style(style()));
+        let longest_name = sweep.runs.iter().map(|run| run.name.chars().count()).max().unwrap_or(0);
         let total = sweep.runs.len();
-        let path = sweep.path().display();
-        view.say(&format!("{} of {total} runs to go, {at_a_time} at a time, in {path}", total - ended));
+        let view = View { sweep, live, longest_name, ended: total - to_go, looked: None, pace: f64::NAN };
+        view.say(&format!("{to_go} of {total} runs to go, {way}, in {}", sweep.path().display()));
+        if view.live.is_some() && to_go > 0 {
+            let head =
+                Line { name: "run", state: "state", figure: "latest".into(), time: "time".into(), progress: None };
+            view.say(&view.in_columns(&head));
+        }
         view
     }
 
@@ -60,94 +75,180 @@ impl<'a> View<'a> {
     /// # Errors
     /// Its directory can't be read.
     pub fn ended(&mut self, run: usize) -> Result<()> {
-        let name = &self.sweep.runs[run].name;
-        let how = match self.sweep.state(&self.sweep.runs[run])? {
-            State::Done(summary) => {
-                let test = summary.outcome.words();
-                let diverged = if summary.diverged { ", diverged" } else { "" };
-                format!("{test}{diverged}, {}", HumanDuration(Duration::from_secs_f64(summary.seconds)))
-            }
-            State::Failed(reason) => format!("failed: {}", reason.trim_end().replace('\n', "\n    ")),
-            State::Missing | State::Unfinished => "stopped from outside".into(),
-        };
+        let run = &self.sweep.runs[run];
         self.ended += 1;
-        if let Some(bars) = &mut self.bars
-            && let Some(bar) = bars.of_runs.remove(&run)
-        {
-            bar.finish_and_clear();
+        let mut line = Line { name: &run.name, ..Line::default() };
+        let words = match self.sweep.state(run)? {
+            State::Done(summary) => {
+                line.state = if summary.diverged { "diverged" } else { "done" };
+                line.figure = summary.outcome.figure().map_or("-".into(), |figure| figure_words(&run.config, figure));
+                line.time = duration(summary.seconds);
+                let diverged = if summary.diverged { ", diverged" } else { "" };
+                format!("{}{diverged}, {}", summary.outcome.words(), line.time)
+            }
+            State::Failed(reason) => {
+                line.state = "failed";
+                format!("failed: {}", reason.trim_end().replace('\n', "\n    "))
+            }
+            State::Missing | State::Unfinished => {
+                line.state = "stopped";
+                "stopped from outside".into()
+            }
+        };
+        if self.live.is_some() {
+            let reason = words.strip_prefix("failed: ").map_or(String::new(), |reason| format!("\n    {reason}"));
+            self.say(&(self.in_columns(&line) + &reason));
+            self.looked = None; // it must leave the live part at once
+        } else {
+            self.say(&format!("{}/{}  {}: {words}", self.ended, self.sweep.runs.len(), run.name));
         }
-        self.say(&format!("{}/{}  {name}: {how}", self.ended, self.sweep.runs.len()));
         Ok(())
     }
 
     /// Shows how far these runs are that are trained now, if it is time to; others wait.
-    pub fn look(&mut self, training: &[usize], waiting: impl Iterator<Item = usize>) {
-        let every = if self.bars.is_some() { LOOK_EVERY_ON_TERMINAL } else { LOOK_EVERY_ELSEWHERE };
-        if self.looked.elapsed() < every {
+    pub fn look(&mut self, training: &[usize], waiting: &[usize]) {
+        let every = if self.live.is_some() { LOOK_EVERY_ON_TERMINAL } else { LOOK_EVERY_ELSEWHERE };
+        if self.looked.is_some_and(|looked| looked.elapsed() < every) {
             return;
         }
-        self.looked = Instant::now();
-        let budget = |run: usize| self.sweep.runs[run].config.budget();
+        let first = self.looked.replace(Instant::now()).is_none();
+        let config = |run: usize| &self.sweep.runs[run].config;
         let progress: Vec<(usize, Progress)> =
             training.iter().map(|&run| (run, Progress::of(&self.sweep.of(&self.sweep.runs[run])))).collect();
-        let (steps, seconds) =
-            progress.iter().fold((0, 0.0), |(steps, seconds), (_, p)| (steps + p.step, seconds + p.seconds));
-        let pace = seconds / steps as f64;
-        let to_go: u64 = progress.iter().map(|(run, p)| budget(*run) - p.step).chain(waiting.map(budget)).sum();
-        let left = words(to_go as f64 * pace / self.at_a_time as f64);
-        match &mut self.bars {
-            Some(bars) => {
-                bars.whole.set_position(self.ended as u64);
-                bars.whole.set_message(left);
-                for (run, p) in progress {
-                    bars.show(run, &self.sweep.runs[run].name, budget(run), p);
-                }
-            }
-            None => {
-                let runs = progress.iter().map(|(run, p)| {
-                    let share = 100 * p.step / budget(*run);
-                    format!("{} {share} % {}", self.sweep.runs[*run].name, p.latest_words())
-                });
-                let runs = runs.collect::<Vec<_>>().join("; ");
-                self.say(&format!("{}/{}  {left}; {runs}", self.ended, self.sweep.runs.len()));
-            }
+        let learnt: u64 = progress.iter().map(|(run, p)| learnt(config(*run), p.step)).sum();
+        let seconds: f64 = progress.iter().map(|(_, p)| p.seconds).sum();
+        let begun = progress.iter().map(|(run, p)| to_learn(config(*run), p.step));
+        let to_go: u64 = begun.chain(waiting.iter().map(|&run| to_learn(config(run), 0))).sum();
+        if learnt > 0 {
+            self.pace = seconds / learnt as f64;
+        }
+        let left = duration(to_go as f64 * self.pace / training.len() as f64);
+        let total = self.sweep.runs.len();
+        if let Some(live) = &self.live {
+            let trained =
+                progress.iter().map(|(run, p)| self.in_columns(&trained(config(*run), &self.sweep.runs[*run].name, p)));
+            let others = waiting.iter().map(|&run| {
+                self.in_columns(&Line { name: &self.sweep.runs[run].name, state: "waiting", ..Line::default() })
+            });
+            let mut lines = fitted(trained.chain(others), training.len() + waiting.len(), size().1.saturating_sub(2));
+            lines.push(format!("{} of {total} ended, {} trained, {left} left", self.ended, training.len()));
+            live.set_message(lines.join("\n"));
+            live.tick();
+        } else if !first {
+            let runs = progress.iter().map(|(run, p)| {
+                let latest = p.latest.map_or("-".into(), |latest| format!("at {}", figure_words(config(*run), latest)));
+                format!("{} {:.0} % {latest}", self.sweep.runs[*run].name, 100.0 * share(config(*run), p))
+            });
+            let runs = runs.collect::<Vec<_>>().join("; ");
+            self.say(&format!("{}/{total}  {left} left; {runs}", self.ended));
         }
     }
 
-    /// Takes the bars away.
+    /// Takes away what still changes.
     pub fn finish(self) {
-        if let Some(bars) = self.bars {
-            bars.of_runs.values().chain([&bars.whole]).for_each(ProgressBar::finish_and_clear);
+        if let Some(live) = self.live {
+            live.finish_and_clear();
         }
     }
 
     /// A line that stays.
     fn say(&self, line: &str) {
-        match &self.bars {
-            Some(bars) => bars.all.suspend(|| eprintln!("{line}")),
+        match &self.live {
+            Some(live) => live.suspend(|| eprintln!("{line}")),
             None => eprintln!("{line}"),
         }
     }
+
+    /// A line as wide as the terminal at most; a name that is too long loses its middle.
+    fn in_columns(&self, line: &Line) -> String {
+        const OTHERS: usize = 52;
+        let width = self.longest_name.min(size().0.saturating_sub(OTHERS)).max(12);
+        let Line { state, figure, time, .. } = line;
+        let bar = line.progress.map_or(String::new(), bar);
+        let text = format!("{:<width$}  {state:<8}  {bar:<16}  {figure:>9}  {time:>11}", shortened(line.name, width));
+        text.trim_end().chars().take(size().0).collect()
+    }
 }
 
-impl Bars {
-    fn new(runs: usize) -> Self {
-        let style = ProgressStyle::with_template("{pos}/{len} runs ended  {msg}").expect("a good template");
-        let all = MultiProgress::new();
-        let whole = all.add(ProgressBar::new(runs as u64).with_style(style));
-        Bars { all, whole, of_runs: HashMap::new() }
+fn trained<'a>(config: &Config, name: &'a str, progress: &Progress) -> Line<'a> {
+    let pace = progress.seconds / learnt(config, progress.step) as f64;
+    Line {
+        name,
+        state: "training",
+        progress: Some(share(config, progress)),
+        figure: progress.latest.map_or(String::new(), |latest| figure_words(config, latest)),
+        time: format!("{} left", duration(to_learn(config, progress.step) as f64 * pace)),
     }
+}
 
-    fn show(&mut self, run: usize, name: &str, budget: u64, progress: Progress) {
-        let bar = self.of_runs.entry(run).or_insert_with(|| {
-            let template = "{prefix}  {bar:20} {human_pos}/{human_len}  {msg}";
-            let style = ProgressStyle::with_template(template).expect("a good template");
-            let bar = ProgressBar::new(budget).with_style(style).with_prefix(name.to_string());
-            self.all.insert_before(&self.whole, bar)
-        });
-        let left = words((budget - progress.step) as f64 * progress.seconds / progress.step as f64);
-        bar.set_message(format!("{}  {left}", progress.latest_words()));
-        bar.set_position(progress.step);
+/// The first of `count` lines that fit into so many rows, and how many don't.
+fn fitted(lines: impl Iterator<Item = String>, count: usize, rows: usize) -> Vec<String> {
+    if count <= rows {
+        return lines.collect();
+    }
+    let shown = rows.saturating_sub(1);
+    lines.take(shown).chain([format!("and {} more", count - shown)]).collect()
+}
+
+/// Columns and rows of the terminal.
+fn size() -> (usize, usize) {
+    rustix::termios::tcgetwinsize(std::io::stderr()).map_or((80, 24), |size| (size.ws_col.into(), size.ws_row.into()))
+}
+
+/// The part of a run's budget that is spent.
+fn share(config: &Config, progress: &Progress) -> f64 {
+    progress.step as f64 / config.budget() as f64
+}
+
+/// Steps before learning begins, which take next to no time.
+fn warm_up(config: &Config) -> u64 {
+    match &config.task {
+        Task::Agent(task) => task.agent.warm_up,
+        Task::Supervised(_) => 0,
+    }
+}
+
+fn learnt(config: &Config, step: u64) -> u64 {
+    step.saturating_sub(warm_up(config))
+}
+
+fn to_learn(config: &Config, step: u64) -> u64 {
+    config.budget().saturating_sub(step.max(warm_up(config)))
+}
+
+fn bar(share: f64) -> String {
+    const LENGTH: usize = 10;
+    let full = (share * LENGTH as f64) as usize;
+    format!("{}{} {:>3.0} %", "█".repeat(full), "░".repeat(LENGTH.saturating_sub(full)), 100.0 * share)
+}
+
+/// Returns are larger than losses.
+fn figure_words(config: &Config, figure: f64) -> String {
+    match config.task {
+        Task::Agent(_) => format!("{figure:.1}"),
+        Task::Supervised(_) => format!("{figure:.3}"),
+    }
+}
+
+fn shortened(name: &str, width: usize) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= width {
+        return name.into();
+    }
+    let (head, tail) = (width / 3, width - width / 3 - 1); // its end tells more
+    let part = |letters: &[char]| letters.iter().collect::<String>();
+    format!("{}…{}", part(&letters[..head]), part(&letters[letters.len() - tail..]))
+}
+
+/// In two figures or so; `?` where it isn't known.
+fn duration(seconds: f64) -> String {
+    let minutes = (seconds / 60.0).round();
+    match seconds {
+        _ if !seconds.is_finite() => "?".into(),
+        ..60.0 => format!("{seconds:.0} s"),
+        ..3600.0 => format!("{minutes} min"),
+        ..86_400.0 => format!("{} h {:02}", (minutes / 60.0).floor(), minutes % 60.0),
+        _ => format!("{:.1} days", seconds / 86_400.0),
     }
 }
 
@@ -185,14 +286,6 @@ impl Progress {
         }
         progress
     }
-
-    fn latest_words(&self) -> String {
-        self.latest.map_or("-".into(), |latest| format!("at {latest:.4}"))
-    }
-}
-
-fn words(seconds: f64) -> String {
-    Duration::try_from_secs_f64(seconds).map_or("? left".into(), |left| format!("{} left", HumanDuration(left)))
 }
 
 #[cfg(test)]
@@ -211,5 +304,24 @@ mod tests {
         std::fs::write(run.path().join("metrics.jsonl"), lines.concat()).unwrap();
         let expected = Progress { step: 200, seconds: 2.0, latest: Some(-9.5) };
         assert_eq!(Progress::of(run.path()), expected);
+    }
+    #[test]
+    fn a_table_fits_its_terminal() {
+        assert_eq!(shortened("pendulum-sgd-eta=0.1-seed0", 26), "pendulum-sgd-eta=0.1-seed0");
+        assert_eq!(shortened("pendulum-sgd-eta=0.1-seed0", 13), "pend….1-seed0");
+        let lines = || ["a", "b", "c"].map(String::from).into_iter();
+        assert_eq!(fitted(lines(), 3, 3), ["a", "b", "c"]);
+        assert_eq!(fitted(lines(), 3, 2), ["a", "and 2 more"]);
+        assert_eq!([0.0, 0.49, 1.0].map(bar), ["░░░░░░░░░░   0 %", "████░░░░░░  49 %", "██████████ 100 %"]);
+        let times = [f64::NAN, 7.4, 100.0, 3599.0, 7530.0, 200_000.0].map(duration);
+        assert_eq!(times, ["?", "7 s", "2 min", "60 min", "2 h 06", "2.3 days"]);
+    }
+
+    #[test]
+    fn steps_of_the_warm_up_take_no_time() {
+        let config = Config::read("pendulum", &["schedule.steps=3000".into(), "agent.warm_up=1000".into()]).unwrap();
+        let line = |step, seconds| trained(&config, "", &Progress { step, seconds, latest: None }).time;
+        assert_eq!(line(900, 0.1), "? left");
+        assert_eq!(line(1500, 10.0), "30 s left");
     }
 }

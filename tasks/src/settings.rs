@@ -93,6 +93,14 @@ impl DataSettings {
         }
     }
 
+    /// Whether nothing of it is left aside.
+    pub fn is_all(&self) -> bool {
+        match self {
+            DataSettings::Text { .. } => true,
+            DataSettings::Cifar10 { images, .. } | DataSettings::ImageFolder { images, .. } => images.is_none(),
+        }
+    }
+
     /// Pixels of a side of its images.
     fn side(&self) -> Option<usize> {
         match self {

@@ -4,6 +4,7 @@ mod environments;
 mod interruption;
 mod mistakes;
 mod reproducibility;
+mod slurm;
 mod supervised;
 mod sweeps;
 mod whole_run;
@@ -26,7 +27,10 @@ fn alrao(words: &str) -> Command {
 
 /// Runs to the end; exit code and what was said on both streams.
 fn outcome(mut command: Command) -> (i32, String) {
-    let Output { status, stdout, stderr } = command.output().unwrap();
+    said(command.output().unwrap())
+}
+
+fn said(Output { status, stdout, stderr }: Output) -> (i32, String) {
     let said = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
     (status.code().expect("an exit code"), said)
 }

@@ -7,12 +7,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::RngExt;
 
-use crate::{alrao, outcome, succeed};
-
-const KILLS: usize = 4;
+use crate::{alrao, outcome, said, succeed};
 
 /// Four runs of a second or two.
-const SMALL_SWEEP: &str = r#"
+pub const SMALL_SWEEP: &str = r#"
 seeds = "0-1"
 
 [[task]]
@@ -38,29 +36,48 @@ optimizer.kind = "alrao"
 
 #[test]
 fn a_sweep_killed_at_random_ends_with_the_same_table() {
+    killed_at_random(4, "--seeds 0-1");
+}
+
+#[test]
+#[ignore = "takes minutes: cargo xtask endure"]
+fn a_sweep_killed_twenty_times_at_random_ends_with_the_same_table() {
+    killed_at_random(20, "--seeds 0-5 --set schedule.steps=3000");
+}
+
+/// Kills the sweep so many times, each second time a run of it before.
+fn killed_at_random(kills: usize, words: &str) {
     let root = tempfile::tempdir().unwrap();
     let (left_alone, killed) = (root.path().join("left-alone"), root.path().join("killed"));
+    let new = |out: &Path| {
+        let mut command = sweep(root.path(), out);
+        command.args(words.split(' '));
+        command
+    };
     let started = Instant::now();
-    let said = succeed(sweep(root.path(), &left_alone));
+    let said = succeed(new(&left_alone));
     let duration = started.elapsed();
-    assert!(said.contains("4/4") && said.contains("| sgd | ") && said.contains("| 2 of 2 |"), "{said}");
+    assert!(said.contains("| sgd | ") && said.contains("| alrao | "), "{said}");
 
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     println!("moments drawn from seed {seed}");
     let mut moments = alrao::core::streams::stream(seed, "moments");
-    for kill in 0..KILLS {
-        let mut process = quiet(new_or_resumed(root.path(), &killed));
-        std::thread::sleep(duration.mul_f64(moments.random_range(0.05..0.3)));
-        if kill % 2 == 0
-            && let Some(run) = children(&process).first()
-        {
-            signal("KILL", *run);
-            std::thread::sleep(duration.mul_f64(moments.random_range(0.0..0.1)));
+    let usual = duration.div_f64(kills as f64);
+    for kill in 0..kills {
+        let mut process = quiet(if killed.exists() { resume(&killed) } else { new(&killed) });
+        std::thread::sleep(usual.mul_f64(moments.random_range(0.2..1.2)));
+        let runs = children(&process);
+        if kill % 2 == 0 && !runs.is_empty() {
+            signal("KILL", runs[moments.random_range(0..runs.len())]);
+            std::thread::sleep(usual.mul_f64(moments.random_range(0.0..0.4)));
         }
+        assert!(process.try_wait().unwrap().is_none(), "the sweep ended before kill {kill}");
         process.kill().unwrap(); // SIGKILL
         process.wait().unwrap();
     }
-    succeed(new_or_resumed(root.path(), &killed));
+    let said = succeed(if killed.exists() { resume(&killed) } else { new(&killed) });
+    let to_go = said.lines().find(|line| line.contains("runs to go")).unwrap();
+    println!("killed {kills} times; left alone it took {} s; then {to_go}", duration.as_secs());
     assert_eq!(table(&left_alone), table(&killed));
 }
 
@@ -88,9 +105,8 @@ fn a_sweep_that_is_told_to_stop_leaves_all_to_go_on_with() {
     signal("INT", process.id());
     wait_until("the sweep ends", || process.try_wait().unwrap().is_some());
     assert!(locked(&out).is_empty());
-    let output = process.wait_with_output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let (code, said) = said(process.wait_with_output().unwrap());
+    assert_eq!(code, 1, "{said}");
     assert!(said.contains("stopped with 4 runs to go") && said.contains("alrao sweep --resume"), "{said}");
     assert!(said.contains("of 2 runs, 0 failed and 2 are unfinished"), "{said}");
     fs::remove_dir_all(locked_or_not(&out).remove(0)).unwrap(); // a run that is missing is run, too
@@ -159,16 +175,14 @@ fn resume(out: &Path) -> Command {
     alrao(&format!("sweep --jobs 2 --resume {}", out.display()))
 }
 
-fn new_or_resumed(root: &Path, out: &Path) -> Command {
-    if out.exists() { resume(out) } else { sweep(root, out) }
-}
-
 fn quiet(mut command: Command) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-fn table(out: &Path) -> String {
-    succeed(alrao(&format!("table {} --format json", out.display())))
+pub fn table(out: &Path) -> String {
+    let mut command = alrao("table --format json");
+    command.arg(out);
+    succeed(command)
 }
 
 /// The processes of its runs.
@@ -178,13 +192,13 @@ fn children(sweep: &Child) -> Vec<u32> {
     pids.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }
 
-fn signal(name: &str, pid: u32) {
+pub fn signal(name: &str, pid: u32) {
     // The process may have ended by itself just now.
     Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).stderr(Stdio::null()).status().unwrap();
 }
 
 /// The run directories that a process trains in.
-fn locked(out: &Path) -> Vec<PathBuf> {
+pub fn locked(out: &Path) -> Vec<PathBuf> {
     let trained = |run: &PathBuf| File::open(run.join("config.toml")).is_ok_and(|file| file.try_lock().is_err());
     locked_or_not(out).into_iter().filter(trained).collect()
 }
@@ -194,7 +208,7 @@ fn locked_or_not(out: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).filter(|path| path.join("config.toml").exists()).collect()
 }
 
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(started.elapsed() < Duration::from_secs(60), "not yet: {what}");

@@ -11,6 +11,7 @@ mod checkout;
 mod checks;
 mod cuda;
 mod demo;
+mod endure;
 mod failure;
 mod gymnasium;
 mod libtorch;
@@ -18,6 +19,7 @@ mod parity;
 mod pip;
 mod sdl2;
 mod setup;
+mod slurm;
 
 use std::process::ExitCode;
 
@@ -62,9 +64,13 @@ enum Chore {
     },
     /// Draws the frames in docs/environments.md anew, beside Gymnasium's.
     Frames,
-    /// Measures the project beside others; ends with a line of JSON.
+    /// Measures the project, most of it beside others; ends with a line of JSON.
     #[command(subcommand)]
     Bench(Bench),
+    /// Kills a sweep and its runs twenty times at random moments and compares what it ends with; minutes.
+    Endure,
+    /// Sweeps by Slurm, on one that is started on this machine for the while; skipped where that can't be had.
+    Slurm,
     /// Runs every check, cheapest first: format, lints, documentation, tests.
     Test,
 }
@@ -79,6 +85,8 @@ fn main() -> ExitCode {
         }
         Chore::Frames => gymnasium::run(&checkout, "frames.py", &["docs/figures".into()]),
         Chore::Bench(bench) => bench::run(&checkout, &bench),
+        Chore::Endure => endure::run(&checkout),
+        Chore::Slurm => slurm::run(&checkout),
         Chore::Test => checks::run(&checkout),
     };
     match outcome {

@@ -8,6 +8,7 @@ mod envs;
 mod input;
 mod networks;
 mod python;
+mod sweep;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -39,6 +40,8 @@ pub enum Bench {
         #[command(flatten)]
         length: Length,
     },
+    /// How busy a sweep of 16 runs keeps two cores, and how much of their time it takes itself.
+    Sweep,
 }
 
 /// How long it is measured.
@@ -59,6 +62,7 @@ pub fn run(checkout: &Checkout, bench: &Bench) -> Result<()> {
         Bench::Dqn(length) => dqn::run(checkout, *length),
         Bench::Networks(length) => networks::run(checkout, *length),
         Bench::Input { data, length } => input::run(checkout, data, *length),
+        Bench::Sweep => sweep::run(checkout),
     }
 }
 

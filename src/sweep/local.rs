@@ -1,0 +1,62 @@
+//! Runs trained on this machine, so many at a time.
+
+use std::collections::VecDeque;
+
+use anyhow::Result;
+
+use crate::sweep::directory::SweepDirectory;
+use crate::sweep::executor::{End, Executor};
+use crate::sweep::jobs::Job;
+
+/// Processes on this machine.
+pub struct Local<'a> {
+    sweep: &'a SweepDirectory,
+    waiting: VecDeque<usize>,
+    jobs: Vec<Job>,
+    at_a_time: usize,
+}
+
+impl<'a> Local<'a> {
+    /// These runs, so many at a time; by default as many as the cores have room for.
+    pub fn new(sweep: &'a SweepDirectory, runs: Vec<usize>, jobs: Option<u32>) -> Self {
+        let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        let at_a_time = jobs.map_or_else(|| cores() / sweep.most_threads() as usize, |jobs| jobs as usize).max(1);
+        Local { sweep, waiting: runs.into(), jobs: Vec::new(), at_a_time }
+    }
+}
+
+impl Executor for Local<'_> {
+    fn words(&self) -> String {
+        format!("{} at a time", self.at_a_time)
+    }
+
+    fn look(&mut self) -> Result<Vec<(usize, End)>> {
+        let mut ended = Vec::new();
+        for mut job in std::mem::take(&mut self.jobs) {
+            match job.end(self.sweep)? {
+                Some(end) => ended.push((job.run, end)),
+                None => self.jobs.push(job),
+            }
+        }
+        while self.jobs.len() < self.at_a_time
+            && let Some(run) = self.waiting.pop_front()
+        {
+            self.jobs.push(Job::start(self.sweep, run)?);
+        }
+        Ok(ended)
+    }
+
+    fn training(&self) -> Vec<usize> {
+        self.jobs.iter().map(|job| job.run).collect()
+    }
+
+    fn waiting(&self) -> Vec<usize> {
+        self.waiting.iter().copied().collect()
+    }
+
+    /// They end with the sweep, at once.
+    fn leave(self: Box<Self>) -> Result<Option<String>> {
+        self.jobs.into_iter().try_for_each(Job::stop)?;
+        Ok(None)
+    }
+}

@@ -1,0 +1,105 @@
+//! The paper's Table 1, to stand beside what our runs come to.
+
+use serde::Serialize;
+
+use crate::config::{Config, OptimizerKind, Task};
+
+/// Mean and standard deviation over runs; one run has none (NaN).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Published {
+    /// The return or the loss; of characters in bits.
+    pub figure: [f64; 2],
+    /// The share of right answers, in %.
+    pub top1: Option<[f64; 2]>,
+}
+
+/// By task and width: SGD at its best rate, Adam, Alrao.
+#[rustfmt::skip] // a table
+const TABLE_1: [(&str, f64, [Option<Published>; 3]); 13] = [
+    ("cifar10-mobilenet", 1.0, [
+        classes([0.37, 0.01], [90.2, 0.3]), classes([1.01, 0.95], [78.0, 11.0]), classes([0.42, 0.02], [88.1, 0.6]),
+    ]),
+    ("cifar10-mobilenet", 3.0, [
+        classes([0.33, 0.01], [90.3, 0.5]), classes([0.32, 0.02], [90.8, 0.4]), classes([0.35, 0.01], [89.0, 0.6]),
+    ]),
+    ("cifar10-googlenet", 1.0, [
+        classes([0.45, 0.05], [89.6, 1.0]), classes([0.47, 0.04], [89.8, 0.4]), classes([0.47, 0.03], [88.9, 0.8]),
+    ]),
+    ("cifar10-googlenet", 3.0, [
+        classes([0.34, 0.02], [90.5, 0.8]), classes([0.41, 0.02], [88.6, 0.6]), classes([0.37, 0.01], [89.8, 0.8]),
+    ]),
+    ("cifar10-vgg19", 1.0, [
+        classes([0.42, 0.02], [89.5, 0.2]), classes([0.43, 0.02], [88.9, 0.4]), classes([0.45, 0.03], [87.5, 0.4]),
+    ]),
+    ("cifar10-vgg19", 3.0, [
+        classes([0.35, 0.01], [90.0, 0.6]), classes([0.37, 0.01], [89.5, 0.8]), classes([0.381, 0.004], [88.4, 0.7]),
+    ]),
+    ("imagenet-alexnet", 1.0, [one_run(2.15, 53.2), one_run(6.91, 0.10), one_run(2.56, 43.2)]),
+    ("imagenet-densenet121", 1.0, [one_run(1.35, 69.7), one_run(1.39, 67.9), one_run(1.41, 67.3)]),
+    ("imagenet-resnet50", 1.0, [one_run(1.49, 67.4), one_run(1.39, 67.1), one_run(1.42, 67.5)]),
+    ("imagenet-resnet50", 3.0, [None, one_run(1.99, 60.8), one_run(1.33, 70.9)]),
+    ("ptb-char", 1.0, [
+        classes([1.566, 0.003], [66.1, 0.1]), classes([1.587, 0.005], [65.6, 0.1]), classes([1.706, 0.004], [63.4, 0.1]),
+    ]),
+    ("pendulum", 1.0, [returns(-372.0, 24.0), returns(-414.0, 64.0), returns(-371.0, 36.0)]),
+    ("lunar-lander", 1.0, [returns(188.0, 23.0), returns(155.0, 23.0), returns(186.0, 45.0)]),
+];
+
+/// What the paper has for this configuration: of SGD, for the best rate, of Adam at its default, of Alrao on its interval.
+pub fn published(config: &Config, best_rate: bool) -> Option<Published> {
+    let optimizer = &config.optimizer;
+    let (of_three, papers_own) = match optimizer.kind {
+        OptimizerKind::Sgd => (0, best_rate),
+        OptimizerKind::Adam => (1, optimizer.eta == Some(1e-3)),
+        OptimizerKind::Alrao => (2, (optimizer.eta_min, optimizer.eta_max) == (Some(1e-5), Some(10.0))),
+    };
+    let (width, papers_task) = match &config.task {
+        Task::Agent(task) => (1.0, task.environment.reward_scale.is_none_or(|scale| scale == 1.0)),
+        Task::Supervised(task) => (task.model.gamma, task.data.is_all() && task.model.version.is_none_or(|v| v == 1)),
+    };
+    let name = config.task.name();
+    let (_, _, published) = TABLE_1.iter().find(|(task, gamma, _)| *task == name && *gamma == width)?;
+    published[of_three].filter(|_| papers_own && papers_task)
+}
+
+const fn classes(loss: [f64; 2], top1: [f64; 2]) -> Option<Published> {
+    Some(Published { figure: loss, top1: Some(top1) })
+}
+
+const fn one_run(loss: f64, top1: f64) -> Option<Published> {
+    classes([loss, f64::NAN], [top1, f64::NAN])
+}
+
+const fn returns(mean: f64, std: f64) -> Option<Published> {
+    Some(Published { figure: [mean, std], top1: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_paper_ran_has_its_figures() {
+        let figure = |task: &str, sets: &[&str]| {
+            let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
+            let config = Config::read(task, &sets).unwrap();
+            let config = Config { optimizer: config.optimizer.resolve().unwrap(), ..config };
+            published(&config, true).map(|published| published.figure[0])
+        };
+        assert_eq!(figure("cifar10-vgg19", &[]), Some(0.45));
+        assert_eq!(figure("cifar10-vgg19", &["model.gamma=3"]), Some(0.381));
+        assert_eq!(figure("imagenet-resnet50", &["model.gamma=3", "optimizer.kind=adam"]), Some(1.99));
+        assert_eq!(figure("imagenet-resnet50", &["model.gamma=3", "optimizer.kind=sgd", "optimizer.eta=1"]), None);
+        assert_eq!(figure("pendulum", &["optimizer.kind=sgd", "optimizer.eta=1e-4"]), Some(-372.0));
+        for (task, set) in [
+            ("cifar10-vgg19", "model.gamma=2"),
+            ("cifar10-vgg19", "data.images=1000"),
+            ("cifar10-mobilenet", "model.version=2"),
+            ("pendulum", "environment.reward_scale=100"),
+            ("pendulum", "optimizer.eta_max=1"),
+            ("cartpole", "seed=0"),
+        ] {
+            assert_eq!(figure(task, &[set]), None, "{task} {set}");
+        }
+    }
+}

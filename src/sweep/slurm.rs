@@ -1,0 +1,337 @@
+//! Runs trained by Slurm: a job array, whose tasks each train one run.
+//!
+//! A task is `alrao sweep --resume DIR --run N`, which sees to one process of `alrao train` as a local sweep does: it
+//! notes a failure, and the process ends with it. A task that Slurm preempts or requeues begins anew and so goes on
+//! from the run's last checkpoint. Nobody needs to follow the jobs: how far the runs are is read off their directories.
+//!
+//! Nor is it kept which jobs there are: a sweep's are those of the user whose command is the script in its directory.
+//! The command ends with the number of the run that is the array's first, because Slurm's arrays are of a limited size.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::Command;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command_line::WrongRequest;
+use crate::sweep::directory::{State, SweepDirectory};
+use crate::sweep::executor::{End, Executor};
+
+const SCRIPT: &str = "slurm.sh";
+const LOG: &str = "slurm.log";
+
+/// From one look at the queue to the next.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// How long a run whose job is gone may still turn out to have ended: folders that machines share show files late.
+const END_SEEN_WITHIN: Duration = Duration::from_secs(30);
+
+/// The size of an array where Slurm doesn't tell: its default.
+const USUAL_ARRAY_SIZE: usize = 1001;
+
+/// Options of `sbatch` that are the sweep's own.
+const OWN_OPTIONS: [&str; 11] = [
+    "array",
+    "chdir",
+    "error",
+    "input",
+    "job-name",
+    "no-requeue",
+    "open-mode",
+    "output",
+    "parsable",
+    "requeue",
+    "wrap",
+];
+
+/// An option of `sbatch`, without its dashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlurmOption {
+    key: String,
+    /// `KEY=VALUE`, or `KEY` alone
+    text: String,
+}
+
+/// Jobs of Slurm.
+pub struct Slurm<'a> {
+    sweep: &'a SweepDirectory,
+    /// by the place of their run in the sweep; none is left of one that ended
+    tasks: BTreeMap<usize, Task>,
+    looked: Option<Instant>,
+    /// whether Slurm answered last time
+    answered: bool,
+}
+
+/// A run's place in an array.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Task {
+    job: String,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Queued,
+    Training,
+    /// no longer in the queue, since then
+    Gone(Instant),
+}
+
+/// Whether `sbatch` is here.
+///
+/// # Errors
+/// [`WrongRequest`] if not.
+pub fn check() -> Result<()> {
+    match Command::new("sbatch").arg("--version").output() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let problem = "there is no `sbatch` on the PATH; log in to a machine that submits to a cluster by Slurm, load \
+                           its module if it has one, or leave --executor out to train here";
+            Err(WrongRequest(format!("--executor slurm: {problem}")).into())
+        }
+        Err(error) => Err(error).context("sbatch"),
+        Ok(_) => Ok(()),
+    }
+}
+
+impl<'a> Slurm<'a> {
+    /// Submits those of these runs that aren't in the queue, at most `at_a_time` of them to be trained at a time. The
+    /// options go into the script; without any, it stays as it is, if it is there.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] if Slurm doesn't take them.
+    pub fn new(
+        sweep: &'a SweepDirectory,
+        runs: &[usize],
+        options: &[SlurmOption],
+        at_a_time: Option<u32>,
+    ) -> Result<Self> {
+        let script = script(sweep)?;
+        if !options.is_empty() || !script.exists() {
+            let mut file = tempfile::NamedTempFile::new_in(sweep.path())?;
+            file.write_all(script_text(options, sweep.most_threads()).as_bytes())?;
+            file.persist(&script)?;
+        }
+        let mut slurm = Slurm { sweep, tasks: queue(sweep)?, looked: None, answered: true };
+        slurm.tasks.retain(|run, _| runs.contains(run));
+        let new: Vec<usize> = runs.iter().copied().filter(|run| !slurm.tasks.contains_key(run)).collect();
+        let size = array_size()?;
+        for array in new.chunk_by(|left, right| left / size == right / size) {
+            for &run in array {
+                if let State::Failed(_) = sweep.state(&sweep.runs[run])? {
+                    sweep.prepare(&sweep.runs[run])?; // it is forgotten that it failed
+                }
+            }
+            let job = submit(sweep, array, array[0] / size * size, at_a_time)?;
+            slurm.tasks.extend(array.iter().map(|&run| (run, Task { job: job.clone(), place: Place::Queued })));
+        }
+        Ok(slurm)
+    }
+
+    /// The jobs of which something is in the queue.
+    fn jobs(&self) -> Vec<&str> {
+        let mut jobs: Vec<&str> = self.tasks.values().map(|task| task.job.as_str()).collect();
+        jobs.sort();
+        jobs.dedup();
+        jobs
+    }
+
+    fn at(&self, place: Place) -> Vec<usize> {
+        self.tasks.iter().filter(|(_, task)| task.place == place).map(|(run, _)| *run).collect()
+    }
+}
+
+impl Executor for Slurm<'_> {
+    fn words(&self) -> String {
+        format!("by Slurm's job {}", self.jobs().join(" and "))
+    }
+
+    fn look(&mut self) -> Result<Vec<(usize, End)>> {
+        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) {
+            return Ok(Vec::new());
+        }
+        self.looked = Some(Instant::now());
+        match queue(self.sweep) {
+            Ok(mut queue) => {
+                for (run, task) in &mut self.tasks {
+                    *task = match (queue.remove(run), task.place) {
+                        (Some(found), _) => found,
+                        (None, Place::Gone(_)) => continue,
+                        (None, _) => Task { place: Place::Gone(Instant::now()), ..task.clone() },
+                    };
+                }
+                self.answered = true;
+            }
+            // Its controller may be away for a while; the jobs aren't.
+            Err(error) => {
+                if std::mem::replace(&mut self.answered, false) {
+                    eprintln!("{error:#}; asking again every {} s", LOOK_EVERY.as_secs());
+                }
+            }
+        }
+        let mut ended = Vec::new();
+        for (&run, task) in &self.tasks {
+            let end = match (self.sweep.state(&self.sweep.runs[run])?, task.place) {
+                (State::Done(_), _) => End::Done,
+                (State::Failed(_), _) => End::Failed,
+                (_, Place::Gone(since)) if since.elapsed() > END_SEEN_WITHIN => End::Stopped,
+                _ => continue,
+            };
+            ended.push((run, end));
+        }
+        self.tasks.retain(|run, _| ended.iter().all(|(ended, _)| ended != run));
+        Ok(ended)
+    }
+
+    fn training(&self) -> Vec<usize> {
+        self.at(Place::Training)
+    }
+
+    fn waiting(&self) -> Vec<usize> {
+        self.at(Place::Queued)
+    }
+
+    /// The jobs go on.
+    fn leave(self: Box<Self>) -> Result<Option<String>> {
+        let jobs = self.jobs();
+        Ok(Some(match jobs[..] {
+            [] => format!("{LOG} has what Slurm said of them"),
+            _ => format!("their jobs go on, until `scancel {}`", jobs.join(" ")),
+        }))
+    }
+}
+
+/// The script of a sweep's jobs, where every machine finds it.
+fn script(sweep: &SweepDirectory) -> Result<PathBuf> {
+    Ok(sweep.path().canonicalize().with_context(|| sweep.path().display().to_string())?.join(SCRIPT))
+}
+
+fn script_text(options: &[SlurmOption], threads: u32) -> String {
+    let mut text = "#!/bin/sh\n".to_string();
+    let own = SlurmOption { key: "cpus-per-task".into(), text: format!("cpus-per-task={threads}") };
+    for option in [own].iter().filter(|own| options.iter().all(|option| option.key != own.key)).chain(options) {
+        writeln!(text, "#SBATCH --{}", option.text).expect("memory");
+    }
+    text + "\n# One run of the sweep in this folder, as `alrao sweep --executor slurm` submits it. Options above may be changed,\n\
+            # and lines added here.\n\
+            exec \"$1\" sweep --resume \"$2\" --run $(($3 + SLURM_ARRAY_TASK_ID))\n"
+}
+
+/// Submits these runs as an array whose first place is that of the run `first`; the job's number.
+fn submit(sweep: &SweepDirectory, runs: &[usize], first: usize, at_a_time: Option<u32>) -> Result<String> {
+    let script = script(sweep)?;
+    let folder = script.parent().expect("the script lies in one");
+    let places: Vec<usize> = runs.iter().map(|run| run - first).collect();
+    let at_a_time = at_a_time.map_or(String::new(), |jobs| format!("%{jobs}"));
+    let log = folder.join(LOG).display().to_string().replace('%', "%%");
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut command = Command::new("sbatch");
+    command.args(["--parsable", "--requeue", "--open-mode=append"]).arg(format!("--output={log}"));
+    command.arg(format!("--job-name={name}")).arg(format!("--array={}{at_a_time}", ranges(&places)));
+    command.arg(&script).arg(std::env::current_exe()?).arg(folder).arg(first.to_string());
+    let job = answer(&mut command).map_err(|error| {
+        let go_on = format!("alrao sweep --resume {} --executor slurm", sweep.path().display());
+        WrongRequest(format!("{error:#}\nGo on by `{go_on}`, with other options by --slurm KEY=VALUE if need be."))
+    })?;
+    Ok(job.trim().split(';').next().unwrap_or_default().into()) // the cluster's name may follow
+}
+
+/// What is in the queue of a sweep.
+fn queue(sweep: &SweepDirectory) -> Result<BTreeMap<usize, Task>> {
+    let mut command = Command::new("squeue");
+    command.args(["--me", "--array", "--noheader", "--format=%F|%K|%T|%o"]);
+    let command_of_jobs = format!("{} ", script(sweep)?.display());
+    Ok(answer(&mut command)?.lines().filter_map(|line| task(line, &command_of_jobs)).collect())
+}
+
+/// A task's run and the task, by a line of the queue: the array's number, the place in it, the state, the command.
+fn task(line: &str, command: &str) -> Option<(usize, Task)> {
+    let mut fields = line.splitn(4, '|');
+    let (job, place, state) = (fields.next()?, fields.next()?, fields.next()?);
+    let arguments = fields.next()?.trim_end().strip_prefix(command)?;
+    let first: usize = arguments.rsplit(' ').next()?.parse().ok()?;
+    let training = ["RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT"].contains(&state);
+    let place_in_queue = if training { Place::Training } else { Place::Queued };
+    Some((first + place.parse::<usize>().ok()?, Task { job: job.into(), place: place_in_queue }))
+}
+
+/// How many tasks an array may have.
+fn array_size() -> Result<usize> {
+    let config = answer(Command::new("scontrol").args(["show", "config"]))?;
+    let size =
+        config.lines().find_map(|line| line.strip_prefix("MaxArraySize")?.split('=').nth(1)?.trim().parse().ok());
+    Ok(size.filter(|size| *size > 0).unwrap_or(USUAL_ARRAY_SIZE))
+}
+
+/// What a command of Slurm's prints.
+fn answer(command: &mut Command) -> Result<String> {
+    let name = command.get_program().display().to_string();
+    let output = command.output().with_context(|| name.clone())?;
+    if !output.status.success() {
+        bail!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Ascending numbers as Slurm writes them: `0-2,5`.
+fn ranges(numbers: &[usize]) -> String {
+    let words = |range: &[usize]| match range {
+        [one] => one.to_string(),
+        range => format!("{}-{}", range[0], range[range.len() - 1]),
+    };
+    numbers.chunk_by(|left, right| left + 1 == *right).map(words).collect::<Vec<_>>().join(",")
+}
+
+impl FromStr for SlurmOption {
+    type Err = String;
+
+    /// `KEY=VALUE` or `KEY`, with or without dashes before it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim_start_matches("--");
+        let key = text.split('=').next().unwrap_or_default();
+        if key.len() < 2 || !key.chars().all(|c| c.is_ascii_lowercase() || c == '-') || text.contains(char::is_control)
+        {
+            return Err(format!("`{text}` is no long option of sbatch, as in partition=gpu"));
+        }
+        if OWN_OPTIONS.contains(&key) {
+            return Err(format!("`{key}` is the sweep's own"));
+        }
+        Ok(SlurmOption { key: key.into(), text: text.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweeps_tasks_are_found_in_the_queue_by_their_command() {
+        let found = |line: &str| task(line, "/a sweep/slurm.sh ");
+        let task = |place| Task { job: "7".into(), place };
+        let line = "7|3|PENDING|/a sweep/slurm.sh /bin/alrao /a sweep 1000";
+        assert_eq!(found(line), Some((1003, task(Place::Queued))));
+        assert_eq!(found(&line.replace("PENDING", "RUNNING")), Some((1003, task(Place::Training))));
+        assert_eq!(found("7|3|PENDING|/another sweep/slurm.sh /bin/alrao /another sweep 0"), None);
+        assert_eq!(found("8|N/A|RUNNING|/bin/sh"), None);
+    }
+
+    #[test]
+    fn numbers_are_written_by_ranges() {
+        assert_eq!(ranges(&[0, 1, 2, 5, 7, 8]), "0-2,5,7-8");
+    }
+
+    #[test]
+    fn options_go_into_the_script_and_the_sweeps_own_are_refused() {
+        let options = ["gres=gpu:1", "--exclusive", "cpus-per-task=4"].map(|text| text.parse().unwrap());
+        let lines = "#!/bin/sh\n#SBATCH --gres=gpu:1\n#SBATCH --exclusive\n#SBATCH --cpus-per-task=4\n";
+        assert!(script_text(&options, 1).starts_with(lines));
+        assert!(script_text(&options[..2], 3).contains("#SBATCH --cpus-per-task=3\n"));
+        for wrong in ["array=0-3", "p=gpu", "=gpu", "time=1\n2", "partition gpu"] {
+            let error = wrong.parse::<SlurmOption>().unwrap_err();
+            assert!(error.contains(wrong.split('=').next().unwrap()), "{error}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Sweeps by Slurm: on stand-ins for its commands, and, for `cargo xtask slurm`, on the real one.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::sweeps::{SMALL_SWEEP, locked, signal, table, wait_until};
+use crate::{alrao, assert_same, outcome, said, succeed};
+
+/// Has the tasks of an array done one after another at once; its number is that of its first run.
+const SBATCH: &str = r#"#!/bin/sh
+[ "$1" = --version ] && exit
+for argument; do
+    case $argument in
+    --array=*) array=${argument#--array=} ;;
+    --*) ;;
+    *) break ;;
+    esac
+    shift
+done
+echo "array $array of" "$@" >> "$(dirname "$0")/said"
+for place in $(echo "${array%\%*}" | tr , ' '); do
+    for task in $(seq "${place%-*}" "${place#*-}"); do
+        SLURM_ARRAY_TASK_ID=$task sh "$@" < /dev/null > /dev/null 2>&1
+    done
+done
+for first; do :; done
+echo "$first;cluster"
+"#;
+
+#[test]
+fn a_sweep_by_slurm_ends_with_a_local_ones_table() {
+    let root = tempfile::tempdir().unwrap();
+    let bin = commands(root.path(), &[("sbatch", SBATCH), ("squeue", "#!/bin/sh\n"), ("scontrol", ARRAYS_OF_TWO)]);
+    let (local, slurm) = (root.path().join("local"), root.path().join("by slurm"));
+    let short = "--set schedule.steps=300";
+    succeed(sweep(root.path(), &local, &format!("--executor local {short}")));
+    let words = &format!("{short} --executor slurm --slurm partition=small --slurm exclusive --jobs 1");
+    let said = succeed(on_path(sweep(root.path(), &slurm, words), &bin));
+    assert!(said.contains("4 of 4 runs to go, by Slurm's job 0 and 2") && said.contains("4/4"), "{said}");
+    assert_eq!(table(&slurm), table(&local));
+    let script = fs::read_to_string(slurm.join("slurm.sh")).unwrap();
+    assert!(script.contains("#SBATCH --partition=small\n#SBATCH --exclusive\n"), "{script}");
+
+    // The script was mended by hand: it stays. Runs that are done are not submitted again.
+    fs::write(slurm.join("slurm.sh"), script.replace("partition=small", "partition=large")).unwrap();
+    fs::remove_dir_all(slurm.join("pendulum-alrao-seed1")).unwrap();
+    let mut resume = alrao("sweep --executor slurm --resume");
+    resume.arg(&slurm);
+    succeed(on_path(resume, &bin));
+    assert!(fs::read_to_string(slurm.join("slurm.sh")).unwrap().contains("partition=large"));
+    let submitted = fs::read_to_string(bin.join("said")).unwrap();
+    let arrays: Vec<&str> = submitted.lines().map(|line| line.split(" of ").next().unwrap()).collect();
+    assert_eq!(arrays, ["array 0-1%1", "array 0-1%1", "array 1"]);
+    assert_eq!(table(&slurm), table(&local));
+}
+
+#[test]
+fn slurm_that_is_not_there_or_refuses_is_told_of() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let refused = |command: Command, expected: &[&str]| {
+        let (code, said) = outcome(command);
+        assert_eq!(code, 2, "{said}");
+        assert!(expected.iter().all(|words| said.contains(words)), "{expected:?}: {said}");
+    };
+    let none = root.path().join("none");
+    let sweep = |words: &str| sweep(root.path(), &out, words);
+    refused(on_path(sweep("--executor slurm"), &none), &["no `sbatch` on the PATH", "leave --executor out"]);
+    refused(sweep("--slurm partition=small"), &["--slurm", "--executor slurm"]);
+    refused(sweep("--executor slurm --slurm array=0-3"), &["`array` is the sweep's own"]);
+    refused(sweep("--executor slurm --slurm p=small"), &["no long option of sbatch"]);
+    refused(sweep("--executor pbs"), &["local", "slurm"]);
+    assert!(!out.exists());
+    let says_no = "#!/bin/sh\n[ \"$1\" = --version ] || { echo invalid partition specified >&2; exit 1; }\n";
+    let bin = commands(root.path(), &[("sbatch", says_no), ("squeue", "#!/bin/sh\n"), ("scontrol", ARRAYS_OF_TWO)]);
+    let go_on = format!("alrao sweep --resume {} --executor slurm", out.display());
+    refused(on_path(sweep("--executor slurm"), &bin), &["invalid partition specified", &go_on, "--slurm KEY=VALUE"]);
+}
+
+/// Eight runs on a Slurm of two cores. One is requeued, the process of another killed, and whoever follows them told to
+/// stop, and to go on.
+#[test]
+#[ignore = "needs a Slurm: cargo xtask slurm"]
+fn on_a_real_slurm_runs_are_requeued_and_killed_and_end_with_a_local_sweeps_table() {
+    let root = tempfile::tempdir().unwrap();
+    let (local, slurm) = (root.path().join("local"), root.path().join("slurm"));
+    let words = "--seeds 0-3 --set schedule.steps=3000";
+    let by_slurm = "--executor slurm --slurm time=10 --slurm mem=500M";
+    let quiet = |command: &mut Command| command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let follower = quiet(&mut sweep(root.path(), &slurm, &format!("{words} {by_slurm}")));
+
+    let requeued = slurm.join("pendulum-sgd-seed0");
+    wait_until("a run has a checkpoint", || requeued.join("checkpoints/last/state.json").exists());
+    let begun = first_line(&requeued);
+    let queue = squeue();
+    let (task, _) = queue.split_once("_0 RUNNING").expect("the first run is trained");
+    let task = format!("{}_0", task.rsplit('\n').next().unwrap());
+    scontrol(&["requeue", &task]);
+    scontrol(&["update", &format!("JobId={task}"), "StartTime=now"]); // it would wait for two minutes
+
+    wait_until("another run is trained", || locked(&slurm).contains(&slurm.join("pendulum-sgd-seed2")));
+    signal("INT", follower.id());
+    let (code, told) = said(follower.wait_with_output().unwrap());
+    assert!(code == 1 && told.contains("their jobs go on, until `scancel "), "{code} {told}");
+    assert!(!locked(&slurm).is_empty(), "a run ended with the process that followed it");
+
+    let tasks = squeue().lines().count();
+    let resume = || {
+        let mut command = alrao("sweep --executor slurm --resume");
+        command.arg(&slurm);
+        command
+    };
+    let follower = quiet(&mut resume());
+    wait_until("it follows them again", || slurm_lock_is_held(&slurm));
+    assert!(squeue().lines().count() <= tasks, "runs in the queue were submitted again");
+    let killed = slurm.join("pendulum-alrao-seed1");
+    wait_until("yet another run is trained", || locked(&slurm).contains(&killed));
+    signal("KILL", trainer(&killed));
+    let (code, told) = said(follower.wait_with_output().unwrap());
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("stopped with 1 runs to go and 0 failed; slurm.log has"), "{told}");
+
+    succeed(resume());
+    assert_eq!(first_line(&requeued), begun, "the requeued run began anew");
+    succeed(sweep(root.path(), &local, words));
+    assert_eq!(table(&slurm), table(&local));
+    for run in [&requeued, &killed] {
+        assert_same(run, &local.join(run.file_name().unwrap()));
+    }
+    let job = Command::new("scontrol").args(["show", "job", &task]).output().unwrap();
+    assert!(String::from_utf8(job.stdout).unwrap().contains("Restarts=1"), "it wasn't requeued");
+    println!("{}", succeed(alrao(&format!("table {}", slurm.display())))); // for `cargo xtask slurm`
+}
+
+const ARRAYS_OF_TWO: &str = "#!/bin/sh\necho 'MaxArraySize            = 2'\n";
+
+/// Four small runs.
+fn sweep(root: &Path, out: &Path, words: &str) -> Command {
+    let file = root.join("small.toml");
+    fs::write(&file, SMALL_SWEEP).unwrap();
+    let mut command = alrao(&format!("sweep {} {words} --out", file.display()));
+    command.arg(out);
+    command
+}
+
+/// A folder with these commands.
+fn commands(root: &Path, commands: &[(&str, &str)]) -> std::path::PathBuf {
+    let bin = root.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    for (name, text) in commands {
+        fs::write(bin.join(name), text).unwrap();
+        fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    bin
+}
+
+/// With this folder before the shell's, and no others.
+fn on_path(mut command: Command, folder: &Path) -> Command {
+    let tools = if folder.exists() { ":/usr/local/bin:/usr/bin:/bin" } else { "" };
+    command.env("PATH", format!("{}{tools}", folder.display()));
+    command
+}
+
+fn first_line(run: &Path) -> String {
+    fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().next().unwrap().into()
+}
+
+/// The process that trains in a run directory.
+fn trainer(run: &Path) -> u32 {
+    let words = format!("\0--resume\0{}\0", run.display());
+    let mut processes =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let trains = |pid: &u32| {
+        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(&words))
+    };
+    processes.find(trains).expect("a process trains there")
+}
+
+fn slurm_lock_is_held(sweep: &Path) -> bool {
+    fs::File::open(sweep.join("sweep.jsonl")).unwrap().try_lock().is_err()
+}
+
+/// `JOB_PLACE STATE` of all tasks in the queue, one a line.
+fn squeue() -> String {
+    let output = Command::new("squeue").args(["--me", "--array", "--noheader", "--format=%F_%K %T"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn scontrol(words: &[&str]) {
+    assert!(Command::new("scontrol").args(words).status().unwrap().success(), "{words:?}");
+}
