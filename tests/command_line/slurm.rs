@@ -115,8 +115,8 @@ fn on_a_real_slurm_runs_are_requeued_and_killed_and_end_with_a_local_sweeps_tabl
     let follower = quiet(&mut resume());
     wait_until("it follows them again", || slurm_lock_is_held(&slurm));
     assert!(squeue().lines().count() <= tasks, "runs in the queue were submitted again");
-    let killed = slurm.join("pendulum-alrao-seed1");
-    wait_until("yet another run is trained", || locked(&slurm).contains(&killed));
+    let killed = slurm.join("pendulum-alrao-seed3"); // the last
+    wait_until("the last run is trained", || locked(&slurm).contains(&killed));
     signal("KILL", trainer(&killed));
     let (code, told) = said(follower.wait_with_output().unwrap());
     assert_eq!(code, 1, "{told}");

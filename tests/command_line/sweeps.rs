@@ -211,7 +211,7 @@ fn locked_or_not(out: &Path) -> Vec<PathBuf> {
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < Duration::from_secs(60), "not yet: {what}");
+        assert!(started.elapsed() < Duration::from_secs(300), "not yet: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
