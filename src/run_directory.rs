@@ -7,6 +7,7 @@
 //! | `metrics.jsonl`, `tensorboard/` | what happened, see [`Log`](crate::log::Log) |
 //! | `checkpoints/best/` | `network.safetensors`: the network with the best validation |
 //! | `checkpoints/last/` | everything needed to go on |
+//! | `units.json` | what became of every unit |
 //! | `summary.json` | the final figures |
 //! | `plots/` | figures |
 //!
@@ -17,6 +18,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use alrao_core::tensors::Tensors;
+use alrao_core::units::Units;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
@@ -121,15 +123,27 @@ impl RunDirectory {
         Ok(self.checkpoint("best")?.is_some())
     }
 
-    /// Writes the final figures.
+    /// Writes the final figures: with them the run is done.
     ///
     /// # Errors
     /// The disk is full, or the like.
     pub fn write_summary(&self, summary: &Summary) -> Result<()> {
+        self.write_whole("summary.json", &serde_json::to_string_pretty(summary)?)
+    }
+
+    /// Writes what became of every unit.
+    ///
+    /// # Errors
+    /// The disk is full, or the like.
+    pub fn write_units(&self, units: &Units) -> Result<()> {
+        self.write_whole("units.json", &serde_json::to_string(units)?)
+    }
+
+    fn write_whole(&self, name: &str, text: &str) -> Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
-        writeln!(file, "{}", serde_json::to_string_pretty(summary)?)?;
+        writeln!(file, "{text}")?;
         set_readable(file.path())?;
-        file.persist(self.path.join("summary.json"))?;
+        file.persist(self.path.join(name))?;
         Ok(())
     }
 

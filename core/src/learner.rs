@@ -26,6 +26,7 @@ use crate::parameters::{Parameters, Weights};
 use crate::rates::RatesOf;
 use crate::streams::{Stream, stream};
 use crate::tensors::Tensors;
+use crate::units::Units;
 use crate::watch::Watch;
 
 /// Learning rates and everything else that learning remembers from step to step.
@@ -225,6 +226,15 @@ impl Learner {
     /// How many units of the body have left a sane range, as [`Diagnosis`] counts them.
     pub fn units_out_of_range<B>(&self, network: &Network<B>) -> usize {
         units_out_of_range(&self.growth(network))
+    }
+
+    /// What became of every unit of the body, which began as that of `first`; `None` where units have no rates of their
+    /// own, or they change from step to step.
+    pub fn units<B>(&self, network: &Network<B>, first: &Network<B>) -> Option<Units> {
+        let interval = self.method.interval;
+        let own = self.method.rates == RatesOf::Unit && interval.eta_min() < interval.eta_max();
+        let (_, rates) = self.body.optimizer.state().into_iter().find(|(name, _)| own && *name == "minus_eta")?;
+        Some(Units::read(network.parameters(), first.parameters(), &rates))
     }
 
     /// The size of each unit of the body as a multiple of that it began with, `[units]`.

@@ -22,6 +22,7 @@ pub mod parameters;
 pub mod rates;
 pub mod streams;
 pub mod tensors;
+pub mod units;
 
 mod clip;
 mod error;

@@ -5,6 +5,8 @@
 //! their values in [`Weights`] by the [`ParameterId`] they were given. What a layer keeps but gradients don't change,
 //! such as the running statistics of batch normalisation, is a buffer.
 
+use std::ops::Range;
+
 use rand_distr::{Distribution, Normal, Uniform};
 use tch::{Device, Kind, Tensor};
 
@@ -255,11 +257,30 @@ impl Parameters {
         flat
     }
 
+    /// The layers: what is before the last dot of the parameters' names, and their units. Parameters that share units are of
+    /// one layer.
+    pub fn layers(&self) -> Vec<(String, Range<usize>)> {
+        let mut layers: Vec<(String, Range<usize>)> = Vec::new();
+        for entry in &self.entries {
+            let Units { first, count, .. } = entry.units.expect("checked when finished");
+            if layers.iter().all(|(_, units)| units.start != first) {
+                let scope = entry.name.rsplit_once('.').map_or(entry.name.as_str(), |(scope, _)| scope);
+                layers.push((scope.into(), first..first + count));
+            }
+        }
+        layers
+    }
+
     /// The size of every unit, the root mean square of its parameters, `[units]`; waits for the device.
     pub fn unit_sizes(&self) -> Vec<f64> {
+        self.sizes_of(&self.theta)
+    }
+
+    /// The root mean square of a number for each element, `[P]`, over every unit, `[units]`; waits for the device.
+    pub(crate) fn sizes_of(&self, flat: &Tensor) -> Vec<f64> {
         let zeros = || Tensor::zeros([self.units as i64], (Kind::Double, self.theta.device()));
         let (sums, numels) = (zeros(), zeros());
-        for (entry, value) in self.entries.iter().zip(&self.weights.parameters) {
+        for (entry, value) in self.entries.iter().zip(split(&self.entries, &[], flat, false).parameters) {
             let (first, count, shape) = entry.by_unit();
             let squares = value.view(shape).to_kind(Kind::Double).square();
             let _ = sums.narrow(0, first, count).g_add_(&squares.sum_dim_intlist([0i64, 2].as_slice(), false, None));
@@ -416,6 +437,12 @@ mod tests {
             let expected = (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
             assert!((size - expected).abs() < 1e-12, "{size}, {expected}");
         }
+    }
+
+    #[test]
+    fn parameters_that_share_units_are_a_layer() {
+        let layers: Vec<_> = sample().layers();
+        assert_eq!(layers, [("dense".into(), 0..2), ("gates".into(), 2..4), ("table".into(), 4..6)]);
     }
 
     /// Published results depend on it.

@@ -129,6 +129,9 @@ fn run(directory: &RunDirectory, config: &Config, mut trainer: impl Trainer) -> 
     log.flush()?;
     let seconds = seconds();
     let best = has_best.then(|| load_best(directory.path())).transpose()?;
+    if let Some(units) = trainer.units(config)? {
+        directory.write_units(&units)?;
+    }
     directory.write_summary(&trainer.summary(config, best, seconds, diverged)?)
 }
 

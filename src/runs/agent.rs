@@ -5,6 +5,7 @@ use alrao_agents::training::{self, Training, TrainingState};
 use alrao_core::layers::Mlp;
 use alrao_core::network::Network;
 use alrao_core::tensors::Tensors;
+use alrao_core::units::Units;
 use anyhow::Result;
 use tch::Device;
 
@@ -74,6 +75,11 @@ impl Trainer for AgentRun {
         Ok(self.training.load(&read("learner")?, &read("replay")?, state)?)
     }
 
+    fn units(&self, config: &Config) -> Result<Option<Units>> {
+        let q = self.training.agent().q();
+        Ok(q.learner().units(q.network(), first_q(config, self.device)?.network()))
+    }
+
     fn summary(&self, config: &Config, best: Option<Tensors>, seconds: f64, diverged: bool) -> Result<Summary> {
         let (task, episodes) = (&self.task, self.task.schedule.test_episodes);
         let make = || task.make();
@@ -102,11 +108,15 @@ impl Trainer for AgentRun {
 /// # Errors
 /// They are of another network, or the environment can't be made.
 pub fn network(config: &Config, tensors: &Tensors, device: Device) -> Result<Network<Mlp>> {
+    let mut network = first_q(config, device)?.network().copy();
+    network.load("network", tensors)?;
+    Ok(network)
+}
+
+/// The Q-network that a run of this configuration begins with.
+fn first_q(config: &Config, device: Device) -> Result<QNetwork> {
     let task = config.task.agent()?;
     let environment = task.make()?;
     let (observation_len, actions) = (environment.observation_len(), environment.action_count());
-    let q = QNetwork::new(observation_len, actions, &task.agent.network, &config.method()?, config.seed, device)?;
-    let mut network = q.network().copy();
-    network.load("network", tensors)?;
-    Ok(network)
+    Ok(QNetwork::new(observation_len, actions, &task.agent.network, &config.method()?, config.seed, device)?)
 }

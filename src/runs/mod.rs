@@ -5,6 +5,7 @@ pub mod supervised;
 
 use alrao_core::Error::{Diverged, NoFiniteFeatures, NoFiniteHead};
 use alrao_core::tensors::Tensors;
+use alrao_core::units::Units;
 use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -66,6 +67,12 @@ pub trait Trainer {
     /// # Errors
     /// It was saved by a training with other settings.
     fn load(&mut self, read: &dyn Fn(&str) -> Result<Tensors>, state: Self::State) -> Result<()>;
+
+    /// What became of every unit; none where units have no rates of their own.
+    ///
+    /// # Errors
+    /// The network that it began as can't be made again.
+    fn units(&self, config: &Config) -> Result<Option<Units>>;
 
     /// The final figures, once the best network, if there was one, was read back and tested.
     ///

@@ -2,6 +2,7 @@
 
 use alrao_core::network::Network;
 use alrao_core::tensors::Tensors;
+use alrao_core::units::Units;
 use alrao_tasks::data::{Data, LeftOut};
 use alrao_tasks::model::Model;
 use alrao_tasks::settings::SupervisedTask;
@@ -73,6 +74,11 @@ impl Trainer for SupervisedRun {
 
     fn load(&mut self, read: &dyn Fn(&str) -> Result<Tensors>, state: TrainingState) -> Result<()> {
         Ok(self.training.load(&read("learner")?, state)?)
+    }
+
+    fn units(&self, config: &Config) -> Result<Option<Units>> {
+        let first = self.task.network(self.training.data(), &config.method()?, config.seed, self.device)?;
+        Ok(self.training.units(&first))
     }
 
     fn summary(&self, config: &Config, best: Option<Tensors>, seconds: f64, diverged: bool) -> Result<Summary> {

@@ -20,6 +20,7 @@ use alrao_core::network::Network;
 use alrao_core::optimizer::Decay;
 use alrao_core::streams::{Stream, stream};
 use alrao_core::tensors::Tensors;
+use alrao_core::units::Units;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use tch::Device;
@@ -276,6 +277,11 @@ impl Training {
     /// What learning says about learning rates.
     pub fn diagnose(&self) -> Diagnosis {
         self.learner.diagnose(&self.network)
+    }
+
+    /// What became of every unit of a network that began as `first`, where units have rates of their own.
+    pub fn units(&self, first: &Network<Model>) -> Option<Units> {
+        self.learner.units(&self.network, first)
     }
 
     /// What `network` is worth on the test data, and what was missing in them.

@@ -1,0 +1,85 @@
+//! What became of every unit of a body: its rate (paper, section 4.3), and how far its weights have moved at it.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::parameters::Parameters;
+
+/// The units of a body, layer by layer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Units {
+    /// Its layers, from the first to the last.
+    pub layers: Vec<LayerUnits>,
+}
+
+/// The units that some parameters have in common; of each unit one number in every list. Sizes are root mean squares over
+/// the unit's parameters.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LayerUnits {
+    /// The scope of its parameters.
+    pub layer: String,
+    /// The rate `eta`.
+    pub rate: Vec<f32>,
+    /// The size that it began with.
+    pub first_size: Vec<f32>,
+    /// The size that it has.
+    pub size: Vec<f32>,
+    /// The size of the difference between its parameters and those it began with.
+    pub change: Vec<f32>,
+}
+
+impl Units {
+    /// The units of `now`, which began as `first` and learnt at these rates, one for each element, `[P]`.
+    pub(crate) fn read(now: &Parameters, first: &Parameters, rates: &tch::Tensor) -> Self {
+        let [rate, first_size, size, change] =
+            [rates, first.theta(), now.theta(), &(now.theta() - first.theta())].map(|flat| now.sizes_of(flat));
+        let part = |of_units: &[f64], units: &Range<usize>| of_units[units.clone()].iter().map(|&x| x as f32).collect();
+        let layer = |(layer, units): (String, Range<usize>)| LayerUnits {
+            layer,
+            rate: part(&rate, &units),
+            first_size: part(&first_size, &units),
+            size: part(&size, &units),
+            change: part(&change, &units),
+        };
+        Units { layers: now.layers().into_iter().map(layer).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind, Tensor};
+
+    use super::*;
+    use crate::parameters::{Init, ParameterBuilder};
+    use crate::streams::stream;
+
+    /// Two units of a weight and a bias each, and one of two numbers.
+    #[test]
+    fn each_unit_is_told_of_by_hand() {
+        let mut rng = stream(0, "weights");
+        let mut builder = ParameterBuilder::new(&mut rng);
+        builder.scope("first", |b| {
+            let (weight, bias) =
+                (b.add("weight", &[2, 1], Init::Constant(3.0)), b.add("bias", &[2], Init::Constant(4.0)));
+            b.claim(2, &[(weight, 1), (bias, 1)]);
+        });
+        builder.scope("second", |b| {
+            let weight = b.add("weight", &[1, 2], Init::Constant(1.0));
+            b.claim(1, &[(weight, 2)]);
+        });
+        let first = builder.finish(Device::Cpu, Kind::Float).unwrap();
+        let mut now = first.copy();
+        let _ = now.theta_mut().g_add_(&Tensor::from_slice(&[0f32, 6., 0., 8., -1., f32::NAN]));
+        let units = Units::read(&now, &first, &-first.spread(&[1e-5, 0.1, 10.0]));
+        let size = |x: f64, y: f64| ((x * x + y * y) / 2.0).sqrt() as f32;
+        let [of_first, of_second] = &units.layers[..] else { panic!("{units:?}") };
+        assert_eq!((of_first.layer.as_str(), &of_first.rate), ("first", &vec![1e-5, 0.1]));
+        assert_eq!((of_second.layer.as_str(), &of_second.rate), ("second", &vec![10.0]));
+        assert_eq!(of_first.first_size, [size(3.0, 4.0); 2]);
+        assert_eq!(of_first.size, [size(3.0, 4.0), size(9.0, 12.0)]);
+        assert_eq!(of_first.change, [0.0, size(6.0, 8.0)]);
+        assert!(of_second.change[0].is_nan() && of_second.first_size == [1.0]);
+        assert!(serde_json::to_string(&units).unwrap().contains(r#""change":[null]"#));
+    }
+}
