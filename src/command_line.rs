@@ -28,7 +28,7 @@ enum Command {
     Train(TrainRequest),
     /// Play a trained agent's best checkpoint greedily and print its returns.
     Eval(EvalRequest),
-    /// Draw the episode returns of one or more runs.
+    /// Draw runs: their returns or losses, their heads, their units, or the effect of their intervals of rates.
     Plot(PlotRequest),
     /// Train the runs that a sweep file multiplies to, several at a time, and compare them in a table.
     Sweep(SweepRequest),
@@ -139,12 +139,34 @@ pub struct EvalRequest {
 /// What `alrao plot` is asked for.
 #[derive(clap::Args)]
 pub struct PlotRequest {
-    /// Run directories.
-    #[arg(required = true)]
+    /// Run directories, or sweep directories, of which the runs that are done are drawn.
+    #[arg(required = true, value_name = "RUN|SWEEP")]
     pub runs: Vec<PathBuf>,
-    /// The figure, .svg or .png; `plots/returns.svg`, or `plots/losses.svg`, in the first run directory by default.
+    /// What to draw; by default the returns of agents, how networks learnt from data, and the heat map of a sweep over
+    /// intervals of rates.
+    #[arg(long)]
+    pub figure: Option<FigureKind>,
+    /// The task to draw, of sweeps that have several.
+    #[arg(long, value_name = "NAME")]
+    pub task: Option<String>,
+    /// The figure, .svg or .png; `plots/FIGURE.svg` in the first directory by default.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+/// What a figure shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum FigureKind {
+    /// The episode returns of agents; of several runs the interquartile mean over seeds, and its interval.
+    Returns,
+    /// Learning curves; of several runs those of training beside those of validation.
+    Learning,
+    /// The weights of a run's heads over time.
+    Posterior,
+    /// The rates of a run's units, and how far each has moved at its rate.
+    Rates,
+    /// What intervals of rates come to, SGD on the diagonal; also by width.
+    Heatmap,
 }
 
 /// What `alrao watch` is asked for.

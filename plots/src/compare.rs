@@ -1,75 +1,120 @@
-//! Runs beside each other: a thin curve for each, and a thick one for the mean of those with one optimizer and rate.
+//! Runs beside each other: a thin curve for each; of each group of seeds the interquartile mean, thick, and its interval.
 
-use crate::figure::{Mark, Point, Series, minus};
+use crate::marks::{Mark, Point, Series};
 use crate::palette::GROUPS;
-use crate::record::Optimizer;
+use crate::panel::rate;
+use crate::record::{Header, Optimizer};
+use crate::statistics::{interquartile_mean, interval};
 
 /// How a run went.
+#[derive(Clone)]
 pub(crate) struct Curve {
-    /// What it is like others in, see [`group_name`].
+    /// What it is like others in, see [`group_names`].
     pub group: String,
     pub seed: u64,
+    pub diverged: bool,
+    /// By abscissa; none if it diverged before there was one.
     pub points: Vec<(f64, f64)>,
 }
 
+/// What curves of several seeds are summed up by, for a title.
+pub(crate) fn summed_up(curves: &[Curve], how: &'static str) -> &'static str {
+    let several =
+        curves.iter().any(|curve| curves.iter().any(|other| curve.group == other.group && curve.seed != other.seed));
+    if several { how } else { "" }
+}
+
+/// Curves of runs that differ in seed only.
+pub(crate) struct Group {
+    pub name: String,
+    pub curves: Vec<Curve>,
+}
+
 pub(crate) fn compared(curves: Vec<Curve>) -> Vec<Series> {
-    let mut groups: Vec<(String, Vec<Curve>)> = Vec::new();
+    let (mut thin, mut bands, mut thick) = (Vec::new(), Vec::new(), Vec::new());
+    let mut groups = grouped(curves);
+    groups.sort_by_key(|group| !group.name.starts_with("alrao")); // whose colour is the same in all figures
+    for (group, &color) in groups.iter().zip(GROUPS.iter().cycle()) {
+        let unnamed = |marks, points| Series { label: None, color, marks, points };
+        thin.extend(
+            group.curves.iter().map(|curve| unnamed(&[Mark::Line { width: 1.3, opacity: 0.5 }], points(&curve.points))),
+        );
+        let mut middle = group.middle();
+        for point in &mut middle {
+            let values = group.values(point.x);
+            [point.low, point.high] = interval(std::slice::from_ref(&values)).unwrap_or([point.y; 2]);
+        }
+        bands.push(unnamed(&[Mark::Band { opacity: 0.18 }], middle.clone()));
+        thick.push(Series {
+            label: Some(group.label()),
+            color,
+            marks: &[Mark::Line { width: 3.6, opacity: 1.0 }, Mark::Dots { radius: 3.6, opacity: 1.0 }],
+            points: middle,
+        });
+    }
+    thick.sort_by_key(|series| series.color == GROUPS[0]); // Alrao above the others
+    bands.into_iter().chain(thin).chain(thick).collect()
+}
+
+/// The groups, in the order in which their first curves come.
+pub(crate) fn grouped(curves: Vec<Curve>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
     for curve in curves {
-        match groups.iter_mut().find(|(other, _)| *other == curve.group) {
-            Some((_, members)) => members.push(curve),
-            None => groups.push((curve.group.clone(), vec![curve])),
+        match groups.iter_mut().find(|group| group.name == curve.group) {
+            Some(group) => group.curves.push(curve),
+            None => groups.push(Group { name: curve.group.clone(), curves: vec![curve] }),
+        }
+    }
+    groups
+}
+
+impl Group {
+    /// The name, with how many seeds there are and how many of them diverged.
+    pub(crate) fn label(&self) -> String {
+        let seeds = |diverged_only: bool| {
+            let counted = self.curves.iter().filter(|curve| curve.diverged || !diverged_only);
+            let mut seeds: Vec<_> = counted.map(|curve| curve.seed).collect();
+            seeds.sort_unstable();
+            seeds.dedup();
+            seeds.len()
+        };
+        match (seeds(false), seeds(true)) {
+            (all, 0) => format!("{} ({})", self.name, count(all, "seed")),
+            (all, diverged) if all == diverged => format!("{} (diverged)", self.name),
+            (all, diverged) => format!("{} ({}, {diverged} diverged)", self.name, count(all, "seed")),
         }
     }
 
-    let (mut thin, mut thick) = (Vec::new(), Vec::new());
-    for ((name, members), &color) in groups.iter().zip(GROUPS.iter().cycle()) {
-        let curves: Vec<_> = members.iter().map(|curve| curve.points.clone()).collect();
-        let mut seeds: Vec<_> = members.iter().map(|curve| curve.seed).collect();
-        seeds.sort_unstable();
-        seeds.dedup();
-        thick.push(Series {
-            label: Some(format!("{name} ({})", count(seeds.len(), "seed"))),
-            color,
-            marks: &[Mark::Line { width: 3.6, opacity: 1.0 }, Mark::Dots { radius: 3.6, opacity: 1.0 }],
-            points: points(&mean_curve(&curves)),
-        });
-        thin.extend(curves.iter().map(|curve| Series {
-            label: None,
-            color,
-            marks: &[Mark::Line { width: 1.3, opacity: 0.5 }],
-            points: points(curve),
-        }));
+    /// The interquartile mean of [what counts](Self::counting): where every curve is known, at the abscissas of all of
+    /// them, or at some of these if there are more than can be told apart.
+    pub(crate) fn middle(&self) -> Vec<Point<f64>> {
+        const MOST: usize = 150;
+        let curves = self.counting();
+        let from = curves.iter().map(|curve| curve[0].0).fold(0.0, f64::max);
+        let to = curves.iter().map(|curve| curve[curve.len() - 1].0).fold(f64::INFINITY, f64::min);
+        let mut steps: Vec<_> = curves.iter().copied().flatten().map(|&(x, _)| x).collect();
+        steps.retain(|x| (from..=to).contains(x));
+        steps.sort_by(f64::total_cmp);
+        steps.dedup();
+        let (count, stride) = (steps.len(), steps.len().div_ceil(MOST).max(1));
+        let shown = steps.into_iter().enumerate().filter(|(i, _)| (count - 1 - i) % stride == 0);
+        shown.map(|(_, x)| Point::new(x, interquartile_mean(&self.values(x)))).collect()
     }
-    thin.append(&mut thick);
-    thin
-}
 
-/// Optimizer and rate, by which runs are grouped: `alrao`, `sgd η = 0.1`.
-pub(crate) fn group_name(optimizer: &Optimizer) -> String {
-    match optimizer.eta {
-        Some(eta) if eta.abs() < 1e-3 => format!("{} \u{3b7} = {}", optimizer.kind, minus(format!("{eta:e}"))),
-        Some(eta) => format!("{} \u{3b7} = {eta}", optimizer.kind),
-        None => optimizer.kind.clone(),
+    /// The runs that did not diverge, or all if all did.
+    fn counting(&self) -> Vec<&[(f64, f64)]> {
+        let curves = |diverged: bool| {
+            let curves = self.curves.iter().filter(move |curve| curve.diverged == diverged);
+            curves.map(|curve| &curve.points[..]).filter(|points| !points.is_empty()).collect::<Vec<_>>()
+        };
+        let sound = curves(false);
+        if sound.is_empty() { curves(true) } else { sound }
     }
-}
 
-pub(crate) fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
-pub(crate) fn points(curve: &[(f64, f64)]) -> Vec<Point<f64>> {
-    curve.iter().map(|&(x, y)| Point::new(x, y)).collect()
-}
-
-/// The mean of `curves` where all of them are known, at every abscissa of one of them; linear in between.
-fn mean_curve(curves: &[Vec<(f64, f64)>]) -> Vec<(f64, f64)> {
-    let from = curves.iter().map(|curve| curve[0].0).fold(0.0, f64::max);
-    let to = curves.iter().map(|curve| curve[curve.len() - 1].0).fold(f64::INFINITY, f64::min);
-    let mut steps: Vec<_> = curves.iter().flatten().map(|&(x, _)| x).filter(|x| (from..=to).contains(x)).collect();
-    steps.sort_by(f64::total_cmp);
-    steps.dedup();
-    let mean = |x| curves.iter().map(|curve| interpolate(curve, x) / curves.len() as f64).sum();
-    steps.into_iter().map(|x| (x, mean(x))).collect()
+    /// What counts, at an abscissa where all of it is known; linear in between.
+    fn values(&self, x: f64) -> Vec<f64> {
+        self.counting().into_iter().map(|curve| interpolate(curve, x)).collect()
+    }
 }
 
 /// The ordinate at `x`, which lies within `curve`.
@@ -83,22 +128,119 @@ fn interpolate(curve: &[(f64, f64)], x: f64) -> f64 {
     y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 }
 
+/// What each run is grouped by: optimizer and rate, `alrao`, `sgd η = 0.1`; where a sweep has arms that are the same in
+/// these, the names of its arms.
+pub(crate) fn group_names(headers: &[&Header]) -> Vec<String> {
+    let usual: Vec<String> = headers.iter().map(|header| group_name(&header.optimizer)).collect();
+    let told_apart = headers.iter().zip(&usual).all(|(header, name)| {
+        headers.iter().zip(&usual).all(|(other, other_name)| name != other_name || header.arm == other.arm)
+    });
+    if told_apart {
+        return usual;
+    }
+    headers.iter().zip(usual).map(|(header, usual)| header.arm.clone().unwrap_or(usual)).collect()
+}
+
+/// Optimizer and rate, or interval of rates if it isn't the paper's.
+pub(crate) fn group_name(optimizer: &Optimizer) -> String {
+    match (optimizer.eta, optimizer.eta_min, optimizer.eta_max) {
+        (Some(eta), ..) => format!("{} \u{3b7} = {}", optimizer.kind, rate(eta)),
+        (None, Some(low), Some(high)) if (low, high) != (1e-5, 10.0) => {
+            format!("{} [{}, {}]", optimizer.kind, rate(low), rate(high))
+        }
+        _ => optimizer.kind.clone(),
+    }
+}
+
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+pub(crate) fn points(curve: &[(f64, f64)]) -> Vec<Point<f64>> {
+    curve.iter().map(|&(x, y)| Point::new(x, y)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn mean_curve_covers_what_all_runs_know() {
-        let long = vec![(0.0, 0.0), (10.0, 10.0), (20.0, 0.0)];
-        let short = vec![(5.0, 1.0), (10.0, 2.0), (15.0, 3.0)];
-        assert_eq!(mean_curve(&[long, short]), [(5.0, 3.0), (10.0, 6.0), (15.0, 4.0)]);
+    fn curve(seed: u64, diverged: bool, points: &[(f64, f64)]) -> Curve {
+        Curve { group: "alrao".into(), seed, diverged, points: points.to_vec() }
+    }
+
+    fn group(curves: Vec<Curve>) -> Group {
+        grouped(curves).remove(0)
     }
 
     #[test]
-    fn groups_are_named_by_optimizer_and_rate() {
-        let name = |kind: &str, eta| group_name(&Optimizer { kind: kind.into(), eta });
-        assert_eq!(name("alrao", None), "alrao");
-        assert_eq!(name("sgd", Some(0.1)), "sgd \u{3b7} = 0.1");
-        assert_eq!(name("adam", Some(1e-5)), "adam \u{3b7} = 1e\u{2212}5");
+    fn the_middle_covers_what_all_runs_know() {
+        let long = curve(0, false, &[(0.0, 0.0), (10.0, 10.0), (20.0, 0.0)]);
+        let short = curve(1, false, &[(5.0, 1.0), (10.0, 2.0), (15.0, 3.0)]);
+        let middle = group(vec![long, short]).middle();
+        let means: Vec<_> = middle.iter().map(|point| (point.x, point.y)).collect();
+        assert_eq!(means, [(5.0, 3.0), (10.0, 6.0), (15.0, 4.0)]);
+    }
+
+    #[test]
+    fn the_band_is_the_interval_over_seeds() {
+        let series = compared(vec![curve(0, false, &[(5.0, 1.0)]), curve(1, false, &[(5.0, 5.0)])]);
+        let point = series[0].points[0];
+        assert_eq!((point.y, point.low, point.high), (3.0, 1.0, 5.0));
+    }
+
+    #[test]
+    fn a_long_curve_is_shown_in_some_points_with_the_last() {
+        let points: Vec<(f64, f64)> = (0..1000).map(|x| (f64::from(x), 1.0)).collect();
+        let middle = group(vec![curve(0, false, &points)]).middle();
+        assert!((100..=150).contains(&middle.len()), "{}", middle.len());
+        assert_eq!(middle.last().unwrap().x, 999.0);
+    }
+
+    /// Of four, the lowest and the highest are left out.
+    #[test]
+    fn the_middle_is_the_interquartile_mean() {
+        let curves = [1.0, 2.0, 4.0, 100.0].iter().zip(0..).map(|(&y, seed)| curve(seed, false, &[(0.0, y)]));
+        assert_eq!(group(curves.collect()).middle()[0].y, 3.0);
+    }
+
+    #[test]
+    fn runs_that_diverged_are_counted_and_left_out_of_the_middle() {
+        let (sound, broken) = (curve(0, false, &[(1.0, 1.0), (2.0, 2.0)]), curve(1, true, &[]));
+        let halfway = curve(2, true, &[(1.0, 1e9)]);
+        let both = group(vec![sound, broken.clone(), halfway]);
+        assert_eq!(both.label(), "alrao (3 seeds, 2 diverged)");
+        let middle = both.middle();
+        let means: Vec<_> = middle.iter().map(|point| (point.x, point.y)).collect();
+        assert_eq!(means, [(1.0, 1.0), (2.0, 2.0)]);
+        let all = group(vec![broken]);
+        assert_eq!((all.label().as_str(), all.middle().len()), ("alrao (diverged)", 0));
+    }
+
+    fn header(arm: Option<&str>, kind: &str, [eta, eta_min, eta_max]: [Option<f64>; 3]) -> Header {
+        Header {
+            dir: "run".into(),
+            task: "pendulum".into(),
+            arm: arm.map(Into::into),
+            optimizer: Optimizer { kind: kind.into(), eta, eta_min, eta_max },
+            width: 1.0,
+            seed: 0,
+            measure: crate::record::Measure::Return,
+        }
+    }
+
+    #[test]
+    fn groups_are_named_by_optimizer_and_rate_or_else_by_arm() {
+        let [narrow, papers] = [[None, Some(1e-5), Some(1.0)], [None, Some(1e-5), Some(10.0)]];
+        let headers = [
+            header(None, "alrao", papers),
+            header(None, "alrao", narrow),
+            header(None, "sgd", [Some(0.1), None, None]),
+            header(Some("adam"), "adam", [Some(1e-5), None, None]),
+        ];
+        let names = |headers: &[Header]| group_names(&headers.iter().collect::<Vec<_>>());
+        let usual = ["alrao", "alrao [1e\u{2212}5, 1]", "sgd \u{3b7} = 0.1", "adam \u{3b7} = 1e\u{2212}5"];
+        assert_eq!(names(&headers), usual);
+        let arms = [header(Some("wide"), "alrao", papers), header(Some("deep"), "alrao", papers)];
+        assert_eq!(names(&arms), ["wide", "deep"]);
     }
 }

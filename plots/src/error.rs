@@ -23,9 +23,9 @@ pub enum PlotError {
         /// The system's reason.
         source: io::Error,
     },
-    /// `config.toml` isn't that of such a run: `seed` and `[optimizer] kind` are needed, of an agent's run `[environment]
-    /// name`, of a supervised one `[data] kind`.
-    #[error("{} is not the configuration of such a run: {source}", path.display())]
+    /// `config.toml` isn't that of a run: `seed`, `[optimizer] kind` and either `[environment] name` or `[data] kind` are
+    /// needed.
+    #[error("{} is not the configuration of a run: {source}", path.display())]
     Config {
         /// The file.
         path: PathBuf,
@@ -42,9 +42,9 @@ pub enum PlotError {
         /// Why.
         source: serde_json::Error,
     },
-    /// `summary.json` is no valid summary.
+    /// `summary.json` or `units.json` is not what it should be.
     #[error("{}: {source}", path.display())]
-    Summary {
+    Json {
         /// The file.
         path: PathBuf,
         /// Where and why.
@@ -59,9 +59,27 @@ pub enum PlotError {
     /// No run was given.
     #[error("no run to plot: name at least one run directory")]
     NoRuns,
+    /// A figure is of agents, and this run is of none.
+    #[error("{} has no episodes: it learnt from data", dir.display())]
+    NoAgent {
+        /// The run directory.
+        dir: PathBuf,
+    },
+    /// A figure is of a network that learns from data, and this run is of an agent.
+    #[error("{} is the run of an agent, which has no losses to show beside these", dir.display())]
+    NotSupervised {
+        /// The run directory.
+        dir: PathBuf,
+    },
     /// A supervised run has not told of a finite loss yet.
     #[error("{} has told of no finite loss yet: plot it later", dir.display())]
     NoLosses {
+        /// The run directory.
+        dir: PathBuf,
+    },
+    /// Several supervised runs are compared by their epochs, and this one has ended none yet.
+    #[error("{} has ended no epoch yet, by which several runs are compared: plot it alone or later", dir.display())]
+    NoEpochs {
         /// The run directory.
         dir: PathBuf,
     },
@@ -76,6 +94,42 @@ pub enum PlotError {
     NoValidations {
         /// The run directory.
         dir: PathBuf,
+    },
+    /// A figure of the heads of a run that has one, or that has told of none yet.
+    #[error("{} tells of no weights of several heads: it has one head, or has only begun", dir.display())]
+    NoPosterior {
+        /// The run directory.
+        dir: PathBuf,
+    },
+    /// A figure of units' rates without `units.json`.
+    #[error(
+        "{} has no units.json: it learnt at a single rate, is not done yet, or was made before alrao wrote one",
+        dir.display()
+    )]
+    NoUnits {
+        /// The run directory.
+        dir: PathBuf,
+    },
+    /// A heat map of runs that don't differ in their intervals.
+    #[error(
+        "a heat map shows Alrao at several intervals of rates, and here there are {intervals}: give runs, or a sweep, that \
+         differ in optimizer.eta_min and optimizer.eta_max"
+    )]
+    NoIntervals {
+        /// How many there are.
+        intervals: usize,
+    },
+    /// A heat map is of results.
+    #[error("{} is not done yet, so it has no result to show: plot it later", dir.display())]
+    NotDone {
+        /// The run directory.
+        dir: PathBuf,
+    },
+    /// A figure is of one run.
+    #[error("this figure shows one run, and {count} are given: name one")]
+    OneRun {
+        /// How many are given.
+        count: usize,
     },
     /// Returns of different environments don't compare, nor do losses of different data or networks.
     #[error(

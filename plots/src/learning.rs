@@ -1,46 +1,35 @@
-//! How a supervised run went, and the figure of it: losses by update, of one run, or of several beside each other.
-
-use std::f64::consts::LN_2;
-use std::path::{Path, PathBuf};
+//! How supervised runs went, and the figures of it: the losses of one run, or the learning curves of several beside each
+//! other, as in the paper's Figure 2; the same of agents.
 
 use serde::Deserialize;
 
 use crate::PlotError;
-use crate::compare::{Curve, compared, group_name, points};
-use crate::figure::{Figure, Mark, Point, Series};
-use crate::image::save;
-use crate::palette::{BLUE, GREEN, SKY_BLUE, VERMILION, YELLOW};
-use crate::record::{Optimizer, null_as_nan, read_config, read_lines, read_summary};
+use crate::compare::{Curve, Group, group_name, group_names, grouped, points, summed_up};
+use crate::figure::{Figure, Layout};
+use crate::marks::{Mark, Point, Series};
+use crate::palette::{BLUE, GREEN, PURPLE, SKY_BLUE, VERMILION, YELLOW, plasma};
+use crate::panel::{Axis, Panel, with_air};
+use crate::record::{
+    Header, Measure, Optimizer, RunRecord, Source, null_as_nan, of_one_task, read_lines, read_summary,
+};
+use crate::returns::{training_curves, validation_curves};
 
 /// What a run directory tells about one supervised run.
 #[derive(Debug, Clone)]
 pub struct LearningRecord {
-    /// The run directory.
-    pub dir: PathBuf,
-    /// The data, and the network or the symbols of text.
-    pub task: String,
-    /// How the network was trained.
-    pub optimizer: Optimizer,
-    /// The run's seed.
-    pub seed: u64,
-    unit: Unit,
+    /// What the run was.
+    pub header: Header,
     /// finite losses by update, each of the updates since the last
     updates: Vec<(f64, f64)>,
     epochs: Vec<Epoch>,
+    diverged: bool,
     /// of the best network
     test: Option<f64>,
 }
 
-/// What losses are told in.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Unit {
-    Nats,
-    BitsPerCharacter,
-    Perplexity,
-}
-
 #[derive(Debug, Clone, Deserialize)]
 struct Epoch {
+    epoch: u64,
     step: u64,
     train: Scores,
     validation: Scores,
@@ -51,26 +40,6 @@ struct Epoch {
 struct Scores {
     #[serde(deserialize_with = "null_as_nan")]
     loss: f64,
-}
-
-#[derive(Deserialize)]
-struct Config {
-    seed: u64,
-    data: Data,
-    #[serde(default)]
-    model: Model,
-    optimizer: Optimizer,
-}
-
-#[derive(Deserialize)]
-struct Data {
-    kind: String,
-    symbol: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct Model {
-    architecture: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -88,116 +57,167 @@ enum Record {
 
 #[derive(Deserialize)]
 struct Summary {
+    #[serde(default)]
+    diverged: bool,
     test: Option<Scores>,
 }
 
 impl LearningRecord {
-    /// Reads `config.toml`, `metrics.jsonl` and, if it is there, `summary.json` in `dir`.
+    /// Reads `config.toml`, `metrics.jsonl` and, if it is there, `summary.json`.
     ///
     /// # Errors
-    /// A file is missing or malformed. A last line of `metrics.jsonl` that a kill cut off is no error.
-    pub fn read(dir: &Path) -> Result<Self, PlotError> {
-        let Config { seed, data, model, optimizer } = read_config(&dir.join("config.toml"))?;
-        let unit = match data.symbol.as_deref() {
-            Some("character") => Unit::BitsPerCharacter,
-            Some("word") => Unit::Perplexity,
-            _ => Unit::Nats,
-        };
-        let detail = model.architecture.or(data.symbol.map(|symbol| format!("by {symbol}")));
-        let summary: Option<Summary> = read_summary(&dir.join("summary.json"))?;
+    /// A file is missing or malformed, or the run is one of an agent. A last line of `metrics.jsonl` that a kill cut off
+    /// is no error.
+    pub fn read(source: &Source) -> Result<Self, PlotError> {
+        let header = Header::read(source)?;
+        let (measure, dir) = (header.measure, &source.dir);
+        if measure == Measure::Return {
+            return Err(PlotError::NotSupervised { dir: dir.clone() });
+        }
+        let summary: Option<Summary> = read_summary(dir)?;
         let (mut updates, mut epochs) = (Vec::new(), Vec::new());
         for record in read_lines(&dir.join("metrics.jsonl"))? {
             match record {
-                Record::Update { step, loss } if loss.is_finite() => updates.push((step as f64, unit.of(loss))),
+                Record::Update { step, loss } if loss.is_finite() => updates.push((step as f64, measure.of(loss))),
                 Record::Epoch(epoch) => epochs.push(epoch),
                 _ => {}
             }
         }
-        Ok(LearningRecord {
-            dir: dir.into(),
-            task: [Some(data.kind), detail].into_iter().flatten().collect::<Vec<_>>().join(", "),
-            optimizer,
-            seed,
-            unit,
-            updates,
-            epochs,
-            test: summary.and_then(|summary| summary.test).map(|test| unit.of(test.loss)),
-        })
+        let diverged = summary.as_ref().is_some_and(|summary| summary.diverged);
+        let test = summary.and_then(|summary| summary.test).map(|test| measure.of(test.loss));
+        Ok(LearningRecord { header, updates, epochs, diverged, test })
     }
 
-    /// Losses at the ends of epochs, where they are finite.
-    fn by_epoch(&self, scores: impl Fn(&Epoch) -> Scores) -> Vec<(f64, f64)> {
-        let losses = self.epochs.iter().map(|epoch| (epoch.step as f64, self.unit.of(scores(epoch).loss)));
+    /// Losses of epochs, where they are finite, by what `x` says of an epoch.
+    fn losses(&self, x: impl Fn(&Epoch) -> u64, scores: impl Fn(&Epoch) -> Scores) -> Vec<(f64, f64)> {
+        let losses = self.epochs.iter().map(|epoch| (x(epoch) as f64, self.header.measure.of(scores(epoch).loss)));
         losses.filter(|(_, loss)| loss.is_finite()).collect()
     }
 }
 
-impl Unit {
-    /// A loss in nats a sample in this unit.
-    fn of(self, loss: f64) -> f64 {
-        match self {
-            Unit::Nats => loss,
-            Unit::BitsPerCharacter => loss / LN_2,
-            Unit::Perplexity => loss.exp(),
+/// How `runs` learnt.
+///
+/// One run, over updates: the loss while learning, of some updates at a time and of whole epochs, that on the validation
+/// data, the best epoch, and the test. Several runs, over epochs: the loss while learning and that on the validation
+/// data, side by side, of each group of seeds the interquartile mean.
+///
+/// # Errors
+/// There is no run, or one without a loss to show; the runs are of different tasks.
+pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
+    let first = of_one_task(runs.iter().map(|run| &run.header))?;
+    if let [run] = runs {
+        if run.updates.is_empty() && run.epochs.is_empty() {
+            return Err(PlotError::NoLosses { dir: first.dir.clone() });
+        }
+        let title = format!("{}, {}, seed {}", first.task, group_name(&first.optimizer), first.seed);
+        return Ok(Figure::one(title, Panel::new(Axis::new("updates"), Axis::new(first.measure.name()), single(run))));
+    }
+    let names = group_names(&runs.iter().map(|run| &run.header).collect::<Vec<_>>());
+    let curves = |scores: fn(&Epoch) -> Scores| -> Vec<Curve> {
+        let curve = |(run, group): (&LearningRecord, &String)| Curve {
+            group: group.clone(),
+            seed: run.header.seed,
+            diverged: run.diverged,
+            points: run.losses(|epoch| epoch.epoch, scores),
+        };
+        runs.iter().zip(&names).map(curve).collect()
+    };
+    let (train, validation) = (curves(|epoch| epoch.train), curves(|epoch| epoch.validation));
+    if let Some((run, _)) = runs.iter().zip(&validation).find(|(run, curve)| curve.points.is_empty() && !run.diverged) {
+        return Err(PlotError::NoEpochs { dir: run.header.dir.clone() });
+    }
+    let optimizers = runs.iter().map(|run| run.header.optimizer.clone()).zip(names.iter().cloned()).collect();
+    Ok(beside(first, "epochs", optimizers, [train, validation]))
+}
+
+/// How agents learnt: the returns of training episodes and of validations over environment steps, side by side, of each
+/// group of seeds the interquartile mean.
+///
+/// # Errors
+/// There is no run, or one without a validation; the runs are of different environments.
+pub fn learning_of_agents(runs: &[RunRecord]) -> Result<Figure, PlotError> {
+    let first = of_one_task(runs.iter().map(|run| &run.header))?;
+    let (train, validation) = (training_curves(runs), validation_curves(runs)?);
+    let names = validation.iter().map(|curve| curve.group.clone());
+    let optimizers = runs.iter().map(|run| run.header.optimizer.clone()).zip(names).collect();
+    Ok(beside(first, "environment steps", optimizers, [train, validation]))
+}
+
+/// Two panels, which share their legend and the range of their ordinates.
+fn beside(first: &Header, x: &str, optimizers: Vec<(Optimizer, String)>, curves: [Vec<Curve>; 2]) -> Figure {
+    let how = summed_up(&curves[0], ": interquartile means");
+    let title = format!("{}, {} runs{how}", first.task, optimizers.len());
+    let groups = curves.map(grouped);
+    let middles = groups.iter().flatten().map(Group::middle).filter(|points| !points.is_empty());
+    let (low, high) = usual_range(&middles.collect::<Vec<_>>(), first.measure.larger_is_better());
+    let series = |group: &Group| {
+        let (optimizer, _) = optimizers.iter().find(|(_, name)| *name == group.name).expect("each has one");
+        let points = group.middle();
+        let (color, marks) = style(optimizer, &optimizers);
+        // dots would run into each other
+        let marks = if points.len() > 40 { &marks[..1] } else { marks };
+        let hidden = !points.is_empty() && points.iter().all(|point| !(low..=high).contains(&point.y));
+        let remark = if hidden { ", off the scale" } else { "" };
+        Series { label: Some(group.label() + remark), color, marks, points }
+    };
+    let panel = |title, y: &str, groups: &[Group]| {
+        let mut series: Vec<_> = groups.iter().map(series).collect();
+        series.sort_by_key(|series| series.color == BLUE); // Alrao above the others
+        let panel = Panel::new(Axis::new(x), Axis::new(y).within(low, high), series);
+        Panel { title: Some(title), ..panel }
+    };
+    let y = first.measure.name();
+    let mut panels = vec![panel("while learning", y, &groups[0]), panel("validation", "", &groups[1])];
+    let labels: Vec<_> = panels[1].series.iter().map(|series| series.label.clone()).collect();
+    // a curve that is off one scale and on the other has one entry
+    panels[0].series.iter_mut().zip(labels).for_each(|(series, label)| series.label = label);
+    Figure { title, panels, layout: Layout::Beside }
+}
+
+/// SGD in the order of its rates, from dark to bright; Alrao and Adam in colours of their own.
+fn style(optimizer: &Optimizer, all: &[(Optimizer, String)]) -> (plotters::style::RGBColor, &'static [Mark]) {
+    const THIN: &[Mark] = &[Mark::Line { width: 2.0, opacity: 1.0 }, Mark::Dots { radius: 2.6, opacity: 1.0 }];
+    const THICK: &[Mark] = &[Mark::Line { width: 4.0, opacity: 1.0 }, Mark::Dots { radius: 4.4, opacity: 1.0 }];
+    const DASHED: &[Mark] =
+        &[Mark::Dashes { width: 3.0, dash: 9.0, gap: 5.0 }, Mark::Dots { radius: 4.0, opacity: 1.0 }];
+    let mut alike: Vec<&Optimizer> = Vec::new();
+    for (other, _) in all {
+        if other.kind == optimizer.kind && !alike.contains(&other) {
+            alike.push(other);
         }
     }
-
-    fn name(self) -> &'static str {
-        match self {
-            Unit::Nats => "loss, nats per image",
-            Unit::BitsPerCharacter => "bits per character",
-            Unit::Perplexity => "perplexity",
-        }
+    alike.sort_by(|a, b| a.eta.unwrap_or(0.0).total_cmp(&b.eta.unwrap_or(0.0)));
+    alike.sort_by_key(|other| group_name(other) != other.kind); // the paper's interval first
+    let place = alike.iter().position(|other| *other == optimizer).unwrap_or(0);
+    match optimizer.kind.as_str() {
+        "sgd" => (plasma(place as f64 / (alike.len() - 1).max(1) as f64), THIN),
+        "adam" => ([GREEN, SKY_BLUE][place % 2], DASHED),
+        _ if place == 0 => (BLUE, THICK),
+        _ => ([PURPLE, SKY_BLUE, VERMILION][(place - 1) % 3], THICK),
     }
 }
 
-/// Draws the losses of `runs` over updates into `out`, an `.svg` or a `.png`.
-///
-/// One run: the loss while learning, of some updates at a time and of whole epochs, that on the validation data, the best
-/// epoch, and the test. Several runs: the validation loss of each, or what was seen while learning if one of them has not
-/// come to the end of an epoch, thin, and of each group of one optimizer and rate, thick. The file is written whole or
-/// not at all.
-///
-/// # Errors
-/// There is no run, or one without a loss to show; the runs are of different tasks; the ending of `out` is another; `out`
-/// can't be written.
-pub fn plot_learning(runs: &[LearningRecord], out: &Path) -> Result<(), PlotError> {
-    let (first, others) = runs.split_first().ok_or(PlotError::NoRuns)?;
-    if let Some(other) = others.iter().find(|run| run.task != first.task) {
-        return Err(PlotError::Tasks {
-            dir: first.dir.clone(),
-            name: first.task.clone(),
-            other_dir: other.dir.clone(),
-            other_name: other.task.clone(),
-        });
-    }
-    if let Some(run) = runs.iter().find(|run| run.updates.is_empty() && run.epochs.is_empty()) {
-        return Err(PlotError::NoLosses { dir: run.dir.clone() });
-    }
-    let (title, series) = match others {
-        [] => (format!("{}, {}, seed {}", first.task, group_name(&first.optimizer), first.seed), single(first)),
-        _ => {
-            let validated = runs.iter().all(|run| !run.by_epoch(|epoch| epoch.validation).is_empty());
-            let what = if validated { "validation" } else { "while learning" };
-            let curve = |run: &LearningRecord| Curve {
-                group: group_name(&run.optimizer),
-                seed: run.seed,
-                points: if validated { run.by_epoch(|epoch| epoch.validation) } else { run.updates.clone() },
-            };
-            let curves = runs.iter().map(curve).filter(|curve| !curve.points.is_empty()).collect();
-            (format!("{}, {} runs, {what}", first.task, runs.len()), compared(curves))
-        }
-    };
-    let figure = Figure { title, x_label: "updates", y_label: first.unit.name(), series };
-    save(figure.to_svg()?, out)
+/// From the best ordinate of all to a little beyond what most curves begin with: a rate at which nothing is learnt, or a
+/// loss that explodes, would flatten all else.
+fn usual_range(curves: &[Vec<Point<f64>>], larger_is_better: bool) -> (f64, f64) {
+    let sign = if larger_is_better { -1.0 } else { 1.0 };
+    let best = curves.iter().flatten().map(|point| sign * point.y).fold(f64::INFINITY, f64::min);
+    let worst = curves.iter().flatten().map(|point| sign * point.y).fold(f64::NEG_INFINITY, f64::max);
+    let mut firsts: Vec<f64> = curves.iter().map(|curve| sign * curve[0].y).collect();
+    firsts.sort_by(f64::total_cmp);
+    let usual = firsts.get(firsts.len() / 2).map_or(worst, |middle| best + 1.8 * (middle - best));
+    let (a, b) = (sign * best, sign * worst.min(usual));
+    if a.is_finite() { with_air((a.min(b), a.max(b))) } else { (0.0, 1.0) }
 }
 
 fn single(run: &LearningRecord) -> Vec<Series> {
-    let (train, validation) = (run.by_epoch(|epoch| epoch.train), run.by_epoch(|epoch| epoch.validation));
+    let (train, validation) =
+        (run.losses(|epoch| epoch.step, |epoch| epoch.train), run.losses(|epoch| epoch.step, |epoch| epoch.validation));
     let last = run.updates.iter().chain(&validation).map(|(step, _)| *step).fold(0.0, f64::max);
     let level = |loss: f64| vec![Point::new(0.0, loss), Point::new(last, loss)];
     let best = run.epochs.iter().enumerate().rfind(|(_, epoch)| epoch.best);
-    let best = best.map(|(n, epoch)| (n + 1, vec![Point::new(epoch.step as f64, run.unit.of(epoch.validation.loss))]));
+    let best = best
+        .map(|(n, epoch)| (n + 1, vec![Point::new(epoch.step as f64, run.header.measure.of(epoch.validation.loss))]));
     let name = |loss: f64| format!("test: {loss:.3}");
     const LINE: Mark = Mark::Line { width: 2.6, opacity: 1.0 };
     const DOTS: Mark = Mark::Dots { radius: 4.2, opacity: 1.0 };
@@ -211,7 +231,12 @@ fn single(run: &LearningRecord) -> Vec<Series> {
         ),
         (Some("learning, epoch".into()), BLUE, &[LINE, DOTS], points(&train)),
         (Some("validation".into()), VERMILION, &[LINE, DOTS], points(&validation)),
-        (test.map(name), GREEN, &[Mark::Dashes { dash: 10.0, gap: 6.0 }], test.map(level).unwrap_or_default()),
+        (
+            test.map(name),
+            GREEN,
+            &[Mark::Dashes { width: 2.2, dash: 10.0, gap: 6.0 }],
+            test.map(level).unwrap_or_default(),
+        ),
         (
             best.as_ref().map(|(epoch, _)| format!("best, epoch {epoch}")),
             YELLOW,
@@ -225,18 +250,23 @@ fn single(run: &LearningRecord) -> Vec<Series> {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::LN_2;
     use std::fs;
 
     use super::*;
 
-    fn run(symbol: &str, metrics: &str) -> Result<LearningRecord, PlotError> {
+    fn run_of(optimizer: &str, symbol: &str, metrics: &str, summary: &str) -> Result<LearningRecord, PlotError> {
         let dir = tempfile::tempdir().unwrap();
         let config =
-            format!("seed = 3\n[data]\nkind = \"text\"\n{symbol}[model]\ngamma = 1.0\n[optimizer]\nkind = \"alrao\"\n");
+            format!("seed = 3\n[data]\nkind = \"text\"\n{symbol}[model]\ngamma = 1.0\n[optimizer]\n{optimizer}\n");
         fs::write(dir.path().join("config.toml"), config).unwrap();
         fs::write(dir.path().join("metrics.jsonl"), metrics).unwrap();
-        fs::write(dir.path().join("summary.json"), r#"{"test":{"loss":0.6931471805599453,"top1":0.5}}"#).unwrap();
-        LearningRecord::read(dir.path())
+        fs::write(dir.path().join("summary.json"), summary).unwrap();
+        LearningRecord::read(&dir.path().into())
+    }
+
+    fn run(symbol: &str, metrics: &str) -> Result<LearningRecord, PlotError> {
+        run_of("kind = \"alrao\"", symbol, metrics, r#"{"test":{"loss":0.6931471805599453,"top1":0.5}}"#)
     }
 
     const METRICS: &str = r#"{"kind":"update","epoch":1,"step":5,"loss":1.3862943611198906}
@@ -248,10 +278,13 @@ mod tests {
     fn losses_are_told_in_the_unit_of_the_task() {
         let bits = run("symbol = \"character\"\n", METRICS).unwrap();
         assert_eq!((bits.updates.clone(), bits.test), (vec![(5.0, 2.0)], Some(1.0)));
-        assert_eq!((bits.task.as_str(), bits.unit.name()), ("text, by character", "bits per character"));
+        assert_eq!(
+            (bits.header.task.as_str(), bits.header.measure.name()),
+            ("text, by character", "bits per character")
+        );
         let perplexity = run("symbol = \"word\"\n", METRICS).unwrap();
         assert!((perplexity.updates[0].1 - 4.0).abs() < 1e-9);
-        assert_eq!(perplexity.by_epoch(|epoch| epoch.validation), [(8.0, 1.0)]);
+        assert_eq!(perplexity.losses(|epoch| epoch.step, |epoch| epoch.validation), [(8.0, 1.0)]);
         assert_eq!(run("", METRICS).unwrap().test, Some(LN_2));
     }
 
@@ -266,15 +299,44 @@ mod tests {
     }
 
     #[test]
+    fn several_runs_lie_beside_each_other_with_training_and_validation() {
+        let of = |optimizer: &str, metrics: &str, summary: &str| run_of(optimizer, "", metrics, summary).unwrap();
+        let huge = METRICS.replace("\"loss\":1.0", "\"loss\":1e9").replace("\"loss\":0.0", "\"loss\":1e9");
+        let runs = [
+            of("kind = \"sgd\"\neta = 0.1", METRICS, "{}"),
+            of("kind = \"sgd\"\neta = 10", &huge, "{}"),
+            of("kind = \"sgd\"\neta = 1000", "", r#"{"diverged":true}"#),
+            of("kind = \"adam\"\neta = 0.001", METRICS, "{}"),
+            of("kind = \"alrao\"", METRICS, "{}"),
+        ];
+        let figure = learning(&runs).unwrap();
+        let labels: Vec<&str> = figure.panels[0].series.iter().filter_map(|series| series.label.as_deref()).collect();
+        assert_eq!(
+            labels,
+            [
+                "sgd \u{3b7} = 0.1 (1 seed)",
+                "sgd \u{3b7} = 10 (1 seed), off the scale",
+                "sgd \u{3b7} = 1000 (diverged)",
+                "adam \u{3b7} = 1e\u{2212}3 (1 seed)",
+                "alrao (1 seed)",
+            ]
+        );
+        let ordinates = |panel: &Panel| -> Vec<f64> {
+            panel.series.iter().flat_map(|series| &series.points).map(|point| point.y).collect()
+        };
+        assert_eq!(ordinates(&figure.panels[0]), [1.0, 1e9, 1.0, 1.0]);
+        assert_eq!(ordinates(&figure.panels[1]), [0.0, 1e9, 0.0, 0.0]);
+        let (low, high) = figure.panels[0].y.range.unwrap();
+        assert!(low < 0.0 && (1.0..2.0).contains(&high), "{low} {high}");
+    }
+
+    #[test]
     fn what_cannot_be_drawn_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let out = dir.path().join("losses.svg");
-        let plot = |runs: &[LearningRecord]| plot_learning(runs, &out).map_err(|error| error.to_string());
-        assert!(plot(&[run("", "").unwrap()]).unwrap_err().contains("no finite loss"));
+        let refused = |runs: &[LearningRecord]| learning(runs).err().unwrap().to_string();
+        assert!(refused(&[run("", "").unwrap()]).contains("no finite loss"));
+        let begun = run("", METRICS.lines().next().unwrap()).unwrap();
+        assert!(refused(&[begun.clone(), begun]).contains("no epoch yet"));
         let two = [run("", METRICS).unwrap(), run("symbol = \"word\"\n", METRICS).unwrap()];
-        assert!(plot(&two).unwrap_err().contains("text, by word"));
-        assert!(!out.exists());
-        plot(&[two[0].clone(), two[0].clone()]).unwrap();
-        assert!(fs::read_to_string(&out).unwrap().contains("2 runs, validation"));
+        assert!(refused(&two).contains("text, by word"));
     }
 }

@@ -1,29 +1,43 @@
 //! Figures from run directories, and the event files that TensorBoard reads.
 //!
-//! A run directory is read into a [`RunRecord`]; [`plot_returns`] draws the episode returns of one run, or compares
-//! several, as SVG or PNG. A supervised run is a [`LearningRecord`], drawn by [`plot_learning`]. [`EventWriter`] appends scalars to an event file while a run goes on. Nothing here knows
-//! libtorch, agents or environments: the files of a run are the whole interface.
+//! A run directory, as a [`Source`], is read into a [`RunRecord`] of an agent or a [`LearningRecord`] of a network that
+//! learnt from data. Of these, or of directories, [`returns`], [`learning`], [`posterior`], [`rates`] and [`heat_map`]
+//! make a [`Figure`], which is saved as SVG or PNG, or stands on a page. [`EventWriter`] appends scalars to an event file
+//! while a run goes on. Nothing here knows libtorch, agents or environments: the files of a run are the whole interface.
 //!
 //! ```no_run
-//! use alrao_plots::{PlotError, RunRecord, plot_returns};
+//! use std::path::Path;
 //!
-//! let run = RunRecord::read("runs/pendulum".as_ref())?;
-//! plot_returns(&[run], "runs/pendulum/plots/returns.svg".as_ref())?;
+//! use alrao_plots::{PlotError, RunRecord, returns};
+//!
+//! let run = RunRecord::read(&Path::new("runs/pendulum").into())?;
+//! returns(&[run])?.save("runs/pendulum/plots/returns.svg".as_ref())?;
 //! # Ok::<(), PlotError>(())
 //! ```
 
+mod canvas;
 mod compare;
 mod error;
 mod figure;
+mod heat_map;
 mod image;
 mod learning;
+mod marks;
 mod palette;
+mod panel;
+mod posterior;
+mod rates;
 mod record;
 mod returns;
+pub mod statistics;
 mod tensorboard;
 
 pub use error::PlotError;
-pub use learning::{LearningRecord, plot_learning};
-pub use record::{Best, Episode, Optimizer, Returns, RunRecord, Summary, Trial, Validation};
-pub use returns::plot_returns;
+pub use figure::{Figure, OnPage};
+pub use heat_map::heat_map;
+pub use learning::{LearningRecord, learning, learning_of_agents};
+pub use posterior::posterior;
+pub use rates::rates;
+pub use record::{Best, Episode, Header, Measure, Optimizer, Returns, RunRecord, Source, Summary, Trial, Validation};
+pub use returns::returns;
 pub use tensorboard::EventWriter;

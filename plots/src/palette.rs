@@ -1,4 +1,5 @@
-//! The palette of Okabe and Ito (2008), told apart with any colour vision.
+//! Colours that are told apart with any colour vision: the palette of Okabe and Ito (2008) for kinds, and for numbers
+//! scales whose lightness rises all the way: matplotlib's viridis and a part of its plasma.
 
 use plotters::style::RGBColor;
 
@@ -10,6 +11,67 @@ pub(crate) const BLUE: RGBColor = RGBColor(0, 114, 178);
 pub(crate) const VERMILION: RGBColor = RGBColor(213, 94, 0);
 pub(crate) const PURPLE: RGBColor = RGBColor(204, 121, 167);
 pub(crate) const GREY: RGBColor = RGBColor(120, 120, 120);
+/// What can't be told in a heat map.
+pub(crate) const GREY_CELL: RGBColor = RGBColor(160, 160, 160);
+/// Ink on colours.
+pub(crate) const BLACK: RGBColor = RGBColor(0, 0, 0);
+pub(crate) const WHITE: RGBColor = RGBColor(254, 254, 254);
 
 /// Colours of groups; without yellow, which is lost as a line on white.
 pub(crate) const GROUPS: [RGBColor; 6] = [BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE];
+
+const VIRIDIS: [RGBColor; 9] = [
+    RGBColor(68, 1, 84),
+    RGBColor(71, 44, 122),
+    RGBColor(59, 81, 139),
+    RGBColor(44, 113, 142),
+    RGBColor(33, 144, 141),
+    RGBColor(39, 173, 129),
+    RGBColor(92, 200, 99),
+    RGBColor(170, 220, 50),
+    RGBColor(253, 231, 37),
+];
+
+/// Without its ends: lines are seen on white and on black.
+const PLASMA: [RGBColor; 5] = [
+    RGBColor(126, 3, 168),
+    RGBColor(176, 42, 144),
+    RGBColor(214, 85, 109),
+    RGBColor(240, 131, 76),
+    RGBColor(252, 180, 47),
+];
+
+/// Surfaces, from 0 to 1.
+pub(crate) fn viridis(share: f64) -> RGBColor {
+    between(&VIRIDIS, share)
+}
+
+/// Lines, from 0 to 1.
+pub(crate) fn plasma(share: f64) -> RGBColor {
+    between(&PLASMA, share)
+}
+
+fn between(stops: &[RGBColor], share: f64) -> RGBColor {
+    let place = share.clamp(0.0, 1.0) * (stops.len() - 1) as f64;
+    let (below, above) = (stops[place.floor() as usize], stops[place.ceil() as usize]);
+    let mix = |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * place.fract()).round() as u8;
+    RGBColor(mix(below.0, above.0), mix(below.1, above.1), mix(below.2, above.2))
+}
+
+/// Whether white is read better on it than black.
+pub(crate) fn is_dark(RGBColor(red, green, blue): RGBColor) -> bool {
+    0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue) < 140.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales_begin_and_end_where_they_should() {
+        assert_eq!((viridis(-1.0), viridis(2.0)), (VIRIDIS[0], VIRIDIS[8]));
+        assert_eq!(viridis(0.5), VIRIDIS[4]);
+        assert_eq!(plasma(0.125), RGBColor(151, 23, 156));
+        assert!(is_dark(viridis(0.0)) && !is_dark(viridis(1.0)));
+    }
+}

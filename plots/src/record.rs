@@ -3,6 +3,7 @@
 //! Only what figures show is kept. Records of other kinds and unknown fields are skipped, so that older readers can
 //! read newer runs. A run may still be going on, or have been killed in the middle of a line.
 
+use std::f64::consts::LN_2;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -12,17 +13,52 @@ use serde::{Deserialize, Deserializer};
 
 use crate::PlotError;
 
+/// A run directory, and what a sweep calls what it holds.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The run directory.
+    pub dir: PathBuf,
+    /// The names of its task and of its arm, if it belongs to a sweep.
+    pub in_sweep: Option<(String, String)>,
+}
+
+/// What a run was, whatever its task.
+#[derive(Debug, Clone)]
+pub struct Header {
+    /// The run directory.
+    pub dir: PathBuf,
+    /// What was learnt: the sweep's name for it; else the environment, or the data with the network or the symbols.
+    pub task: String,
+    /// The sweep's name for how it was learnt.
+    pub arm: Option<String>,
+    /// How the network was trained.
+    pub optimizer: Optimizer,
+    /// The width of the network, as a multiple of the usual one.
+    pub width: f64,
+    /// The run's seed.
+    pub seed: u64,
+    /// What results are told in.
+    pub measure: Measure,
+}
+
+/// What results are told in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// The return of an episode.
+    Return,
+    /// Nats an image.
+    Nats,
+    /// Of text by characters.
+    BitsPerCharacter,
+    /// Of text by words.
+    Perplexity,
+}
+
 /// What a run directory tells about one run of an agent.
 #[derive(Debug, Clone)]
 pub struct RunRecord {
-    /// The run directory.
-    pub dir: PathBuf,
-    /// The environment's name.
-    pub environment: String,
-    /// How the agent was trained.
-    pub optimizer: Optimizer,
-    /// The run's seed.
-    pub seed: u64,
+    /// What the run was.
+    pub header: Header,
     /// Training episodes with a finite return, by step.
     pub episodes: Vec<Episode>,
     /// Validations with a finite mean, by step.
@@ -38,6 +74,10 @@ pub struct Optimizer {
     pub kind: String,
     /// The learning rate, where the optimizer has a single one.
     pub eta: Option<f64>,
+    /// The smallest rate, where it has many.
+    pub eta_min: Option<f64>,
+    /// The largest.
+    pub eta_max: Option<f64>,
 }
 
 /// A training episode that ended.
@@ -79,6 +119,9 @@ pub struct Returns {
 /// `summary.json`: the final figures of a run.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Summary {
+    /// Whether the run ended because its loss was not finite.
+    #[serde(default)]
+    pub diverged: bool,
     /// Where the best checkpoint was taken.
     pub best: Option<Best>,
     /// How the best checkpoint did.
@@ -104,24 +147,107 @@ pub struct Trial {
     pub returns: Returns,
 }
 
-impl RunRecord {
-    /// Reads `config.toml`, `metrics.jsonl` and, if it is there, `summary.json` in `dir`.
+impl From<&Path> for Source {
+    fn from(dir: &Path) -> Self {
+        Source { dir: dir.into(), in_sweep: None }
+    }
+}
+
+impl Header {
+    /// Reads `config.toml`.
     ///
     /// # Errors
-    /// A file is missing or malformed. A last line of `metrics.jsonl` that a kill cut off is no error.
-    pub fn read(dir: &Path) -> Result<Self, PlotError> {
-        let Config { seed, environment, optimizer } = read_config(&dir.join("config.toml"))?;
-        let mut run = Self {
-            dir: dir.into(),
-            environment: environment.name,
-            optimizer,
-            seed,
-            episodes: Vec::new(),
-            validations: Vec::new(),
-            summary: read_summary(&dir.join("summary.json"))?,
+    /// It is missing or malformed.
+    pub fn read(source: &Source) -> Result<Self, PlotError> {
+        let path = source.dir.join("config.toml");
+        let text = fs::read_to_string(&path).map_err(PlotError::read(&path))?;
+        let Config { seed, task, optimizer } =
+            toml::from_str(&text).map_err(|source| PlotError::Config { path, source })?;
+        let (usual_name, measure, width) = match task {
+            Task::Agent { environment, agent } => (environment.name, Measure::Return, agent.network.gamma),
+            Task::Supervised { data: Data { kind, symbol }, model } => {
+                let measure = match symbol.as_deref() {
+                    Some("character") => Measure::BitsPerCharacter,
+                    Some("word") => Measure::Perplexity,
+                    _ => Measure::Nats,
+                };
+                let detail = model.architecture.or(symbol.map(|symbol| format!("by {symbol}")));
+                (Some(kind).into_iter().chain(detail).collect::<Vec<_>>().join(", "), measure, model.gamma)
+            }
         };
-        run.read_metrics(&dir.join("metrics.jsonl"))?;
-        Ok(run)
+        let (task, arm) = source.in_sweep.clone().unzip();
+        let task = task.unwrap_or(usual_name);
+        Ok(Header { dir: source.dir.clone(), task, arm, optimizer, width: width.unwrap_or(1.0), seed, measure })
+    }
+}
+
+impl Measure {
+    /// A loss in nats a sample in this unit.
+    pub(crate) fn of(self, loss: f64) -> f64 {
+        match self {
+            Measure::Return | Measure::Nats => loss,
+            Measure::BitsPerCharacter => loss / LN_2,
+            Measure::Perplexity => loss.exp(),
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Measure::Return => "return per episode",
+            Measure::Nats => "loss, nats per image",
+            Measure::BitsPerCharacter => "bits per character",
+            Measure::Perplexity => "perplexity",
+        }
+    }
+
+    pub(crate) fn larger_is_better(self) -> bool {
+        self == Measure::Return
+    }
+}
+
+/// Checks that all runs are of one task.
+pub(crate) fn of_one_task<'a>(headers: impl IntoIterator<Item = &'a Header>) -> Result<&'a Header, PlotError> {
+    let mut headers = headers.into_iter();
+    let first = headers.next().ok_or(PlotError::NoRuns)?;
+    match headers.find(|run| (&run.task, run.measure) != (&first.task, first.measure)) {
+        None => Ok(first),
+        Some(other) => Err(PlotError::Tasks {
+            dir: first.dir.clone(),
+            name: first.task.clone(),
+            other_dir: other.dir.clone(),
+            other_name: other.task.clone(),
+        }),
+    }
+}
+
+impl RunRecord {
+    /// Reads `config.toml`, `metrics.jsonl` and, if it is there, `summary.json`.
+    ///
+    /// # Errors
+    /// A file is missing or malformed, or the run is none of an agent. A last line of `metrics.jsonl` that a kill cut off
+    /// is no error.
+    pub fn read(source: &Source) -> Result<Self, PlotError> {
+        let header = Header::read(source)?;
+        let dir = &source.dir;
+        if header.measure != Measure::Return {
+            return Err(PlotError::NoAgent { dir: dir.clone() });
+        }
+        let (mut episodes, mut validations) = (Vec::new(), Vec::new());
+        for record in read_lines(&dir.join("metrics.jsonl"))? {
+            match record {
+                Record::Episode(episode) if episode.value.is_finite() => episodes.push(episode),
+                Record::Validation(validation) if validation.returns.mean.is_finite() => validations.push(validation),
+                _ => {}
+            }
+        }
+        // A resumed run may go over some steps again.
+        episodes.sort_by_key(|episode: &Episode| episode.step);
+        validations.sort_by_key(|validation: &Validation| validation.step);
+        Ok(RunRecord { header, episodes, validations, summary: read_summary(dir)? })
+    }
+
+    pub(crate) fn diverged(&self) -> bool {
+        self.summary.as_ref().is_some_and(|summary| summary.diverged)
     }
 
     /// Environment steps at which the best checkpoint so far was taken.
@@ -131,22 +257,6 @@ impl RunRecord {
             let best = self.validations.iter().rfind(|validation| validation.best);
             best.map(|validation| validation.step)
         })
-    }
-
-    fn read_metrics(&mut self, path: &Path) -> Result<(), PlotError> {
-        for record in read_lines(path)? {
-            match record {
-                Record::Episode(episode) if episode.value.is_finite() => self.episodes.push(episode),
-                Record::Validation(validation) if validation.returns.mean.is_finite() => {
-                    self.validations.push(validation);
-                }
-                _ => {}
-            }
-        }
-        // A resumed run may go over some steps again.
-        self.episodes.sort_by_key(|episode| episode.step);
-        self.validations.sort_by_key(|validation| validation.step);
-        Ok(())
     }
 }
 
@@ -168,13 +278,52 @@ pub(crate) fn read_lines<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>, Plo
 #[derive(Deserialize)]
 struct Config {
     seed: u64,
-    environment: Environment,
+    #[serde(flatten)]
+    task: Task,
     optimizer: Optimizer,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "`[environment] name` or `[data] kind` is needed")]
+enum Task {
+    Agent {
+        environment: Environment,
+        #[serde(default)]
+        agent: Agent,
+    },
+    Supervised {
+        data: Data,
+        #[serde(default)]
+        model: Model,
+    },
 }
 
 #[derive(Deserialize)]
 struct Environment {
     name: String,
+}
+
+#[derive(Default, Deserialize)]
+struct Agent {
+    #[serde(default)]
+    network: Network,
+}
+
+#[derive(Default, Deserialize)]
+struct Network {
+    gamma: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    kind: String,
+    symbol: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Model {
+    architecture: Option<String>,
+    gamma: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -186,15 +335,15 @@ enum Record {
     Other,
 }
 
-pub(crate) fn read_config<C: DeserializeOwned>(path: &Path) -> Result<C, PlotError> {
-    let text = fs::read_to_string(path).map_err(PlotError::read(path))?;
-    toml::from_str(&text).map_err(|source| PlotError::Config { path: path.into(), source })
+/// None if the run isn't done.
+pub(crate) fn read_summary<S: DeserializeOwned>(dir: &Path) -> Result<Option<S>, PlotError> {
+    read_json(&dir.join("summary.json"))
 }
 
-/// None if the run isn't done.
-pub(crate) fn read_summary<S: DeserializeOwned>(path: &Path) -> Result<Option<S>, PlotError> {
+/// None if the file isn't there.
+pub(crate) fn read_json<J: DeserializeOwned>(path: &Path) -> Result<Option<J>, PlotError> {
     match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| PlotError::Summary { path: path.into(), source }),
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| PlotError::Json { path: path.into(), source }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(PlotError::Read { path: path.into(), source }),
     }
@@ -219,7 +368,7 @@ mod tests {
         if let Some(summary) = summary {
             fs::write(dir.path().join("summary.json"), summary).unwrap();
         }
-        RunRecord::read(dir.path())
+        RunRecord::read(&dir.path().into())
     }
 
     #[test]
@@ -230,8 +379,9 @@ mod tests {
             r#"{{"task":"pendulum","seed":3,"diverged":false,"best":{{"step":2500}},"test":{trial},"random":null}}"#
         );
         let run = read(CONFIG, &format!("{EPISODE}\n{validation}\n"), Some(&summary)).unwrap();
-        assert_eq!((run.environment.as_str(), run.seed), ("pendulum", 3));
-        assert_eq!(run.optimizer, Optimizer { kind: "sgd".into(), eta: Some(1.0) });
+        assert_eq!((run.header.task.as_str(), run.header.seed, run.header.width), ("pendulum", 3, 1.0));
+        let optimizer = Optimizer { kind: "sgd".into(), eta: Some(1.0), eta_min: None, eta_max: None };
+        assert_eq!(run.header.optimizer, optimizer);
         assert_eq!(run.episodes, [Episode { step: 200, value: -1023.5 }]);
         assert_eq!(run.validations[0].returns, Returns { mean: -300.0, std: 80.0 });
         assert_eq!(run.best_step(), Some(2500));

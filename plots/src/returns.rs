@@ -1,47 +1,74 @@
 //! The figure of episode returns: all there is about one run, or several runs compared by their validations.
 
 use std::ops::RangeInclusive;
-use std::path::Path;
 
 use crate::PlotError;
-use crate::compare::{Curve, compared, count, group_name, points};
-use crate::figure::{Figure, Mark, Point, Series, minus};
-use crate::image::save;
+use crate::compare::{Curve, compared, count, group_name, group_names, points, summed_up};
+use crate::figure::Figure;
+use crate::marks::{Mark, Point, Series};
 use crate::palette::{BLUE, GREEN, GREY, SKY_BLUE, VERMILION, YELLOW};
-use crate::record::{RunRecord, Trial, Validation};
+use crate::panel::{Axis, Panel, minus};
+use crate::record::{RunRecord, Trial, Validation, of_one_task};
 
-/// Draws the episode returns of `runs` over environment steps into `out`, an `.svg` or a `.png`.
+/// The episode returns of `runs` over environment steps.
 ///
 /// One run: every training episode, their running mean, the validations with their standard deviation, the best
 /// checkpoint, and the mean returns of the test and of a random policy. Several runs: the mean validation return of
-/// each run, thin, and of each group of one optimizer and rate, thick. The file is written whole or not at all.
+/// each run, thin, and of each group of seeds the interquartile mean, thick, with its 95 % bootstrap interval.
 ///
 /// # Errors
-/// There is no run, or one without a return to show; the runs are of different environments; the ending of `out` is
-/// another; `out` can't be written.
-pub fn plot_returns(runs: &[RunRecord], out: &Path) -> Result<(), PlotError> {
-    let (first, others) = runs.split_first().ok_or(PlotError::NoRuns)?;
-    if let Some(other) = others.iter().find(|run| run.environment != first.environment) {
-        return Err(PlotError::Tasks {
-            dir: first.dir.clone(),
-            name: first.environment.clone(),
-            other_dir: other.dir.clone(),
-            other_name: other.environment.clone(),
-        });
+/// There is no run, or one without a return to show; the runs are of different environments.
+pub fn returns(runs: &[RunRecord]) -> Result<Figure, PlotError> {
+    let first = of_one_task(runs.iter().map(|run| &run.header))?;
+    if let Some(run) = runs.iter().find(|run| run.episodes.is_empty() && !(run.diverged() && runs.len() > 1)) {
+        return Err(PlotError::NoEpisodes { dir: run.header.dir.clone() });
     }
-    if let Some(run) = runs.iter().find(|run| run.episodes.is_empty()) {
-        return Err(PlotError::NoEpisodes { dir: run.dir.clone() });
-    }
-    let (title, series) = if others.is_empty() {
-        (format!("{}, {}, seed {}", first.environment, group_name(&first.optimizer), first.seed), single(first))
-    } else {
-        {
-            let curves = runs.iter().map(validation_curve).collect::<Result<_, _>>()?;
-            (format!("{}, {} runs", first.environment, runs.len()), compared(curves))
+    let (title, series) = match runs {
+        [run] => (format!("{}, {}, seed {}", first.task, group_name(&first.optimizer), first.seed), single(run)),
+        _ => {
+            let curves = validation_curves(runs)?;
+            let how = summed_up(&curves, ": interquartile mean and 95 % interval");
+            (format!("{}, {} runs{how}", first.task, runs.len()), compared(curves))
         }
     };
-    let figure = Figure { title, x_label: "environment steps", y_label: "return per episode", series };
-    save(figure.to_svg()?, out)
+    let panel = Panel::new(Axis::new("environment steps"), Axis::new("return per episode"), series);
+    Ok(Figure::one(title, panel))
+}
+
+/// The curves of validations of several runs.
+pub(crate) fn validation_curves(runs: &[RunRecord]) -> Result<Vec<Curve>, PlotError> {
+    if let Some(run) = runs.iter().find(|run| run.validations.is_empty() && !run.diverged()) {
+        return Err(PlotError::NoValidations { dir: run.header.dir.clone() });
+    }
+    Ok(curves(runs, |run| run.validations.iter().map(|v| (v.step as f64, v.returns.mean)).collect()))
+}
+
+/// The curves of training episodes of several runs: their running means.
+pub(crate) fn training_curves(runs: &[RunRecord]) -> Vec<Curve> {
+    curves(runs, |run| {
+        let episodes = episodes(run);
+        running_mean(&episodes, window(&episodes))
+    })
+}
+
+fn curves(runs: &[RunRecord], points: impl Fn(&RunRecord) -> Vec<(f64, f64)>) -> Vec<Curve> {
+    let names = group_names(&runs.iter().map(|run| &run.header).collect::<Vec<_>>());
+    let curve = |(run, group): (&RunRecord, String)| Curve {
+        group,
+        seed: run.header.seed,
+        diverged: run.diverged(),
+        points: points(run),
+    };
+    runs.iter().zip(names).map(curve).collect()
+}
+
+fn episodes(run: &RunRecord) -> Vec<(f64, f64)> {
+    run.episodes.iter().map(|episode| (episode.step as f64, episode.value)).collect()
+}
+
+/// Over how many of these episodes a mean runs.
+fn window(episodes: &[(f64, f64)]) -> usize {
+    (episodes.len() / 10).clamp(5, 100)
 }
 
 fn single(run: &RunRecord) -> Vec<Series> {
@@ -52,7 +79,7 @@ fn single(run: &RunRecord) -> Vec<Series> {
         }
     };
 
-    let episodes: Vec<_> = run.episodes.iter().map(|episode| (episode.step as f64, episode.value)).collect();
+    let episodes = episodes(run);
     let usual = usual_range(&episodes);
     let shown: Vec<_> = episodes.iter().copied().filter(|(_, y)| usual.contains(y)).collect();
     let label = match episodes.len() - shown.len() {
@@ -61,7 +88,7 @@ fn single(run: &RunRecord) -> Vec<Series> {
     };
     add(label, SKY_BLUE, &[Mark::Dots { radius: 2.6, opacity: 0.55 }], points(&shown));
 
-    let window = (episodes.len() / 10).clamp(5, 100);
+    let window = window(&episodes);
     add(
         format!("mean of last {window} episodes"),
         BLUE,
@@ -74,15 +101,24 @@ fn single(run: &RunRecord) -> Vec<Series> {
     add(
         "validation, mean \u{b1} std".into(),
         VERMILION,
-        &[Mark::Band, Mark::Line { width: 2.6, opacity: 1.0 }, Mark::Dots { radius: 4.2, opacity: 1.0 }],
+        &[
+            Mark::Band { opacity: 0.18 },
+            Mark::Line { width: 2.6, opacity: 1.0 },
+            Mark::Dots { radius: 4.2, opacity: 1.0 },
+        ],
         points,
     );
 
     let summary = run.summary.as_ref();
     let last = last_step(run);
     for (name, trial, color, marks) in [
-        ("test", summary.and_then(|s| s.test.as_ref()), GREEN, &[Mark::Dashes { dash: 10.0, gap: 6.0 }]),
-        ("random policy", summary.and_then(|s| s.random.as_ref()), GREY, &[Mark::Dashes { dash: 1.0, gap: 5.0 }]),
+        ("test", summary.and_then(|s| s.test.as_ref()), GREEN, &[Mark::Dashes { width: 2.2, dash: 10.0, gap: 6.0 }]),
+        (
+            "random policy",
+            summary.and_then(|s| s.random.as_ref()),
+            GREY,
+            &[Mark::Dashes { width: 2.2, dash: 1.0, gap: 5.0 }],
+        ),
     ] {
         if let Some(Trial { episodes, returns }) = trial.filter(|trial| trial.returns.mean.is_finite()) {
             let level = vec![Point::new(0.0, returns.mean), Point::new(last, returns.mean)];
@@ -102,14 +138,6 @@ fn single(run: &RunRecord) -> Vec<Series> {
 fn last_step(run: &RunRecord) -> f64 {
     let episodes = run.episodes.iter().map(|episode| episode.step);
     episodes.chain(run.validations.iter().map(|validation| validation.step)).max().unwrap_or(0) as f64
-}
-
-fn validation_curve(run: &RunRecord) -> Result<Curve, PlotError> {
-    if run.validations.is_empty() {
-        return Err(PlotError::NoValidations { dir: run.dir.clone() });
-    }
-    let points = run.validations.iter().map(|validation| (validation.step as f64, validation.returns.mean)).collect();
-    Ok(Curve { group: group_name(&run.optimizer), seed: run.seed, points })
 }
 
 /// The mean of the last `window` ordinates, or of as many as there are yet.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use alrao_plots::{PlotError, RunRecord, plot_returns};
+use alrao_plots::{Figure, PlotError, RunRecord, Source, heat_map, learning_of_agents, posterior, rates, returns};
 
 /// A run of 250 episodes of 200 steps that learns Pendulum, more or less well.
 struct Sample {
@@ -73,7 +73,7 @@ impl Sample {
 
 fn read(samples: &[Sample]) -> Vec<RunRecord> {
     let root = tempfile::tempdir().unwrap();
-    samples.iter().map(|sample| RunRecord::read(&sample.write(root.path())).unwrap()).collect()
+    samples.iter().map(|sample| RunRecord::read(&sample.write(root.path()).as_path().into()).unwrap()).collect()
 }
 
 fn compared() -> Vec<RunRecord> {
@@ -93,9 +93,23 @@ fn compared() -> Vec<RunRecord> {
 
 /// Draws into the target directory and gives what was written.
 fn draw(runs: &[RunRecord], name: &str) -> Vec<u8> {
+    save(&returns(runs).unwrap(), name)
+}
+
+fn save(figure: &Figure, name: &str) -> Vec<u8> {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("figures").join(name);
-    plot_returns(runs, &out).unwrap();
+    figure.save(&out).unwrap();
     fs::read(out).unwrap()
+}
+
+/// A run directory with this configuration, these metrics and this summary.
+fn made(root: &Path, name: &str, config: &str, metrics: &str, summary: &str) -> Source {
+    let dir = root.join(name);
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("config.toml"), config).unwrap();
+    fs::write(dir.join("metrics.jsonl"), metrics).unwrap();
+    fs::write(dir.join("summary.json"), summary).unwrap();
+    dir.as_path().into()
 }
 
 fn texts(svg: &[u8]) -> Vec<&str> {
@@ -106,7 +120,7 @@ fn texts(svg: &[u8]) -> Vec<&str> {
 #[test]
 fn one_run_as_svg_says_all_about_it() {
     let svg = draw(&read(&[ALRAO]), "one.svg");
-    assert!(svg.starts_with(br#"<svg width="960" height="600""#), "drawn fine, shown at its size");
+    assert!(svg.starts_with(br#"<svg width="960" height="635""#), "drawn fine, shown at its size");
     let texts = texts(&svg);
     for expected in [
         "pendulum, alrao, seed 0",
@@ -139,7 +153,12 @@ fn several_runs_as_svg_are_compared_by_group() {
     let svg = draw(&compared(), "several.svg");
     let texts = texts(&svg);
     let adam = "adam \u{3b7} = 1e\u{2212}4 (3 seeds)";
-    for expected in ["pendulum, 9 runs", "alrao (3 seeds)", "sgd \u{3b7} = 0.1 (3 seeds)", adam] {
+    for expected in [
+        "pendulum, 9 runs: interquartile mean and 95 % interval",
+        "alrao (3 seeds)",
+        "sgd \u{3b7} = 0.1 (3 seeds)",
+        adam,
+    ] {
         assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
     }
     // Nine thin lines and three thick ones.
@@ -149,6 +168,125 @@ fn several_runs_as_svg_are_compared_by_group() {
 #[test]
 fn one_seed_run_twice_counts_once() {
     assert!(texts(&draw(&read(&[ALRAO, ALRAO]), "twice.svg")).contains(&"alrao (1 seed)"));
+}
+
+#[test]
+fn learning_curves_of_agents_lie_beside_each_other() {
+    let svg = save(&learning_of_agents(&compared()).unwrap(), "learning.svg");
+    let texts = texts(&svg);
+    for expected in ["while learning", "validation", "alrao (3 seeds)", "sgd \u{3b7} = 0.1 (3 seeds)"] {
+        assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
+    }
+}
+
+#[test]
+fn weights_of_heads_are_stacked_and_go_on_where_heads_were_thrown_away() {
+    let root = tempfile::tempdir().unwrap();
+    let config = "seed = 1\n[data]\nkind = \"cifar10\"\n[optimizer]\nkind = \"alrao\"\neta_min = 1e-4\neta_max = 1.0\n";
+    let line = |step: u64, weights: &str| {
+        format!("{{\"kind\":\"update\",\"step\":{step},\"loss\":1,\"posterior\":[{weights}]}}\n")
+    };
+    let metrics = line(100, "0.2,0.3,0.5") + &line(200, "0.0,0.9,0.1") + &line(300, "null,1,0") + &line(400, "1");
+    let source = made(root.path(), "run", config, &metrics, "{}");
+    let svg = save(&posterior(&source).unwrap(), "posterior.svg");
+    let texts = texts(&svg);
+    for expected in ["1e\u{2212}4", "0.01", "1", "weight of the head", "updates"] {
+        assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
+    }
+    // the second of three areas: all the height at the end
+    let page = posterior(&source).unwrap().on_page().unwrap();
+    let data: serde_json::Value = serde_json::from_str(&page.data).unwrap();
+    assert_eq!(data[0]["series"][1]["points"], serde_json::json!([[100.0, 0.3], [200.0, 0.9], [400.0, 1.0]]));
+
+    let lone = made(root.path(), "lone", config, &line(100, "1"), "{}");
+    assert!(posterior(&lone).err().unwrap().to_string().contains("one head"));
+}
+
+#[test]
+fn units_are_counted_by_rate_and_told_by_how_far_they_moved() {
+    let root = tempfile::tempdir().unwrap();
+    let config = "seed = 1\n[environment]\nname = \"pendulum\"\n[optimizer]\nkind = \"alrao\"\n";
+    let source = made(root.path(), "run", config, "", "{}");
+    assert!(rates(&source).err().unwrap().to_string().contains("units.json"));
+    let units = r#"{"layers":[
+        {"layer":"layer0","rate":[1e-5,0.1,9.9],"first_size":[0.5,0.5,0.5],"size":[0.5,1,null],"change":[5e-6,0.5,null]},
+        {"layer":"layer1","rate":[0.1,0.1],"first_size":[2,2],"size":[2,2],"change":[0,20]}]}"#;
+    fs::write(source.dir.join("units.json"), units).unwrap();
+    let figure = rates(&source).unwrap();
+    let svg = save(&figure, "rates.svg");
+    let texts = texts(&svg);
+    for expected in
+        ["layer 1 (3 units)", "layer 2 (2 units)", "1 unit not finite any more", "1 unit as at the beginning", "units"]
+    {
+        assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
+    }
+    let data: serde_json::Value = serde_json::from_str(&figure.on_page().unwrap().data).unwrap();
+    // logarithms: a change of 1e-5 and of 1 of the first size, and of 10
+    assert_eq!(data[1]["series"][0]["points"], serde_json::json!([[-5.0, -5.0], [-1.0, 0.0]]));
+    assert_eq!(data[1]["series"][1]["points"], serde_json::json!([[-1.0, 1.0]]));
+    fs::write(source.dir.join("units.json"), "{").unwrap();
+    assert!(rates(&source).err().unwrap().to_string().contains("units.json"));
+}
+
+/// A run that learnt images at these rates, at this width, and came to this loss, or diverged.
+fn came_to(root: &Path, rates: &str, width: f64, seed: u64, loss: Option<f64>) -> Source {
+    let config = format!(
+        "seed = {seed}\n[data]\nkind = \"cifar10\"\n[model]\ngamma = {width:?}\n[optimizer]\n{}\n",
+        rates.replace(", ", "\n")
+    );
+    let summary = match loss {
+        Some(loss) => format!(r#"{{"diverged":false,"test":{{"loss":{loss},"top1":0.5}}}}"#),
+        None => r#"{"diverged":true,"test":null}"#.into(),
+    };
+    made(root, &format!("{rates}-{width}-{seed}"), &config, "", &summary)
+}
+
+#[test]
+fn a_heat_map_has_intervals_below_the_diagonal_and_sgd_on_it() {
+    let root = tempfile::tempdir().unwrap();
+    let interval = |low: f64, high: f64| format!("kind = \"alrao\", eta_min = {low:?}, eta_max = {high:?}");
+    let sgd = |eta: f64| format!("kind = \"sgd\", eta = {eta:?}");
+    let run = |rates: &str, width, seed, loss| came_to(root.path(), rates, width, seed, loss);
+    let mut runs = vec![
+        run(&interval(1e-5, 0.1), 1.0, 0, Some(1.25)),
+        run(&interval(1e-5, 0.1), 1.0, 1, Some(1.35)),
+        run(&interval(1e-5, 10.0), 1.0, 0, Some(1.5)),
+        run(&interval(1e-5, 10.0), 1.0, 1, None),
+        run(&interval(0.1, 10.0), 1.0, 0, Some(2.0)),
+        run(&sgd(1e-5), 1.0, 0, Some(2.3)),
+        run(&sgd(0.1), 1.0, 0, Some(1.2)),
+        run(&sgd(10.0), 1.0, 0, None),
+        run("kind = \"adam\", eta = 0.001", 1.0, 0, Some(1.0)),
+    ];
+    let svg = save(&heat_map(&runs).unwrap(), "heatmap.svg");
+    let texts = texts(&svg);
+    for expected in
+        ["cifar10: test loss, nats per image, 2 seeds", "1.30", "1.50", "2.00", "2.30", "1.20", "\u{3b7} min"]
+    {
+        assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
+    }
+    assert!(texts.contains(&"diverged, all runs or in a corner some"), "{texts:?}");
+    // the entry, SGD at 10, and a corner of Alrao's
+    assert_eq!(str::from_utf8(&svg).unwrap().matches("#A0A0A0").count(), 3);
+
+    runs.push(run(&interval(1e-5, 0.1), 4.0, 0, Some(1.1)));
+    let svg = save(&heat_map(&runs).unwrap(), "heatmap-width.svg");
+    let texts = self::texts(&svg);
+    for expected in ["Alrao, by interval and width", "width \u{3b3}", "4", "1e\u{2212}5..0.1", "1.10"] {
+        assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
+    }
+}
+
+#[test]
+fn a_heat_map_needs_intervals_and_done_runs_of_one_task() {
+    let root = tempfile::tempdir().unwrap();
+    let refused = |runs: &[Source]| heat_map(runs).err().unwrap().to_string();
+    let one = came_to(root.path(), "kind = \"alrao\", eta_min = 1e-5, eta_max = 1.0", 1.0, 0, Some(1.0));
+    assert!(refused(std::slice::from_ref(&one)).contains("here there are 1"));
+    let agent = ALRAO.write(root.path());
+    assert!(refused(&[one.clone(), agent.as_path().into()]).contains("one task"));
+    fs::remove_file(one.dir.join("summary.json")).unwrap();
+    assert!(refused(&[one]).contains("not done"));
 }
 
 #[test]
@@ -182,7 +320,7 @@ fn runs_that_share_no_stretch_are_drawn_without_their_mean() {
 fn what_cannot_be_drawn_is_refused_and_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("figure.svg");
-    let refused = |runs: &[RunRecord], out: &Path| plot_returns(runs, out).unwrap_err();
+    let refused = |runs: &[RunRecord], out: &Path| returns(runs).and_then(|figure| figure.save(out)).unwrap_err();
 
     let mixed = read(&[ALRAO, Sample { environment: "lunar-lander", ..ALRAO }]);
     let error = refused(&mixed, &out).to_string();

@@ -7,7 +7,7 @@ use alrao_plots::PlotError;
 use anyhow::{Context, Result};
 
 use crate::command_line::TrainRequest;
-use crate::commands::plot::{draw, figure};
+use crate::commands::plot;
 use crate::config::{Config, Task};
 use crate::log::Log;
 use crate::progress::Progress;
@@ -160,9 +160,9 @@ fn report(path: &Path) -> Result<()> {
         println!("learning rates {lines}");
     }
     println!("run directory  {}", path.display());
-    let task = Config::of_run(path)?.task;
-    let figure = path.join(figure(&task));
-    match draw(&[path], &task, &figure) {
+    let kind = plot::usual_of_run(&Config::of_run(path)?.task);
+    let figure = path.join(plot::file(kind));
+    match plot::figure(kind, &[path.into()]).and_then(|drawn| drawn.save(&figure)) {
         Ok(()) => println!("figure         {}", figure.display()),
         // a run that diverged at once
         Err(PlotError::NoLosses { .. }) => {}

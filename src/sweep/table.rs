@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use alrao_agents::evaluation::Evaluation;
+use alrao_plots::statistics::{interquartile_mean, interval};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -11,7 +12,6 @@ use crate::summary::Outcome;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::paper::{Published, published};
 use crate::sweep::plan::Run;
-use crate::sweep::statistics::{interquartile_mean, interval};
 
 /// How to write a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -1,6 +1,7 @@
 //! The program as its users meet it: run as a process, judged by its exit code, its words and its files.
 
 mod environments;
+mod figures;
 mod interruption;
 mod mistakes;
 mod reproducibility;

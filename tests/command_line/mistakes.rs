@@ -72,9 +72,10 @@ fn what_exists_is_never_overwritten() {
 fn what_is_no_run_directory_is_said_to_be_none() {
     let root = tempfile::tempdir().unwrap();
     let empty = root.path().display().to_string();
-    for words in ["train --resume", "eval", "plot"] {
+    for words in ["train --resume", "eval"] {
         refused(&format!("{words} {empty}"), &[&empty, "not a run directory"]);
     }
+    refused(&format!("plot {empty}"), &[&empty, "neither a run directory", "nor a sweep directory"]);
     fs::write(Path::new(&empty).join("config.toml"), "seed = true\n").unwrap();
     refused(&format!("eval {empty}"), &["config.toml", "line 1"]);
 }

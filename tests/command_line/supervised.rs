@@ -46,7 +46,7 @@ fn a_text_is_learnt_evaluated_and_plotted() {
     let words =
         "--set data.streams=4 --set data.steps=10 --set training.epochs=8 --set training.log_every=20 --device cpu";
     let said = succeed(alrao(&format!("train ptb-char --data {data} {words} --out {}", run.display())));
-    assert!(said.contains("bits per character") && said.contains("plots/losses.svg"), "{said}");
+    assert!(said.contains("bits per character") && said.contains("plots/learning.svg"), "{said}");
     let summary = summary(&run);
     assert_eq!((&summary["task"], &summary["epochs"]), (&"ptb-char".into(), &8.into()));
     let bits = summary["test"]["bits_per_char"].as_f64().unwrap();
@@ -61,7 +61,7 @@ fn a_text_is_learnt_evaluated_and_plotted() {
     let (code, said) = outcome(alrao(&format!("eval {} --data {}", run.display(), root.path().display())));
     assert!(code == 2 && said.contains("ptb.train.txt"), "{code} {said}");
 
-    let figure = fs::read_to_string(run.join("plots/losses.svg")).unwrap();
+    let figure = fs::read_to_string(run.join("plots/learning.svg")).unwrap();
     assert!(figure.contains("bits per character") && figure.contains("validation"));
     let png = root.path().join("both.png");
     succeed(alrao(&format!("plot {0} {0} --out {1}", run.display(), png.display())));

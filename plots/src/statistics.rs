@@ -2,8 +2,9 @@
 //!
 //! Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (2021), recommend both.
 
-use alrao_core::streams::stream;
 use rand::RngExt;
+use rand_pcg::Pcg64;
+use rand_seeder::Seeder;
 
 /// Draws of the bootstrap.
 const DRAWS: usize = 10_000;
@@ -23,7 +24,7 @@ pub fn interval(tasks: &[Vec<f64>]) -> Option<[f64; 2]> {
     if tasks.iter().all(|runs| runs.len() < 2) {
         return None;
     }
-    let mut draws = stream(0, "bootstrap");
+    let mut draws: Pcg64 = Seeder::from(("alrao", 0u64, "bootstrap")).into_rng();
     let mut draw = || -> Vec<f64> {
         tasks
             .iter()

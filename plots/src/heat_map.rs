@@ -1,0 +1,265 @@
+//! The figure of intervals of rates, the paper's Figure 3: what runs came to by `eta_min` and `eta_max`, SGD on the
+//! diagonal; and by interval and width.
+
+use serde::Deserialize;
+
+use crate::PlotError;
+use crate::compare::count;
+use crate::figure::{Figure, Layout};
+use crate::marks::{Mark, Series};
+use crate::palette::{GREY_CELL, viridis};
+use crate::panel::{Axis, Cell, Key, Panel, minus, rate};
+use crate::record::{Header, Measure, Returns, Source, null_as_nan, of_one_task, read_summary};
+
+/// What done runs came to: their test returns or losses, the mean over seeds, by their intervals of rates. Below the
+/// diagonal is Alrao, on it SGD. Where runs are of several widths, they are shown by interval and width as well. A grey
+/// cell has diverged, one with a grey corner in some of its runs.
+///
+/// # Errors
+/// A file is missing or malformed; a run isn't done; the runs are of different tasks, or Alrao's of less than two
+/// intervals.
+pub fn heat_map(sources: &[Source]) -> Result<Figure, PlotError> {
+    let outcomes = sources.iter().map(Outcome::read).collect::<Result<Vec<_>, _>>()?;
+    let first = of_one_task(outcomes.iter().map(|outcome| &outcome.header))?;
+    let intervals = distinct(outcomes.iter().filter_map(Outcome::interval));
+    if intervals.len() < 2 {
+        return Err(PlotError::NoIntervals { intervals: intervals.len() });
+    }
+    let widths =
+        distinct(outcomes.iter().filter(|outcome| outcome.interval().is_some()).map(|o| (o.header.width, 0.0)));
+    let usual = widths.iter().map(|(width, _)| *width).max_by_key(|width| {
+        let of_width = outcomes.iter().filter(|outcome| outcome.header.width == *width);
+        (distinct(of_width.filter_map(Outcome::interval)).len(), *width == 1.0)
+    });
+    let usual = usual.expect("there are intervals");
+
+    let colors = Colors::of(&outcomes, first.measure);
+    let mut panels = Vec::new();
+    // one row of intervals, all of which the other map has, says nothing new
+    let (lows, highs) =
+        (distinct(intervals.iter().map(|i| (i.0, 0.0))), distinct(intervals.iter().map(|i| (i.1, 0.0))));
+    let sgd = outcomes.iter().any(|outcome| outcome.interval().is_none() && outcome.corner().is_some());
+    if widths.len() == 1 || sgd || lows.len().min(highs.len()) > 1 {
+        panels.push(by_rates(&outcomes, usual, &colors));
+    }
+    if widths.len() > 1 {
+        panels.iter_mut().for_each(|panel: &mut Panel| panel.title = Some("by rates, SGD on the diagonal"));
+        panels.push(by_width(&outcomes, &intervals, &widths, &colors));
+    }
+    panels.last_mut().expect("one").key = Some(colors.key());
+    let most = outcomes.iter().map(|outcome| outcome.header.seed).collect::<std::collections::BTreeSet<_>>().len();
+    let measure = match first.measure {
+        Measure::Return => "test return",
+        Measure::Nats => "test loss, nats per image",
+        Measure::BitsPerCharacter => "test, bits per character",
+        Measure::Perplexity => "test perplexity",
+    };
+    let title = format!("{}: {measure}, {}", first.task, count(most, "seed"));
+    Ok(Figure { title, panels, layout: Layout::Beside })
+}
+
+/// `eta_max` from left to right, `eta_min` from bottom to top.
+fn by_rates(outcomes: &[Outcome], width: f64, colors: &Colors) -> Panel {
+    let of_width: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.header.width == width).collect();
+    let corners = of_width.iter().filter_map(|outcome| outcome.corner());
+    let rates: Vec<f64> =
+        distinct(corners.flat_map(|(low, high)| [(low, 0.0), (high, 0.0)])).iter().map(|r| r.0).collect();
+    let place = |rate: f64| rates.iter().position(|other| *other == rate).expect("all are there") as f64;
+    let cells = distinct(of_width.iter().filter_map(|outcome| outcome.corner()));
+    let cell = |&(low, high): &(f64, f64)| {
+        let here = of_width.iter().filter(|outcome| outcome.corner() == Some((low, high)));
+        colors.cell(place(high), place(low), here.copied())
+    };
+    let names: Vec<String> = rates.iter().map(|&r| rate(r)).collect();
+    let x = Axis::places("\u{3b7} max; SGD: \u{3b7}", names.clone());
+    Panel {
+        cells: cells.iter().map(cell).collect(),
+        ..Panel::new(x, Axis::places("\u{3b7} min", names), vec![diverged(outcomes)])
+    }
+}
+
+/// Widths from left to right, intervals from the narrowest at the bottom to the widest at the top.
+fn by_width(outcomes: &[Outcome], intervals: &[(f64, f64)], widths: &[(f64, f64)], colors: &Colors) -> Panel {
+    let mut intervals = intervals.to_vec();
+    intervals.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
+    let mut cells = Vec::new();
+    for (y, interval) in intervals.iter().enumerate() {
+        for (x, (width, _)) in widths.iter().enumerate() {
+            let here = |outcome: &&Outcome| outcome.interval() == Some(*interval) && outcome.header.width == *width;
+            let here: Vec<&Outcome> = outcomes.iter().filter(here).collect();
+            if !here.is_empty() {
+                cells.push(colors.cell(x as f64, y as f64, here.into_iter()));
+            }
+        }
+    }
+    let x = Axis::places("width \u{3b3}", widths.iter().map(|(width, _)| rate(*width)).collect());
+    let names = intervals.iter().map(|(low, high)| format!("{}..{}", rate(*low), rate(*high)));
+    let panel = Panel::new(x, Axis::places("interval of \u{3b7}", names.collect()), vec![diverged(outcomes)]);
+    Panel { title: Some("Alrao, by interval and width"), cells, ..panel }
+}
+
+/// The legend's entry of what can't be told.
+fn diverged(outcomes: &[Outcome]) -> Series {
+    let label =
+        outcomes.iter().any(|outcome| outcome.value.is_none()).then(|| "diverged, all runs or in a corner some".into());
+    Series { label, color: GREY_CELL, marks: &[Mark::Bars], points: Vec::new() }
+}
+
+/// What one run came to.
+struct Outcome {
+    header: Header,
+    /// none if it diverged
+    value: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Summary {
+    #[serde(default)]
+    diverged: bool,
+    test: Option<Test>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Test {
+    Agent {
+        #[serde(rename = "return")]
+        returns: Returns,
+    },
+    Supervised {
+        #[serde(deserialize_with = "null_as_nan")]
+        loss: f64,
+    },
+}
+
+impl Outcome {
+    fn read(source: &Source) -> Result<Self, PlotError> {
+        let header = Header::read(source)?;
+        let Some(Summary { diverged, test }) = read_summary(&source.dir)? else {
+            return Err(PlotError::NotDone { dir: source.dir.clone() });
+        };
+        let value = test.map(|test| match test {
+            Test::Agent { returns } => returns.mean,
+            Test::Supervised { loss } => header.measure.of(loss),
+        });
+        Ok(Outcome { header, value: value.filter(|value| value.is_finite() && !diverged) })
+    }
+
+    /// Alrao's rates.
+    fn interval(&self) -> Option<(f64, f64)> {
+        self.header.optimizer.eta_min.zip(self.header.optimizer.eta_max)
+    }
+
+    /// Its place in the map: Alrao's interval, or twice SGD's rate.
+    fn corner(&self) -> Option<(f64, f64)> {
+        let optimizer = &self.header.optimizer;
+        let diagonal = optimizer.eta.filter(|_| optimizer.kind == "sgd").map(|eta| (eta, eta));
+        self.interval().or(diagonal)
+    }
+}
+
+/// From values to colours: bright is good. What is far worse than most has the colour of the end.
+struct Colors {
+    best: f64,
+    worst: f64,
+    clipped: bool,
+    digits: usize,
+}
+
+impl Colors {
+    fn of(outcomes: &[Outcome], measure: Measure) -> Self {
+        let sign = if measure.larger_is_better() { -1.0 } else { 1.0 };
+        let mut values: Vec<f64> = outcomes.iter().filter_map(|outcome| outcome.value).map(|y| sign * y).collect();
+        values.sort_by(f64::total_cmp);
+        let (Some(&best), Some(&worst)) = (values.first(), values.last()) else {
+            return Colors { best: 0.0, worst: 1.0, clipped: false, digits: 0 };
+        };
+        let usual = best + 3.0 * (values[values.len() / 2] - best);
+        let clipped = usual > best && worst > usual;
+        let worst = if clipped { usual } else { worst };
+        let digits = if (worst - best).abs() < 10.0 { 2 } else { 0 };
+        Colors { best: sign * best, worst: sign * worst, clipped, digits }
+    }
+
+    /// A cell with the mean of the runs that did not diverge.
+    fn cell<'a>(&self, x: f64, y: f64, runs: impl Iterator<Item = &'a Outcome>) -> Cell {
+        let values: Vec<Option<f64>> = runs.map(|outcome| outcome.value).collect();
+        let sound: Vec<f64> = values.iter().copied().flatten().collect();
+        if sound.is_empty() {
+            return Cell { x, y, fill: GREY_CELL, text: String::new(), corner: false };
+        }
+        let mean = sound.iter().sum::<f64>() / sound.len() as f64;
+        let share = if self.best == self.worst { 1.0 } else { (mean - self.worst) / (self.best - self.worst) };
+        Cell { x, y, fill: viridis(share), text: self.number(mean), corner: sound.len() < values.len() }
+    }
+
+    fn number(&self, value: f64) -> String {
+        match value.abs() {
+            1e5.. => rate(format!("{value:.0e}").parse().unwrap_or(value)),
+            1e2.. => minus(format!("{value:.0}")),
+            _ => minus(format!("{value:.*}", self.digits)),
+        }
+    }
+
+    fn key(&self) -> Key {
+        let beyond = match self.clipped {
+            true if self.worst > self.best => "\u{2265} ",
+            true => "\u{2264} ",
+            false => "",
+        };
+        let middle = (self.best + self.worst) / 2.0;
+        let labels = [beyond.to_string() + &self.number(self.worst), self.number(middle), self.number(self.best)];
+        Key { color: viridis, labels }
+    }
+}
+
+/// Each pair once, sorted.
+fn distinct(pairs: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
+    let mut pairs: Vec<_> = pairs.collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    pairs.dedup();
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Optimizer;
+
+    fn outcome(eta: Option<f64>, interval: Option<(f64, f64)>, value: Option<f64>) -> Outcome {
+        let kind = if eta.is_some() { "sgd" } else { "alrao" }.into();
+        let (eta_min, eta_max) = interval.unzip();
+        let header = Header {
+            dir: "run".into(),
+            task: "cifar10".into(),
+            arm: None,
+            optimizer: Optimizer { kind, eta, eta_min, eta_max },
+            width: 1.0,
+            seed: 0,
+            measure: Measure::Nats,
+        };
+        Outcome { header, value }
+    }
+
+    #[test]
+    fn alrao_lies_below_the_diagonal_and_bright_is_good() {
+        let outcomes = [
+            outcome(Some(1e-3), None, Some(2.0)),
+            outcome(None, Some((1e-3, 1.0)), Some(1.0)),
+            outcome(Some(1.0), None, None),
+        ];
+        let panel = by_rates(&outcomes, 1.0, &Colors::of(&outcomes, Measure::Nats));
+        let cells: Vec<_> = panel.cells.iter().map(|cell| (cell.x, cell.y, cell.fill)).collect();
+        assert_eq!(cells, [(0.0, 0.0, viridis(0.0)), (1.0, 0.0, viridis(1.0)), (1.0, 1.0, GREY_CELL)]);
+    }
+
+    #[test]
+    fn what_is_far_worse_than_most_does_not_flatten_the_scale() {
+        let outcomes: Vec<_> = [1.0, 1.1, 1.2, 400.0].map(|loss| outcome(Some(1.0), None, Some(loss))).into();
+        let colors = Colors::of(&outcomes, Measure::Nats);
+        assert!((colors.worst - 1.6).abs() < 1e-9 && colors.clipped, "{}", colors.worst);
+        assert_eq!(colors.key().labels, ["\u{2265} 1.60", "1.30", "1.00"]);
+        let outcomes: Vec<_> = [-150.0, -200.0, -1400.0].map(|y| outcome(Some(1.0), None, Some(y))).into();
+        assert_eq!(Colors::of(&outcomes, Measure::Return).key().labels[0], "\u{2264} \u{2212}300");
+    }
+}

@@ -1,0 +1,342 @@
+//! One pair of axes and what is drawn between them: series, or the cells of a heat map.
+
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, ValueFormatter};
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use crate::canvas::{AXIS, Canvas, Drawn, FINE, Failed, GRID, fine, text_style, width};
+use crate::marks::{Point, Series};
+use crate::palette::{BLACK, GREY_CELL, WHITE, is_dark};
+
+/// Pixels from a panel's left edge to its plot, and so on.
+const LEFT: i32 = 94;
+const RIGHT: i32 = 16;
+const BOTTOM: i32 = 64;
+const TITLE: i32 = 32;
+/// Width of the room for a key of colours, and of its bar.
+const KEY: i32 = 108;
+const KEY_BAR: i32 = 18;
+
+/// A chart. Where its axes say nothing else, their ranges are those of its points.
+#[derive(Clone)]
+pub(crate) struct Panel {
+    pub title: Option<&'static str>,
+    pub x: Axis,
+    pub y: Axis,
+    /// In the order they are drawn and listed.
+    pub series: Vec<Series>,
+    pub cells: Vec<Cell>,
+    pub key: Option<Key>,
+    /// Its part of the height, where panels lie below each other.
+    pub height: f64,
+}
+
+/// What an axis says.
+#[derive(Clone)]
+pub(crate) struct Axis {
+    pub label: String,
+    pub scale: Scale,
+    pub range: Option<(f64, f64)>,
+}
+
+/// What coordinates stand for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Scale {
+    Linear,
+    /// Decimal logarithms.
+    Log,
+    /// Places in this list.
+    Places(Vec<String>),
+}
+
+/// A square of a heat map, around its coordinates.
+#[derive(Clone)]
+pub(crate) struct Cell {
+    pub x: f64,
+    pub y: f64,
+    pub fill: RGBColor,
+    pub text: String,
+    /// Whether a corner says that not all is well.
+    pub corner: bool,
+}
+
+/// What the colours of cells stand for.
+#[derive(Clone)]
+pub(crate) struct Key {
+    /// The colour at a share of the way from the bottom of the bar to its top.
+    pub color: fn(f64) -> RGBColor,
+    /// What is at the bottom, the middle and the top.
+    pub labels: [String; 3],
+}
+
+/// Where a panel's plot is: left, top, right, bottom in pixels; and the coordinates of these edges.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub(crate) struct Place {
+    pub pixels: [i32; 4],
+    pub x: (f64, f64),
+    pub y: (f64, f64),
+}
+
+impl Axis {
+    pub(crate) fn new(label: impl Into<String>) -> Self {
+        Axis { label: label.into(), scale: Scale::Linear, range: None }
+    }
+
+    pub(crate) fn log(label: impl Into<String>, range: (f64, f64)) -> Self {
+        Axis { label: label.into(), scale: Scale::Log, range: Some(range) }
+    }
+
+    pub(crate) fn places(label: impl Into<String>, names: Vec<String>) -> Self {
+        let range = (-0.5, names.len() as f64 - 0.5);
+        Axis { label: label.into(), scale: Scale::Places(names), range: Some(range) }
+    }
+
+    pub(crate) fn within(self, low: f64, high: f64) -> Self {
+        Axis { range: Some((low, high)), ..self }
+    }
+}
+
+impl Panel {
+    pub(crate) fn new(x: Axis, y: Axis, series: Vec<Series>) -> Self {
+        Panel { title: None, x, y, series, cells: Vec::new(), key: None, height: 1.0 }
+    }
+
+    /// Draws it into a rectangle of the canvas: left, top, width and height in pixels.
+    pub(crate) fn draw(&self, canvas: &Canvas, [left, top, wide, high]: [i32; 4]) -> Result<Place, Failed> {
+        let title = self.title.map_or(0, |_| TITLE);
+        let left_room = self.left_room();
+        if let Some(text) = self.title {
+            let style = text_style(19, FontStyle::Bold).pos(Pos::new(HPos::Left, VPos::Center));
+            canvas.draw_text(text, &style, fine(left + left_room, top + TITLE / 2))?;
+        }
+        let ((x0, x1), (y0, y1)) = self.ranges();
+        let bottom = if self.x.label.is_empty() { BOTTOM / 2 } else { BOTTOM };
+        let right = RIGHT + self.key.as_ref().map_or(0, |_| KEY);
+        let area = canvas.clone().shrink(fine(left, top + title), fine(wide, high - title));
+        let (x_ticks, y_ticks) = (Ticks::of(&self.x, (x0, x1), wide / 100), Ticks::of(&self.y, (y0, y1), high / 60));
+        let mut chart = ChartBuilder::on(&area)
+            .margin_top(6 * FINE)
+            .margin_right(right * FINE)
+            .x_label_area_size(bottom * FINE)
+            .y_label_area_size(left_room * FINE)
+            .build_cartesian_2d(x_ticks, y_ticks)?;
+        let mut mesh = chart.configure_mesh();
+        if !self.cells.is_empty() {
+            mesh.disable_mesh();
+        }
+        mesh.max_light_lines(0)
+            .bold_line_style(GRID.stroke_width(FINE as u32))
+            .axis_style(AXIS.stroke_width(FINE as u32 * 5 / 4))
+            .set_all_tick_mark_size(5 * FINE)
+            .label_style(text_style(17, FontStyle::Normal))
+            .axis_desc_style(text_style(18, FontStyle::Normal))
+            .x_labels(100)
+            .y_labels(100)
+            .x_label_formatter(&|&x| self.x.tick(x, x1 - x0))
+            .y_label_formatter(&|&y| self.y.tick(y, y1 - y0))
+            .x_desc(&self.x.label)
+            .y_desc(&self.y.label)
+            .draw()?;
+        let plot = chart.plotting_area();
+        let place = |x: f64, y: f64| plot.map_coordinate(&(x, y));
+        self.draw_cells(canvas, &place)?;
+        self.series.iter().try_for_each(|series| series.draw(canvas, (y0, y1), &place))?;
+        let ((left, bottom), (right, top)) = (place(x0, y0), place(x1, y1));
+        if let Some(key) = &self.key {
+            key.draw(canvas, [right / FINE + 24, top / FINE, KEY_BAR, (bottom - top) / FINE])?;
+        }
+        Ok(Place { pixels: [left, top, right, bottom].map(|edge| edge / FINE), x: (x0, x1), y: (y0, y1) })
+    }
+
+    /// From the left edge to the plot.
+    fn left_room(&self) -> i32 {
+        let label = if self.y.label.is_empty() { 0 } else { LEFT / 3 };
+        match &self.y.scale {
+            Scale::Places(names) => {
+                let style = text_style(17, FontStyle::Normal);
+                label + 16 + names.iter().map(|name| width(name, &style)).max().unwrap_or(0)
+            }
+            _ => label + LEFT * 2 / 3,
+        }
+    }
+
+    fn draw_cells(&self, canvas: &Canvas, place: &impl Fn(f64, f64) -> (i32, i32)) -> Drawn {
+        for cell in &self.cells {
+            let (left, bottom) = place(cell.x - 0.5, cell.y - 0.5);
+            let (right, top) = place(cell.x + 0.5, cell.y + 0.5);
+            let (left, bottom, right, top) = (left + FINE, bottom - FINE, right - FINE, top + FINE);
+            canvas.draw(&Rectangle::new([(left, top), (right, bottom)], cell.fill.filled()))?;
+            if cell.corner {
+                let side = (right - left).min(bottom - top) / 3;
+                let corner = vec![(right - side, top), (right, top), (right, top + side)];
+                canvas.draw(&Polygon::new(corner, GREY_CELL))?;
+            }
+            let ink = if is_dark(cell.fill) { WHITE } else { BLACK };
+            let room = (right - left) / FINE - 6;
+            let sizes = [17, 15, 13, 11].map(|size| text_style(size, FontStyle::Normal));
+            for style in sizes {
+                if width(&cell.text, &style) <= room {
+                    let style = style.color(&ink).pos(Pos::new(HPos::Center, VPos::Center));
+                    canvas.draw_text(&cell.text, &style, ((left + right) / 2, (top + bottom) / 2))?;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Of the axes: what they say, or from zero to the last abscissa, and from the lowest to the highest ordinate with
+    /// some air.
+    fn ranges(&self) -> ((f64, f64), (f64, f64)) {
+        let points = || self.series.iter().flat_map(|series| &series.points);
+        let x = || (0.0, points().map(|point| point.x).fold(0.0, f64::max).max(1.0) * 1.02);
+        let y = || with_air(extent(points()));
+        (self.x.range.unwrap_or_else(x), self.y.range.unwrap_or_else(y))
+    }
+}
+
+/// The lowest and the highest ordinate, intervals included.
+pub(crate) fn extent<'a>(points: impl Iterator<Item = &'a Point<f64>>) -> (f64, f64) {
+    points.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), point| (low.min(point.low), high.max(point.high)))
+}
+
+pub(crate) fn with_air((low, high): (f64, f64)) -> (f64, f64) {
+    // Numbers that hardly differ would need more digits on the axis than there is room for.
+    let least = (0.005 * low.abs().max(high.abs())).max(0.005);
+    let air = (0.05 * (high - low)).max(least);
+    (low - air, high + air)
+}
+
+impl Key {
+    fn draw(&self, canvas: &Canvas, [left, top, wide, high]: [i32; 4]) -> Drawn {
+        let strips = 64;
+        for strip in 0..strips {
+            let edge = |strip: i32| (top + high) * FINE - high * FINE * strip / strips;
+            let color = (self.color)((f64::from(strip) + 0.5) / f64::from(strips));
+            let corners = [(left * FINE, edge(strip + 1)), ((left + wide) * FINE, edge(strip))];
+            canvas.draw(&Rectangle::new(corners, color.filled()))?;
+        }
+        let style = text_style(17, FontStyle::Normal).pos(Pos::new(HPos::Left, VPos::Center));
+        let heights = [top + high - 8, top + high / 2, top + 8];
+        let mut labels = self.labels.iter().zip(heights);
+        labels.try_for_each(|(label, y)| canvas.draw_text(label, &style, fine(left + wide + 8, y)))
+    }
+}
+
+/// A range with ticks at given places.
+#[derive(Clone)]
+struct Ticks {
+    range: Range<f64>,
+    at: Vec<f64>,
+}
+
+impl Ticks {
+    /// About `most` of them at most.
+    fn of(axis: &Axis, (low, high): (f64, f64), most: i32) -> Self {
+        let at = match &axis.scale {
+            Scale::Linear => RangedCoordf64::from(low..high).key_points(most as usize),
+            Scale::Log => {
+                let (first, last) = (low.ceil() as i64, high.floor() as i64);
+                let step = ((last - first) / i64::from(most.max(1))).max(0) + 1;
+                (first..=last).filter(|decade| decade.rem_euclid(step) == 0).map(|decade| decade as f64).collect()
+            }
+            Scale::Places(names) => (0..names.len()).map(|place| place as f64).collect(),
+        };
+        Ticks { range: low..high, at }
+    }
+}
+
+impl Ranged for Ticks {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (first, last): (i32, i32)) -> i32 {
+        RangedCoordf64::from(self.range.clone()).map(value, (first, last))
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.at.clone()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.range.clone()
+    }
+}
+
+impl ValueFormatter<f64> for Ticks {}
+
+impl Axis {
+    fn tick(&self, value: f64, span: f64) -> String {
+        match &self.scale {
+            Scale::Linear => tick(value, span),
+            Scale::Log => rate(10f64.powf(value)),
+            Scale::Places(names) => names.get(value.round() as usize).cloned().unwrap_or_default(),
+        }
+    }
+}
+
+/// A number on an axis that spans `span`: 250, 2.5k or 0.25M.
+fn tick(value: f64, span: f64) -> String {
+    let (unit, suffix) = match span {
+        1e6.. => (1e6, "M"),
+        1e4.. => (1e3, "k"),
+        _ => (1.0, ""),
+    };
+    // Ticks are sums of steps: rounding hides what they gather, such as 0.30000000000000004.
+    let digits = (value / unit * 1e6).round() / 1e6;
+    if digits == 0.0 { "0".into() } else { minus(format!("{digits}{suffix}")) }
+}
+
+/// A positive number that may be of any size, to four digits: 1e−5, 0.1, 10.
+pub(crate) fn rate(value: f64) -> String {
+    let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+    match rounded.abs() {
+        1e-2..1e4 => minus(format!("{rounded}")),
+        _ => minus(format!("{rounded:e}")),
+    }
+}
+
+/// Writes a number's hyphen as the sign it stands for.
+pub(crate) fn minus(number: String) -> String {
+    number.replace('-', "\u{2212}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_short() {
+        for (value, span, expected) in [
+            (0.0, 5e4, "0"),
+            (-0.0, 10.0, "0"),
+            (10_000.0, 5e4, "10k"),
+            (2_500.0, 1e4, "2.5k"),
+            (1_500.0, 2e3, "1500"),
+            (250_000.0, 2e6, "0.25M"),
+            (-1_200.0, 1.2e3, "\u{2212}1200"),
+            (0.1 + 0.2, 1.0, "0.3"),
+        ] {
+            assert_eq!(tick(value, span), expected);
+        }
+    }
+
+    #[test]
+    fn rates_are_short() {
+        for (value, expected) in
+            [(1e-5, "1e\u{2212}5"), (0.1, "0.1"), (10.0, "10"), (1e7, "1e7"), (0.021_544_3, "0.02154")]
+        {
+            assert_eq!(rate(value), expected);
+        }
+    }
+
+    #[test]
+    fn decades_are_whole_and_not_too_many() {
+        let decades = |low, high, most| Ticks::of(&Axis::log("", (low, high)), (low, high), most).at;
+        assert_eq!(decades(-5.2, 1.0, 9), [-5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0]);
+        assert_eq!(decades(-9.0, 7.0, 8), [-9.0, -6.0, -3.0, 0.0, 3.0, 6.0]);
+    }
+}

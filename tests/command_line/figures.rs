@@ -1,0 +1,135 @@
+//! Figures of runs and of sweeps, and what can't be drawn.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use crate::{alrao, outcome, succeed};
+
+/// Two tasks, two intervals of Alrao and a rate of SGD, each a second or two.
+const SWEEP: &str = r#"
+seeds = "0"
+
+[[task]]
+config = "pendulum"
+schedule.steps = 600
+schedule.validate_every = 250
+schedule.log_every = 50
+schedule.validation_episodes = 2
+schedule.test_episodes = 3
+agent.warm_up = 200
+agent.batch = 32
+agent.memory = 600
+agent.network.hidden = [[16, 16]]
+
+[[task]]
+config = "cartpole"
+schedule.steps = 600
+schedule.validate_every = 250
+schedule.validation_episodes = 2
+schedule.test_episodes = 3
+agent.warm_up = 200
+agent.batch = 32
+agent.memory = 600
+agent.network.hidden = [[16, 16]]
+
+[[arm]]
+optimizer.eta_max = [0.1, 10.0]
+
+[[arm]]
+optimizer.kind = "sgd"
+optimizer.eta = 0.1
+"#;
+
+/// The sweep, run once.
+fn sweep() -> PathBuf {
+    static DONE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("figures");
+        let _ = fs::remove_dir_all(&root);
+        fs::create_dir_all(&root).unwrap();
+        let (file, out) = (root.join("sweep.toml"), root.join("done"));
+        fs::write(&file, SWEEP).unwrap();
+        succeed(alrao(&format!("sweep {} --jobs 2 --out {}", file.display(), out.display())));
+        out
+    });
+    DONE.clone()
+}
+
+fn alrao_run() -> PathBuf {
+    sweep().join("pendulum-hidden=16x16-alrao-eta_max=10-seed0")
+}
+
+fn refused(words: &str, expected: &[&str]) {
+    let (code, said) = outcome(alrao(words));
+    assert!(code == 2 && !said.contains("panicked"), "{words}: {code} {said}");
+    assert!(expected.iter().all(|word| said.contains(word)), "{words}: {said}");
+}
+
+#[test]
+fn every_figure_is_drawn() {
+    let (sweep, run, root) = (sweep(), alrao_run(), tempfile::tempdir().unwrap());
+    let out = root.path().join("figure.svg");
+    let drawn = |words: &str| {
+        succeed(alrao(&format!("plot {words} --out {}", out.display())));
+        fs::read_to_string(&out).unwrap()
+    };
+    let task = format!("{} --task pendulum-hidden=16x16", sweep.display());
+    assert!(drawn(&task).contains("\u{3b7} min"), "a sweep over intervals has a heat map");
+    assert!(drawn(&format!("{task} --figure learning")).contains("while learning"));
+    assert!(drawn(&format!("{task} --figure returns")).contains("3 runs"));
+    let sgd = sweep.join("pendulum-hidden=16x16-sgd-seed0");
+    assert!(drawn(&format!("{} {}", run.display(), sgd.display())).contains("2 runs"));
+    assert!(drawn(&format!("{} --figure posterior", run.display())).contains("weight of the head"));
+    assert!(drawn(&format!("{} --figure rates", run.display())).contains("layer 2 (16 units)"));
+    let said = succeed(alrao(&format!("plot {}", run.display())));
+    assert!(said.contains("plots/returns.svg") && run.join("plots/returns.svg").exists(), "{said}");
+}
+
+/// The rate of a unit bounds how far it gets: the slowest have hardly moved.
+#[test]
+fn a_run_tells_what_became_of_its_units() {
+    let text = fs::read_to_string(alrao_run().join("units.json")).unwrap();
+    let units: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let layers = units["layers"].as_array().unwrap();
+    assert_eq!(layers.len(), 2);
+    let numbers = |layer: &serde_json::Value, field: &str| -> Vec<f64> {
+        layer[field].as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    };
+    for layer in layers {
+        let (rate, size, change) = (numbers(layer, "rate"), numbers(layer, "first_size"), numbers(layer, "change"));
+        assert_eq!([rate.len(), size.len(), change.len()], [16; 3]);
+        assert!(rate.iter().all(|rate| (1e-5..=10.0).contains(rate)), "{rate:?}");
+        let moved = |slow: bool| {
+            let units = (0..16).filter(|&unit| (rate[unit] < 1e-3) == slow);
+            units.map(|unit| change[unit] / size[unit]).fold(0.0, f64::max)
+        };
+        assert!(moved(true) < 0.05 && moved(false) > 0.05, "{} {}", moved(true), moved(false));
+    }
+    assert!(!sweep().join("pendulum-hidden=16x16-sgd-seed0/units.json").exists());
+}
+
+#[test]
+fn what_cannot_be_drawn_is_refused() {
+    let (sweep, run, root) = (sweep(), alrao_run(), tempfile::tempdir().unwrap());
+    let (sweep, run, empty) = (sweep.display(), run.display(), root.path().display());
+    refused(&format!("plot {empty}"), &["neither a run directory", "nor a sweep directory"]);
+    refused(&format!("plot {sweep}"), &["several tasks", "--task", "cartpole-hidden=16x16, pendulum-hidden=16x16"]);
+    refused(&format!("plot {sweep} --task pendulom"), &["--task pendulom", "pendulum-hidden=16x16"]);
+    refused(&format!("plot {run} --task pendulum"), &["of sweeps only"]);
+    refused(&format!("plot {run} {sweep}/cartpole-hidden=16x16-sgd-seed0"), &["pendulum", "cartpole", "one task"]);
+    refused(&format!("plot {run} --figure heatmap"), &["optimizer.eta_min", "there are 1"]);
+    refused(&format!("plot {run} {run} --figure rates"), &["one run", "2"]);
+    refused(&format!("plot {sweep}/pendulum-hidden=16x16-sgd-seed0 --figure rates"), &["units.json", "single rate"]);
+    refused(&format!("plot {sweep}/pendulum-hidden=16x16-sgd-seed0 --figure posterior"), &["one head"]);
+    refused(&format!("plot {run} --figure pie"), &["returns", "heatmap"]);
+    refused(&format!("plot {run} --out {empty}/figure.pdf"), &["figure.pdf", ".svg", ".png"]);
+    refused(&format!("plot {run} --out /proc/figure.svg"), &["can't write /proc/figure.svg"]);
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+    unfinished(root.path());
+    refused(&format!("plot {empty}"), &["none of its 6 runs is done"]);
+}
+
+/// A sweep directory whose runs have not begun.
+fn unfinished(dir: &Path) {
+    fs::copy(sweep().join("sweep.jsonl"), dir.join("sweep.jsonl")).unwrap();
+}
