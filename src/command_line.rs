@@ -34,6 +34,8 @@ enum Command {
     Sweep(SweepRequest),
     /// Compare the results of a sweep.
     Table(TableRequest),
+    /// Put all there is to know of a run or a sweep on one page of HTML.
+    Report(ReportRequest),
     /// Watch a trained agent's best checkpoint play an episode.
     Watch(WatchRequest),
     /// Look at the environments by themselves.
@@ -169,6 +171,16 @@ pub enum FigureKind {
     Heatmap,
 }
 
+/// What `alrao report` is asked for.
+#[derive(clap::Args)]
+pub struct ReportRequest {
+    /// A run directory or a sweep directory.
+    pub directory: PathBuf,
+    /// The page; `report.html` in the directory by default.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
 /// What `alrao watch` is asked for.
 #[derive(clap::Args)]
 pub struct WatchRequest {
@@ -202,9 +214,10 @@ pub fn main() -> ExitCode {
     let result = match CommandLine::parse().command {
         Command::Train(request) => commands::train(&request),
         Command::Eval(request) => commands::eval(&request),
-        Command::Plot(request) => commands::plot(&request),
+        Command::Plot(request) => commands::plot::plot(&request),
         Command::Sweep(request) => commands::sweep(&request),
         Command::Table(request) => commands::table(&request),
+        Command::Report(request) => commands::report(&request),
         Command::Watch(request) => commands::watch(&request),
         Command::Env(request) => commands::env(&request),
         Command::Doctor => commands::doctor(),

@@ -24,3 +24,4 @@ pub mod sweep;
 
 mod commands;
 mod progress;
+mod report;

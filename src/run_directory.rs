@@ -128,7 +128,8 @@ impl RunDirectory {
     /// # Errors
     /// The disk is full, or the like.
     pub fn write_summary(&self, summary: &Summary) -> Result<()> {
-        self.write_whole("summary.json", &serde_json::to_string_pretty(summary)?)
+        let text = serde_json::to_string_pretty(summary)? + "\n";
+        Ok(write_whole(&self.path.join("summary.json"), &text)?)
     }
 
     /// Writes what became of every unit.
@@ -136,15 +137,8 @@ impl RunDirectory {
     /// # Errors
     /// The disk is full, or the like.
     pub fn write_units(&self, units: &Units) -> Result<()> {
-        self.write_whole("units.json", &serde_json::to_string(units)?)
-    }
-
-    fn write_whole(&self, name: &str, text: &str) -> Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
-        writeln!(file, "{text}")?;
-        set_readable(file.path())?;
-        file.persist(self.path.join(name))?;
-        Ok(())
+        let text = serde_json::to_string(units)? + "\n";
+        Ok(write_whole(&self.path.join("units.json"), &text)?)
     }
 
     /// Writes a checkpoint beside the one of that name, then puts it in its place.
@@ -191,6 +185,19 @@ pub fn create_with(path: &Path, file: &str, text: &str) -> Result<()> {
     fs::write(unnamed.path().join(file), text).map_err(cannot)?;
     fs::rename(unnamed.path(), path).map_err(cannot)?;
     let _ = unnamed.keep();
+    Ok(())
+}
+
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// There is no such folder, the disk is full, or the like.
+pub fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    set_readable(file.path())?;
+    file.persist(path)?;
     Ok(())
 }
 

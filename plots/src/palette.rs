@@ -34,11 +34,11 @@ const VIRIDIS: [RGBColor; 9] = [
 
 /// Without its ends: lines are seen on white and on black.
 const PLASMA: [RGBColor; 5] = [
-    RGBColor(126, 3, 168),
-    RGBColor(176, 42, 144),
-    RGBColor(214, 85, 109),
-    RGBColor(240, 131, 76),
-    RGBColor(252, 180, 47),
+    RGBColor(156, 23, 158),
+    RGBColor(189, 55, 134),
+    RGBColor(216, 87, 107),
+    RGBColor(237, 121, 83),
+    RGBColor(251, 159, 58),
 ];
 
 /// Surfaces, from 0 to 1.
@@ -71,7 +71,7 @@ mod tests {
     fn scales_begin_and_end_where_they_should() {
         assert_eq!((viridis(-1.0), viridis(2.0)), (VIRIDIS[0], VIRIDIS[8]));
         assert_eq!(viridis(0.5), VIRIDIS[4]);
-        assert_eq!(plasma(0.125), RGBColor(151, 23, 156));
+        assert_eq!(plasma(0.125), RGBColor(173, 39, 146));
         assert!(is_dark(viridis(0.0)) && !is_dark(viridis(1.0)));
     }
 }

@@ -1,5 +1,7 @@
 //! `alrao watch`: an episode of a trained agent, as a GIF or in a window.
 
+use std::path::Path;
+
 use alrao_agents::q_network::greedy_actions;
 use alrao_agents::training::episode_seeds;
 use alrao_core::device::DeviceChoice;
@@ -11,18 +13,43 @@ use crate::config::Config;
 use crate::run_directory::load_best;
 use crate::runs::agent::network;
 
+/// An episode that was played.
+pub struct Episode {
+    environment: String,
+    frames: Vec<Frame>,
+    sum: f64,
+}
+
 /// Runs the command: the first test episode of the run.
 ///
 /// # Errors
 /// [`WrongRequest`] if there is no such run, its environment has no picture, or there is no display; else what keeps
 /// the file from being written.
 pub fn watch(request: &WatchRequest) -> Result<()> {
-    let config = Config::of_run(&request.run)?.resolve()?;
+    let episode = episode(&request.run, request.seed)?;
+    println!("{}", episode.words());
+    if let Some(path) = &request.gif {
+        episode.save_gif(path)?;
+        println!("{}", path.display());
+    }
+    if request.window {
+        let fps = episode.fps();
+        show(&episode.environment, fps, episode.frames).map_err(|error| WrongRequest(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Has a run's best network play the episode of this seed greedily, or the run's first test episode.
+///
+/// # Errors
+/// [`WrongRequest`] if there is no such run, or its environment has no picture.
+pub fn episode(run: &Path, seed: Option<u64>) -> Result<Episode> {
+    let config = Config::of_run(run)?.resolve()?;
     tch::set_num_threads(config.threads as i32);
-    let network = network(&config, &load_best(&request.run)?, DeviceChoice::Cpu.resolve()?)?;
+    let network = network(&config, &load_best(run)?, DeviceChoice::Cpu.resolve()?)?;
     let task = config.task.agent()?;
     let mut environment = task.make()?;
-    environment.reset(request.seed.unwrap_or(episode_seeds(config.seed, "test", 1)[0]))?;
+    environment.reset(seed.unwrap_or(episode_seeds(config.seed, "test", 1)[0]))?;
     let name = &task.environment.name;
     let (mut frames, mut sum): (Vec<Frame>, f64) = (Vec::new(), 0.0);
     loop {
@@ -31,17 +58,27 @@ pub fn watch(request: &WatchRequest) -> Result<()> {
         let step = environment.step(greedy_actions(&network, environment.observation(), 1)?[0])?;
         sum += step.reward;
         if step.ended() {
-            break;
+            return Ok(Episode { environment: name.clone(), frames, sum });
         }
     }
-    println!("return {sum:.1} in {} steps", frames.len());
-    let fps = if name.starts_with("pendulum") { 20 } else { 50 }; // as fast as the simulated time
-    if let Some(path) = &request.gif {
-        save_gif(frames.iter().cloned(), fps, path)?;
-        println!("{}", path.display());
+}
+
+impl Episode {
+    /// Its return and length.
+    pub fn words(&self) -> String {
+        format!("return {:.1} in {} steps", self.sum, self.frames.len())
     }
-    if request.window {
-        show(name, fps, frames).map_err(|error| WrongRequest(error.to_string()))?;
+
+    /// Writes it as an animation.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn save_gif(&self, path: &Path) -> Result<()> {
+        Ok(save_gif(self.frames.iter().cloned(), self.fps(), path)?)
     }
-    Ok(())
+
+    /// As fast as the simulated time.
+    fn fps(&self) -> u32 {
+        if self.environment.starts_with("pendulum") { 20 } else { 50 }
+    }
 }

@@ -1,4 +1,4 @@
-//! Figures of runs and of sweeps, and what can't be drawn.
+//! Figures and reports of runs and of sweeps, and what can't be drawn.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -127,6 +127,75 @@ fn what_cannot_be_drawn_is_refused() {
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     unfinished(root.path());
     refused(&format!("plot {empty}"), &["none of its 6 runs is done"]);
+}
+
+/// The page of a directory, which refers to nothing beside itself.
+fn report(directory: &Path) -> String {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("report.html");
+    succeed(alrao(&format!("report {} --out {}", directory.display(), out.display())));
+    let page = fs::read_to_string(&out).unwrap();
+    let addresses: Vec<&str> = page.split("http").skip(1).filter(|rest| rest.starts_with("://")).collect();
+    assert!(addresses.iter().all(|rest| rest.starts_with("://www.w3.org/2000/svg")), "only the name of SVG");
+    assert!(!page.contains("<link") && !page.contains("url(") && !page.contains("src=\"h"));
+    page
+}
+
+#[test]
+fn a_run_is_reported() {
+    let page = report(&alrao_run());
+    for expected in [
+        "<h1>pendulum, alrao, seed 0</h1>",
+        "-371 ± 36",
+        "weight of the head",
+        "heads learns at",
+        "layer 2 (16 units)",
+        "src=\"data:image/gif;base64,R0lGOD",
+        "prefers-color-scheme: dark",
+        "[optimizer]",
+        "libtorch 2.11",
+    ] {
+        assert!(page.contains(expected), "{expected} is missing");
+    }
+}
+
+#[test]
+fn a_sweep_is_reported() {
+    let page = report(&sweep());
+    for expected in
+        ["6 of 6 runs are done", "<h3>cartpole-hidden=16x16: test return", "\u{3b7} min", "while learning", "sgd-seed0"]
+    {
+        assert!(page.contains(expected), "{expected} is missing");
+    }
+}
+
+#[test]
+fn what_files_say_is_no_part_of_a_reports_page() {
+    let root = tempfile::tempdir().unwrap();
+    let (run, out) = (root.path().join("run"), root.path().join("report.html"));
+    fs::create_dir(&run).unwrap();
+    let evil = "<img src=x onerror=alert(1)>";
+    let config = fs::read_to_string(alrao_run().join("config.toml")).unwrap();
+    fs::write(run.join("config.toml"), config.replace("\"pendulum\"", &format!("\"{evil}\""))).unwrap();
+    fs::copy(alrao_run().join("metrics.jsonl"), run.join("metrics.jsonl")).unwrap();
+    fs::copy(alrao_run().join("units.json"), run.join("units.json")).unwrap();
+    succeed(alrao(&format!("report {} --out {}", run.display(), out.display())));
+    let page = fs::read_to_string(&out).unwrap();
+    assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;") && !page.contains("<img src=x"), "{page}");
+    assert!(page.contains("not done yet") && page.contains("There is none to see"));
+}
+
+#[test]
+fn what_cannot_be_reported_is_refused() {
+    let (run, root) = (alrao_run(), tempfile::tempdir().unwrap());
+    let (run, empty) = (run.display(), root.path().display());
+    refused(&format!("report {empty}"), &["neither a run directory", "nor a sweep directory"]);
+    refused(&format!("report {run} --out {empty}/no/such/folder.html"), &["folder.html", "can't be written"]);
+    refused(&format!("report {run} --out {empty}"), &["can't be written"]);
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+    unfinished(root.path());
+    refused(&format!("report {empty}"), &["none of its 6 runs is done"]);
+    assert!(!root.path().join("report.html").exists());
 }
 
 /// A sweep directory whose runs have not begun.

@@ -1,0 +1,20 @@
+//! `alrao report`: a run or a sweep as one page of HTML.
+
+use anyhow::Result;
+
+use crate::command_line::{ReportRequest, WrongRequest};
+use crate::report;
+use crate::run_directory::write_whole;
+
+/// Runs the command.
+///
+/// # Errors
+/// [`WrongRequest`] if there is no such run or sweep, no run of the sweep is done, or the file can't be written; else a
+/// file of a run is damaged.
+pub fn report(request: &ReportRequest) -> Result<()> {
+    let html = report::html(&request.directory)?;
+    let out = request.out.clone().unwrap_or_else(|| request.directory.join("report.html"));
+    write_whole(&out, &html).map_err(|error| WrongRequest(format!("{}: can't be written: {error}", out.display())))?;
+    println!("{}", out.display());
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! `alrao report`: what there is to know of a run or a sweep, on one page.
+
+mod page;
+
+use std::fs;
+use std::path::Path;
+
+use alrao_plots::{PlotError, Source};
+use anyhow::{Context, Result};
+
+use self::page::Page;
+use crate::command_line::FigureKind;
+use crate::commands::{episode, plot};
+use crate::config::{Config, OptimizerKind, Task, Versions};
+use crate::summary::{Outcome, Summary};
+use crate::sweep::directory::{State, SweepDirectory};
+use crate::sweep::paper::published;
+use crate::sweep::table::{Table, TableFormat};
+
+/// The page of a run or a sweep directory, as HTML.
+///
+/// # Errors
+/// [`WrongRequest`](crate::command_line::WrongRequest) if it is neither, or no run of the sweep is done; else a file is
+/// damaged.
+pub fn html(directory: &Path) -> Result<String> {
+    let sources = plot::sources_at(directory)?;
+    match &sources[..] {
+        [source] if source.in_sweep.is_none() => of_run(directory),
+        _ => of_sweep(directory, &sources),
+    }
+    .map(|page| page.html())
+}
+
+fn of_run(run: &Path) -> Result<Page> {
+    let config = Config::of_run(run)?;
+    let (task, kind) = (config.task.name(), config.optimizer.kind.name());
+    let mut page = Page::new(&format!("{task}, {kind}, seed {}", config.seed));
+    let summary = summary_of(run)?;
+    page.text(match &summary {
+        None => "The run is not done yet.",
+        Some(Summary { diverged: true, .. }) => "The run ended because its loss was not finite any more.",
+        Some(_) => "The run is done.",
+    });
+    page.heading(2, "Result");
+    page.pairs(&result(&config, summary.as_ref()));
+    page.heading(2, "Learning");
+    let source = run.into();
+    figure(&mut page, plot::usual_of_run(&config.task), std::slice::from_ref(&source))?;
+    inside(&mut page, &source, &config, summary.as_ref())?;
+    page.heading(2, "Configuration");
+    made_with(&mut page, &config);
+    page.folded("config.toml", &fs::read_to_string(run.join("config.toml"))?);
+    Ok(page)
+}
+
+fn of_sweep(directory: &Path, sources: &[Source]) -> Result<Page> {
+    let sweep = SweepDirectory::read(directory)?;
+    let name = std::path::absolute(directory)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut page = Page::new(&format!("Sweep {name}"));
+    page.text(&format!("{} of {} runs are done.", sources.len(), sweep.runs.len()));
+    page.heading(2, "Results");
+    page.markdown(&Table::of(&sweep)?.write(TableFormat::Markdown));
+
+    let task_of = |source: &Source| source.in_sweep.as_ref().map(|(task, _)| task.clone());
+    let mut tasks: Vec<String> = sources.iter().filter_map(task_of).collect();
+    tasks.dedup();
+    for task in tasks {
+        page.heading(2, &task);
+        let of_task: Vec<Source> =
+            sources.iter().filter(|source| task_of(source).as_ref() == Some(&task)).cloned().collect();
+        if plot::usual(&of_task)? == FigureKind::Heatmap {
+            page.heading(3, "Intervals of learning rates");
+            figure(&mut page, FigureKind::Heatmap, &of_task)?;
+        }
+        if let [one] = &of_task[..] {
+            figure(&mut page, plot::usual_of_run(&Config::of_run(&one.dir)?.task), &of_task)?;
+        } else {
+            page.heading(3, "Learning curves");
+            figure(&mut page, FigureKind::Learning, &of_task)?;
+            let mut arms: Vec<_> = of_task.iter().filter_map(|source| source.in_sweep.as_ref()).collect();
+            arms.dedup();
+            if arms.len() <= 6 && Config::of_run(&of_task[0].dir)?.task.agent().is_ok() {
+                page.heading(3, "Returns");
+                figure(&mut page, FigureKind::Returns, &of_task)?;
+            }
+        }
+        let configs = of_task.iter().map(|source| Ok((source, Config::of_run(&source.dir)?)));
+        let configs = configs.collect::<Result<Vec<_>>>()?;
+        let (shown, config) = configs.iter().min_by_key(|(_, config)| rank(config)).expect("of each task is one");
+        let name = shown.dir.file_name().unwrap_or_default().to_string_lossy();
+        page.text(&format!("What follows is of the run {name}."));
+        inside(&mut page, shown, config, summary_of(&shown.dir)?.as_ref())?;
+        page.heading(3, "Configuration");
+        made_with(&mut page, config);
+        page.folded(&format!("{name}/config.toml"), &fs::read_to_string(shown.dir.join("config.toml"))?);
+    }
+
+    page.heading(2, "Runs");
+    let mut states = Vec::new();
+    for run in &sweep.runs {
+        let words = match sweep.state(run)? {
+            State::Done(summary) if summary.diverged => format!("diverged, {}", summary.outcome.words()),
+            State::Done(summary) => summary.outcome.words(),
+            State::Failed(reason) => format!("failed: {}", reason.trim_end()),
+            State::Missing | State::Unfinished => "not done yet".into(),
+        };
+        states.push((run.name.as_str(), words));
+    }
+    page.pairs(&states);
+    Ok(page)
+}
+
+/// Which runs of a sweep there is most to tell of: first Alrao on the paper's interval, then Alrao.
+fn rank(config: &Config) -> u8 {
+    match (config.optimizer.kind, config.optimizer.eta_min, config.optimizer.eta_max) {
+        (OptimizerKind::Alrao, Some(1e-5), Some(10.0)) => 0,
+        (OptimizerKind::Alrao, ..) => 1,
+        _ => 2,
+    }
+}
+
+/// What a run came to, beside the paper.
+fn result(config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, String)> {
+    let mut pairs = Vec::new();
+    let returns = |evaluation: &alrao_agents::evaluation::Evaluation| {
+        let of = evaluation.returns;
+        let (mean, std, min, max) = (of.mean, of.std, of.min, of.max);
+        format!("{mean:.1} ± {std:.1} over {} episodes, from {min:.1} to {max:.1}", evaluation.episodes)
+    };
+    let none = || "none: it diverged before any validation".to_string();
+    match summary.map(|summary| &summary.outcome) {
+        None => {}
+        Some(Outcome::Agent { steps, best, test, random }) => {
+            pairs.push(("test return", test.as_ref().map_or_else(none, returns)));
+            pairs.push(("random actions", returns(random)));
+            if let Some(best) = best {
+                let words = format!("of step {}, mean validation return {:.1}", best.step, best.mean_return);
+                pairs.push(("best checkpoint", words));
+            }
+            pairs.push(("environment steps", steps.to_string()));
+        }
+        Some(Outcome::Supervised { epochs, updates, best, test }) => {
+            pairs.push(("test", test.map_or_else(none, |test| test.to_string())));
+            if let Some(best) = best {
+                let words = format!("of epoch {}, validation loss {:.3} nats", best.epoch, best.loss);
+                pairs.push(("best checkpoint", words));
+            }
+            pairs.push(("epochs, updates", format!("{epochs}, {updates}")));
+        }
+    }
+    if let Some(paper) = published(config, true) {
+        let places = if matches!(config.task, Task::Agent(_)) { 0 } else { 3 };
+        let pair = |[mean, std]: [f64; 2], places: usize| match std.is_nan() {
+            true => format!("{mean:.places$}"),
+            false => format!("{mean:.places$} ± {std:.places$}"),
+        };
+        let best_rate = if config.optimizer.kind == OptimizerKind::Sgd { " (SGD at its best rate)" } else { "" };
+        let top1 = paper.top1.map_or(String::new(), |top1| format!(", {} % right", pair(top1, 1)));
+        pairs.push(("the paper", pair(paper.figure, places) + &top1 + best_rate));
+    }
+    if let Some(summary) = summary {
+        pairs.push(("time of training", format!("{:.0} seconds", summary.seconds)));
+    }
+    pairs
+}
+
+/// What went on in a run: heads, units, and an episode.
+fn inside(page: &mut Page, source: &Source, config: &Config, summary: Option<&Summary>) -> Result<()> {
+    let lone = [source.clone()];
+    if config.optimizer.kind == OptimizerKind::Alrao {
+        page.heading(3, "Which head was trusted when");
+        figure(page, FigureKind::Posterior, &lone)?;
+        page.heading(3, "Learning rates");
+        if let Some(diagnosis) = summary.and_then(|summary| summary.diagnosis.as_ref()) {
+            page.lines(&diagnosis.to_string());
+        }
+        figure(page, FigureKind::Rates, &lone)?;
+    }
+    if let Task::Agent(_) = config.task {
+        page.heading(3, "An episode");
+        match gif(&source.dir) {
+            Ok((bytes, words)) => {
+                page.text(&words);
+                page.gif(&bytes, &words);
+            }
+            Err(error) => page.text(&format!("There is none to see: {error:#}")),
+        }
+    }
+    Ok(())
+}
+
+/// The first test episode, played greedily by the best network; and its return in words.
+fn gif(run: &Path) -> Result<(Vec<u8>, String)> {
+    let episode = episode(run, None)?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("episode.gif");
+    episode.save_gif(&file)?;
+    Ok((fs::read(file)?, format!("The first test episode, played by the best network: {}.", episode.words())))
+}
+
+/// A figure, or why there is none.
+fn figure(page: &mut Page, kind: FigureKind, sources: &[Source]) -> Result<()> {
+    match plot::figure(kind, sources).and_then(|figure| figure.on_page()) {
+        Ok(figure) => page.figure(&figure),
+        Err(error @ (PlotError::Config { .. } | PlotError::Metrics { .. } | PlotError::Json { .. })) => {
+            return Err(error.into());
+        }
+        Err(error) => page.text(&format!("There is no figure here: {error}.")),
+    }
+    Ok(())
+}
+
+/// Device, threads and versions.
+fn made_with(page: &mut Page, config: &Config) {
+    let mut pairs = vec![("device", config.device.clone()), ("threads", config.threads.to_string())];
+    if let Some(Versions { alrao, libtorch }) = &config.versions {
+        pairs.push(("versions", format!("alrao {alrao}, libtorch {libtorch}")));
+    }
+    pairs.push(("this page", format!("alrao {}", env!("CARGO_PKG_VERSION"))));
+    page.pairs(&pairs);
+}
+
+fn summary_of(run: &Path) -> Result<Option<Summary>> {
+    let path = run.join("summary.json");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    Ok(Some(serde_json::from_str(&text).with_context(|| path.display().to_string())?))
+}
