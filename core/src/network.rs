@@ -234,9 +234,10 @@ impl<B> Network<B> {
 fn average_by_sample<T: Number>(out: &Tensor, a: &Tensor) -> Option<Tensor> {
     let by_sample = out.transpose(0, 1); // [B, K, A]
     let &[samples, k, outputs] = &by_sample.size()[..] else { return None };
+    let (numbers, a) = (slice::<T>(&by_sample)?, slice::<T>(a)?);
     let mut mean = Tensor::zeros([samples, outputs], (out.kind(), out.device()));
-    let (a, k, outputs) = (slice::<T>(a)?, k as usize, outputs as usize);
-    let out = slice::<T>(&by_sample)?.chunks_exact(k * outputs);
+    let (k, outputs) = (k as usize, outputs as usize);
+    let out = numbers.chunks_exact(k * outputs);
     for (mean, out) in slice_mut::<T>(&mut mean)?.chunks_exact_mut(outputs).zip(out) {
         let with_weight = out.chunks_exact(outputs).zip(a).filter(|(_, a_j)| **a_j > T::zero());
         for (out, &a_j) in with_weight {

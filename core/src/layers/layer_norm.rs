@@ -66,6 +66,7 @@ pub(super) fn normalise_and_rectify_backward(gradient: &mut Tensor, normal: &Nor
 #[inline(always)]
 fn normalise_and_rectify_rows<T: Number>(x: &mut Tensor) -> Option<(Tensor, Tensor)> {
     let &[samples, features] = &x.size()[..] else { return None };
+    slice::<T>(x)?; // or else there is nothing to make room for
     let (mut z, mut reciprocals) = (x.empty_like(), x.new_empty([samples, 1], (x.kind(), x.device())));
     let (n, width) = (T::of(features as f64), features as usize);
     let rows = slice_mut::<T>(x)?.chunks_exact_mut(width).zip(slice_mut::<T>(&mut z)?.chunks_exact_mut(width));

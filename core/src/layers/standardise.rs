@@ -37,9 +37,9 @@ impl Standardise {
 
 #[inline(always)]
 fn standardised<T: Number>(x: &Tensor, mean: &Tensor, std: &Tensor) -> Option<Tensor> {
+    let (mean, std, rows) = (slice::<T>(mean)?, slice::<T>(std)?, slice::<T>(x)?);
     let mut y = x.empty_like();
-    let (mean, std) = (slice::<T>(mean)?, slice::<T>(std)?);
-    let rows = slice_mut::<T>(&mut y)?.chunks_exact_mut(mean.len()).zip(slice::<T>(x)?.chunks_exact(mean.len()));
+    let rows = slice_mut::<T>(&mut y)?.chunks_exact_mut(mean.len()).zip(rows.chunks_exact(mean.len()));
     for (y, x) in rows {
         y.iter_mut().zip(x).zip(mean.iter().zip(std)).for_each(|((y, &x), (&mean, &std))| *y = (x - mean) / std);
     }
