@@ -7,11 +7,12 @@ use std::sync::LazyLock;
 use crate::{alrao, outcome, succeed};
 
 /// Two tasks, two intervals of Alrao and a rate of SGD, each a second or two.
-const SWEEP: &str = r#"
-seeds = "0"
-
+fn sweep_file() -> String {
+    let task = |config: &str| {
+        format!(
+            r#"
 [[task]]
-config = "pendulum"
+config = "{config}"
 schedule.steps = 600
 schedule.validate_every = 250
 schedule.log_every = 50
@@ -21,18 +22,10 @@ agent.warm_up = 200
 agent.batch = 32
 agent.memory = 600
 agent.network.hidden = [[16, 16]]
-
-[[task]]
-config = "cartpole"
-schedule.steps = 600
-schedule.validate_every = 250
-schedule.validation_episodes = 2
-schedule.test_episodes = 3
-agent.warm_up = 200
-agent.batch = 32
-agent.memory = 600
-agent.network.hidden = [[16, 16]]
-
+"#
+        )
+    };
+    let arms = r#"
 [[arm]]
 optimizer.eta_max = [0.1, 10.0]
 
@@ -40,6 +33,8 @@ optimizer.eta_max = [0.1, 10.0]
 optimizer.kind = "sgd"
 optimizer.eta = 0.1
 "#;
+    format!("seeds = \"0\"\n{}{}{arms}", task("pendulum"), task("cartpole"))
+}
 
 /// The sweep, run once.
 fn sweep() -> PathBuf {
@@ -48,7 +43,7 @@ fn sweep() -> PathBuf {
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(&root).unwrap();
         let (file, out) = (root.join("sweep.toml"), root.join("done"));
-        fs::write(&file, SWEEP).unwrap();
+        fs::write(&file, sweep_file()).unwrap();
         succeed(alrao(&format!("sweep {} --jobs 2 --out {}", file.display(), out.display())));
         out
     });
