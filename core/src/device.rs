@@ -85,12 +85,12 @@ impl DeviceChoice {
 /// Makes CUDA known to libtorch, if its library is found and there is a device: the number of devices, or the reason
 /// why there is none.
 pub fn load_cuda() -> Result<usize, String> {
-    if !Cuda::is_available() {
-        open_cuda_library()?;
-    }
-    match Cuda::device_count() {
-        0 => Err("libtorch_cuda.so was loaded but finds no usable NVIDIA device or driver".into()),
-        count => Ok(count as usize),
+    // libtorch remembers from the first question about CUDA whether there is a CUDA half, so none comes before this
+    let opened = open_cuda_library();
+    match (Cuda::device_count(), opened) {
+        (0, Err(reason)) => Err(reason),
+        (0, Ok(())) => Err("libtorch_cuda.so was loaded but finds no usable NVIDIA device or driver".into()),
+        (count, _) => Ok(count as usize),
     }
 }
 
