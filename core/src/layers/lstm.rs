@@ -51,10 +51,35 @@ impl Lstm {
 
     /// `[T, B, I] -> [T, B, H]`, the last layer's `h` at each time step, and the state after the last.
     pub fn forward(&self, weights: &Weights, x: &Tensor, (h, c): &LstmState) -> (Tensor, LstmState) {
-        let parameters: Vec<&Tensor> = self.layers.iter().flatten().map(|&id| &weights[id]).collect();
-        let (z, h, c) =
-            x.lstm(&[h, c], &parameters, true, self.layers.len() as i64, 0.0, weights.training(), false, false);
+        let parameters = match x.device() {
+            Device::Cuda(_) => self.side_by_side(weights),
+            _ => self.layers.iter().flatten().map(|&id| weights[id].shallow_clone()).collect(),
+        };
+        let (z, h, c) = x.lstm(
+            &[h, c],
+            &parameters.iter().collect::<Vec<_>>(),
+            true,
+            self.layers.len() as i64,
+            0.0,
+            weights.training(),
+            false,
+            false,
+        );
         (z, (h, c))
+    }
+
+    /// A copy of the parameters that is one tensor in the order that cuDNN wants, all matrices before all biases. Else
+    /// libtorch makes one itself at each call, and warns of it.
+    fn side_by_side(&self, weights: &Weights) -> Vec<Tensor> {
+        let (matrices, biases): (Vec<_>, Vec<_>) = self.layers.iter().map(|layer| layer.split_at(2)).unzip();
+        let parameters: Vec<&Tensor> = matrices.into_iter().chain(biases).flatten().map(|&id| &weights[id]).collect();
+        let numels: Vec<i64> = parameters.iter().map(|parameter| parameter.numel() as i64).collect();
+        let parts: Vec<Tensor> = parameters.iter().map(|parameter| parameter.flatten(0, -1)).collect();
+        let views = Tensor::cat(&parts, 0).split_with_sizes(numels, 0);
+        let views: Vec<Tensor> = views.iter().zip(parameters).map(|(view, of)| view.view_as(of)).collect();
+        let (matrices, biases) = views.split_at(views.len() / 2);
+        let layers = matrices.chunks(2).zip(biases.chunks(2));
+        layers.flat_map(|(matrices, biases)| matrices.iter().chain(biases)).map(Tensor::shallow_clone).collect()
     }
 }
 
@@ -102,6 +127,19 @@ mod tests {
         }
         let (alone, _) = lstm.forward(parameters.weights(), &x, &state);
         assert_close(&alone, &by_hand(&lstm, parameters.weights(), &x, &state).0, 1e-5);
+    }
+
+    #[test]
+    fn a_copy_for_cudnn_has_the_same_parameters_in_its_order() {
+        let (lstm, parameters) = build(|b| Lstm::new(b, 3, 4, 2));
+        let copies = lstm.side_by_side(parameters.weights());
+        let expected = lstm.layers.iter().flatten().map(|&id| &parameters.weights()[id]);
+        assert!(copies.iter().eq(expected));
+        let mut place = copies[0].data_ptr() as usize;
+        for i in [0, 1, 4, 5, 2, 3, 6, 7] {
+            assert_eq!(copies[i].data_ptr() as usize, place, "parameter {i}");
+            place += size_of::<f32>() * copies[i].numel();
+        }
     }
 
     #[test]
