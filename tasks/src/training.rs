@@ -4,8 +4,8 @@
 //! Training stops when the loss on the validation data has not been better for a number of epochs; the best epoch is the
 //! one to test (paper, section 5.1).
 //!
-//! libtorch draws the noise of dropout. Its generator is seeded anew for each step, from a named stream of the run's
-//! seed, so that a training that was saved and loaded goes on to the same bits.
+//! The noise of dropout is seeded anew for each step, from a named stream of the run's seed, so that a training that was
+//! saved and loaded goes on to the same bits.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -18,6 +18,7 @@ use alrao_core::likelihood::Categorical;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::optimizer::Decay;
+use alrao_core::parameters::Weights;
 use alrao_core::streams::{Stream, stream};
 use alrao_core::tensors::Tensors;
 use alrao_core::units::Units;
@@ -28,6 +29,7 @@ use tch::Device;
 use crate::Error;
 use crate::data::{Batch, Batches, Data, LeftOut, Split};
 use crate::model::Model;
+use crate::noise;
 use crate::scores::{Measure, Scores, Tally, evaluate};
 
 /// How often a batch that is learnt from is also judged: what is told of the training data is of one in so many.
@@ -369,14 +371,14 @@ impl Training {
         if matches!(self.network.body(), Model::Image(_)) && batch.y.size()[0] < 2 {
             return Ok(()); // too little is left of it to normalise
         }
-        tch::manual_seed(self.progress.dropout.random());
         self.network.body().check(&batch.x)?;
         let before = self.state.take();
-        let pass = self.network.pass_by(|model, weights| {
+        let forward = |model: &Model, weights: &Weights| {
             let (z, after) = model.forward_from(weights, &batch.x, before.as_ref());
             self.state = after;
             z
-        });
+        };
+        let pass = noise::seeded(self.progress.dropout.random(), || self.network.pass_by(forward));
         if (self.progress.batches - 1).is_multiple_of(JUDGED_EVERY) {
             self.since_epoch.add_right(&Categorical.log_probabilities(&pass.out, self.network.a()), &batch.y);
         }
@@ -560,7 +562,6 @@ mod tests {
     /// All events to the end, with the training taken apart and put together again, from one that has just begun, at each
     /// checkpoint if there is such a beginning.
     fn events_of(mut training: Training, begin: Option<&dyn Fn() -> Training>) -> (Training, Vec<Event>) {
-        let _alone = crate::alone();
         let mut events = Vec::new();
         let at_once = |training: &mut Training| training.saved -= Duration::from_secs(1);
         if begin.is_some() {

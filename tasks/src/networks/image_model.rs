@@ -119,6 +119,7 @@ mod tests {
     use rand::RngExt;
 
     use super::*;
+    use crate::noise;
 
     const COLOURS: Colours = Colours { mean: [0.5, 0.4, 0.3], deviation: [0.2, 0.25, 0.3] };
 
@@ -156,14 +157,12 @@ mod tests {
     /// of bf16 grows to some per cent.
     #[test]
     fn other_ways_to_compute_give_about_the_same() {
-        let _alone = crate::alone();
         for architecture in Architecture::ALL {
             let side = if architecture.smallest_image() > 32 { 64 } else { 32 };
             let features_and_gradient = |computation| {
                 let network = network(architecture, computation);
-                tch::manual_seed(0); // of dropout
                 let (leaf, weights) = network.parameters().leaf();
-                let z = network.body().forward(&weights, &images(side));
+                let z = noise::seeded(0, || network.body().forward(&weights, &images(side)));
                 assert_eq!(z.kind(), Kind::Float);
                 let weighting = (Tensor::arange(z.numel() as i64, (Kind::Float, Device::Cpu)) * 1.3).cos().view_as(&z);
                 let gradient =

@@ -1,0 +1,37 @@
+//! libtorch draws the noise of dropout, from one generator of the whole process.
+
+use std::sync::{Mutex, PoisonError};
+
+/// What `forward` returns, with the generator seeded for it and kept from every other call: the same seed gives the same
+/// noise, whatever else is trained at the same time.
+pub fn seeded<T>(seed: i64, forward: impl FnOnce() -> T) -> T {
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    let _mine = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    tch::manual_seed(seed);
+    forward()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use tch::{Device, Kind, Tensor};
+
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_the_same_noise_whoever_else_draws() {
+        let noise = |seed| {
+            let ones = Tensor::ones([64], (Kind::Float, Device::Cpu));
+            Vec::<f32>::try_from(seeded(seed, || ones.dropout(0.5, true).dropout(0.5, true))).unwrap()
+        };
+        let expected = [noise(0), noise(1)];
+        assert_ne!(expected[0], expected[1]);
+        thread::scope(|scope| {
+            for seed in [0, 1] {
+                let (noise, expected) = (&noise, &expected);
+                scope.spawn(move || (0..500).for_each(|_| assert_eq!(noise(seed), expected[seed as usize])));
+            }
+        });
+    }
+}
