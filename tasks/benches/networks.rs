@@ -1,8 +1,8 @@
-//! What a step of Alrao costs for the networks of small images and of text, on one thread: `cargo xtask bench networks`
-//! runs it beside plain SGD in PyTorch.
+//! What a step of Alrao costs for the networks of small images and of text, on one thread or a GPU: `cargo xtask bench
+//! networks` runs it beside plain SGD in PyTorch.
 //!
 //! ```text
-//! cargo bench -p alrao-tasks --bench networks -- mobilenet|googlenet|vgg19|lstm SECONDS
+//! cargo bench -p alrao-tasks --bench networks -- mobilenet|googlenet|vgg19|lstm SECONDS [cpu|cuda]
 //! ```
 //!
 //! Images are of 32 by 32 pixels and of 10 classes, 128 in a batch; texts are of 50 symbols, 70 steps of 20 streams in a
@@ -10,6 +10,7 @@
 
 use std::time::{Duration, Instant};
 
+use alrao_core::device::DeviceChoice;
 use alrao_core::learner::Learner;
 use alrao_core::likelihood::Categorical;
 use alrao_core::method::Method;
@@ -19,7 +20,7 @@ use alrao_core::streams::stream;
 use alrao_tasks::model::Model;
 use alrao_tasks::networks::{Architecture, Colours, Computation, ImageModel, LanguageModel};
 use anyhow::{Context, Result, bail};
-use tch::{Device, Kind, Tensor};
+use tch::{Cuda, Device, Kind, Tensor};
 
 const IMAGES: i64 = 128;
 const CLASSES: i64 = 10;
@@ -31,14 +32,17 @@ fn main() -> Result<()> {
     tch::set_num_threads(1);
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [network, seconds] => measure(network, Duration::from_secs(seconds.parse().context("seconds")?)),
+        [network, seconds, device @ ..] if device.len() < 2 => {
+            let device: DeviceChoice = device.first().unwrap_or(&"cpu").parse()?;
+            measure(network, Duration::from_secs(seconds.parse().context("seconds")?), device.resolve()?)
+        }
         [] => Ok(()), // so do tests of all targets run it
-        _ => bail!("say mobilenet, googlenet, vgg19 or lstm, and SECONDS"),
+        _ => bail!("say mobilenet, googlenet, vgg19 or lstm, SECONDS, and cuda if it is to be there"),
     }
 }
 
-/// Makes steps for so long, after one that doesn't count, and prints how many samples a second they learn from.
-fn measure(network: &str, time: Duration) -> Result<()> {
+/// Makes steps for so long, after three that don't count, and prints how many samples a second they learn from.
+fn measure(network: &str, time: Duration, device: Device) -> Result<()> {
     let architecture = match network {
         "mobilenet" => Some(Architecture::MobileNet),
         "googlenet" => Some(Architecture::GoogLeNet),
@@ -46,11 +50,11 @@ fn measure(network: &str, time: Duration) -> Result<()> {
         "lstm" => None,
         _ => bail!("the network is mobilenet, googlenet, vgg19 or lstm, not {network}"),
     };
-    let float = (Kind::Float, Device::Cpu);
-    let labels = |n, classes| Tensor::randint(classes, [n], (Kind::Int64, Device::Cpu));
+    let float = (Kind::Float, device);
+    let labels = |n, classes| Tensor::randint(classes, [n], (Kind::Int64, device));
     let (x, y, classes) = match architecture {
         Some(_) => {
-            let bytes = Tensor::randint(256, [IMAGES, 3, 32, 32], (Kind::Uint8, Device::Cpu));
+            let bytes = Tensor::randint(256, [IMAGES, 3, 32, 32], (Kind::Uint8, device));
             (bytes, labels(IMAGES, CLASSES), CLASSES)
         }
         None => {
@@ -61,7 +65,7 @@ fn measure(network: &str, time: Duration) -> Result<()> {
     let model = |b: &mut ParameterBuilder| match architecture {
         Some(architecture) => {
             let colours = Colours { mean: [0.5; 3], deviation: [0.25; 3] };
-            Model::Image(ImageModel::new(b, architecture, 1.0, colours, Computation::default(), Device::Cpu))
+            Model::Image(ImageModel::new(b, architecture, 1.0, colours, Computation::default(), device))
         }
         None => Model::Text(LanguageModel::new(b, SYMBOLS as usize, 1.0)),
     };
@@ -78,12 +82,19 @@ fn measure(network: &str, time: Duration) -> Result<()> {
         learner.step(&mut network, &pass, &Categorical, &y)?;
         Ok(())
     };
-    step()?;
+    let wait = || {
+        if let Device::Cuda(n) = device {
+            Cuda::synchronize(n as i64)
+        }
+    };
+    (0..3).try_for_each(|_| step())?;
+    wait();
     let (started, mut samples) = (Instant::now(), 0);
     while started.elapsed() < time {
         step()?;
         samples += y.size()[0];
     }
+    wait();
     println!("{:.1} samples/s", samples as f64 / started.elapsed().as_secs_f64());
     Ok(())
 }

@@ -1,6 +1,6 @@
 """Measures plain SGD in PyTorch on the networks of small images and of text: `cargo xtask bench networks` runs it.
 
-    python networks.py mobilenet|googlenet|vgg19|lstm SECONDS
+    python networks.py mobilenet|googlenet|vgg19|lstm SECONDS [cpu|cuda]
 
 Networks, batches and all else are as in tasks/benches/networks.rs, with one output layer.
 """
@@ -105,14 +105,16 @@ class Lstm(nn.Module):
 
 
 def main():
-    name, seconds = sys.argv[1:]
+    name, seconds, *device = sys.argv[1:]
+    device = torch.device(device[0] if device else "cpu")
     torch.set_num_threads(1)
-    network = {"mobilenet": mobilenet, "googlenet": googlenet, "vgg19": vgg19, "lstm": Lstm}[name]()
+    network = {"mobilenet": mobilenet, "googlenet": googlenet, "vgg19": vgg19, "lstm": Lstm}[name]().to(device)
     assert sum(p.numel() for p in network.parameters()) == PARAMETERS[name], name
     if name == "lstm":
         x, y = torch.randint(50, (70, 20)), torch.randint(50, (70 * 20,))
     else:
         x, y = torch.randn(128, 3, 32, 32), torch.randint(10, (128,))
+    x, y = x.to(device), y.to(device)
     sgd = torch.optim.SGD(network.parameters(), lr=1e-3)
 
     def step():
@@ -120,12 +122,19 @@ def main():
         functional.cross_entropy(network(x), y).backward()
         sgd.step()
 
-    step()
+    def wait():
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    for _ in range(3):
+        step()
+    wait()
     started, samples = time.perf_counter(), 0
-    while (elapsed := time.perf_counter() - started) < float(seconds):
+    while time.perf_counter() - started < float(seconds):
         step()
         samples += len(y)
-    print(f"{samples / elapsed:.1f} samples/s")
+    wait()
+    print(f"{samples / (time.perf_counter() - started):.1f} samples/s")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,85 @@
+//! A GPU learns what the CPU learns. Where there is none, the test says so and passes.
+
+use std::fmt::Debug;
+
+use alrao_core::device::load_cuda;
+use alrao_core::layers::Body;
+use alrao_core::learner::Learner;
+use alrao_core::likelihood::Categorical;
+use alrao_core::method::Method;
+use alrao_core::network::Network;
+use alrao_core::parameters::ParameterBuilder;
+use alrao_core::rates::RateInterval;
+use alrao_core::streams::stream;
+use alrao_core::tensors::Tensors;
+use alrao_tasks::networks::{Architecture, LanguageModel};
+use rand_distr::{Distribution, StandardNormal};
+use tch::{Device, Kind, Tensor};
+
+const STEPS: u64 = 3;
+const SAMPLES: i64 = 4;
+const CLASSES: i64 = 10;
+
+#[test]
+fn a_gpu_learns_what_the_cpu_learns() {
+    if let Err(reason) = load_cuda() {
+        println!("skipped: {reason}");
+        return;
+    }
+    tch::set_num_threads(1);
+    for architecture in Architecture::ALL {
+        let side = (2 * architecture.smallest_image()).max(64); // few pixels, normalised, magnify every rounding
+        let x = normal(&[SAMPLES, 3, side, side]);
+        // dropout draws other noise there
+        let steps = if architecture == Architecture::AlexNet { 0 } else { STEPS };
+        compare(&architecture, |b| architecture.build(b, 0.25), &x, SAMPLES, steps);
+    }
+    let text = (Tensor::arange(12 * SAMPLES, (Kind::Int64, Device::Cpu)) * 7).remainder(CLASSES).view([12, SAMPLES]);
+    compare(&"language model", |b| LanguageModel::new(b, CLASSES as usize, 1.0), &text, 12 * SAMPLES, 0);
+}
+
+/// Runs the same steps on both, from the same values at the same rates, in f64, and compares losses, predictions and
+/// parameters.
+fn compare<B: Body>(
+    name: &impl Debug,
+    body: impl Fn(&mut ParameterBuilder) -> B,
+    x: &Tensor,
+    samples: i64,
+    steps: u64,
+) {
+    let on = |device| {
+        let method = Method { interval: RateInterval::new(1e-5, 0.01).unwrap(), ..Method::alrao() };
+        let place = (Kind::Double, device);
+        let mut network = Network::new(&body, method.heads, CLASSES, &mut stream(0, "weights"), place).unwrap();
+        let mut learner = Learner::new(&method, &network, &mut stream(0, "rates")).unwrap();
+        let x = x.to_device(device);
+        let y = Tensor::arange(samples, (Kind::Int64, device)).remainder(CLASSES);
+        let step = |_| {
+            let pass = network.pass(&x).unwrap();
+            learner.step(&mut network, &pass, &Categorical, &y).unwrap().loss.to_device(Device::Cpu)
+        };
+        let losses: Vec<Tensor> = (0..steps).map(step).collect();
+        let predictions = network.mean(&x).unwrap().to_device(Device::Cpu);
+        let mut saved = Tensors::default();
+        network.save("network", &mut saved);
+        (losses, predictions, saved.get("network.heads.weight", &[-1; 3]).unwrap().to_device(Device::Cpu))
+    };
+    let (cpu, cuda) = (on(Device::Cpu), on(Device::Cuda(0)));
+    let differences = [
+        relative_difference(&cpu.1, &cuda.1),
+        relative_difference(&cpu.2, &cuda.2),
+        cpu.0.iter().zip(&cuda.0).map(|(cpu, cuda)| relative_difference(cpu, cuda)).fold(0.0, f64::max),
+    ];
+    println!("{name:?}: predictions, heads and losses differ by {differences:?}");
+    assert!(differences.iter().all(|difference| *difference < 1e-7), "{name:?}: {differences:?}");
+}
+
+fn normal(shape: &[i64]) -> Tensor {
+    let numbers = StandardNormal.sample_iter(stream(0, "images")).take(shape.iter().product::<i64>() as usize);
+    Tensor::from_slice(&numbers.collect::<Vec<f64>>()).view(shape)
+}
+
+/// The largest difference, beside the largest number.
+fn relative_difference(a: &Tensor, b: &Tensor) -> f64 {
+    ((a - b).abs().max() / a.abs().max()).double_value(&[])
+}
