@@ -1,6 +1,6 @@
 //! What a policy is worth: the returns of whole episodes, each from a seed of its own.
 
-use alrao_envs::Environment;
+use alrao_envs::{Environment, Physics};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -57,18 +57,21 @@ pub fn play(
         environment.reset(seed)?;
     }
     let mut returns = vec![0.0; seeds.len()];
-    let mut playing: Vec<usize> = (0..seeds.len()).collect();
+    let mut playing: Vec<_> = environments.iter_mut().zip(0..seeds.len()).collect();
     let mut observations = Vec::new();
     while !playing.is_empty() {
         observations.clear();
-        playing.iter().for_each(|&i| observations.extend_from_slice(environments[i].observation()));
+        playing.iter().for_each(|(environment, _)| observations.extend_from_slice(environment.observation()));
         let actions = policy(&observations, playing.len())?;
+        let moved =
+            playing.iter_mut().zip(&actions).filter_map(|((environment, _), &action)| environment.begin(action));
+        Physics::step_together(moved);
         let mut still_playing = Vec::with_capacity(playing.len());
-        for (&i, action) in playing.iter().zip(actions) {
-            let step = environments[i].step(action)?;
+        for ((environment, i), action) in playing.into_iter().zip(actions) {
+            let step = environment.step(action)?;
             returns[i] += step.reward;
             if !step.ended() {
-                still_playing.push(i);
+                still_playing.push((environment, i));
             }
         }
         playing = still_playing;
@@ -117,6 +120,20 @@ mod tests {
             Ok(observations.iter().map(|&seed| usize::from(seed != 3.0)).collect())
         };
         assert_eq!(play(&mut environments, &[5, 1, 3], policy).unwrap(), [25.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn landers_fall_side_by_side_as_they_do_alone() {
+        let lander = alrao_envs::EnvironmentSettings { name: "lunar-lander".into(), ..Default::default() };
+        let mut landers: Vec<_> = (0..5).map(|_| alrao_envs::make(&lander).unwrap()).collect();
+        let policy = |observations: &[f32], _| {
+            let falls = |observation: &[f32]| if observation[3] < -0.3 { 2 } else { usize::from(observation[4] < 0.0) };
+            Ok(observations.chunks(8).map(falls).collect())
+        };
+        let seeds = [0, 1, 2, 3, 4];
+        let together = play(&mut landers, &seeds, policy).unwrap();
+        let alone = seeds.map(|seed| play(&mut landers[..1], &[seed], policy).unwrap()[0]);
+        assert_eq!(together, alone);
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Schedule {
         Schedule {
             steps,
             validate_every: steps.div_ceil(20).max(1),
-            validation_episodes: 50,
+            validation_episodes: 100,
             test_episodes: 100,
             checkpoint_every: steps.div_ceil(10).clamp(1, 10_000),
             log_every: 500,
