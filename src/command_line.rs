@@ -89,6 +89,9 @@ pub struct SweepRequest {
     /// Seeds in place of the sweep file's, as in `0-9` or `3`.
     #[arg(long, conflicts_with = "resume")]
     pub seeds: Option<Seeds>,
+    /// The folder that the data are in, for tasks that learn from some.
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub data: Option<PathBuf>,
     /// The sweep directory; must not exist yet. By default a new one under `runs`.
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,

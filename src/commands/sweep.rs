@@ -116,7 +116,13 @@ fn directory(request: &SweepRequest) -> Result<SweepDirectory> {
             ExecutorName::Local => Config::complete,
             ExecutorName::Slurm => Config::complete_for_elsewhere,
         };
-        let runs = plan::read(source, &request.set, request.seeds.as_ref(), complete)?;
+        let with_data = |mut config: Config| {
+            if let Some(folder) = &request.data {
+                config.task.set_data(folder)?;
+            }
+            complete(config)
+        };
+        let runs = plan::read(source, &request.set, request.seeds.as_ref(), with_data)?;
         let stem = Path::new(source).file_stem().map_or("sweep".into(), |stem| stem.to_string_lossy());
         let path = request.out.clone().map_or_else(|| free_name(&stem), Ok)?;
         return SweepDirectory::create(&path, runs);

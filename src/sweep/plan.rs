@@ -31,17 +31,25 @@ use crate::command_line::WrongRequest;
 use crate::config::{self, Config};
 
 /// The built-in sweeps, by name.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 14] = [
+    ("ablation-heads", include_str!("../../configs/sweeps/ablation-heads.toml")),
+    ("ablation-rates", include_str!("../../configs/sweeps/ablation-rates.toml")),
+    ("alrao-adam", include_str!("../../configs/sweeps/alrao-adam.toml")),
     ("defaults", include_str!("../../configs/sweeps/defaults.toml")),
+    ("figure2-cifar10", include_str!("../../configs/sweeps/figure2-cifar10.toml")),
+    ("figure2-imagenet", include_str!("../../configs/sweeps/figure2-imagenet.toml")),
+    ("figure3-rates", include_str!("../../configs/sweeps/figure3-rates.toml")),
+    ("figure3-width", include_str!("../../configs/sweeps/figure3-width.toml")),
     ("reward-scale", include_str!("../../configs/sweeps/reward-scale.toml")),
+    ("schedule-alrao", include_str!("../../configs/sweeps/schedule-alrao.toml")),
+    ("table1-cifar10", include_str!("../../configs/sweeps/table1-cifar10.toml")),
+    ("table1-imagenet", include_str!("../../configs/sweeps/table1-imagenet.toml")),
+    ("table1-ptb", include_str!("../../configs/sweeps/table1-ptb.toml")),
     ("table1-rl", include_str!("../../configs/sweeps/table1-rl.toml")),
 ];
 
 /// The most runs of a sweep: more are a slip.
 const MOST_RUNS: usize = 10_000;
-
-/// [`Config::complete`], or [`Config::complete_for_elsewhere`].
-pub type Complete = fn(Config) -> Result<Config>;
 
 /// One run of a sweep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,7 +117,12 @@ struct Place {
 /// # Errors
 /// [`WrongRequest`], or a setting's error, naming the file with the line and the field or the run; also if there are no
 /// runs, too many, or two that are the same.
-pub fn read(source: &str, sets: &[String], seeds: Option<&Seeds>, complete: Complete) -> Result<Vec<Run>> {
+pub fn read(
+    source: &str,
+    sets: &[String],
+    seeds: Option<&Seeds>,
+    complete: impl Fn(Config) -> Result<Config>,
+) -> Result<Vec<Run>> {
     let text = match BUILT_IN.iter().find(|(name, _)| *name == source) {
         Some((_, text)) => text.to_string(),
         None => read_file(source)?,
@@ -118,7 +131,7 @@ pub fn read(source: &str, sets: &[String], seeds: Option<&Seeds>, complete: Comp
     let file: SweepFile = toml::from_str(&text).map_err(wrong).context(source.to_string())?;
     let folder = Path::new(source).parent().unwrap_or(Path::new(""));
     let seeds = seeds.unwrap_or(&file.seeds);
-    Sweep { text: &text, folder, sets, seeds, complete }.runs(&file).context(source.to_string())
+    Sweep { text: &text, folder, sets, seeds, complete: &complete }.runs(&file).context(source.to_string())
 }
 
 fn read_file(source: &str) -> Result<String> {
@@ -137,7 +150,7 @@ struct Sweep<'a> {
     folder: &'a Path,
     sets: &'a [String],
     seeds: &'a Seeds,
-    complete: Complete,
+    complete: &'a dyn Fn(Config) -> Result<Config>,
 }
 
 impl Sweep<'_> {
@@ -394,6 +407,36 @@ mod tests {
         assert_eq!(named("lunar-lander-sgd-eta=10-seed4").optimizer.eta, Some(10.0));
         assert_eq!(named("lunar-lander-adam-seed3").budget(), 100_000);
         assert_eq!(named("pendulum-alrao-seed4").seed, 4);
+    }
+
+    #[test]
+    fn every_built_in_sweep_multiplies_and_says_how_long_it_takes() {
+        let counts = BUILT_IN.map(|(name, text)| {
+            let first = text.lines().next().unwrap();
+            assert!(["minutes", "hour", "day"].iter().any(|time| first.contains(time)), "{name}: {first}");
+            let complete = |mut config: Config| {
+                let _agents_have_none = config.task.set_data(Path::new("."));
+                config.complete()
+            };
+            (name, read(name, &[], None, complete).unwrap().len())
+        });
+        let expected = [
+            ("ablation-heads", 4 * 5),
+            ("ablation-rates", 3 * 5),
+            ("alrao-adam", 4 * 5),
+            ("defaults", 6 * 10),
+            ("figure2-cifar10", 9),
+            ("figure2-imagenet", 2 * 9),
+            ("figure3-rates", 9 * 8 / 2 + 9),
+            ("figure3-width", 5 * 5),
+            ("reward-scale", 2 * 3 * 3),
+            ("schedule-alrao", (1 + 3) * 2 * 5),
+            ("table1-cifar10", 3 * 2 * 9 * 10),
+            ("table1-imagenet", (3 + 1) * 9),
+            ("table1-ptb", 9 * 3),
+            ("table1-rl", 2 * 9 * 5),
+        ];
+        assert_eq!(counts, expected);
     }
 
     #[test]

@@ -151,7 +151,9 @@ fn what_is_no_sweep_is_refused() {
     let at = root.path().display();
     refused(&format!("table {at}"), "not a sweep directory");
     refused(&format!("sweep --resume {at}"), "not a sweep directory");
-    refused("sweep table1-lr", "built in: defaults, reward-scale, table1-rl");
+    refused("sweep table1-lr", "built in: ablation-heads, ablation-rates");
+    refused(&format!("sweep table1-rl --data {at}"), "--data: pendulum learns from no data");
+    refused("sweep table1-ptb", "--data");
     refused(&format!("sweep {at}"), "directory");
     refused("sweep table1-rl --seeds 4-0", "4-0");
     refused("sweep table1-rl --jobs 0", "--jobs");
