@@ -70,7 +70,7 @@ impl Default for AgentSettings {
             memory: 100_000,
             warm_up: 1_000,
             update_every: 1,
-            gradient_steps: 2,
+            gradient_steps: 1,
             n_step: 5,
             target_rate: 0.005,
             anneal: true,

@@ -47,7 +47,7 @@ pub struct QNetworkSettings {
 
 impl Default for QNetworkSettings {
     fn default() -> Self {
-        QNetworkSettings { hidden: vec![128, 128], gamma: 1.0, layer_norm: true, dueling: false, sigma: 1.0 }
+        QNetworkSettings { hidden: vec![256, 256], gamma: 1.0, layer_norm: true, dueling: false, sigma: 1.0 }
     }
 }
 
