@@ -20,6 +20,7 @@ mod pip;
 mod sdl2;
 mod setup;
 mod slurm;
+mod tensorboard;
 
 use std::process::ExitCode;
 
@@ -71,6 +72,8 @@ enum Chore {
     Endure,
     /// Sweeps by Slurm, on one that is started on this machine for the while; skipped where that can't be had.
     Slurm,
+    /// Has TensorBoard read what runs write for it.
+    Tensorboard,
     /// Runs every check, cheapest first: format, lints, documentation, tests.
     Test,
 }
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Chore::Bench(bench) => bench::run(&checkout, &bench),
         Chore::Endure => endure::run(&checkout),
         Chore::Slurm => slurm::run(&checkout),
+        Chore::Tensorboard => tensorboard::run(&checkout),
         Chore::Test => checks::run(&checkout),
     };
     match outcome {

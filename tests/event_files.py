@@ -1,0 +1,63 @@
+"""Reads the event files of runs by TensorBoard and compares every curve with metrics.jsonl: `cargo xtask tensorboard`.
+
+    python event_files.py RUN..
+"""
+
+import json
+import struct
+import sys
+from pathlib import Path
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+
+def curves(line):
+    """What a line of metrics.jsonl is in TensorBoard, by tag."""
+    match line:
+        case {"kind": "episode"}:
+            yield "episode/return", line["return"]
+            yield "episode/length", line["length"]
+            yield "epsilon", line["epsilon"]
+        case {"kind": "update"}:
+            for name in ["loss", "q_mean", "q_max", "reward_factor", "units_out_of_range"]:
+                if name in line:
+                    yield f"update/{name}", line[name]
+            yield "update/largest_head_weight", max(line["posterior"])
+        case {"kind": "validation"}:
+            yield "validation/return", line["return"]["mean"]
+        case {"kind": "epoch"}:
+            for part in ["train", "validation"]:
+                yield f"{part}/loss", line[part]["loss"]
+                yield f"{part}/top1", line[part]["top1"]
+        case _:
+            sys.exit(f"a line of metrics.jsonl of an unknown kind: {line}")
+    for speed in ["steps", "samples"]:
+        if f"{speed}_per_second" in line:
+            yield f"{speed} per second", line[f"{speed}_per_second"]
+
+
+def single(number):
+    """As an event file has it, in 32 bits."""
+    return struct.unpack("f", struct.pack("f", number))[0]
+
+
+def main():
+    for run in map(Path, sys.argv[1:]):
+        expected = {}
+        for line in map(json.loads, (run / "metrics.jsonl").read_text().splitlines()):
+            for tag, value in curves(line):
+                expected.setdefault(tag, []).append((line["step"], single(value)))
+        events = EventAccumulator(str(run / "tensorboard"), size_guidance={"scalars": 0})
+        events.Reload()
+        found = {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+        if found != expected:
+            for tag in sorted(found.keys() | expected.keys()):
+                if found.get(tag) != expected.get(tag):
+                    print(f"{run.name}, {tag}: TensorBoard has {found.get(tag)}, metrics.jsonl {expected.get(tag)}")
+            sys.exit("they differ")
+        numbers = sum(map(len, found.values()))
+        print(f"{run.name}: {len(found)} curves, {numbers} numbers, all as in metrics.jsonl")
+
+
+if __name__ == "__main__":
+    main()
