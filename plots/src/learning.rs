@@ -7,7 +7,7 @@ use crate::PlotError;
 use crate::compare::{Curve, Group, group_name, group_names, grouped, points, summed_up};
 use crate::figure::{Figure, Layout};
 use crate::marks::{Mark, Point, Series};
-use crate::palette::{BLUE, GREEN, PURPLE, SKY_BLUE, VERMILION, YELLOW, plasma};
+use crate::palette::{BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, YELLOW, plasma};
 use crate::panel::{Axis, Panel, with_air};
 use crate::record::{
     Header, Measure, Optimizer, RunRecord, Source, null_as_nan, of_one_task, read_lines, read_summary,
@@ -151,9 +151,8 @@ fn beside(first: &Header, x: &str, optimizers: Vec<(Optimizer, String)>, curves:
     let middles = groups.iter().flatten().map(Group::middle).filter(|points| !points.is_empty());
     let (low, high) = usual_range(&middles.collect::<Vec<_>>(), first.measure.larger_is_better());
     let series = |group: &Group| {
-        let (optimizer, _) = optimizers.iter().find(|(_, name)| *name == group.name).expect("each has one");
         let points = group.middle();
-        let (color, marks) = style(optimizer, &optimizers);
+        let (color, marks) = style(&group.name, &optimizers);
         // dots would run into each other
         let marks = if points.len() > 40 { &marks[..1] } else { marks };
         let hidden = !points.is_empty() && points.iter().all(|point| !(low..=high).contains(&point.y));
@@ -174,26 +173,27 @@ fn beside(first: &Header, x: &str, optimizers: Vec<(Optimizer, String)>, curves:
     Figure { title, panels, layout: Layout::Beside }
 }
 
-/// SGD in the order of its rates, from dark to bright; Alrao and Adam in colours of their own.
-fn style(optimizer: &Optimizer, all: &[(Optimizer, String)]) -> (plotters::style::RGBColor, &'static [Mark]) {
+/// SGD in the order of its rates, from dark to bright; Alrao and Adam in colours of their own, one a group.
+fn style(group: &str, all: &[(Optimizer, String)]) -> (plotters::style::RGBColor, &'static [Mark]) {
     const THIN: &[Mark] = &[Mark::Line { width: 2.0, opacity: 1.0 }, Mark::Dots { radius: 2.6, opacity: 1.0 }];
     const THICK: &[Mark] = &[Mark::Line { width: 4.0, opacity: 1.0 }, Mark::Dots { radius: 4.4, opacity: 1.0 }];
     const DASHED: &[Mark] =
         &[Mark::Dashes { width: 3.0, dash: 9.0, gap: 5.0 }, Mark::Dots { radius: 4.0, opacity: 1.0 }];
-    let mut alike: Vec<&Optimizer> = Vec::new();
-    for (other, _) in all {
-        if other.kind == optimizer.kind && !alike.contains(&other) {
+    let (optimizer, _) = all.iter().find(|(_, other)| other == group).expect("each has one");
+    let mut alike: Vec<&(Optimizer, String)> = Vec::new();
+    for other in all.iter().filter(|(other, _)| other.kind == optimizer.kind) {
+        if !alike.iter().any(|(_, name)| *name == other.1) {
             alike.push(other);
         }
     }
-    alike.sort_by(|a, b| a.eta.unwrap_or(0.0).total_cmp(&b.eta.unwrap_or(0.0)));
-    alike.sort_by_key(|other| group_name(other) != other.kind); // the paper's interval first
-    let place = alike.iter().position(|other| *other == optimizer).unwrap_or(0);
+    alike.sort_by(|(a, _), (b, _)| a.eta.unwrap_or(0.0).total_cmp(&b.eta.unwrap_or(0.0)));
+    alike.sort_by_key(|(other, _)| group_name(other) != other.kind); // the paper's interval first
+    let place = alike.iter().position(|(_, name)| name == group).unwrap_or(0);
     match optimizer.kind.as_str() {
         "sgd" => (plasma(place as f64 / (alike.len() - 1).max(1) as f64), THIN),
         "adam" => ([GREEN, SKY_BLUE][place % 2], DASHED),
         _ if place == 0 => (BLUE, THICK),
-        _ => ([PURPLE, SKY_BLUE, VERMILION][(place - 1) % 3], THICK),
+        _ => ([PURPLE, SKY_BLUE, VERMILION, ORANGE, GREY][(place - 1) % 5], THICK),
     }
 }
 
@@ -328,6 +328,24 @@ mod tests {
         assert_eq!(ordinates(&figure.panels[1]), [0.0, 1e9, 0.0, 0.0]);
         let (low, high) = figure.panels[0].y.range.unwrap();
         assert!(low < 0.0 && (1.0..2.0).contains(&high), "{low} {high}");
+    }
+
+    #[test]
+    fn groups_of_one_optimizer_are_told_apart() {
+        let optimizer = |kind: &str, eta| Optimizer { kind: kind.into(), eta, eta_min: None, eta_max: None };
+        let groups = [
+            (optimizer("alrao", None), "kept"),
+            (optimizer("alrao", None), "dropped"),
+            (optimizer("adam", Some(1e-3)), "adam"),
+            (optimizer("adam", Some(1e-3)), "adam, ten heads"),
+            (optimizer("sgd", Some(0.1)), "constant"),
+            (optimizer("sgd", Some(0.1)), "annealed"),
+        ];
+        let groups = groups.map(|(optimizer, name)| (optimizer, name.to_string()));
+        let looks: Vec<_> = groups.iter().map(|(_, name)| style(name, &groups).0).collect();
+        for (i, look) in looks.iter().enumerate() {
+            assert!(!looks[..i].contains(look), "{}: {look:?}", groups[i].1);
+        }
     }
 
     #[test]
