@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 use crate::Error;
 use crate::dueling::Dueling;
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Parameters, Weights};
+use crate::products::{affine, product, write_product};
 use crate::slices::write_column_sums;
 use crate::streams::{Stream, stream};
 
@@ -100,14 +101,14 @@ impl Heads {
 
     /// Every head's outputs, `[B, H] -> [K, B, A]`: the heads of a sample lie side by side in memory.
     pub fn forward(&self, z: &Tensor) -> Tensor {
-        let out = z.linear(&self.matrix(), Some(&self.bias())); // [B, K*A]
+        let out = affine(z, &self.matrix(), &self.bias()); // [B, K*A]
         out.view([-1, self.k, self.outputs]).permute([1, 0, 2])
     }
 
     /// The outputs' mean under the averaging weights `a`, `[K]`: `[B, H] -> [B, A]`. It is the output of the mean layer.
     pub fn mean(&self, z: &Tensor, a: &Tensor) -> Tensor {
         let mean = |stacked: Tensor| if self.k == 1 { stacked } else { a.unsqueeze(0).mm(&stacked.view([self.k, -1])) };
-        z.linear(&mean(self.matrix()).view([self.outputs, self.features]), Some(&mean(self.bias()).view([-1])))
+        affine(z, &mean(self.matrix()).view([self.outputs, self.features]), &mean(self.bias()).view([-1]))
     }
 
     /// Writes the gradient with respect to each parameter on that `of` it, from features `[B, H]` and the gradient with
@@ -116,12 +117,12 @@ impl Heads {
         let gradient = self.by_sample(gradient); // [B, K*A]
         match &self.layer {
             Layer::Linear { weight, bias } => {
-                let _ = gradient.tr().mm_out(&of[*weight].view([-1, self.features]), z);
+                write_product(&gradient.tr(), z, &of[*weight].view([-1, self.features]));
                 write_column_sums(&gradient, &of[*bias].view([-1]));
             }
             Layer::Dueling(dueling) => {
                 let of_bias = gradient.sum_dim_intlist([0].as_slice(), false, None::<Kind>);
-                dueling.write_gradient(&gradient.tr().mm(z), &of_bias, of);
+                dueling.write_gradient(&product(&gradient.tr(), z), &of_bias, of);
             }
         }
     }
@@ -134,7 +135,7 @@ impl Heads {
             let rows = sound.repeat_interleave_self_int(self.outputs, 0, None).unsqueeze(1); // [K*A, 1]
             matrix = matrix.where_scalarother(&rows, 0.0);
         }
-        self.by_sample(gradient).mm(&matrix)
+        product(&self.by_sample(gradient), &matrix)
     }
 
     /// Forgets all heads but head `j`; the flat indices that its parameters had, `[P']`.

@@ -27,6 +27,7 @@ pub mod units;
 mod clip;
 mod error;
 mod guard;
+mod products;
 mod slices;
 mod watch;
 

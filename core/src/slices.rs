@@ -9,7 +9,7 @@ use tch::kind::Element;
 use tch::{Device, Tensor};
 
 /// A kind of number that such loops compute with: `f32` or `f64`.
-pub(crate) trait Number: Float + Element + std::iter::Sum {
+pub(crate) trait Number: Float + Element + std::iter::Sum + 'static {
     /// The nearest number of this kind.
     fn of(number: f64) -> Self;
 }
@@ -56,7 +56,13 @@ pub(crate) fn slice_mut<T: Element>(tensor: &mut Tensor) -> Option<&mut [T]> {
 
 /// Where the numbers begin, if there are any and they can be a slice.
 fn start<T: Element>(tensor: &Tensor) -> Option<*mut T> {
-    let fits = tensor.device() == Device::Cpu && tensor.kind() == T::KIND && tensor.is_contiguous();
+    pointer(tensor).filter(|_| tensor.is_contiguous())
+}
+
+/// Where the numbers begin, if there are any, however they lie in main memory, they are of this kind, and autograd doesn't
+/// watch them.
+pub(crate) fn pointer<T: Element>(tensor: &Tensor) -> Option<*mut T> {
+    let fits = tensor.device() == Device::Cpu && tensor.kind() == T::KIND;
     #[cfg(test)]
     let fits = fits && !tests::REFUSED.get();
     (fits && tensor.numel() > 0 && !tensor.requires_grad()).then(|| tensor.data_ptr().cast())

@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
+use crate::products::{affine, product, write_product};
 use crate::slices::write_column_sums;
 
 /// A fully connected layer.
@@ -26,20 +27,20 @@ impl Linear {
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         let (weight, bias, kind) = (&weights[self.weight], &weights[self.bias], x.kind());
         if weight.kind() == kind {
-            return x.linear(weight, Some(bias));
+            return affine(x, weight, bias);
         }
-        x.linear(&weight.to_kind(kind), Some(&bias.to_kind(kind)))
+        affine(x, &weight.to_kind(kind), &bias.to_kind(kind))
     }
 
     /// Writes the gradients with respect to weight and bias on those `of` parameters, from an input, `[B, I]`, and the
     /// gradient with respect to its output, `[B, O]`.
     pub(super) fn backward(&self, of: &Weights, x: &Tensor, gradient: &Tensor) {
-        let _ = gradient.tr().mm_out(&of[self.weight], x);
+        write_product(&gradient.tr(), x, &of[self.weight]);
         write_column_sums(gradient, &of[self.bias]);
     }
 
     /// The gradient with respect to the input, `[B, I]`, from that with respect to the output, `[B, O]`.
     pub(super) fn input_gradient(&self, weights: &Weights, gradient: &Tensor) -> Tensor {
-        gradient.mm(&weights[self.weight])
+        product(gradient, &weights[self.weight])
     }
 }

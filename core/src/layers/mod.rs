@@ -72,7 +72,7 @@ pub type Backward = Box<dyn Fn(Tensor, &Weights)>;
 
 /// What the layers' tests have in common.
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use tch::{Device, Kind, Tensor};
 
     use crate::parameters::{ParameterBuilder, Parameters};

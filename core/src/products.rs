@@ -1,0 +1,142 @@
+//! Products of matrices.
+//!
+//! They are most of an agent's update. Where the numbers are in main memory and libtorch is to use one thread, `gemm`
+//! makes them, in the longest vectors that the processor has; libtorch's own library has those of one maker only. Elsewhere
+//! libtorch makes them.
+
+use gemm::{Parallelism, gemm};
+use tch::kind::Element;
+use tch::{Kind, Tensor};
+
+use crate::slices::{Number, pointer, slice, slice_mut};
+
+/// `x W^T + b`: `[B, I]`, `[O, I]`, `[O]` to `[B, O]`.
+pub(crate) fn affine(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+    let y = match x.kind() {
+        Kind::Double => affine_of::<f64>(x, weight, bias),
+        _ => affine_of::<f32>(x, weight, bias),
+    };
+    y.unwrap_or_else(|| x.linear(weight, Some(bias)))
+}
+
+/// `a b`: `[M, K]`, `[K, N]` to `[M, N]`.
+pub(crate) fn product(a: &Tensor, b: &Tensor) -> Tensor {
+    let out = match (&a.size()[..], &b.size()[..]) {
+        ([m, _], [_, n]) => Tensor::empty([*m, *n], (a.kind(), a.device())),
+        _ => return a.mm(b), // which says what is wrong with them
+    };
+    write_product(a, b, &out);
+    out
+}
+
+/// Writes `a b` on `out`: `[M, K]`, `[K, N]` on `[M, N]`.
+pub(crate) fn write_product(a: &Tensor, b: &Tensor, out: &Tensor) {
+    let written = match a.kind() {
+        Kind::Double => write::<f64>(a, b, out, false),
+        _ => write::<f32>(a, b, out, false),
+    };
+    if written.is_none() {
+        let _ = a.mm_out(out, b);
+    }
+}
+
+fn affine_of<T: Number>(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Option<Tensor> {
+    let bias = slice::<T>(bias)?;
+    let mut y = Tensor::empty([*x.size().first()?, bias.len() as i64], (x.kind(), x.device()));
+    slice_mut::<T>(&mut y)?.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
+    write::<T>(x, &weight.tr(), &y, true)?;
+    Some(y)
+}
+
+/// Writes `a b` on `out`, or adds it to what is there; nothing unless all three are in main memory and fit.
+fn write<T: Number>(a: &Tensor, b: &Tensor, out: &Tensor, add: bool) -> Option<()> {
+    let (a, b, out) = (Matrix::<T>::of(a)?, Matrix::<T>::of(b)?, Matrix::<T>::of(out)?);
+    let ([m, k], n) = (a.size, b.size[1]);
+    if tch::get_num_threads() > 1 || b.size[0] != k || out.size != [m, n] {
+        return None;
+    }
+    let old = if add { T::one() } else { T::zero() };
+    // SAFETY: each matrix has as many numbers as its sizes say, at its strides; `out` shares its numbers with neither.
+    #[allow(unsafe_code)]
+    unsafe {
+        gemm(
+            m,
+            n,
+            k,
+            out.start,
+            out.strides[1],
+            out.strides[0],
+            add,
+            a.start,
+            a.strides[1],
+            a.strides[0],
+            b.start,
+            b.strides[1],
+            b.strides[0],
+            old,
+            T::one(),
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+    Some(())
+}
+
+/// A matrix in main memory.
+struct Matrix<T> {
+    start: *mut T,
+    /// rows, columns
+    size: [usize; 2],
+    strides: [isize; 2],
+}
+
+impl<T: Element> Matrix<T> {
+    fn of(tensor: &Tensor) -> Option<Self> {
+        let start = pointer::<T>(tensor)?;
+        let size = <[i64; 2]>::try_from(tensor.size()).ok()?.map(|size| size as usize);
+        let strides = <[i64; 2]>::try_from(tensor.stride()).ok()?.map(|stride| stride as isize);
+        Some(Matrix { start, size, strides })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::tests::{assert_close, numbers};
+    use crate::slices::tests::by_calls;
+
+    #[test]
+    fn products_are_libtorchs_however_the_matrices_lie() {
+        tch::set_num_threads(1);
+        for kind in [Kind::Float, Kind::Double] {
+            for (m, k, n) in [(1, 1, 1), (1, 7, 5), (33, 1, 2), (17, 40, 65), (128, 256, 50)] {
+                let (a, b) = (numbers(&[m, k]).to_kind(kind), numbers(&[k, n]).to_kind(kind).cos());
+                let expected = a.mm(&b);
+                let transposed = |x: &Tensor| x.tr().contiguous().tr();
+                for (a, b) in
+                    [(&a, &b), (&transposed(&a), &b), (&a, &transposed(&b)), (&transposed(&a), &transposed(&b))]
+                {
+                    assert_close(&product(a, b), &expected, 1e-5);
+                    assert_close(&by_calls(|| product(a, b)), &expected, 1e-5);
+                }
+                let part = Tensor::zeros([n, m + 3], (kind, tch::Device::Cpu)).narrow(1, 2, m).tr();
+                write_product(&a, &b, &part);
+                assert_close(&part, &expected, 1e-5);
+
+                let bias = numbers(&[n]).to_kind(kind);
+                let expected = &expected + &bias;
+                assert_close(&affine(&a, &b.tr(), &bias), &expected, 1e-5);
+                assert_close(&by_calls(|| affine(&a, &b.tr(), &bias)), &expected, 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn matrices_that_dont_fit_are_libtorchs_error() {
+        tch::set_num_threads(1);
+        let wrong = std::panic::catch_unwind(|| product(&numbers(&[2, 3]), &numbers(&[2, 3])));
+        assert!(wrong.is_err());
+    }
+}
