@@ -75,7 +75,7 @@ impl Default for AgentSettings {
             target_rate: 0.005,
             anneal: true,
             double: true,
-            return_std: 2.0,
+            return_std: 4.0,
             standardise: true,
             exploration: Exploration::default(),
             priority: PrioritySettings::default(),
