@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::command_line::{SweepRequest, WrongRequest};
-use crate::config::{Config, Versions};
+use crate::config::{Config, Task, Versions};
 use crate::run_directory::free_name;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::executor::{End, Executor, ExecutorName};
 use crate::sweep::jobs::Job;
 use crate::sweep::local::Local;
-use crate::sweep::plan;
+use crate::sweep::plan::{self, Run};
 use crate::sweep::slurm::{self, Slurm};
 use crate::sweep::table::{Table, TableFormat};
 use crate::sweep::view::View;
@@ -108,6 +108,21 @@ fn train_one(sweep: &SweepDirectory, index: usize, stop: impl Fn() -> bool) -> R
     }
 }
 
+/// Reads the data that the runs learn from, each once, so that what is wrong with them is said once, before anything is
+/// made.
+fn look_at_data(runs: &[Run]) -> Result<()> {
+    let mut seen = Vec::new();
+    for run in runs {
+        if let Task::Supervised(task) = &run.config.task
+            && !seen.contains(&&task.data)
+        {
+            task.read(run.config.seed).with_context(|| run.name.clone())?;
+            seen.push(&task.data);
+        }
+    }
+    Ok(())
+}
+
 /// The directory that is asked for, made if it is a new one.
 fn directory(request: &SweepRequest) -> Result<SweepDirectory> {
     let Some(path) = &request.resume else {
@@ -123,6 +138,9 @@ fn directory(request: &SweepRequest) -> Result<SweepDirectory> {
             complete(config)
         };
         let runs = plan::read(source, &request.set, request.seeds.as_ref(), with_data)?;
+        if let ExecutorName::Local = request.executor {
+            look_at_data(&runs)?;
+        }
         let stem = Path::new(source).file_stem().map_or("sweep".into(), |stem| stem.to_string_lossy());
         let path = request.out.clone().map_or_else(|| free_name(&stem), Ok)?;
         return SweepDirectory::create(&path, runs);

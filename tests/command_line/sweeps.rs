@@ -154,6 +154,7 @@ fn what_is_no_sweep_is_refused() {
     refused("sweep table1-lr", "built in: ablation-heads, ablation-rates");
     refused(&format!("sweep table1-rl --data {at}"), "--data: pendulum learns from no data");
     refused("sweep table1-ptb", "--data");
+    refused(&format!("sweep table1-ptb --data {at}/no --out {at}/sweep"), "ptb.train.txt");
     refused(&format!("sweep {at}"), "directory");
     refused("sweep table1-rl --seeds 4-0", "4-0");
     refused("sweep table1-rl --jobs 0", "--jobs");
