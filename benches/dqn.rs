@@ -33,6 +33,7 @@ const OBSERVATION: usize = 8;
 const EPISODE: usize = 200;
 
 fn main() -> Result<()> {
+    alrao::core::memory::keep_freed();
     tch::set_num_threads(1);
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {

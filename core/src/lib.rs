@@ -15,6 +15,7 @@ pub mod heads;
 pub mod layers;
 pub mod learner;
 pub mod likelihood;
+pub mod memory;
 pub mod method;
 pub mod network;
 pub mod optimizer;

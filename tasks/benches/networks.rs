@@ -29,6 +29,7 @@ const STREAMS: i64 = 20;
 const SYMBOLS: i64 = 50;
 
 fn main() -> Result<()> {
+    alrao_core::memory::keep_freed();
     tch::set_num_threads(1);
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -41,7 +42,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// Makes steps for so long, after three that don't count, and prints how many samples a second they learn from.
+/// Makes steps for so long, after some that don't count, and prints how many samples a second they learn from.
 fn measure(network: &str, time: Duration, device: Device) -> Result<()> {
     let architecture = match network {
         "mobilenet" => Some(Architecture::MobileNet),
