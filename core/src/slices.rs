@@ -31,10 +31,24 @@ impl Number for f64 {
 macro_rules! looped {
     ($f:ident($($argument:expr),* $(,)?)) => {{
         let arch = pulp::Arch::new();
-        arch.dispatch(|| $f::<f32>($($argument),*)).or_else(|| arch.dispatch(|| $f::<f64>($($argument),*)))
+        arch.dispatch($crate::slices::Loop(#[inline(always)] || $f::<f32>($($argument),*)))
+            .or_else(|| arch.dispatch($crate::slices::Loop(#[inline(always)] || $f::<f64>($($argument),*))))
     }};
 }
 pub(crate) use looped;
+
+/// A loop that is inlined where it is dispatched: a closure alone is called there by way of a function that the compiler
+/// makes, which isn't, and whose vectors are the short ones that every machine has.
+pub(crate) struct Loop<F>(pub F);
+
+impl<R, F: FnMut() -> R> pulp::WithSimd for Loop<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(mut self, _: S) -> R {
+        (self.0)()
+    }
+}
 
 /// The numbers of a tensor in row-major order, if that is how they lie in main memory, they are of this kind, and
 /// autograd doesn't watch them.
