@@ -4,11 +4,16 @@
 //! makes them, in the longest vectors that the processor has; libtorch's own library has those of one maker only. Elsewhere
 //! libtorch makes them.
 
-use gemm::{Parallelism, gemm};
+use std::sync::Once;
+
+use gemm::{Parallelism, gemm, set_lhs_packing_threshold_single_thread};
 use tch::kind::Element;
 use tch::{Kind, Tensor};
 
 use crate::slices::{Number, pointer, slice, slice_mut};
+
+/// Matrices as small as an agent's are not worth copying into another order first, unless their rows lie the wrong way.
+static LEAVE_AS_THEY_LIE: Once = Once::new();
 
 /// `x W^T + b`: `[B, I]`, `[O, I]`, `[O]` to `[B, O]`.
 pub(crate) fn affine(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
@@ -55,6 +60,7 @@ fn write<T: Number>(a: &Tensor, b: &Tensor, out: &Tensor, add: bool) -> Option<(
     if tch::get_num_threads() > 1 || b.size[0] != k || out.size != [m, n] {
         return None;
     }
+    LEAVE_AS_THEY_LIE.call_once(|| set_lhs_packing_threshold_single_thread(256));
     let old = if add { T::one() } else { T::zero() };
     // SAFETY: each matrix has as many numbers as its sizes say, at its strides; `out` shares its numbers with neither.
     #[allow(unsafe_code)]
