@@ -147,14 +147,15 @@ fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
             (*step, curves.into())
         }
         Event::Supervised(Supervised::LeftOut { step, count, .. }) => (*step, vec![("left_out", *count as f64)]),
-        Event::Supervised(Supervised::Epoch { step, train, validation, .. }) => {
-            let curves = [
+        Event::Supervised(Supervised::Epoch { step, train, validation, test, .. }) => {
+            let mut curves = vec![
                 ("train/loss", train.loss),
                 ("train/top1", train.top1),
                 ("validation/loss", validation.loss),
                 ("validation/top1", validation.top1),
             ];
-            (*step, curves.into())
+            curves.extend(test.iter().flat_map(|test| [("test/loss", test.loss), ("test/top1", test.top1)]));
+            (*step, curves)
         }
     }
 }

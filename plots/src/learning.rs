@@ -33,6 +33,7 @@ struct Epoch {
     step: u64,
     train: Scores,
     validation: Scores,
+    test: Option<Scores>,
     best: bool,
 }
 
@@ -89,8 +90,9 @@ impl LearningRecord {
     }
 
     /// Losses of epochs, where they are finite, by what `x` says of an epoch.
-    fn losses(&self, x: impl Fn(&Epoch) -> u64, scores: impl Fn(&Epoch) -> Scores) -> Vec<(f64, f64)> {
-        let losses = self.epochs.iter().map(|epoch| (x(epoch) as f64, self.header.measure.of(scores(epoch).loss)));
+    fn losses(&self, x: impl Fn(&Epoch) -> u64, scores: impl Fn(&Epoch) -> Option<Scores>) -> Vec<(f64, f64)> {
+        let of_epoch = |epoch: &Epoch| Some((x(epoch) as f64, self.header.measure.of(scores(epoch)?.loss)));
+        let losses = self.epochs.iter().filter_map(of_epoch);
         losses.filter(|(_, loss)| loss.is_finite()).collect()
     }
 }
@@ -98,8 +100,9 @@ impl LearningRecord {
 /// How `runs` learnt.
 ///
 /// One run, over updates: the loss while learning, of some updates at a time and of whole epochs, that on the validation
-/// data, the best epoch, and the test. Several runs, over epochs: the loss while learning and that on the validation
-/// data, side by side, of each group of seeds the interquartile mean.
+/// data, on the test data where epochs were tested, the best epoch, and its test. Several runs, over epochs: the loss
+/// while learning and that on the test data, or on the validation data unless epochs of all of them were tested, side by
+/// side, of each group of seeds the interquartile mean.
 ///
 /// # Errors
 /// There is no run, or one without a loss to show; the runs are of different tasks.
@@ -113,7 +116,7 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
         return Ok(Figure::one(title, Panel::new(Axis::new("updates"), Axis::new(first.measure.name()), single(run))));
     }
     let names = group_names(&runs.iter().map(|run| &run.header).collect::<Vec<_>>());
-    let curves = |scores: fn(&Epoch) -> Scores| -> Vec<Curve> {
+    let curves = |scores: fn(&Epoch) -> Option<Scores>| -> Vec<Curve> {
         let curve = |(run, group): (&LearningRecord, &String)| Curve {
             group: group.clone(),
             seed: run.header.seed,
@@ -122,12 +125,15 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
         };
         runs.iter().zip(&names).map(curve).collect()
     };
-    let (train, validation) = (curves(|epoch| epoch.train), curves(|epoch| epoch.validation));
+    let (train, validation) = (curves(|epoch| Some(epoch.train)), curves(|epoch| Some(epoch.validation)));
     if let Some((run, _)) = runs.iter().zip(&validation).find(|(run, curve)| curve.points.is_empty() && !run.diverged) {
         return Err(PlotError::NoEpochs { dir: run.header.dir.clone() });
     }
     let optimizers = runs.iter().map(|run| run.header.optimizer.clone()).zip(names.iter().cloned()).collect();
-    Ok(beside(first, "epochs", optimizers, [train, validation]))
+    let tested = |run: &LearningRecord| run.epochs.is_empty() || run.epochs.iter().any(|epoch| epoch.test.is_some());
+    let judged =
+        if runs.iter().all(tested) { ("test", curves(|epoch| epoch.test)) } else { ("validation", validation) };
+    Ok(beside(first, "epochs", optimizers, [("while learning", train), judged]))
 }
 
 /// How agents learnt: the returns of training episodes and of validations over environment steps, side by side, of each
@@ -140,14 +146,20 @@ pub fn learning_of_agents(runs: &[RunRecord]) -> Result<Figure, PlotError> {
     let (train, validation) = (training_curves(runs), validation_curves(runs)?);
     let names = validation.iter().map(|curve| curve.group.clone());
     let optimizers = runs.iter().map(|run| run.header.optimizer.clone()).zip(names).collect();
-    Ok(beside(first, "environment steps", optimizers, [train, validation]))
+    Ok(beside(first, "environment steps", optimizers, [("while learning", train), ("validation", validation)]))
 }
 
-/// Two panels, which share their legend and the range of their ordinates.
-fn beside(first: &Header, x: &str, optimizers: Vec<(Optimizer, String)>, curves: [Vec<Curve>; 2]) -> Figure {
-    let how = summed_up(&curves[0], ": interquartile means");
+/// Two panels with a title each, which share their legend and the range of their ordinates.
+fn beside(
+    first: &Header,
+    x: &str,
+    optimizers: Vec<(Optimizer, String)>,
+    curves: [(&'static str, Vec<Curve>); 2],
+) -> Figure {
+    let how = summed_up(&curves[0].1, ": interquartile means");
     let title = format!("{}, {} runs{how}", first.task, optimizers.len());
-    let groups = curves.map(grouped);
+    let titles = curves.each_ref().map(|(title, _)| *title);
+    let groups = curves.map(|(_, curves)| grouped(curves));
     let middles = groups.iter().flatten().map(Group::middle).filter(|points| !points.is_empty());
     let (low, high) = usual_range(&middles.collect::<Vec<_>>(), first.measure.larger_is_better());
     let series = |group: &Group| {
@@ -166,7 +178,7 @@ fn beside(first: &Header, x: &str, optimizers: Vec<(Optimizer, String)>, curves:
         Panel { title: Some(title), ..panel }
     };
     let y = first.measure.name();
-    let mut panels = vec![panel("while learning", y, &groups[0]), panel("validation", "", &groups[1])];
+    let mut panels = vec![panel(titles[0], y, &groups[0]), panel(titles[1], "", &groups[1])];
     let labels: Vec<_> = panels[1].series.iter().map(|series| series.label.clone()).collect();
     // a curve that is off one scale and on the other has one entry
     panels[0].series.iter_mut().zip(labels).for_each(|(series, label)| series.label = label);
@@ -211,18 +223,19 @@ fn usual_range(curves: &[Vec<Point<f64>>], larger_is_better: bool) -> (f64, f64)
 }
 
 fn single(run: &LearningRecord) -> Vec<Series> {
-    let (train, validation) =
-        (run.losses(|epoch| epoch.step, |epoch| epoch.train), run.losses(|epoch| epoch.step, |epoch| epoch.validation));
+    let losses = |scores: fn(&Epoch) -> Option<Scores>| run.losses(|epoch| epoch.step, scores);
+    let (train, validation, tests) =
+        (losses(|epoch| Some(epoch.train)), losses(|epoch| Some(epoch.validation)), losses(|epoch| epoch.test));
     let last = run.updates.iter().chain(&validation).map(|(step, _)| *step).fold(0.0, f64::max);
     let level = |loss: f64| vec![Point::new(0.0, loss), Point::new(last, loss)];
     let best = run.epochs.iter().enumerate().rfind(|(_, epoch)| epoch.best);
     let best = best
         .map(|(n, epoch)| (n + 1, vec![Point::new(epoch.step as f64, run.header.measure.of(epoch.validation.loss))]));
-    let name = |loss: f64| format!("test: {loss:.3}");
+    let name = |loss: f64| format!("test of the best: {loss:.3}");
     const LINE: Mark = Mark::Line { width: 2.6, opacity: 1.0 };
     const DOTS: Mark = Mark::Dots { radius: 4.2, opacity: 1.0 };
     let test = run.test.filter(|loss| loss.is_finite());
-    let series: [(Option<String>, _, &'static [Mark], _); 5] = [
+    let series: [(Option<String>, _, &'static [Mark], _); 6] = [
         (
             Some("learning, some updates".into()),
             SKY_BLUE,
@@ -231,6 +244,7 @@ fn single(run: &LearningRecord) -> Vec<Series> {
         ),
         (Some("learning, epoch".into()), BLUE, &[LINE, DOTS], points(&train)),
         (Some("validation".into()), VERMILION, &[LINE, DOTS], points(&validation)),
+        (Some("test".into()), GREEN, &[LINE, DOTS], points(&tests)),
         (
             test.map(name),
             GREEN,
@@ -274,6 +288,11 @@ mod tests {
 {"kind":"epoch","epoch":1,"step":8,"train":{"loss":1.0,"top1":0.5},"validation":{"loss":0.0,"top1":0.5},"best":true}
 "#;
 
+    /// The same where the epoch was tested, with a loss of 2.
+    fn tested(metrics: &str) -> String {
+        metrics.replace(",\"best\"", ",\"test\":{\"loss\":2.0,\"top1\":0.5},\"best\"")
+    }
+
     #[test]
     fn losses_are_told_in_the_unit_of_the_task() {
         let bits = run("symbol = \"character\"\n", METRICS).unwrap();
@@ -284,7 +303,7 @@ mod tests {
         );
         let perplexity = run("symbol = \"word\"\n", METRICS).unwrap();
         assert!((perplexity.updates[0].1 - 4.0).abs() < 1e-9);
-        assert_eq!(perplexity.losses(|epoch| epoch.step, |epoch| epoch.validation), [(8.0, 1.0)]);
+        assert_eq!(perplexity.losses(|epoch| epoch.step, |epoch| Some(epoch.validation)), [(8.0, 1.0)]);
         assert_eq!(run("", METRICS).unwrap().test, Some(LN_2));
     }
 
@@ -293,9 +312,11 @@ mod tests {
         let labels = |metrics: &str| -> Vec<String> {
             single(&run("", metrics).unwrap()).into_iter().filter_map(|series| series.label).collect()
         };
-        let all = ["learning, some updates", "learning, epoch", "validation", "test: 0.693", "best, epoch 1"];
+        let all =
+            ["learning, some updates", "learning, epoch", "validation", "test of the best: 0.693", "best, epoch 1"];
         assert_eq!(labels(METRICS), all);
         assert_eq!(labels(METRICS.lines().next().unwrap()), [all[0], all[3]]);
+        assert_eq!(labels(&tested(METRICS))[2..4], ["validation", "test"]);
     }
 
     #[test]
@@ -328,6 +349,17 @@ mod tests {
         assert_eq!(ordinates(&figure.panels[1]), [0.0, 1e9, 0.0, 0.0]);
         let (low, high) = figure.panels[0].y.range.unwrap();
         assert!(low < 0.0 && (1.0..2.0).contains(&high), "{low} {high}");
+    }
+
+    #[test]
+    fn several_runs_whose_epochs_were_all_tested_are_compared_by_that() {
+        let (untested, tested) = (run("", METRICS).unwrap(), run("", &tested(METRICS)).unwrap());
+        let right = |runs: &[LearningRecord]| {
+            let panel = learning(runs).unwrap().panels.remove(1);
+            (panel.title.unwrap(), panel.series[0].points[0].y)
+        };
+        assert_eq!(right(&[tested.clone(), tested.clone()]), ("test".into(), 2.0));
+        assert_eq!(right(&[tested, untested]), ("validation".into(), 0.0));
     }
 
     #[test]

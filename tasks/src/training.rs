@@ -47,6 +47,9 @@ pub struct Schedule {
     pub anneal: bool,
     /// Epochs after which all heads but the heaviest are thrown away (paper, section 4.4); 0 keeps them.
     pub drop_heads_after: u64,
+    /// Epochs from one look at the test data to the next, for learning curves; 0 for none. The network that is tested in
+    /// the end is chosen by the validation data all the same.
+    pub test_every: u64,
     /// Updates from one record to the next.
     pub log_every: u64,
     /// Seconds from one checkpoint to the next; there is one after each epoch, too.
@@ -60,6 +63,7 @@ impl Default for Schedule {
             patience: 20,
             anneal: false,
             drop_heads_after: 0,
+            test_every: 0,
             log_every: 100,
             checkpoint_seconds: 300,
         }
@@ -112,6 +116,9 @@ pub enum Event {
         train: Scores,
         /// On the validation data.
         validation: Scores,
+        /// On the test data, if it is time for that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        test: Option<Scores>,
         /// Whether no epoch before had a smaller validation loss.
         best: bool,
     },
@@ -428,10 +435,10 @@ impl Training {
     fn end_epoch(&mut self) -> Result<(), Error> {
         let measure = self.data.measure();
         let train = std::mem::replace(&mut self.since_epoch, Tally::new(self.device)).scores(measure);
-        let batches = self.data.through(Split::Validation, 0, 0);
-        let (validation, left_out) = evaluate(&self.network, batches, measure, self.device)?;
-        self.leave_out(left_out)?;
         self.progress.epochs += 1;
+        let validation = self.judge(Split::Validation)?;
+        let test_is_due = self.schedule.test_every > 0 && self.progress.epochs.is_multiple_of(self.schedule.test_every);
+        let test = if test_is_due { Some(self.judge(Split::Test)?) } else { None };
         self.progress.batches = 0;
         (self.batches, self.state) = (None, None);
         let epoch = self.progress.epochs;
@@ -440,8 +447,16 @@ impl Training {
             self.progress.best = Some(Best { epoch, loss: validation.loss });
         }
         let step = self.learner.updates();
-        self.halts.push_back(Halt::Event(Event::Epoch { epoch, step, train, validation, best }));
+        self.halts.push_back(Halt::Event(Event::Epoch { epoch, step, train, validation, test, best }));
         Ok(())
+    }
+
+    /// What the network is worth on the data of this split.
+    fn judge(&mut self, split: Split) -> Result<Scores, Error> {
+        let batches = self.data.through(split, 0, 0);
+        let (scores, left_out) = evaluate(&self.network, batches, self.data.measure(), self.device)?;
+        self.leave_out(left_out)?;
+        Ok(scores)
     }
 }
 
@@ -603,6 +618,24 @@ mod tests {
         assert!(scores[39].top1 > 0.9, "{:?}", scores[39]);
         let (test, _) = training.test(training.network()).unwrap();
         assert!((test.loss - scores[39].loss).abs() < 1e-12, "the same text");
+    }
+
+    #[test]
+    fn the_test_data_are_looked_at_as_often_as_is_asked_for() {
+        let test = |event: &Event| match event {
+            Event::Epoch { validation, test, .. } => Some((*validation, *test)),
+            _ => None,
+        };
+        for (test_every, expected) in [(0, [false; 4]), (1, [true; 4]), (2, [false, true, false, true])] {
+            let schedule = Schedule { epochs: 4, test_every, ..Default::default() };
+            let (_, events) = events(&schedule, &Method::alrao(), false);
+            let scores: Vec<_> = events.iter().filter_map(test).collect();
+            assert_eq!(scores.iter().map(|(_, test)| test.is_some()).collect::<Vec<_>>(), expected);
+            assert!(
+                scores.iter().all(|(validation, test)| test.is_none_or(|test| test == *validation)),
+                "the same text"
+            );
+        }
     }
 
     #[test]
