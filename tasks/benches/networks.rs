@@ -66,7 +66,7 @@ fn measure(network: &str, time: Duration, device: Device) -> Result<()> {
     let model = |b: &mut ParameterBuilder| match architecture {
         Some(architecture) => {
             let colours = Colours { mean: [0.5; 3], deviation: [0.25; 3] };
-            Model::Image(ImageModel::new(b, architecture, 1.0, colours, Computation::default(), device))
+            Model::Image(ImageModel::new(b, architecture, 1.0, colours, Computation::usual(device), device))
         }
         None => Model::Text(LanguageModel::new(b, SYMBOLS as usize, 1.0)),
     };

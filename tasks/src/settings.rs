@@ -142,7 +142,7 @@ pub struct ModelSettings {
     /// What numbers the layers of a network of images compute in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
-    /// Whether the colours of a pixel lie side by side in memory, in a network of images.
+    /// Whether the colours of a pixel lie side by side in memory, in a network of images; by default on a CPU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels_last: Option<bool>,
 }
@@ -171,11 +171,12 @@ impl ModelSettings {
         }
     }
 
-    /// How a network of images computes.
-    pub fn computation(&self) -> Computation {
+    /// How a network of images computes on this device.
+    pub fn computation(&self, device: Device) -> Computation {
+        let usual = Computation::usual(device);
         Computation {
-            precision: self.precision.unwrap_or_default(),
-            channels_last: self.channels_last.unwrap_or_default(),
+            precision: self.precision.unwrap_or(usual.precision),
+            channels_last: self.channels_last.unwrap_or(usual.channels_last),
         }
     }
 
@@ -286,12 +287,25 @@ impl SupervisedTask {
         let model = |builder: &mut ParameterBuilder| match data {
             Data::Text(_) => Model::Text(LanguageModel::new(builder, classes, gamma)),
             Data::Images(data) => {
-                let (colours, computation) = (data.images.colours(), self.model.computation());
+                let (colours, computation) = (data.images.colours(), self.model.computation(device));
                 let architecture = architecture.expect("checked as the data were read");
                 Model::Image(ImageModel::new(builder, architecture, gamma, colours, computation, device))
             }
         };
         let rng = &mut stream(seed, "weights");
         Ok(Network::new(model, method.heads, classes as i64, rng, (Kind::Float, device))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_lie_side_by_side_on_a_cpu_unless_it_is_said_otherwise() {
+        let model = |channels_last| ModelSettings { channels_last, ..Default::default() };
+        let lie = |channels_last, device| model(channels_last).computation(device).channels_last;
+        assert_eq!([lie(None, Device::Cpu), lie(None, Device::Cuda(0))], [true, false]);
+        assert_eq!([lie(Some(false), Device::Cpu), lie(Some(true), Device::Cuda(0))], [false, true]);
     }
 }

@@ -25,8 +25,15 @@ pub struct Colours {
 pub struct Computation {
     /// The numbers between layers.
     pub precision: Precision,
-    /// Whether the colours of a pixel lie side by side in memory, which the tensor cores of GPUs prefer.
+    /// Whether the colours of a pixel lie side by side in memory, which CPUs and the tensor cores of GPUs prefer.
     pub channels_last: bool,
+}
+
+impl Computation {
+    /// What is fast on this device for most networks, in f32.
+    pub fn usual(device: Device) -> Self {
+        Computation { precision: Precision::F32, channels_last: device == Device::Cpu }
+    }
 }
 
 /// The numbers between layers.
