@@ -164,7 +164,7 @@ pub struct PlotRequest {
 pub enum FigureKind {
     /// The episode returns of agents; of several runs the interquartile mean over seeds, and its interval.
     Returns,
-    /// Learning curves; of several runs those of training beside those of validation.
+    /// Learning curves; of several runs those of training beside those of test or validation.
     Learning,
     /// The weights of a run's heads over time.
     Posterior,
