@@ -7,6 +7,7 @@
 use tch::Tensor;
 
 use super::layer_norm::{Normal, normalise_and_rectify, normalise_and_rectify_backward};
+use super::rectify::{rectify, rectify_backward};
 use super::{Backward, Body, Linear, Standardise, widened};
 use crate::Error;
 use crate::parameters::{ParameterBuilder, Weights};
@@ -66,7 +67,11 @@ impl Body for Mlp {
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         self.layers.iter().fold(self.standardise.forward(weights, x), |x, layer| {
             let mut y = layer.forward(weights, &x);
-            if self.normalised { normalise_and_rectify(y).0 } else { y.relu_() }
+            if self.normalised {
+                return normalise_and_rectify(y).0;
+            }
+            rectify(&mut y);
+            y
         })
     }
 
@@ -81,7 +86,8 @@ impl Body for Mlp {
                 let (z, normal) = normalise_and_rectify(y);
                 (z, Some(normal))
             } else {
-                (y.relu_(), None)
+                rectify(&mut y);
+                (y, None)
             };
             traces.push(Trace { x, normal });
         }
@@ -93,7 +99,7 @@ impl Body for Mlp {
             for (i, (layer, trace)) in layers.iter().zip(&traces).enumerate().rev() {
                 match &trace.normal {
                     Some(normal) => normalise_and_rectify_backward(&mut gradient, &normal.first(rows)),
-                    None => _ = z.threshold_backward_grad_input(&gradient, &gradient, 0),
+                    None => rectify_backward(&mut gradient, &z),
                 }
                 let x = first(&trace.x);
                 layer.backward(of, &x, &gradient);

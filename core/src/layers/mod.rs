@@ -7,6 +7,7 @@ mod layer_norm;
 mod linear;
 mod lstm;
 mod mlp;
+mod rectify;
 mod standardise;
 mod width;
 

@@ -1,0 +1,54 @@
+//! The rectifier, `z = max(x, 0)`, of layers that are not normalised.
+
+use tch::Tensor;
+
+use crate::slices::{Number, looped, slice, slice_mut};
+
+/// Writes `z` over `x`. What is no number stays none.
+pub(super) fn rectify(x: &mut Tensor) {
+    if looped!(rectify_slice(x)).is_none() {
+        let _ = x.relu_();
+    }
+}
+
+/// Writes the gradient with respect to `x` over that with respect to `z`, of the same shape.
+pub(super) fn rectify_backward(gradient: &mut Tensor, z: &Tensor) {
+    if looped!(backward_by_slice(gradient, z)).is_none() {
+        let _ = z.threshold_backward_grad_input(gradient, gradient, 0);
+    }
+}
+
+#[inline(always)]
+fn rectify_slice<T: Number>(x: &mut Tensor) -> Option<()> {
+    slice_mut::<T>(x)?.iter_mut().for_each(|x| *x = if *x < T::zero() { T::zero() } else { *x });
+    Some(())
+}
+
+#[inline(always)]
+fn backward_by_slice<T: Number>(gradient: &mut Tensor, z: &Tensor) -> Option<()> {
+    let pairs = slice_mut::<T>(gradient)?.iter_mut().zip(slice::<T>(z)?);
+    pairs.for_each(|(g, &z)| *g = if z <= T::zero() { T::zero() } else { *g });
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slices::tests::by_calls;
+
+    #[test]
+    fn what_is_negative_becomes_nothing_and_learns_nothing() {
+        let both = || {
+            let mut z = Tensor::from_slice(&[-1.0f32, 0.0, 2.0, f32::NAN]);
+            rectify(&mut z);
+            let mut gradient = Tensor::from_slice(&[3.0f32, 4.0, 5.0, 6.0]);
+            rectify_backward(&mut gradient, &z);
+            [z, gradient].map(|tensor| Vec::<f32>::try_from(tensor).unwrap())
+        };
+        for [z, gradient] in [both(), by_calls(both)] {
+            assert_eq!(z[..3], [0.0, 0.0, 2.0]);
+            assert!(z[3].is_nan());
+            assert_eq!(gradient, [0.0, 0.0, 5.0, 6.0]);
+        }
+    }
+}
