@@ -53,7 +53,7 @@ pub enum DataSettings {
         /// Images in a batch.
         #[serde(default = "one_hundred_and_twenty_eight")]
         batch: usize,
-        /// The most images to learn from.
+        /// The most images to learn from, and as large a share of those to validate by.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         images: Option<usize>,
     },
@@ -68,7 +68,7 @@ pub enum DataSettings {
         /// Images in a batch.
         #[serde(default = "one_hundred_and_twenty_eight")]
         batch: usize,
-        /// The most images to learn from.
+        /// The most images to learn from, and as large a share of those to validate by.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         images: Option<usize>,
     },

@@ -36,7 +36,8 @@ pub struct ImageBatches {
     pub images: Arc<dyn Images>,
     /// Images in a batch, B.
     pub batch: usize,
-    /// The most images to learn from; others of that split are left alone. The same ones whatever the run's seed.
+    /// The most images to learn from; others of that split are left alone, and of those to validate by the same share.
+    /// The same ones whatever the run's seed.
     pub most: Option<usize>,
     /// The run's seed.
     pub seed: u64,
@@ -52,10 +53,13 @@ impl ImageBatches {
 
     /// How many images of a split are used.
     pub fn images_of(&self, split: Split) -> usize {
-        let all = self.images.labels(split).len();
-        match self.most {
-            Some(most) if split == Split::Train => all.min(most),
-            _ => all,
+        let all = |split| self.images.labels(split).len();
+        match (self.most, split) {
+            (None, _) | (_, Split::Test) => all(split),
+            (Some(most), Split::Train) => all(split).min(most),
+            (Some(_), Split::Validation) => {
+                (all(split) * self.images_of(Split::Train)).div_ceil(all(Split::Train).max(1))
+            }
         }
     }
 

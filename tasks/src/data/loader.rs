@@ -71,11 +71,12 @@ impl Drop for Ahead {
 impl Work {
     fn new(data: ImageBatches, split: Split, epoch: u64) -> Self {
         let mut order: Vec<u32> = (0..data.images.labels(split).len() as u32).collect();
+        if data.images_of(split) < order.len() {
+            let kept = if split == Split::Train { "images to learn from" } else { "images to validate by" };
+            order.shuffle(&mut stream(0, kept));
+            order.truncate(data.images_of(split));
+        }
         if split == Split::Train {
-            if data.images_of(split) < order.len() {
-                order.shuffle(&mut stream(0, "images to learn from"));
-                order.truncate(data.images_of(split));
-            }
             order.shuffle(&mut stream(data.seed, &format!("order-{epoch}")));
         }
         Work { data, split, epoch, order, abandoned: AtomicBool::new(false) }
@@ -208,15 +209,20 @@ mod tests {
     #[test]
     fn fewer_images_to_learn_from_are_the_same_for_every_seed() {
         let few = ImageBatches { most: Some(7), ..data(30, &[]) };
-        let learnt = |data: &ImageBatches, number| -> std::collections::BTreeSet<i64> {
-            classes(&epoch(data, Split::Train, number, 0)).into_iter().collect()
+        let used = |data: &ImageBatches, split, number| -> std::collections::BTreeSet<i64> {
+            classes(&epoch(data, split, number, 0)).into_iter().collect()
         };
+        let learnt = |data: &ImageBatches, number| used(data, Split::Train, number);
         let seven = learnt(&few, 0);
         assert_eq!((seven.len(), few.batches(Split::Train)), (7, 2));
         assert!(seven.iter().any(|image| *image >= 7), "of all, not of the first");
         assert_eq!(learnt(&ImageBatches { seed: 2, ..few.clone() }, 5), seven);
-        assert_eq!(classes(&epoch(&few, Split::Validation, 0, 0)).len(), 30);
-        assert_eq!(learnt(&ImageBatches { most: Some(100), ..few }, 0).len(), 30);
+        let validated = used(&few, Split::Validation, 0);
+        assert_eq!((validated.len(), few.batches(Split::Validation)), (7, 2), "in proportion");
+        assert_eq!(used(&ImageBatches { seed: 2, ..few.clone() }, Split::Validation, 5), validated);
+        assert_eq!(used(&few, Split::Test, 0).len(), 30);
+        let enough = ImageBatches { most: Some(100), ..few };
+        assert_eq!([learnt(&enough, 0).len(), used(&enough, Split::Validation, 0).len()], [30, 30]);
     }
 
     #[test]
