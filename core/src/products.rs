@@ -7,8 +7,8 @@
 use std::sync::Once;
 
 use gemm::{Parallelism, gemm, set_lhs_packing_threshold_single_thread};
+use tch::Tensor;
 use tch::kind::Element;
-use tch::{Kind, Tensor};
 
 use crate::slices::{Number, pointer, slice, slice_mut};
 
@@ -17,11 +17,8 @@ static LEAVE_AS_THEY_LIE: Once = Once::new();
 
 /// `x W^T + b`: `[B, I]`, `[O, I]`, `[O]` to `[B, O]`.
 pub(crate) fn affine(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
-    let y = match x.kind() {
-        Kind::Double => affine_of::<f64>(x, weight, bias),
-        _ => affine_of::<f32>(x, weight, bias),
-    };
-    y.unwrap_or_else(|| x.linear(weight, Some(bias)))
+    let narrow = affine_of::<f32>(x, weight, bias);
+    narrow.or_else(|| affine_of::<f64>(x, weight, bias)).unwrap_or_else(|| x.linear(weight, Some(bias)))
 }
 
 /// `a b`: `[M, K]`, `[K, N]` to `[M, N]`.
@@ -36,11 +33,7 @@ pub(crate) fn product(a: &Tensor, b: &Tensor) -> Tensor {
 
 /// Writes `a b` on `out`: `[M, K]`, `[K, N]` on `[M, N]`.
 pub(crate) fn write_product(a: &Tensor, b: &Tensor, out: &Tensor) {
-    let written = match a.kind() {
-        Kind::Double => write::<f64>(a, b, out, false),
-        _ => write::<f32>(a, b, out, false),
-    };
-    if written.is_none() {
+    if write::<f32>(a, b, out, false).or_else(|| write::<f64>(a, b, out, false)).is_none() {
         let _ = a.mm_out(out, b);
     }
 }
@@ -109,6 +102,8 @@ impl<T: Element> Matrix<T> {
 
 #[cfg(test)]
 mod tests {
+    use tch::Kind;
+
     use super::*;
     use crate::layers::tests::{assert_close, numbers};
     use crate::slices::tests::by_calls;
