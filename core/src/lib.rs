@@ -15,7 +15,6 @@ pub mod heads;
 pub mod layers;
 pub mod learner;
 pub mod likelihood;
-pub mod memory;
 pub mod method;
 pub mod network;
 pub mod optimizer;

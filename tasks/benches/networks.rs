@@ -28,8 +28,11 @@ const STEPS: i64 = 70;
 const STREAMS: i64 = 20;
 const SYMBOLS: i64 = 50;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> Result<()> {
-    alrao_core::memory::keep_freed();
     tch::set_num_threads(1);
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {

@@ -1,4 +1,4 @@
-//! What gym-rs is built with: cmake for the SDL2 it bundles, and the SDL2 libraries it links.
+//! What gym-rs is built with: cmake for the SDL2 it bundles, and the SDL2 libraries it links; and the allocator's make.
 //!
 //! Debian's packages where we may install them, PyPI's wheels otherwise.
 
@@ -40,10 +40,10 @@ PATH="$PATH:$here" exec "$here/../cmake/bin/cmake" "$@"
 pub fn provide(checkout: &Checkout) -> Result<bool> {
     let cmake_serves = checkout.given("CMAKE", CMAKE).is_some() || checkout.link(CMAKE).exists();
     let sdl2_serves = checkout.link(SDL2).join("lib").exists() || system_sdl2();
-    if cmake_serves && sdl2_serves {
+    if cmake_serves && sdl2_serves && has_make() {
         return Ok(false);
     }
-    let lacking = (!cmake_serves && system_cmake().is_none()) || !sdl2_serves;
+    let lacking = (!cmake_serves && system_cmake().is_none()) || !sdl2_serves || !has_make();
     if lacking && let Some(apt) = usable_apt() {
         install_by_apt(&apt)?;
     }
@@ -66,6 +66,11 @@ pub fn provide(checkout: &Checkout) -> Result<bool> {
 /// Whether there is the C++ compiler that SDL2 and libtorch's binding are built with.
 pub fn compiler_runs() -> bool {
     Command::new("c++").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+/// Whether there is the make that the allocator is built with.
+pub fn has_make() -> bool {
+    on_path("make").is_some()
 }
 
 /// The machine's cmake, if the make that it would call is there too.

@@ -21,6 +21,9 @@ pub fn run(checkout: &Checkout, cuda: bool) -> Result<()> {
     }
     let libtorch = libtorch::provide(checkout, cuda)?;
     let sdl2 = sdl2::provide(checkout)?;
+    if !sdl2::has_make() {
+        return Err(refused("no make, which the allocator is built with: install Debian's make"));
+    }
     let box2d = box2d::provide(checkout)?;
     checkout.ensure_listed()?;
     if libtorch || sdl2 || box2d {
