@@ -358,8 +358,8 @@ mod tests {
             let panel = learning(runs).unwrap().panels.remove(1);
             (panel.title.unwrap(), panel.series[0].points[0].y)
         };
-        assert_eq!(right(&[tested.clone(), tested.clone()]), ("test".into(), 2.0));
-        assert_eq!(right(&[tested, untested]), ("validation".into(), 0.0));
+        assert_eq!(right(&[tested.clone(), tested.clone()]), ("test", 2.0));
+        assert_eq!(right(&[tested, untested]), ("validation", 0.0));
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub enum Event {
         validation: Scores,
         /// On the test data, if it is time for that.
         #[serde(skip_serializing_if = "Option::is_none")]
-        test: Option<Scores>,
+        test: Option<Box<Scores>>,
         /// Whether no epoch before had a smaller validation loss.
         best: bool,
     },
@@ -438,7 +438,7 @@ impl Training {
         self.progress.epochs += 1;
         let validation = self.judge(Split::Validation)?;
         let test_is_due = self.schedule.test_every > 0 && self.progress.epochs.is_multiple_of(self.schedule.test_every);
-        let test = if test_is_due { Some(self.judge(Split::Test)?) } else { None };
+        let test = if test_is_due { Some(Box::new(self.judge(Split::Test)?)) } else { None };
         self.progress.batches = 0;
         (self.batches, self.state) = (None, None);
         let epoch = self.progress.epochs;
@@ -623,7 +623,7 @@ mod tests {
     #[test]
     fn the_test_data_are_looked_at_as_often_as_is_asked_for() {
         let test = |event: &Event| match event {
-            Event::Epoch { validation, test, .. } => Some((*validation, *test)),
+            Event::Epoch { validation, test, .. } => Some((*validation, test.clone())),
             _ => None,
         };
         for (test_every, expected) in [(0, [false; 4]), (1, [true; 4]), (2, [false, true, false, true])] {
@@ -632,7 +632,7 @@ mod tests {
             let scores: Vec<_> = events.iter().filter_map(test).collect();
             assert_eq!(scores.iter().map(|(_, test)| test.is_some()).collect::<Vec<_>>(), expected);
             assert!(
-                scores.iter().all(|(validation, test)| test.is_none_or(|test| test == *validation)),
+                scores.iter().all(|(validation, test)| test.as_ref().is_none_or(|test| **test == *validation)),
                 "the same text"
             );
         }
