@@ -114,6 +114,13 @@ impl Batch {
     }
 }
 
+/// The same with room for so many items in all, if the system grants it; what isn't used yet takes no memory. A vector that
+/// grows as it is filled leaves copies of itself behind, which the allocator keeps.
+fn with_room<T>(mut items: Vec<T>, all: usize) -> Vec<T> {
+    let _ = items.try_reserve_exact(all.saturating_sub(items.len())); // or else it grows
+    items
+}
+
 impl Replay {
     /// An empty memory for `capacity` transitions.
     pub fn new(capacity: usize, observation_len: usize, priority: PrioritySettings) -> Self {
@@ -121,10 +128,10 @@ impl Replay {
             priorities: (priority.alpha > 0.0).then(|| Priorities::new(priority, capacity)),
             capacity,
             observation_len,
-            observations: Vec::new(),
-            actions: Vec::new(),
-            rewards: Vec::new(),
-            ends: Vec::new(),
+            observations: with_room(Vec::new(), capacity.saturating_mul(observation_len)),
+            actions: with_room(Vec::new(), capacity),
+            rewards: with_room(Vec::new(), capacity),
+            ends: with_room(Vec::new(), capacity),
             finals: BTreeMap::new(),
             latest: vec![0.0; observation_len],
             head: 0,
@@ -239,13 +246,15 @@ impl Replay {
         if let Some(priorities) = &mut self.priorities {
             priorities.load(&name("priorities"), ends.len(), tensors)?;
         }
+        let (capacity, observation_len) = (self.capacity, self.observation_len);
+        let observations = tensors.get_vec(&name("observations"), len * observation_len as i64)?;
         *self = Replay {
-            capacity: self.capacity,
-            observation_len: self.observation_len,
-            observations: tensors.get_vec(&name("observations"), len * self.observation_len as i64)?,
-            actions: tensors.get_vec(&name("actions"), len)?,
-            rewards: tensors.get_vec(&name("rewards"), len)?,
-            ends: ends.into_iter().map(End::from_byte).collect(),
+            capacity,
+            observation_len,
+            observations: with_room(observations, capacity.saturating_mul(observation_len)),
+            actions: with_room(tensors.get_vec(&name("actions"), len)?, capacity),
+            rewards: with_room(tensors.get_vec(&name("rewards"), len)?, capacity),
+            ends: with_room(ends.into_iter().map(End::from_byte).collect(), capacity),
             finals: final_slots.iter().map(|&slot| slot as usize).zip(finals).collect(),
             latest,
             head: tensors.get_vec::<i64>(&name("head"), 1)?[0] as usize,
