@@ -44,7 +44,7 @@ pub enum Error {
     /// The body's features are not finite.
     #[error(
         "the features are no finite numbers at update {update}; the largest rates of units are {largest_rates:?}: \
-         lower eta_max, normalise the layers, or look for inputs that are no numbers"
+         lower eta_max, normalise the layers, clip gradients, or look for inputs that are no numbers"
     )]
     NoFiniteFeatures {
         /// Updates made before.
