@@ -298,8 +298,7 @@ impl Training {
     /// # Errors
     /// A batch can't be made; [`Error::Damaged`].
     pub fn test(&self, network: &Network<Model>) -> Result<(Scores, Vec<LeftOut>), Error> {
-        let batches = self.data.through(Split::Test, 0, 0);
-        let (scores, left_out) = evaluate(network, batches, self.data.measure(), self.device)?;
+        let (scores, left_out) = self.scores(network, Split::Test)?;
         self.bear(self.progress.left_out.len() + left_out.len(), left_out.last())?;
         Ok((scores, left_out))
     }
@@ -451,12 +450,16 @@ impl Training {
         Ok(())
     }
 
-    /// What the network is worth on the data of this split.
+    /// What the network is worth on the data of this split, from which damaged files are left out from now on.
     fn judge(&mut self, split: Split) -> Result<Scores, Error> {
-        let batches = self.data.through(split, 0, 0);
-        let (scores, left_out) = evaluate(&self.network, batches, self.data.measure(), self.device)?;
+        let (scores, left_out) = self.scores(&self.network, split)?;
         self.leave_out(left_out)?;
         Ok(scores)
+    }
+
+    /// What `network` is worth on the data of this split, and what was missing in them.
+    fn scores(&self, network: &Network<Model>, split: Split) -> Result<(Scores, Vec<LeftOut>), Error> {
+        evaluate(network, self.data.through(split, 0, 0), self.data.measure(), self.device)
     }
 }
 

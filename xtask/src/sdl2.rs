@@ -75,8 +75,7 @@ pub fn has_make() -> bool {
 
 /// The machine's cmake, if the make that it would call is there too.
 fn system_cmake() -> Option<PathBuf> {
-    on_path("make")?;
-    let cmake = on_path("cmake")?;
+    let cmake = on_path("cmake").filter(|_| has_make())?;
     let runs = Command::new(&cmake).arg("--version").output().is_ok_and(|output| output.status.success());
     runs.then_some(cmake)
 }
