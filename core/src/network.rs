@@ -113,6 +113,19 @@ impl<B: Body> Network<B> {
         self.body.check(x)?;
         Ok(tch::no_grad(|| self.heads.mean(&self.body.forward(self.parameters.weights(), x), &self.a)))
     }
+
+    /// Takes the running statistics of normalisations anew: their means over these batches, `[B, ..]` each, of the network
+    /// as it is (Wu and Johnson, 2021, section 3). Without a batch they stay.
+    ///
+    /// # Errors
+    /// Of the first batch that is one; statistics are then of those before it.
+    pub fn renew_statistics<E>(&mut self, batches: impl IntoIterator<Item = Result<Tensor, E>>) -> Result<(), E> {
+        for (others, x) in (0..).zip(batches) {
+            let (x, weights) = (x?, self.parameters.weights_to_average(others));
+            let _ = tch::no_grad(|| self.body.forward(&weights, &x));
+        }
+        Ok(())
+    }
 }
 
 impl<B> Network<B> {
@@ -263,7 +276,7 @@ impl<B: Clone> Network<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layers::Mlp;
+    use crate::layers::{BatchNorm, Mlp};
     use crate::slices::tests::by_calls;
     use crate::streams::stream;
 
@@ -276,5 +289,50 @@ mod tests {
         for mean in [network.average(&out.transpose(0, 1)), by_calls(|| network.average(&out.transpose(0, 1)))] {
             assert_eq!(Vec::<f32>::try_from(mean.get(0)).unwrap(), [4.0, 5.0]);
         }
+    }
+
+    /// Nothing but a normalisation of its inputs.
+    struct Normalisation(BatchNorm);
+
+    impl Body for Normalisation {
+        fn features(&self) -> i64 {
+            2
+        }
+
+        fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+            self.0.forward(weights, x)
+        }
+    }
+
+    #[test]
+    fn renewed_statistics_are_the_means_over_the_batches_whatever_they_were() {
+        let float = (Kind::Float, Device::Cpu);
+        let body = |b: &mut ParameterBuilder| Normalisation(BatchNorm::new(b, 2));
+        let mut network = Network::new(body, 1, 2, &mut stream(0, "weights"), float).unwrap();
+        let numbers = |numbers: [f32; 6]| Tensor::from_slice(&numbers).view([3, 2]);
+        // by channel: means 2 and 20, variances 1 and 100; then means 4 and 60, variances 9 and 900
+        let batches = [numbers([1., 10., 2., 20., 3., 30.]), numbers([1., 30., 4., 60., 7., 90.])];
+        let _ = network.pass(&(&batches[0] * 100.0)).unwrap();
+        let theta = network.parameters().theta().copy();
+
+        let renew = |network: &mut Network<Normalisation>, count: usize| {
+            network.renew_statistics(batches.iter().take(count).map(|x| Ok::<_, Error>(x.shallow_clone()))).unwrap()
+        };
+        let normalised = |network: &Network<Normalisation>, x: [f32; 2]| {
+            let z = network.body.forward(network.parameters().weights(), &Tensor::from_slice(&x).view([1, 2]));
+            Vec::<f64>::try_from(z.get(0).to_kind(Kind::Double)).unwrap()
+        };
+        renew(&mut network, 2);
+        let found = normalised(&network, [3.0 + 5f32.sqrt(), 40.0]); // by means 3 and 40, variances 5 and 500
+        assert!((found[0] - 1.0).abs() < 1e-4 && found[1].abs() < 1e-4, "{found:?}");
+        renew(&mut network, 0);
+        assert_eq!(normalised(&network, [3.0 + 5f32.sqrt(), 40.0]), found, "no batch, no change");
+        renew(&mut network, 1);
+        let found = normalised(&network, [3.0, 10.0]); // by means 2 and 20, variances 1 and 100
+        assert!((found[0] - 1.0).abs() < 1e-4 && (found[1] + 1.0).abs() < 1e-4, "{found:?}");
+        assert_eq!(network.parameters().theta(), &theta);
+
+        let damaged = [Ok(batches[0].shallow_clone()), Err("damaged")];
+        assert_eq!(network.renew_statistics(damaged), Err("damaged"));
     }
 }

@@ -60,6 +60,7 @@ pub struct Weights {
     parameters: Vec<Tensor>,
     buffers: Vec<Tensor>,
     training: bool,
+    momentum: Option<f64>,
 }
 
 #[derive(Clone, Debug)]
@@ -228,6 +229,17 @@ impl Parameters {
         (leaf, weights)
     }
 
+    /// The parameters, for a pass over one of many batches, after so many others, that leaves the mean of all of them in
+    /// running statistics.
+    pub(crate) fn weights_to_average(&self, others: u64) -> Weights {
+        Weights { training: true, momentum: Some(1.0 / (others + 1) as f64), ..self.weights.shallow_clone() }
+    }
+
+    /// Whether there are buffers, such as running statistics.
+    pub fn has_buffers(&self) -> bool {
+        !self.buffers.is_empty()
+    }
+
     /// Room for a gradient, `[P]`, and its part for each parameter.
     pub fn gradient(&self) -> (Tensor, Weights) {
         let flat = self.theta.zeros_like();
@@ -358,10 +370,15 @@ impl Weights {
         self.training
     }
 
+    /// How far running statistics move towards those of the batch, where that is not what the layer always does.
+    pub fn momentum(&self) -> Option<f64> {
+        self.momentum
+    }
+
     /// The same tensors.
     pub fn shallow_clone(&self) -> Self {
         let all = |tensors: &[Tensor]| tensors.iter().map(Tensor::shallow_clone).collect();
-        Weights { parameters: all(&self.parameters), buffers: all(&self.buffers), training: self.training }
+        Weights { parameters: all(&self.parameters), buffers: all(&self.buffers), ..*self }
     }
 
     /// A buffer, which shares its storage with the network's.
@@ -383,7 +400,8 @@ fn split(entries: &[Entry], buffers: &[Buffer], flat: &Tensor, training: bool) -
     debug_assert_eq!(sizes.iter().sum::<i64>(), flat.size()[0]);
     let parts = flat.split_with_sizes(&sizes, 0);
     let parameters = entries.iter().zip(parts).map(|(e, part)| part.view(&e.shape[..])).collect();
-    Weights { parameters, buffers: buffers.iter().map(|b| b.value.shallow_clone()).collect(), training }
+    let buffers = buffers.iter().map(|b| b.value.shallow_clone()).collect();
+    Weights { parameters, buffers, training, momentum: None }
 }
 
 #[cfg(test)]

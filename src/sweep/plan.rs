@@ -31,7 +31,8 @@ use crate::command_line::WrongRequest;
 use crate::config::{self, Config};
 
 /// The built-in sweeps, by name.
-const BUILT_IN: [(&str, &str); 14] = [
+const BUILT_IN: [(&str, &str); 15] = [
+    ("ablation-fast-units", include_str!("../../configs/sweeps/ablation-fast-units.toml")),
     ("ablation-heads", include_str!("../../configs/sweeps/ablation-heads.toml")),
     ("ablation-rates", include_str!("../../configs/sweeps/ablation-rates.toml")),
     ("alrao-adam", include_str!("../../configs/sweeps/alrao-adam.toml")),
@@ -421,6 +422,7 @@ mod tests {
             (name, read(name, &[], None, complete).unwrap().len())
         });
         let expected = [
+            ("ablation-fast-units", 6 * 3),
             ("ablation-heads", 4 * 5),
             ("ablation-rates", 3 * 5),
             ("alrao-adam", 4 * 5),

@@ -35,6 +35,9 @@ use crate::scores::{Measure, Scores, Tally, evaluate};
 /// How often a batch that is learnt from is also judged: what is told of the training data is of one in so many.
 const JUDGED_EVERY: u64 = 10;
 
+/// Images whose statistics a network is judged by.
+const NORMALISED_BY: usize = 2048;
+
 /// How long to train, and how often to look at it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -50,6 +53,9 @@ pub struct Schedule {
     /// Epochs from one look at the test data to the next, for learning curves; 0 for none. The network that is tested in
     /// the end is chosen by the validation data all the same.
     pub test_every: u64,
+    /// Whether the statistics that normalisations predict by are taken anew from 2048 images to learn from before an epoch
+    /// is judged; else they are the running ones, which lag behind units that learn fast.
+    pub fresh_statistics: bool,
     /// Updates from one record to the next.
     pub log_every: u64,
     /// Seconds from one checkpoint to the next; there is one after each epoch, too.
@@ -64,6 +70,7 @@ impl Default for Schedule {
             anneal: false,
             drop_heads_after: 0,
             test_every: 0,
+            fresh_statistics: true,
             log_every: 100,
             checkpoint_seconds: 300,
         }
@@ -435,6 +442,9 @@ impl Training {
         let measure = self.data.measure();
         let train = std::mem::replace(&mut self.since_epoch, Tally::new(self.device)).scores(measure);
         self.progress.epochs += 1;
+        if self.schedule.fresh_statistics {
+            self.renew_statistics()?;
+        }
         let validation = self.judge(Split::Validation)?;
         let test_is_due = self.schedule.test_every > 0 && self.progress.epochs.is_multiple_of(self.schedule.test_every);
         let test = if test_is_due { Some(Box::new(self.judge(Split::Test)?)) } else { None };
@@ -448,6 +458,18 @@ impl Training {
         let step = self.learner.updates();
         self.halts.push_back(Halt::Event(Event::Epoch { epoch, step, train, validation, test, best }));
         Ok(())
+    }
+
+    /// Takes the statistics that normalisations predict by anew, from the first images of the epoch to come.
+    fn renew_statistics(&mut self) -> Result<(), Error> {
+        let Data::Images(data) = &self.data else { return Ok(()) };
+        if !self.network.parameters().has_buffers() {
+            return Ok(());
+        }
+        let batches = data.through(Split::Train, self.progress.epochs, 0).take(NORMALISED_BY.div_ceil(data.batch));
+        let images = batches.map(|batch| batch.map(|batch| batch.to_device(self.device).x));
+        let enough = images.filter(|x| x.as_ref().map_or(true, |x| x.size()[0] > 1));
+        noise::seeded(0, || self.network.renew_statistics(enough))
     }
 
     /// What the network is worth on the data of this split, from which damaged files are left out from now on.
@@ -555,6 +577,25 @@ mod tests {
             _ => None,
         });
         assert_eq!(right.fold(0.0, f64::max), 1.0, "normalised over eight images, epochs differ");
+    }
+
+    #[test]
+    fn fresh_statistics_change_what_is_predicted_and_nothing_that_is_learnt() {
+        let end = |fresh_statistics| {
+            let schedule = Schedule { epochs: 3, fresh_statistics, ..Default::default() };
+            let (training, events) = events_of(image_training(&schedule, 0), None);
+            let losses = events.into_iter().filter_map(|event| match event {
+                Event::Epoch { train, validation, .. } => Some((train.loss, validation.loss)),
+                _ => None,
+            });
+            (losses.collect::<Vec<_>>(), training)
+        };
+        let ((fresh, of_fresh), (running, of_running)) = (end(true), end(false));
+        assert_eq!(of_fresh.network().parameters().theta(), of_running.network().parameters().theta());
+        for (fresh, running) in fresh.into_iter().zip(running) {
+            assert_eq!(fresh.0, running.0);
+            assert_ne!(fresh.1, running.1);
+        }
     }
 
     #[test]

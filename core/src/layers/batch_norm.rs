@@ -2,8 +2,11 @@
 //! with `scale, shift: [C]`.
 //!
 //! A pass to learn from takes mean and variance from its batch and moves the running ones a tenth of the way towards
-//! them (the variance with Bessel's correction, as in PyTorch); any other pass takes the running ones. Its units are
-//! its C channels: scale and shift of a channel share a rate.
+//! them (the variance with Bessel's correction, as in PyTorch); any other pass takes the running ones. These lag behind
+//! units that learn fast, so they can be taken anew from some batches ([`Network::renew_statistics`]). Its units are its
+//! C channels: scale and shift of a channel share a rate.
+//!
+//! [`Network::renew_statistics`]: crate::network::Network::renew_statistics
 
 use tch::Tensor;
 
@@ -41,7 +44,7 @@ impl BatchNorm {
             Some(weights.buffer(self.running_mean)),
             Some(weights.buffer(self.running_var)),
             weights.training(),
-            MOMENTUM,
+            weights.momentum().unwrap_or(MOMENTUM),
             EPSILON,
             true,
         )
