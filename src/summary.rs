@@ -18,7 +18,8 @@ pub struct Summary {
     pub optimizer: String,
     /// Wall-clock seconds of training, validations included.
     pub seconds: f64,
-    /// Whether the training loss, or all that a guard could leave, became non-finite, which ends a run.
+    /// Whether the training loss, or all that a guard could leave, became non-finite, which ends a run; or, of a supervised
+    /// task, no epoch's validation loss was finite.
     pub diverged: bool,
     /// What it came to.
     #[serde(flatten)]
@@ -50,7 +51,7 @@ pub enum Outcome {
         updates: u64,
         /// The epoch that was tested, the best on the validation data.
         best: Option<BestEpoch>,
-        /// What it is worth on the test data; none if no epoch ended before the run diverged.
+        /// What it is worth on the test data; none if no epoch's validation loss was finite.
         test: Option<Scores>,
     },
 }

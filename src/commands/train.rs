@@ -18,7 +18,7 @@ use crate::runs::{Halt, Trainer, diverged};
 use crate::summary::{Outcome, Summary};
 
 /// What is said of a test that there was none of.
-const NO_TEST: &str = "none: it diverged before any validation";
+const NO_TEST: &str = "none: it diverged, no validation came to a number";
 
 /// Runs the command.
 ///

@@ -38,7 +38,7 @@ fn of_run(run: &Path) -> Result<Page> {
     let summary = summary_of(run)?;
     page.text(match &summary {
         None => "The run is not done yet.",
-        Some(Summary { diverged: true, .. }) => "The run ended because its loss was not finite any more.",
+        Some(Summary { diverged: true, .. }) => "The run diverged: its loss was not finite any more.",
         Some(_) => "The run is done.",
     });
     page.heading(2, "Result");
@@ -127,7 +127,7 @@ fn result(config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, Stri
         let (mean, std, min, max) = (of.mean, of.std, of.min, of.max);
         format!("{mean:.1} ± {std:.1} over {} episodes, from {min:.1} to {max:.1}", evaluation.episodes)
     };
-    let none = || "none: it diverged before any validation".to_string();
+    let none = || "none: it diverged, no validation came to a number".to_string();
     match summary.map(|summary| &summary.outcome) {
         None => {}
         Some(Outcome::Agent { steps, best, test, random }) => {

@@ -94,7 +94,7 @@ impl Trainer for SupervisedRun {
             seed: config.seed,
             optimizer: config.optimizer.kind.name().into(),
             seconds,
-            diverged,
+            diverged: diverged || self.training.best().is_none(),
             outcome: Outcome::Supervised {
                 epochs: self.training.epochs(),
                 updates: self.training.updates(),

@@ -84,8 +84,9 @@ impl Tally {
     /// Adds how often samples are right, from the log-probabilities of the classes, `[B, A]`, and the right ones, `[B]`.
     pub fn add_right(&mut self, log_p: &Tensor, y: &Tensor) {
         let of_right = log_p.gather(1, &y.unsqueeze(1), false); // [B, 1]
-        // a class is among the n likeliest if fewer than n are likelier
-        let likelier = log_p.gt_tensor(&of_right).sum_dim_intlist([1].as_slice(), false, Kind::Int64); // [B]
+        // a class is among the n likeliest if fewer than n are likelier, and never if its chance is no number
+        let likelier = log_p.le_tensor(&of_right).logical_not();
+        let likelier = likelier.sum_dim_intlist([1].as_slice(), false, Kind::Int64); // [B]
         let among = |n: i64| likelier.lt(n).sum(Kind::Double);
         let samples = likelier.ones_like().sum(Kind::Double);
         let _ = self.sums.narrow(0, 2, 3).g_add_(&Tensor::stack(&[samples, among(1), among(5)], 0));
@@ -165,5 +166,14 @@ mod tests {
         assert_eq!((scores.bits_per_char, scores.top5), (Some(scores.loss / 2f64.ln()), None));
         assert_eq!(tally.scores(Measure::TopFive).top5, Some(1.0));
         assert_eq!(tally.scores(Measure::Words).perplexity, Some(scores.loss.exp()));
+    }
+
+    #[test]
+    fn no_guess_is_right_whose_chance_is_no_number() {
+        let mut tally = Tally::new(Device::Cpu);
+        let log_p = Tensor::from_slice(&[f64::NAN, f64::NAN, -0.1, -2.4]).view([2, 2]);
+        tally.add(&log_p, &Tensor::from_slice(&[0i64, 0]));
+        let scores = tally.scores(Measure::Class);
+        assert!(scores.loss.is_nan() && scores.top1 == 0.5, "{scores:?}");
     }
 }

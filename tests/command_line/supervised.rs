@@ -92,6 +92,21 @@ fn images_are_learnt_without_the_damaged_one() {
 }
 
 #[test]
+fn a_run_whose_validation_never_came_to_a_number_has_diverged() {
+    let (data, root) = (cats_and_dogs(), tempfile::tempdir().unwrap());
+    let run = root.path().join("run");
+    let words = "--set model.architecture=small-cnn --set data.side=32 --set data.batch=16 --set training.epochs=2 \
+                 --set optimizer.kind=sgd --set optimizer.eta=3e3 --device cpu";
+    let said = succeed(alrao(&format!(
+        "train imagenet-resnet50 --data {} {words} --out {}",
+        data.path().display(),
+        run.display()
+    )));
+    assert!(said.contains("none: it diverged"), "{said}");
+    assert_eq!((&summary(&run)["diverged"], &summary(&run)["test"]), (&true.into(), &serde_json::Value::Null));
+}
+
+#[test]
 fn what_cannot_be_learnt_is_refused() {
     let (text, images, root) = (alphabet(), cats_and_dogs(), tempfile::tempdir().unwrap());
     let out = root.path().join("out");
