@@ -116,7 +116,9 @@ impl Panel {
         let bottom = if self.x.label.is_empty() { BOTTOM / 2 } else { BOTTOM };
         let right = RIGHT + self.key.as_ref().map_or(0, |_| KEY);
         let area = canvas.clone().shrink(fine(left, top + title), fine(wide, high - title));
-        let (x_ticks, y_ticks) = (Ticks::of(&self.x, (x0, x1), wide / 100), Ticks::of(&self.y, (y0, y1), high / 60));
+        let most_names = (wide - left_room - right) / (self.x.widest_name() + 8);
+        let x_ticks = Ticks::of(&self.x, (x0, x1), wide / 100, most_names);
+        let y_ticks = Ticks::of(&self.y, (y0, y1), high / 60, high / 20);
         let mut chart = ChartBuilder::on(&area)
             .margin_top(6 * FINE)
             .margin_right(right * FINE)
@@ -155,10 +157,7 @@ impl Panel {
     fn left_room(&self) -> i32 {
         let label = if self.y.label.is_empty() { 0 } else { LEFT / 3 };
         match &self.y.scale {
-            Scale::Places(names) => {
-                let style = text_style(17, FontStyle::Normal);
-                label + 16 + names.iter().map(|name| width(name, &style)).max().unwrap_or(0)
-            }
+            Scale::Places(_) => label + 16 + self.y.widest_name(),
             _ => label + LEFT * 2 / 3,
         }
     }
@@ -234,8 +233,8 @@ struct Ticks {
 }
 
 impl Ticks {
-    /// About `most` of them at most.
-    fn of(axis: &Axis, (low, high): (f64, f64), most: i32) -> Self {
+    /// About `most` of them at most; of places, `most_names`.
+    fn of(axis: &Axis, (low, high): (f64, f64), most: i32, most_names: i32) -> Self {
         let at = match &axis.scale {
             Scale::Linear => RangedCoordf64::from(low..high).key_points(most as usize),
             Scale::Log => {
@@ -243,7 +242,10 @@ impl Ticks {
                 let step = ((last - first) / i64::from(most.max(1))).max(0) + 1;
                 (first..=last).filter(|decade| decade.rem_euclid(step) == 0).map(|decade| decade as f64).collect()
             }
-            Scale::Places(names) => (0..names.len()).map(|place| place as f64).collect(),
+            Scale::Places(names) => {
+                let step = names.len().div_ceil(most_names.max(1) as usize).max(1);
+                (0..names.len()).step_by(step).map(|place| place as f64).collect()
+            }
         };
         Ticks { range: low..high, at }
     }
@@ -269,6 +271,13 @@ impl Ranged for Ticks {
 impl ValueFormatter<f64> for Ticks {}
 
 impl Axis {
+    /// How wide the widest name of a place is, in pixels.
+    fn widest_name(&self) -> i32 {
+        let Scale::Places(names) = &self.scale else { return 0 };
+        let style = text_style(17, FontStyle::Normal);
+        names.iter().map(|name| width(name, &style)).max().unwrap_or(0)
+    }
+
     fn tick(&self, value: f64, span: f64) -> String {
         match &self.scale {
             Scale::Linear => tick(value, span),
@@ -335,8 +344,17 @@ mod tests {
 
     #[test]
     fn decades_are_whole_and_not_too_many() {
-        let decades = |low, high, most| Ticks::of(&Axis::log("", (low, high)), (low, high), most).at;
+        let decades = |low, high, most| Ticks::of(&Axis::log("", (low, high)), (low, high), most, 0).at;
         assert_eq!(decades(-5.2, 1.0, 9), [-5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0]);
         assert_eq!(decades(-9.0, 7.0, 8), [-9.0, -6.0, -3.0, 0.0, 3.0, 6.0]);
+    }
+
+    #[test]
+    fn of_names_that_are_too_many_every_second_or_third_is_shown() {
+        let axis = Axis::places("", ["1e-9", "1e-7", "1e-5", "1e-3", "0.1"].map(String::from).into());
+        let shown = |room| Ticks::of(&axis, (-0.5, 4.5), 0, room).at;
+        assert_eq!(shown(5), [0.0, 1.0, 2.0, 3.0, 4.0]);
+        assert_eq!([shown(4), shown(3)], [[0.0, 2.0, 4.0], [0.0, 2.0, 4.0]]);
+        assert_eq!((shown(2), shown(0)), (vec![0.0, 3.0], vec![0.0]));
     }
 }

@@ -31,6 +31,9 @@ pub fn html(directory: &Path) -> Result<String> {
     .map(|page| page.html())
 }
 
+/// Arms of a sweep that learning curves can be told apart of.
+const MOST_ARMS: usize = 12;
+
 fn of_run(run: &Path) -> Result<Page> {
     let config = Config::of_run(run)?;
     let (task, kind) = (config.task.name(), config.optimizer.kind.name());
@@ -75,10 +78,15 @@ fn of_sweep(directory: &Path, sources: &[Source]) -> Result<Page> {
         if let [one] = &of_task[..] {
             figure(&mut page, plot::usual_of_run(&Config::of_run(&one.dir)?.task), &of_task)?;
         } else {
-            page.heading(3, "Learning curves");
-            figure(&mut page, FigureKind::Learning, &of_task)?;
             let mut arms: Vec<_> = of_task.iter().filter_map(|source| source.in_sweep.as_ref()).collect();
             arms.dedup();
+            page.heading(3, "Learning curves");
+            match arms.len() {
+                0..=MOST_ARMS => figure(&mut page, FigureKind::Learning, &of_task)?,
+                arms => {
+                    page.text(&format!("{arms} arms are too many to tell apart; alrao plot draws those of some runs."))
+                }
+            }
             if arms.len() <= 6 && Config::of_run(&of_task[0].dir)?.task.agent().is_ok() {
                 page.heading(3, "Returns");
                 figure(&mut page, FigureKind::Returns, &of_task)?;

@@ -125,21 +125,16 @@ impl Table {
 
     fn markdown(&self) -> String {
         let mut text = String::new();
-        let mut task = None;
-        for row in &self.rows {
-            if task != Some(&row.task) {
-                let gap = if task.is_some() { "\n" } else { "" };
-                task = Some(&row.task);
-                write!(text, "{gap}## {}\n\n", row.title()).expect("memory");
-                text += "| arm | mean ± std | seeds | worst | best | IQM [95 %] | diverged |";
-                text += if row.is_supervised() { " top-1 % | paper | paper's top-1 % |\n" } else { " paper |\n" };
-                text += if row.is_supervised() {
-                    "|---|---|---|---|---|---|---|---|---|---|\n"
-                } else {
-                    "|---|---|---|---|---|---|---|---|\n"
-                };
-            }
-            text += &row.markdown();
+        for of_task in self.rows.chunk_by(|row, next| row.task == next.task) {
+            let (first, papers) = (&of_task[0], of_task.iter().any(|row| row.paper.is_some()));
+            let mut columns = vec!["arm", "mean ± std", "seeds", "worst", "best", "IQM [95 %]", "diverged"];
+            columns.extend(first.is_supervised().then_some("top-1 %"));
+            columns.extend(papers.then_some("paper"));
+            columns.extend((papers && first.is_supervised()).then_some("paper's top-1 %"));
+            let gap = if text.is_empty() { "" } else { "\n" };
+            let rule = "---|".repeat(columns.len());
+            write!(text, "{gap}## {}\n\n| {} |\n|{rule}\n", first.title(), columns.join(" | ")).expect("memory");
+            of_task.iter().for_each(|row| text += &row.markdown(papers));
         }
         for row in self.rows.iter().filter(|row| row.failed + row.unfinished > 0) {
             let Row { task, arm, failed, unfinished, runs, .. } = row;
@@ -288,7 +283,8 @@ impl Row {
         }
     }
 
-    fn markdown(&self) -> String {
+    /// A line, with the paper's figures or without.
+    fn markdown(&self, papers: bool) -> String {
         let s = self.statistics;
         let places = if self.is_supervised() || self.budget.is_none() { 3 } else { 1 };
         let digits = |x: f64| format!("{x:.places$}");
@@ -314,10 +310,8 @@ impl Row {
         if self.is_supervised() {
             cells.push(self.top1.map_or("-".into(), |[mean, std]| format!("{mean:.1} ± {std:.1}")));
         }
-        cells.push(published(paper));
-        if self.is_supervised() {
-            cells.push(published(papers_top1));
-        }
+        cells.extend(papers.then(|| published(paper)));
+        cells.extend((papers && self.is_supervised()).then(|| published(papers_top1)));
         format!("| {} |\n", cells.join(" | "))
     }
 }
@@ -419,7 +413,7 @@ mod tests {
             "| sgd-eta=1 | -10.0 ± 0.0 | 1 of 2 | -10.0 | -10.0 | -10.0 | 1 |  |",
             "| alrao | -150.0 ± 0.0 | 1 of 2 | -150.0 | -150.0 | -150.0 | 0 | -371 ± 36 |",
             "pendulum, alrao: of 2 runs, 0 failed and 1 are unfinished.",
-            "| sgd-eta=1 | - | 0 of 2 | - | - | - | 0 |  |",
+            "| sgd-eta=1 | - | 0 of 2 | - | - | - | 0 |", // CartPole is none of the paper's
         ] {
             assert!(markdown.lines().any(|found| found == line), "no {line} in\n{markdown}");
         }
@@ -454,8 +448,8 @@ mod tests {
         for line in [
             "## all tasks: score, random play's 0 and the best run's 1",
             // 0.4, 0.6 and 1, 0.75; pairs are drawn within a task, or its interval would go down to 0.4
-            "| adam | 0.688 ± 0.253 | 4 of 4 | 0.400 | 1.000 | 0.675 [0.575, 0.800] | 0 |  |",
-            "| alrao | 0.867 ± 0.115 | 3 of 4 | 0.800 | 1.000 | 0.867 [0.800, 0.933] | 0 |  |",
+            "| adam | 0.688 ± 0.253 | 4 of 4 | 0.400 | 1.000 | 0.675 [0.575, 0.800] | 0 |",
+            "| alrao | 0.867 ± 0.115 | 3 of 4 | 0.800 | 1.000 | 0.867 [0.800, 0.933] | 0 |",
         ] {
             assert!(markdown.lines().any(|found| found == line), "no {line} in\n{markdown}");
         }
@@ -465,7 +459,7 @@ mod tests {
         end(&sweep, "pendulum-adam-seed0", None, true);
         std::fs::remove_dir_all(sweep.of(&sweep.runs[1])).unwrap();
         let markdown = Table::of(&sweep).unwrap().write(TableFormat::Markdown);
-        assert!(markdown.contains("| adam | - | 2 of 4 | - | - | - | 1 |  |"), "{markdown}");
+        assert!(markdown.contains("| adam | - | 2 of 4 | - | - | - | 1 |\n"), "{markdown}");
     }
 
     #[test]
