@@ -243,15 +243,15 @@ impl Learner {
         sizes.iter().zip(&self.first_sizes).map(|(now, first)| now / first).collect()
     }
 
-    /// Throws all heads away but the heaviest (paper, section 4.4), if it has at least this weight; says whether it
-    /// had. The network's predictions change by no more than the weight that is dropped.
-    pub fn keep_best_head<B>(&mut self, network: &mut Network<B>, least_weight: f64) -> bool {
+    /// Throws all heads away but the heaviest (paper, section 4.4), if it has at least this weight; says which it was
+    /// then. The network's predictions change by no more than the weight that is dropped.
+    pub fn keep_best_head<B>(&mut self, network: &mut Network<B>, least_weight: f64) -> Option<i64> {
         let a = self.posterior();
         let best = (0..a.len()).max_by(|&i, &j| a[i].total_cmp(&a[j])).expect("a head");
         if a.len() == 1 || a[best] < least_weight {
-            return false;
+            return None;
         }
-        let kept = network.heads_mut().keep_only(best as i64);
+        let kept = network.keep_head(best as i64);
         self.heads.optimizer.select(&kept);
         if let Some(guard) = &mut self.heads.guard {
             guard.reset(1);
@@ -260,8 +260,7 @@ impl Learner {
         self.heads.room = network.heads().parameters().gradient();
         let device = network.a().device();
         self.averaging = self.method.averaging.over(1, device);
-        network.set_a(&self.averaging.weights(), false);
-        true
+        Some(best as i64)
     }
 
     /// Adds everything learning remembers of the network that it has been learning with, as `prefix.*`; what it
@@ -512,7 +511,7 @@ mod tests {
         let mut alone = network.copy();
         let mut of_alone = self::learner(&method, &alone);
         of_alone.averaging.update(&Tensor::from_slice(&[0.0, -100.0]));
-        assert!(of_alone.keep_best_head(&mut alone, 0.5));
+        assert!(of_alone.keep_best_head(&mut alone, 0.5).is_some());
         let pass = alone.pass(&x).unwrap();
         of_alone.step(&mut alone, &pass, &HUBER, &y).unwrap();
         let difference = (with_both.parameters().theta() - alone.parameters().theta()).abs().max();
@@ -548,8 +547,8 @@ mod tests {
         let (before, out) = (network.mean(&x).unwrap(), network.outputs(&x).unwrap());
         let a = learner.posterior();
         let dropped = 1.0 - a.iter().copied().fold(0.0, f64::max);
-        assert!(!learner.keep_best_head(&mut network, 1.0), "not that concentrated");
-        assert!(learner.keep_best_head(&mut network, 0.5), "{a:?}");
+        assert_eq!(learner.keep_best_head(&mut network, 1.0), None, "not that concentrated");
+        assert!(learner.keep_best_head(&mut network, 0.5).is_some(), "{a:?}");
         assert_eq!((network.heads().k(), learner.posterior()), (1, vec![1.0]));
         let spread = (out.amax([0].as_slice(), false) - out.amin([0].as_slice(), false)).max().double_value(&[]);
         let change = (network.mean(&x).unwrap() - before).abs().max().double_value(&[]);

@@ -194,6 +194,14 @@ impl<B> Network<B> {
         &mut self.heads
     }
 
+    /// Throws all heads away but head `j`, which then has all the weight; which of the heads' numbers are left,
+    /// `[P']`.
+    pub fn keep_head(&mut self, j: i64) -> Tensor {
+        let kept = self.heads.keep_only(j);
+        self.set_a(&self.a.narrow(0, 0, 1).ones_like(), false);
+        kept
+    }
+
     /// Moves `share` of the way to another network of the same build; its averaging weights are taken over whole.
     pub fn move_towards(&mut self, other: &Self, share: f64) {
         self.parameters.move_towards(&other.parameters, share);
@@ -221,8 +229,7 @@ impl<B> Network<B> {
     pub fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
         let name = format!("{prefix}.a");
         if tensors.get(&name, &[-1])?.numel() == 1 && self.heads.k() > 1 {
-            let _ = self.heads.keep_only(0);
-            self.a = self.a.narrow(0, 0, 1).copy();
+            let _ = self.keep_head(0);
         }
         let a = tensors.get(&name, &self.a.size())?;
         self.load_as(tensors, |name| format!("{prefix}.{name}"))?;

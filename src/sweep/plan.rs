@@ -422,7 +422,7 @@ mod tests {
             (name, read(name, &[], None, complete).unwrap().len())
         });
         let expected = [
-            ("ablation-fast-units", 6 * 3),
+            ("ablation-fast-units", 7 * 3),
             ("ablation-heads", 4 * 5),
             ("ablation-rates", 3 * 5),
             ("alrao-adam", 4 * 5),

@@ -8,6 +8,7 @@ use tch::Tensor;
 use crate::networks::{ImageModel, LanguageModel};
 
 /// A body of either kind.
+#[derive(Clone)]
 pub enum Model {
     /// Of images, `[B, 3, S, S]` u8.
     Image(ImageModel),

@@ -38,6 +38,10 @@ const JUDGED_EVERY: u64 = 10;
 /// Images whose statistics a network is judged by.
 const NORMALISED_BY: usize = 2048;
 
+/// The weight of update t in the average of all is about `t` to this power, so that it is over the last ninth of them, as it
+/// were, however many there are (Shamir and Zhang, 2013, section 4).
+const LATE: f64 = 8.0;
+
 /// How long to train, and how often to look at it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -56,6 +60,9 @@ pub struct Schedule {
     /// Whether the statistics that normalisations predict by are taken anew from 2048 images to learn from before an epoch
     /// is judged; else they are the running ones, which lag behind units that learn fast.
     pub fresh_statistics: bool,
+    /// Whether what is judged and kept is the average of the networks after all updates, the later ones above all: where
+    /// rates don't fall, the last steps' noise is averaged away.
+    pub average: bool,
     /// Updates from one record to the next.
     pub log_every: u64,
     /// Seconds from one checkpoint to the next; there is one after each epoch, too.
@@ -71,6 +78,7 @@ impl Default for Schedule {
             drop_heads_after: 0,
             test_every: 0,
             fresh_statistics: true,
+            average: false,
             log_every: 100,
             checkpoint_seconds: 300,
         }
@@ -89,10 +97,15 @@ impl Schedule {
             ("training.log_every", self.log_every),
             ("training.checkpoint_seconds", self.checkpoint_seconds),
         ];
-        match fields.into_iter().find(|(_, value)| *value == 0) {
-            Some((field, value)) => Err(Error::setting(field, value, "must be at least 1")),
-            None => Ok(()),
+        if let Some((field, value)) = fields.into_iter().find(|(_, value)| *value == 0) {
+            return Err(Error::setting(field, value, "must be at least 1"));
         }
+        if self.average && !self.fresh_statistics {
+            let problem =
+                "running statistics are those of other networks than the average: leave training.fresh_statistics on";
+            return Err(Error::setting("training.average", true, problem));
+        }
+        Ok(())
     }
 }
 
@@ -166,7 +179,10 @@ pub struct Best {
 pub struct Training {
     schedule: Schedule,
     data: Data,
+    /// what learns
     network: Network<Model>,
+    /// what is judged, if it is another
+    average: Option<Network<Model>>,
     learner: Learner,
     progress: Progress,
     /// what is left of the epoch, once it has begun
@@ -224,6 +240,7 @@ impl Training {
         Ok(Training {
             schedule: schedule.clone(),
             data,
+            average: schedule.average.then(|| network.copy()),
             network,
             learner,
             progress: Progress {
@@ -260,9 +277,9 @@ impl Training {
         self.progress.best
     }
 
-    /// The network: what to keep when an epoch is the best.
+    /// The network that is judged: what to keep when an epoch is the best.
     pub fn network(&self) -> &Network<Model> {
-        &self.network
+        self.average.as_ref().unwrap_or(&self.network)
     }
 
     /// What is learnt from.
@@ -315,6 +332,9 @@ impl Training {
         assert!(self.halts.is_empty(), "events would be lost");
         let mut tensors = Tensors::default();
         self.network.save("network", &mut tensors);
+        if let Some(average) = &self.average {
+            average.save("average", &mut tensors);
+        }
         self.learner.save(&self.network, "learner", &mut tensors);
         if let Some((h, c)) = &self.state {
             tensors.insert("state.h", h);
@@ -333,6 +353,9 @@ impl Training {
             self.learner.keep_best_head(&mut self.network, 0.0); // so that both have room for one
         }
         self.network.load("network", tensors)?;
+        if let Some(average) = &mut self.average {
+            average.load("average", tensors)?;
+        }
         self.learner.load(&self.network, "learner", tensors)?;
         let carries_on = matches!(self.network.body(), Model::Text(_)) && saved.progress.batches > 0;
         if carries_on {
@@ -378,8 +401,12 @@ impl Training {
         self.leave_out(batch.left_out)?;
         self.progress.batches += 1;
         // not as the epoch before ends: the network that its validation judged may be one to keep
-        if self.network.heads().k() > 1 && self.drops_heads(&self.progress) {
-            self.learner.keep_best_head(&mut self.network, 0.0);
+        if self.network.heads().k() > 1
+            && self.drops_heads(&self.progress)
+            && let Some(head) = self.learner.keep_best_head(&mut self.network, 0.0)
+            && let Some(average) = &mut self.average
+        {
+            let _ = average.keep_head(head);
         }
         if matches!(self.network.body(), Model::Image(_)) && batch.y.size()[0] < 2 {
             return Ok(()); // too little is left of it to normalise
@@ -396,6 +423,9 @@ impl Training {
             self.since_epoch.add_right(&Categorical.log_probabilities(&pass.out, self.network.a()), &batch.y);
         }
         let report = self.learner.step(&mut self.network, &pass, &Categorical, &batch.y)?;
+        if let Some(average) = &mut self.average {
+            average.move_towards(&self.network, (LATE + 1.0) / (LATE + self.learner.updates() as f64));
+        }
         let samples = batch.y.size()[0];
         self.since_log.add_loss(&report.loss, samples);
         self.since_epoch.add_loss(&report.loss, samples);
@@ -463,18 +493,19 @@ impl Training {
     /// Takes the statistics that normalisations predict by anew, from the first images of the epoch to come.
     fn renew_statistics(&mut self) -> Result<(), Error> {
         let Data::Images(data) = &self.data else { return Ok(()) };
-        if !self.network.parameters().has_buffers() {
+        let network = self.average.as_mut().unwrap_or(&mut self.network);
+        if !network.parameters().has_buffers() {
             return Ok(());
         }
         let batches = data.through(Split::Train, self.progress.epochs, 0).take(NORMALISED_BY.div_ceil(data.batch));
         let images = batches.map(|batch| batch.map(|batch| batch.to_device(self.device).x));
         let enough = images.filter(|x| x.as_ref().map_or(true, |x| x.size()[0] > 1));
-        noise::seeded(0, || self.network.renew_statistics(enough))
+        noise::seeded(0, || network.renew_statistics(enough))
     }
 
     /// What the network is worth on the data of this split, from which damaged files are left out from now on.
     fn judge(&mut self, split: Split) -> Result<Scores, Error> {
-        let (scores, left_out) = self.scores(&self.network, split)?;
+        let (scores, left_out) = self.scores(self.network(), split)?;
         self.leave_out(left_out)?;
         Ok(scores)
     }
@@ -689,6 +720,46 @@ mod tests {
         let (again, found) = events(&schedule, &Method::alrao(), true);
         assert_eq!(found, expected);
         assert_eq!(again.network().parameters().theta(), whole.network().parameters().theta());
+    }
+
+    /// Of the networks after updates 1, 2, .. n, that after t weighs `t (t+1) .. (t+7)` in all.
+    #[test]
+    fn the_average_is_of_all_updates_the_later_ones_above_all_and_learning_is_as_without() {
+        let averaged = Schedule { epochs: 2, average: true, ..Default::default() };
+        let (alone, _) = events(&Schedule { average: false, ..averaged.clone() }, &Method::alrao(), false);
+        let mut training = training(&averaged, &Method::alrao());
+        let (mut sum, mut weights) = (training.network.parameters().theta().zeros_like().to_kind(Kind::Double), 0.0);
+        for update in 1..=20 {
+            while training.updates() < update {
+                training.advance().unwrap();
+            }
+            let t = update as f64;
+            let weight: f64 = (0..8).map(|i| t + f64::from(i)).product();
+            (sum, weights) =
+                (sum + training.network.parameters().theta().to_kind(Kind::Double) * weight, weights + weight);
+        }
+        let distance = (training.network().parameters().theta() - sum / weights).abs().max().double_value(&[]);
+        let moved = (training.network().parameters().theta() - training.network.parameters().theta()).abs().max();
+        assert!(distance < 1e-5 && moved.double_value(&[]) > 1e-3, "{distance}");
+        while training.go_on().unwrap() != Halt::Done {}
+        assert_eq!(training.network.parameters().theta(), alone.network.parameters().theta());
+    }
+
+    #[test]
+    fn an_average_goes_on_after_an_interruption_and_with_one_head() {
+        let schedule =
+            Schedule { epochs: 3, drop_heads_after: 1, average: true, checkpoint_seconds: 1, ..Default::default() };
+        let (whole, expected) = events(&schedule, &Method::alrao(), false);
+        let (again, found) = events(&schedule, &Method::alrao(), true);
+        assert_eq!((found, whole.network().heads().k()), (expected, 1));
+        assert_eq!(again.network().parameters().theta(), whole.network().parameters().theta());
+        let images = Schedule { epochs: 3, average: true, checkpoint_seconds: 1, ..Default::default() };
+        let whole = events_of(image_training(&images, 0), None).1;
+        assert_eq!(events_of(image_training(&images, 0), Some(&|| image_training(&images, 0))).1, whole);
+
+        let running = Schedule { average: true, fresh_statistics: false, ..Default::default() };
+        let error = running.check().unwrap_err().to_string();
+        assert!(error.contains("training.average = true") && error.contains("training.fresh_statistics"), "{error}");
     }
 
     #[test]

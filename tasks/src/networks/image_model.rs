@@ -3,6 +3,8 @@
 //! Its first step takes the mean colour of the data away and divides by its deviation. On a device that is done there, so
 //! that a quarter of the bytes travel. Parameters stay in f32 whatever the layers compute in.
 
+use std::sync::Arc;
+
 use alrao_core::Error;
 use alrao_core::layers::Body;
 use alrao_core::parameters::{ParameterBuilder, Weights};
@@ -48,9 +50,10 @@ pub enum Precision {
 }
 
 /// A network of images.
+#[derive(Clone)]
 pub struct ImageModel {
-    body: Box<dyn Body>,
-    pixels: Normalisation,
+    body: Arc<dyn Body>,
+    pixels: Arc<Normalisation>,
     computation: Computation,
 }
 
@@ -89,8 +92,8 @@ impl ImageModel {
         device: Device,
     ) -> Self {
         ImageModel {
-            body: architecture.build(builder, gamma),
-            pixels: Normalisation::new(colours, device),
+            body: architecture.build(builder, gamma).into(),
+            pixels: Arc::new(Normalisation::new(colours, device)),
             computation,
         }
     }
