@@ -3,7 +3,7 @@
 //! Its first step takes the mean colour of the data away and divides by its deviation. On a device that is done there, so
 //! that a quarter of the bytes travel. Parameters stay in f32 whatever the layers compute in.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use alrao_core::Error;
 use alrao_core::layers::Body;
@@ -52,8 +52,8 @@ pub enum Precision {
 /// A network of images.
 #[derive(Clone)]
 pub struct ImageModel {
-    body: Arc<dyn Body>,
-    pixels: Arc<Normalisation>,
+    body: Rc<dyn Body>,
+    pixels: Rc<Normalisation>,
     computation: Computation,
 }
 
@@ -93,7 +93,7 @@ impl ImageModel {
     ) -> Self {
         ImageModel {
             body: architecture.build(builder, gamma).into(),
-            pixels: Arc::new(Normalisation::new(colours, device)),
+            pixels: Rc::new(Normalisation::new(colours, device)),
             computation,
         }
     }
