@@ -33,7 +33,7 @@ impl LanguageModel {
     /// that they lead to, which carries no gradient on.
     pub fn forward_from(&self, weights: &Weights, x: &Tensor, state: Option<&LstmState>) -> (Tensor, LstmState) {
         let embedded = self.embedding.forward(weights, x); // [T, B, E]
-        let start = || self.lstm.start(x.size()[1], (Kind::Float, x.device()));
+        let start = || self.lstm.start(x.size()[1], (embedded.kind(), x.device()));
         let (z, (h, c)) = match state {
             Some(state) => self.lstm.forward(weights, &embedded, state),
             None => self.lstm.forward(weights, &embedded, &start()),
@@ -60,14 +60,14 @@ mod tests {
     use alrao_core::streams::stream;
     use tch::Device;
 
-    fn model(heads: i64, gamma: f64) -> Network<LanguageModel> {
-        let body = |b: &mut ParameterBuilder| LanguageModel::new(b, 50, gamma);
-        Network::new(body, heads, 50, &mut stream(0, "weights"), (Kind::Float, Device::Cpu)).unwrap()
+    fn model(heads: i64, kind: Kind) -> Network<LanguageModel> {
+        let body = |b: &mut ParameterBuilder| LanguageModel::new(b, 50, 1.0);
+        Network::new(body, heads, 50, &mut stream(0, "weights"), (kind, Device::Cpu)).unwrap()
     }
 
     #[test]
     fn a_text_in_two_parts_looks_like_the_whole() {
-        let network = model(1, 1.0);
+        let network = model(1, Kind::Float);
         let x = Tensor::arange(12, (Kind::Int64, Device::Cpu)).view([6, 2]);
         let (body, weights) = (network.body(), network.parameters().weights());
         let whole = body.forward(weights, &x); // [12, H]
@@ -77,13 +77,21 @@ mod tests {
         assert!(distance < 1e-6, "{distance}");
     }
 
+    #[test]
+    fn a_text_looks_the_same_in_any_kind_of_numbers() {
+        let x = Tensor::arange(12, (Kind::Int64, Device::Cpu)).view([6, 2]);
+        let mean = |kind| model(2, kind).mean(&x).unwrap().to_kind(Kind::Double);
+        let distance = (mean(Kind::Float) - mean(Kind::Double)).abs().max().double_value(&[]);
+        assert!(distance < 1e-6, "{distance}");
+    }
+
     /// Section 7 of the paper: "increased by 26 % in our setup (at character level)".
     #[test]
     fn heads_add_a_quarter_to_the_parameters() {
         let count = |network: Network<LanguageModel>| {
             (network.parameters().theta().numel() + network.heads().parameters().theta().numel()) as f64
         };
-        let growth = count(model(10, 1.0)) / count(model(1, 1.0)) - 1.0;
+        let growth = count(model(10, Kind::Float)) / count(model(1, Kind::Float)) - 1.0;
         assert!((growth - 0.26).abs() < 0.01, "{growth}");
     }
 }
