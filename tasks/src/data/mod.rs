@@ -48,7 +48,8 @@ impl Batch {
     /// Brings it to a device. A GPU fetches it on its own while the program goes on.
     pub fn to_device(self, device: Device) -> Self {
         let to = |tensor: Tensor| match device {
-            Device::Cuda(_) => tensor.pin_memory(device).to_device_(device, tensor.kind(), true, false),
+            // not `pin_memory`, which libtorch warns of at every call, since tch names the device
+            Device::Cuda(_) => tensor.internal_pin_memory(device).to_device_(device, tensor.kind(), true, false),
             _ => tensor,
         };
         Batch { x: to(self.x), y: to(self.y), left_out: self.left_out }
