@@ -3,7 +3,7 @@
 
 use alrao_core::layers::{Body, Embedding, Lstm, LstmState, widened};
 use alrao_core::parameters::{ParameterBuilder, Weights};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 const EMBEDDING: i64 = 100;
 const CELLS: i64 = 100;
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use alrao_core::network::Network;
     use alrao_core::streams::stream;
-    use tch::Device;
+    use tch::{Device, Kind};
 
     fn model(heads: i64, kind: Kind) -> Network<LanguageModel> {
         let body = |b: &mut ParameterBuilder| LanguageModel::new(b, 50, 1.0);
