@@ -25,17 +25,19 @@ pub struct Lstm {
 pub type LstmState = (Tensor, Tensor);
 
 impl Lstm {
-    /// So many layers of `hidden` cells; initial values are uniform in `+-1/sqrt(hidden)`, as PyTorch has them.
+    /// So many layers of `hidden` cells. Initial values are uniform, those of weights with the variance that keeps their
+    /// inputs' (LeCun et al., 1998), biases in `+-1/sqrt(hidden)`. PyTorch's weights begin with a third of it, in
+    /// `+-1/sqrt(hidden)` too; but most cells hardly move from where they begin, and shouldn't begin so quiet.
     pub fn new(builder: &mut ParameterBuilder, inputs: i64, hidden: i64, layers: usize) -> Self {
-        let init = Init::Uniform((hidden as f64).powf(-0.5));
+        let weight = |inputs: i64| Init::Uniform((3.0 / inputs as f64).sqrt());
+        let bias = Init::Uniform((hidden as f64).powf(-0.5));
         let layer = |i: usize| {
             let inputs = if i == 0 { inputs } else { hidden };
             builder.scope(format!("layer{i}"), |b| {
-                let weights = [("weight_ih", inputs), ("weight_hh", hidden)]
-                    .map(|(name, inputs)| b.add(name, &[4 * hidden, inputs], init));
-                let biases = ["bias_ih", "bias_hh"].map(|name| b.add(name, &[4 * hidden], init));
+                let w_ih = b.add("weight_ih", &[4 * hidden, inputs], weight(inputs));
+                let w_hh = b.add("weight_hh", &[4 * hidden, hidden], weight(hidden));
+                let [b_ih, b_hh] = ["bias_ih", "bias_hh"].map(|name| b.add(name, &[4 * hidden], bias));
                 // a gate's rows are the cells in order, so a cell has every H-th row
-                let [(w_ih, w_hh), (b_ih, b_hh)] = [weights, biases].map(|[ih, hh]| (ih, hh));
                 b.claim(hidden, &[(w_ih, inputs), (w_hh, hidden), (b_ih, 1), (b_hh, 1)]);
                 [w_ih, w_hh, b_ih, b_hh]
             })
@@ -150,6 +152,17 @@ mod tests {
         let (first, state) = lstm.forward(parameters.weights(), &x.narrow(0, 0, 2), &start);
         let (second, _) = lstm.forward(parameters.weights(), &x.narrow(0, 2, 4), &state);
         assert_close(&Tensor::cat(&[first, second], 0), &whole, 1e-6);
+    }
+
+    #[test]
+    fn weights_begin_with_the_variance_that_keeps_their_inputs() {
+        let (lstm, parameters) = build(|b| Lstm::new(b, 50, 100, 2));
+        for (layer, inputs) in lstm.layers.iter().zip([50.0, 100.0]) {
+            for (id, inputs) in [(layer[0], inputs), (layer[1], 100.0)] {
+                let variance = parameters.weights()[id].square().mean(Kind::Float).double_value(&[]);
+                assert!((inputs * variance - 1.0).abs() < 0.05, "{variance}");
+            }
+        }
     }
 
     /// Row r of everything that has 4H rows belongs to cell r % H.
