@@ -61,7 +61,7 @@ pub struct Schedule {
     /// is judged; else they are the running ones, which lag behind units that learn fast.
     pub fresh_statistics: bool,
     /// Whether what is judged and kept is the average of the networks after all updates, the later ones above all: where
-    /// rates don't fall, the last steps' noise is averaged away.
+    /// rates don't fall, the last steps' noise is averaged away. Else it is the network itself, as in the paper.
     pub average: bool,
     /// Updates from one record to the next.
     pub log_every: u64,
@@ -78,7 +78,7 @@ impl Default for Schedule {
             drop_heads_after: 0,
             test_every: 0,
             fresh_statistics: true,
-            average: false,
+            average: true,
             log_every: 100,
             checkpoint_seconds: 300,
         }
@@ -102,7 +102,8 @@ impl Schedule {
         }
         if self.average && !self.fresh_statistics {
             let problem =
-                "running statistics are those of other networks than the average: leave training.fresh_statistics on";
+                "running statistics are of other networks than the average: leave training.fresh_statistics on, or set \
+                 this to false too";
             return Err(Error::setting("training.average", true, problem));
         }
         Ok(())
@@ -613,7 +614,7 @@ mod tests {
     #[test]
     fn fresh_statistics_change_what_is_predicted_and_nothing_that_is_learnt() {
         let end = |fresh_statistics| {
-            let schedule = Schedule { epochs: 3, fresh_statistics, ..Default::default() };
+            let schedule = Schedule { epochs: 3, fresh_statistics, average: false, ..Default::default() };
             let (training, events) = events_of(image_training(&schedule, 0), None);
             let losses = events.into_iter().filter_map(|event| match event {
                 Event::Epoch { train, validation, .. } => Some((train.loss, validation.loss)),
