@@ -2,7 +2,7 @@
 //! batches.
 //!
 //! `cargo test --release -p alrao-tasks --test finite -- --ignored --nocapture` takes the networks as wide as the paper's
-//! and three times as wide, which takes half an hour and, for AlexNet, 16 GB.
+//! and three times as wide, which takes a quarter of an hour and, for AlexNet, 16 GB.
 
 use alrao_core::layers::Body;
 use alrao_core::learner::Learner;
