@@ -3,7 +3,8 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `config.toml` | the resolved configuration; locked while a process trains here |
+//! | `config.toml` | the resolved configuration |
+//! | `lock` | empty; locked while a process trains here |
 //! | `metrics.jsonl`, `tensorboard/` | what happened, see [`Log`](crate::log::Log) |
 //! | `checkpoints/best/` | `network.safetensors`: the network with the best validation |
 //! | `checkpoints/last/` | everything needed to go on |
@@ -13,7 +14,7 @@
 //!
 //! A new directory appears under its name with its configuration in it, or not at all; so does each checkpoint.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -28,11 +29,15 @@ use crate::log::LogPosition;
 use crate::runs::Trainer;
 use crate::summary::Summary;
 
+/// The file that a process locks while it trains in a directory: one that nobody edits, since editors put another file in
+/// the place of what they save, which is not locked.
+const LOCK: &str = "lock";
+
 /// A run directory that this process trains in.
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
-    _locked_config: File,
+    _locked: File,
 }
 
 /// The part of a checkpoint that isn't tensors.
@@ -51,7 +56,7 @@ impl RunDirectory {
     /// [`WrongRequest`] if there is something of that name, or it can't be made.
     pub fn create(path: &Path, config: &Config) -> Result<Self> {
         create_with(path, "config.toml", &toml::to_string(config)?)?;
-        Ok(RunDirectory { path: path.into(), _locked_config: lock(&path.join("config.toml"))? })
+        Ok(RunDirectory { path: path.into(), _locked: lock(&path.join(LOCK))? })
     }
 
     /// Opens a directory to go on in.
@@ -59,7 +64,7 @@ impl RunDirectory {
     /// # Errors
     /// [`WrongRequest`] if another process trains in it.
     pub fn open(path: &Path) -> Result<Self> {
-        Ok(RunDirectory { path: path.into(), _locked_config: lock(&path.join("config.toml"))? })
+        Ok(RunDirectory { path: path.into(), _locked: lock(&path.join(LOCK))? })
     }
 
     /// Opens a directory to go on in, as soon as no other process trains in it.
@@ -67,9 +72,10 @@ impl RunDirectory {
     /// # Errors
     /// It can't be read.
     pub fn wait_for(path: &Path) -> Result<Self> {
-        let file = File::open(path.join("config.toml"))?;
-        file.lock().with_context(|| format!("{}: can't be locked", path.display()))?;
-        Ok(RunDirectory { path: path.into(), _locked_config: file })
+        let to_lock = || format!("{}: can't be locked", path.display());
+        let file = open_to_lock(&path.join(LOCK)).with_context(to_lock)?;
+        file.lock().with_context(to_lock)?;
+        Ok(RunDirectory { path: path.into(), _locked: file })
     }
 
     /// Where it is.
@@ -206,8 +212,8 @@ pub fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
 /// # Errors
 /// [`WrongRequest`] if another process has locked it.
 pub fn lock(file: &Path) -> Result<File> {
-    let locked = File::open(file)?;
     let directory = file.parent().unwrap_or(file).display();
+    let locked = open_to_lock(file).with_context(|| format!("{directory}: can't be locked"))?;
     match locked.try_lock() {
         Ok(()) => Ok(locked),
         Err(TryLockError::WouldBlock) => {
@@ -215,6 +221,11 @@ pub fn lock(file: &Path) -> Result<File> {
         }
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{directory}: can't be locked")),
     }
+}
+
+/// For writing, without which file systems of networks don't lock a file for one process alone.
+fn open_to_lock(file: &Path) -> std::io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(file)
 }
 
 /// The best network of a run.
@@ -300,6 +311,8 @@ mod tests {
         let config = Config::of_run(run.path()).unwrap();
         let error = RunDirectory::create(run.path(), &config).unwrap_err();
         assert!(error.is::<WrongRequest>() && error.to_string().contains("--resume"), "{error}");
+        let file = run.path().join("config.toml");
+        write_whole(&file, &fs::read_to_string(&file).unwrap()).unwrap(); // as an editor saves it
         let error = RunDirectory::open(run.path()).unwrap_err();
         assert!(error.to_string().contains("another process"), "{error}");
     }

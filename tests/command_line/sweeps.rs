@@ -202,7 +202,7 @@ pub fn signal(name: &str, pid: u32) {
 
 /// The run directories that a process trains in.
 pub fn locked(out: &Path) -> Vec<PathBuf> {
-    let trained = |run: &PathBuf| File::open(run.join("config.toml")).is_ok_and(|file| file.try_lock().is_err());
+    let trained = |run: &PathBuf| File::open(run.join("lock")).is_ok_and(|file| file.try_lock().is_err());
     locked_or_not(out).into_iter().filter(trained).collect()
 }
 
