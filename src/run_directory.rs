@@ -70,12 +70,11 @@ impl RunDirectory {
     /// Opens a directory to go on in, as soon as no other process trains in it.
     ///
     /// # Errors
-    /// It can't be read.
+    /// It can't be locked.
     pub fn wait_for(path: &Path) -> Result<Self> {
-        let to_lock = || format!("{}: can't be locked", path.display());
-        let file = open_to_lock(&path.join(LOCK)).with_context(to_lock)?;
-        file.lock().with_context(to_lock)?;
-        Ok(RunDirectory { path: path.into(), _locked: file })
+        let locked = open_to_lock(&path.join(LOCK)).and_then(|file| file.lock().map(|()| file));
+        let locked = locked.with_context(|| format!("{}: can't be locked", path.display()))?;
+        Ok(RunDirectory { path: path.into(), _locked: locked })
     }
 
     /// Where it is.

@@ -101,8 +101,8 @@ impl Schedule {
             return Err(Error::setting(field, value, "must be at least 1"));
         }
         if self.average && !self.fresh_statistics {
-            let problem = "running statistics are of other networks than the average: leave training.fresh_statistics on, or set \
-                 this to false too";
+            let problem = "running statistics are of other networks than the average: leave training.fresh_statistics \
+                           on, or set this to false too";
             return Err(Error::setting("training.average", true, problem));
         }
         Ok(())
