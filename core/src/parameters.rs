@@ -51,10 +51,13 @@ pub struct Parameters {
     /// `[P]`
     theta: Tensor,
     buffers: Vec<Buffer>,
+    /// the values of all buffers, `[S]`
+    statistics: Tensor,
     weights: Weights,
 }
 
-/// One tensor for each parameter and buffer, in the order they were added. Parameters are views of one flat tensor.
+/// One tensor for each parameter and buffer, in the order they were added: views of one flat tensor of parameters, and one of
+/// buffers.
 #[derive(Debug)]
 pub struct Weights {
     parameters: Vec<Tensor>,
@@ -78,10 +81,12 @@ struct Units {
     stride: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Buffer {
     name: String,
-    value: Tensor,
+    shape: Vec<i64>,
+    /// what it holds at first, everywhere
+    first: f64,
 }
 
 impl<'a> ParameterBuilder<'a> {
@@ -135,8 +140,7 @@ impl<'a> ParameterBuilder<'a> {
     /// Adds a buffer of this shape with one value everywhere.
     pub fn buffer(&mut self, name: &str, shape: &[i64], value: f64) -> BufferId {
         let name = self.full_name(name);
-        let value = Tensor::full(shape, value, (Kind::Double, Device::Cpu));
-        self.buffers.push(Buffer { name, value });
+        self.buffers.push(Buffer { name, shape: shape.to_vec(), first: value });
         BufferId(self.buffers.len() - 1)
     }
 
@@ -148,10 +152,13 @@ impl<'a> ParameterBuilder<'a> {
         if let Some(entry) = self.entries.iter().find(|entry| entry.units.is_none()) {
             return Err(Error::Unclaimed { name: entry.name.clone() });
         }
-        let place = |b: Buffer| Buffer { value: b.value.to_kind(kind).to_device(device), ..b };
-        let buffers = self.buffers.into_iter().map(place).collect();
-        let theta = Tensor::zeros([self.entries.iter().map(Entry::numel).sum::<i64>()], (kind, device));
-        let parameters = Parameters::new(self.entries, self.units, theta, buffers);
+        let zeros = |numbers: i64| Tensor::zeros([numbers], (kind, device));
+        let theta = zeros(self.entries.iter().map(Entry::numel).sum());
+        let statistics = zeros(self.buffers.iter().map(Buffer::numel).sum());
+        let parameters = Parameters::new(self.entries, self.units, theta, self.buffers, statistics);
+        for (value, buffer) in parameters.weights.buffers.iter().zip(&parameters.buffers) {
+            let _ = value.shallow_clone().fill_(buffer.first);
+        }
         for (value, init) in parameters.weights.parameters.iter().zip(self.inits) {
             let drawn = Tensor::from_slice(&init.draw(value.numel(), self.rng));
             value.shallow_clone().copy_(&drawn.view(&value.size()[..]));
@@ -195,10 +202,19 @@ impl Entry {
     }
 }
 
+impl Buffer {
+    fn numel(&self) -> i64 {
+        self.shape.iter().product()
+    }
+}
+
 impl Parameters {
-    fn new(entries: Vec<Entry>, units: usize, theta: Tensor, buffers: Vec<Buffer>) -> Self {
-        let weights = split(&entries, &buffers, &theta, false);
-        Parameters { entries, units, theta, buffers, weights }
+    fn new(entries: Vec<Entry>, units: usize, theta: Tensor, buffers: Vec<Buffer>, statistics: Tensor) -> Self {
+        let sizes: Vec<i64> = buffers.iter().map(Buffer::numel).collect();
+        let parts = statistics.split_with_sizes(&sizes, 0);
+        let values = buffers.iter().zip(parts).map(|(b, part)| part.view(&b.shape[..])).collect();
+        let weights = Weights { buffers: values, ..split(&entries, &theta, false) };
+        Parameters { entries, units, theta, buffers, statistics, weights }
     }
 
     /// How many units there are.
@@ -225,7 +241,8 @@ impl Parameters {
     /// from: gradients with respect to the leaf come as one flat tensor.
     pub fn leaf(&self) -> (Tensor, Weights) {
         let leaf = self.theta.detach().set_requires_grad(true);
-        let weights = split(&self.entries, &self.buffers, &leaf, true);
+        let buffers = self.weights.buffers.iter().map(Tensor::shallow_clone).collect();
+        let weights = Weights { buffers, ..split(&self.entries, &leaf, true) };
         (leaf, weights)
     }
 
@@ -233,6 +250,11 @@ impl Parameters {
     /// running statistics.
     pub(crate) fn weights_to_average(&self, others: u64) -> Weights {
         Weights { training: true, momentum: Some(1.0 / (others + 1) as f64), ..self.weights.shallow_clone() }
+    }
+
+    /// The values of all buffers, `[S]`.
+    pub(crate) fn statistics(&self) -> &Tensor {
+        &self.statistics
     }
 
     /// Whether there are buffers, such as running statistics.
@@ -243,7 +265,7 @@ impl Parameters {
     /// Room for a gradient, `[P]`, and its part for each parameter.
     pub fn gradient(&self) -> (Tensor, Weights) {
         let flat = self.theta.zeros_like();
-        let parts = split(&self.entries, &[], &flat, true);
+        let parts = split(&self.entries, &flat, true);
         (flat, parts)
     }
 
@@ -261,7 +283,7 @@ impl Parameters {
         assert_eq!(by_unit.len(), self.units, "one number for each unit");
         let by_unit = Tensor::from_slice(by_unit).to_kind(self.theta.kind()).to_device(self.theta.device());
         let flat = self.theta.empty_like();
-        let parts = split(&self.entries, &[], &flat, false).parameters;
+        let parts = split(&self.entries, &flat, false).parameters;
         for (entry, part) in self.entries.iter().zip(parts) {
             let (first, count, shape) = entry.by_unit();
             part.view(shape).copy_(&by_unit.narrow(0, first, count).view([1, -1, 1]));
@@ -292,7 +314,7 @@ impl Parameters {
     pub(crate) fn sizes_of(&self, flat: &Tensor) -> Vec<f64> {
         let zeros = || Tensor::zeros([self.units as i64], (Kind::Double, self.theta.device()));
         let (sums, numels) = (zeros(), zeros());
-        for (entry, value) in self.entries.iter().zip(split(&self.entries, &[], flat, false).parameters) {
+        for (entry, value) in self.entries.iter().zip(split(&self.entries, flat, false).parameters) {
             let (first, count, shape) = entry.by_unit();
             let squares = value.view(shape).to_kind(Kind::Double).square();
             let _ = sums.narrow(0, first, count).g_add_(&squares.sum_dim_intlist([0i64, 2].as_slice(), false, None));
@@ -303,14 +325,14 @@ impl Parameters {
 
     /// A copy that shares nothing.
     pub fn copy(&self) -> Self {
-        let buffers = self.buffers.iter().map(|b| Buffer { name: b.name.clone(), value: b.value.copy() }).collect();
-        Parameters::new(self.entries.clone(), self.units, self.theta.copy(), buffers)
+        let (entries, buffers) = (self.entries.clone(), self.buffers.clone());
+        Parameters::new(entries, self.units, self.theta.copy(), buffers, self.statistics.copy())
     }
 
     /// Moves `share` of the way to the values of `other`, a network of the same build; buffers are taken over whole.
     pub fn move_towards(&mut self, other: &Parameters, share: f64) {
         let _ = self.theta.lerp_(&other.theta, share);
-        self.buffers.iter_mut().zip(&other.buffers).for_each(|(mine, other)| mine.value.copy_(&other.value));
+        self.statistics.copy_(&other.statistics);
     }
 
     /// Adds each parameter and buffer to `tensors` as `prefix.name`.
@@ -343,7 +365,7 @@ impl Parameters {
 
     /// Adds a number for each element, `[P]`, to `tensors`: parameter by parameter, as `prefix.name`.
     pub fn save_flat(&self, prefix: &str, flat: &Tensor, tensors: &mut Tensors) {
-        let parts = split(&self.entries, &[], flat, false).parameters;
+        let parts = split(&self.entries, flat, false).parameters;
         for (entry, part) in self.entries.iter().zip(&parts) {
             tensors.insert(format!("{prefix}.{}", entry.name), part);
         }
@@ -360,7 +382,7 @@ impl Parameters {
 
     fn named(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         let parameters = self.entries.iter().zip(&self.weights.parameters).map(|(e, value)| (e.name.as_str(), value));
-        parameters.chain(self.buffers.iter().map(|b| (b.name.as_str(), &b.value)))
+        parameters.chain(self.buffers.iter().zip(&self.weights.buffers).map(|(b, value)| (b.name.as_str(), value)))
     }
 }
 
@@ -395,13 +417,13 @@ impl std::ops::Index<ParameterId> for Weights {
     }
 }
 
-fn split(entries: &[Entry], buffers: &[Buffer], flat: &Tensor, training: bool) -> Weights {
+/// Weights without buffers.
+fn split(entries: &[Entry], flat: &Tensor, training: bool) -> Weights {
     let sizes: Vec<i64> = entries.iter().map(Entry::numel).collect();
     debug_assert_eq!(sizes.iter().sum::<i64>(), flat.size()[0]);
     let parts = flat.split_with_sizes(&sizes, 0);
     let parameters = entries.iter().zip(parts).map(|(e, part)| part.view(&e.shape[..])).collect();
-    let buffers = buffers.iter().map(|b| b.value.shallow_clone()).collect();
-    Weights { parameters, buffers, training, momentum: None }
+    Weights { parameters, buffers: Vec::new(), training, momentum: None }
 }
 
 #[cfg(test)]
