@@ -20,12 +20,14 @@ pub mod network;
 pub mod optimizer;
 pub mod parameters;
 pub mod rates;
+pub mod recorded;
 pub mod streams;
 pub mod tensors;
 pub mod units;
 
 mod clip;
 mod error;
+mod graphs;
 mod guard;
 mod products;
 mod slices;

@@ -1,11 +1,14 @@
 //! An Alrao network: a body, K heads over its features, and the weights `a` that average them (paper, Equation 1).
 
+use std::rc::Rc;
+
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
 use crate::heads::{Heads, Outputs};
 use crate::layers::{Backward, Body};
 use crate::parameters::{ParameterBuilder, Parameters, Weights};
+use crate::recorded::Recording;
 use crate::slices::{Number, looped, slice, slice_mut};
 use crate::streams::Stream;
 use crate::tensors::Tensors;
@@ -37,6 +40,8 @@ enum Derivative {
     Autograd(Tensor),
     /// As the body has it.
     OfBody(Backward),
+    /// As it was recorded.
+    Recorded(Rc<Recording>),
 }
 
 impl Pass {
@@ -57,6 +62,7 @@ impl Pass {
                 backward(gradient, &room.1);
                 room.0.shallow_clone()
             }
+            Derivative::Recorded(recording) => recording.backward(&gradient),
         }
     }
 }
@@ -136,6 +142,12 @@ impl<B> Network<B> {
         let z = forward(&self.body, &weights);
         let out = tch::no_grad(|| self.heads.forward(&z));
         Pass { derivative: Derivative::Autograd(theta), z, out }
+    }
+
+    /// The pass that has these features, `[B, H]`, of a recording.
+    pub(crate) fn pass_of(&self, z: Tensor, recording: Rc<Recording>) -> Pass {
+        let out = tch::no_grad(|| self.heads.forward(&z));
+        Pass { derivative: Derivative::Recorded(recording), z, out }
     }
 
     /// Every head's outputs, `[K, B, A]`, for features that `forward` computes, without anything to learn from.

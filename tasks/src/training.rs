@@ -18,7 +18,7 @@ use alrao_core::likelihood::Categorical;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::optimizer::Decay;
-use alrao_core::parameters::Weights;
+use alrao_core::recorded::Recordings;
 use alrao_core::streams::{Stream, stream};
 use alrao_core::tensors::Tensors;
 use alrao_core::units::Units;
@@ -28,7 +28,7 @@ use tch::Device;
 
 use crate::Error;
 use crate::data::{Batch, Batches, Data, LeftOut, Split};
-use crate::model::Model;
+use crate::model::{self, Model};
 use crate::noise;
 use crate::scores::{Measure, Scores, Tally, evaluate};
 
@@ -184,6 +184,7 @@ pub struct Training {
     /// what is judged, if it is another
     average: Option<Network<Model>>,
     learner: Learner,
+    recordings: Recordings,
     progress: Progress,
     /// what is left of the epoch, once it has begun
     batches: Option<Batches>,
@@ -243,6 +244,7 @@ impl Training {
             average: schedule.average.then(|| network.copy()),
             network,
             learner,
+            recordings: Recordings::on(device),
             progress: Progress {
                 epochs: 0,
                 batches: 0,
@@ -413,12 +415,10 @@ impl Training {
         }
         self.network.body().check(&batch.x)?;
         let before = self.state.take();
-        let forward = |model: &Model, weights: &Weights| {
-            let (z, after) = model.forward_from(weights, &batch.x, before.as_ref());
-            self.state = after;
-            z
-        };
-        let pass = noise::seeded(self.progress.dropout.random(), || self.network.pass_by(forward));
+        let (pass, after) = noise::seeded(self.progress.dropout.random(), || {
+            model::pass_from(&self.network, &mut self.recordings, &batch.x, before.as_ref())
+        });
+        self.state = after;
         if (self.progress.batches - 1).is_multiple_of(JUDGED_EVERY) {
             self.since_epoch.add_right(&Categorical.log_probabilities(&pass.out, self.network.a()), &batch.y);
         }

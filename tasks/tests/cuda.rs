@@ -10,9 +10,11 @@ use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::parameters::ParameterBuilder;
 use alrao_core::rates::RateInterval;
+use alrao_core::recorded::Recordings;
 use alrao_core::streams::stream;
 use alrao_core::tensors::Tensors;
-use alrao_tasks::networks::{Architecture, LanguageModel};
+use alrao_tasks::model::{self, Model};
+use alrao_tasks::networks::{Architecture, Colours, Computation, ImageModel, LanguageModel};
 use rand_distr::{Distribution, StandardNormal};
 use tch::{Device, Kind, Tensor};
 
@@ -36,6 +38,54 @@ fn a_gpu_learns_what_the_cpu_learns() {
     }
     let text = (Tensor::arange(12 * SAMPLES, (Kind::Int64, Device::Cpu)) * 7).remainder(CLASSES).view([12, SAMPLES]);
     compare(&"language model", |b| LanguageModel::new(b, CLASSES as usize, 1.0), &text, 12 * SAMPLES, 0);
+}
+
+/// Learning from batches of one shape is recorded and replayed, of texts with a state that goes on; whatever else there is
+/// of statistics moves as it does.
+#[test]
+fn recorded_passes_learn_what_others_learn() {
+    if let Err(reason) = load_cuda() {
+        println!("skipped: {reason}");
+        return;
+    }
+    let cuda = Device::Cuda(0);
+    let learn = |text: bool, recorded: bool| {
+        let method = Method { interval: RateInterval::new(1e-5, 0.01).unwrap(), ..Method::alrao() };
+        let body = |b: &mut ParameterBuilder| match text {
+            true => Model::Text(LanguageModel::new(b, CLASSES as usize, 1.0)),
+            false => {
+                let colours = Colours { mean: [0.5; 3], deviation: [0.25; 3] };
+                Model::Image(ImageModel::new(b, Architecture::SmallCnn, 0.5, colours, Computation::default(), cuda))
+            }
+        };
+        let place = (Kind::Float, cuda);
+        let mut network = Network::new(body, method.heads, CLASSES, &mut stream(0, "weights"), place).unwrap();
+        let mut learner = Learner::new(&method, &network, &mut stream(0, "rates")).unwrap();
+        let mut recordings = Recordings::on(if recorded { cuda } else { Device::Cpu });
+        let (mut state, mut last) = (None, None);
+        for step in 0..8 {
+            let samples = if text { 12 * SAMPLES } else { SAMPLES };
+            let numbers = Tensor::arange(samples, (Kind::Int64, cuda)) * (step + 3);
+            let x = match text {
+                true => numbers.remainder(CLASSES).view([12, SAMPLES]),
+                false => (normal(&[SAMPLES, 3, 32, 32]) * f64::from(step as i32 + 1)).abs().clamp(0.0, 3.0) * 80.0,
+            };
+            let x = if text { x } else { x.to_kind(Kind::Uint8).to_device(cuda) };
+            tch::manual_seed(step); // of dropout
+            let (pass, after) = model::pass_from(&network, &mut recordings, &x, state.as_ref());
+            (state, last) = (after, Some(x));
+            let y = (numbers + 1).remainder(CLASSES);
+            learner.step(&mut network, &pass, &Categorical, &y).unwrap();
+        }
+        let [body, heads] = [network.parameters(), network.heads().parameters()].map(|p| p.theta().copy());
+        [body, heads, network.mean(&last.expect("steps")).unwrap()]
+    };
+    for text in [false, true] {
+        let (eager, recorded) = (learn(text, false), learn(text, true));
+        let differences = [0, 1, 2].map(|i| relative_difference(&eager[i], &recorded[i]));
+        println!("recorded, text {text}: parameters, heads and predictions differ by {differences:?}");
+        assert!(differences.iter().all(|difference| *difference < 1e-4), "text {text}: {differences:?}");
+    }
 }
 
 /// Runs the same steps on both, from the same values at the same rates, in f64, and compares losses, predictions and
