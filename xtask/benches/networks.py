@@ -1,6 +1,6 @@
 """Measures plain SGD in PyTorch on the networks of small images and of text: `cargo xtask bench networks` runs it.
 
-    python networks.py mobilenet|googlenet|vgg19|lstm SECONDS [cpu|cuda]
+    python networks.py mobilenet|googlenet|vgg19|lstm SECONDS [cpu|cuda] [IMAGES]
 
 Networks, batches and all else are as in tasks/benches/networks.rs, with one output layer.
 """
@@ -105,15 +105,16 @@ class Lstm(nn.Module):
 
 
 def main():
-    name, seconds, *device = sys.argv[1:]
-    device = torch.device(device[0] if device else "cpu")
+    name, seconds, *rest = sys.argv[1:]
+    device = torch.device(rest[0] if rest else "cpu")
+    images = int(rest[1]) if len(rest) > 1 else 128
     torch.set_num_threads(1)
     network = {"mobilenet": mobilenet, "googlenet": googlenet, "vgg19": vgg19, "lstm": Lstm}[name]().to(device)
     assert sum(p.numel() for p in network.parameters()) == PARAMETERS[name], name
     if name == "lstm":
         x, y = torch.randint(50, (70, 20)), torch.randint(50, (70 * 20,))
     else:
-        x, y = torch.randn(128, 3, 32, 32), torch.randint(10, (128,))
+        x, y = torch.randn(images, 3, 32, 32), torch.randint(10, (images,))
     x, y = x.to(device), y.to(device)
     sgd = torch.optim.SGD(network.parameters(), lr=1e-3)
 
@@ -126,7 +127,7 @@ def main():
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
-    for _ in range(3 if device.type == "cuda" else 1):
+    for _ in range(10 if device.type == "cuda" else 1):
         step()
     wait()
     started, samples = time.perf_counter(), 0

@@ -13,6 +13,7 @@ mod cuda;
 mod demo;
 mod endure;
 mod failure;
+mod gpu;
 mod gymnasium;
 mod libtorch;
 mod parity;
@@ -28,6 +29,7 @@ use clap::{Parser, Subcommand};
 
 use crate::bench::Bench;
 use crate::checkout::Checkout;
+use crate::gpu::Gpu;
 
 /// Sets up, shows and checks the project.
 #[derive(Parser)]
@@ -68,6 +70,8 @@ enum Chore {
     /// Measures the project, most of it beside others; ends with a line of JSON.
     #[command(subcommand)]
     Bench(Bench),
+    /// Does what needs a GPU, in order of worth, as far as the minutes go: tests, trainings, speed beside PyTorch's.
+    Gpu(Gpu),
     /// Kills a sweep and its runs twenty times at random moments and compares what it ends with; minutes.
     Endure,
     /// Sweeps by Slurm, on one that is started on this machine for the while; skipped where that can't be had.
@@ -88,6 +92,7 @@ fn main() -> ExitCode {
         }
         Chore::Frames => gymnasium::run(&checkout, "frames.py", &["docs/figures".into()]),
         Chore::Bench(bench) => bench::run(&checkout, &bench),
+        Chore::Gpu(request) => gpu::run(&checkout, &request),
         Chore::Endure => endure::run(&checkout),
         Chore::Slurm => slurm::run(&checkout),
         Chore::Tensorboard => tensorboard::run(&checkout),

@@ -67,9 +67,11 @@ pub fn run(checkout: &Checkout, bench: &Bench) -> Result<()> {
 }
 
 /// Who takes part, and the command that measures it.
-struct Side {
-    name: &'static str,
-    command: Command,
+pub struct Side {
+    /// What it is called.
+    pub name: &'static str,
+    /// The command.
+    pub command: Command,
 }
 
 /// The name of one of our sides, that of another, and how many times faster ours is to be.
@@ -115,7 +117,10 @@ fn contest(
 }
 
 /// The rate that a side finds.
-fn rate(side: &mut Side) -> Result<f64> {
+///
+/// # Errors
+/// It fails, or finds none.
+pub fn rate(side: &mut Side) -> Result<f64> {
     let line = last_line(side.name, &mut side.command)?;
     let rate = line.split_whitespace().next().and_then(|word| word.parse().ok());
     match rate.filter(|rate: &f64| rate.is_finite() && *rate > 0.0) {

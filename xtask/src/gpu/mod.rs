@@ -1,0 +1,204 @@
+//! `cargo xtask gpu`: what needs a GPU, in order of worth, as far as the minutes go: the CUDA tests, trainings on CIFAR-10,
+//! the step of each network beside PyTorch's.
+//!
+//! Everything is left in one folder: `results/` (tables, curves, logs, metrics) and `trainings/`, whose run directories
+//! the next call goes on with, on this GPU or another. `--pack` gathers the programs in a folder from which all of it
+//! works without cargo, sources or network.
+
+mod programs;
+mod steps;
+mod tables;
+mod trainings;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::checkout::Checkout;
+use crate::failure::refused;
+use programs::Programs;
+
+/// Which programs made the trainings of a folder.
+const STAMP: &str = "gpu.json";
+/// The shortest time that anything comes of.
+const LEAST: Duration = Duration::from_secs(60);
+/// What CIFAR-10's binary files are called, and how long each is.
+const DATA: [&str; 6] = [
+    "data_batch_1.bin",
+    "data_batch_2.bin",
+    "data_batch_3.bin",
+    "data_batch_4.bin",
+    "data_batch_5.bin",
+    "test_batch.bin",
+];
+const DATA_BYTES: u64 = 10_000 * 3073;
+
+/// What to do on a GPU.
+#[derive(Args)]
+pub struct Gpu {
+    /// Wall-clock minutes that all of it may take, once the programs are built.
+    #[arg(long, value_name = "N", required_unless_present = "pack")]
+    minutes: Option<f64>,
+    /// CIFAR-10's binary files.
+    #[arg(long, value_name = "DIR", required_unless_present = "pack")]
+    data: Option<PathBuf>,
+    /// Where everything is left; trainings that are there are gone on with.
+    #[arg(long, value_name = "DIR", default_value = "runs/gpu")]
+    out: PathBuf,
+    /// Trainings at once, which share the GPU.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
+    jobs: u32,
+    /// Only trainings whose names begin so; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Do all of it on the CPU, in small: an eighth of the width, 64 images, steps measured for a second.
+    #[arg(long)]
+    rehearse: bool,
+    /// Only gather the programs in a new folder, to be taken to another machine: `DIR/xtask gpu --minutes ...` there.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["minutes", "data"])]
+    pack: Option<PathBuf>,
+}
+
+/// Checks the request, builds what isn't packed, and does as much as there is time for.
+pub fn run(checkout: &Checkout, request: &Gpu) -> Result<()> {
+    if let Some(folder) = &request.pack {
+        return Programs::build(checkout, false)?.pack(folder);
+    }
+    let (minutes, data) = (request.minutes.expect("required"), request.data.as_ref().expect("required"));
+    let time = check_minutes(minutes, request.rehearse)?;
+    check_data(data)?;
+    if !request.rehearse {
+        check_gpu()?;
+    }
+    let queue = trainings::queue(&request.only)?;
+    let programs = match Programs::packed()? {
+        Some(programs) => programs,
+        None => Programs::build(checkout, request.rehearse)?,
+    };
+    let ends = Instant::now() + time;
+    let out = std::path::absolute(&request.out)?;
+    open(&out, &programs.commit, request.rehearse)?;
+    let results = out.join("results");
+    for folder in ["logs", "metrics"] {
+        fs::create_dir_all(results.join(folder)).with_context(|| results.display().to_string())?;
+    }
+
+    let mut report = tables::Report::new(&programs, request.rehearse);
+    report.tests(programs.tests(&results.join("logs/cuda-tests.log"))?);
+    let steps = steps::time_for(ends.saturating_duration_since(Instant::now()), request.rehearse);
+    let plan = trainings::Plan {
+        programs: &programs,
+        data: &std::path::absolute(data)?,
+        out: &out,
+        jobs: request.jobs as usize,
+        rehearse: request.rehearse,
+        ends: ends - steps,
+    };
+    let rows = plan.run(&queue)?;
+    report.trainings(&rows);
+    report.write(&results)?;
+    report.steps(&steps::measure(&programs, request.rehearse, ends)?);
+    plan.draw(&queue, &results)?;
+    report.write(&results)?;
+    println!("{}\nresults: {}", report.text(), results.display());
+    Ok(())
+}
+
+fn check_minutes(minutes: f64, rehearse: bool) -> Result<Duration> {
+    let least = if rehearse { Duration::from_secs(1) } else { LEAST };
+    match Duration::try_from_secs_f64(60.0 * minutes) {
+        Ok(time) if time >= least && minutes < 1e4 => Ok(time),
+        _ => Err(refused(format!(
+            "--minutes is {minutes}: the first training alone takes {:.0} s to come to anything",
+            least.as_secs_f64()
+        ))),
+    }
+}
+
+fn check_data(folder: &Path) -> Result<()> {
+    for name in DATA {
+        let path = folder.join(name);
+        match fs::metadata(&path) {
+            Ok(file) if file.len() == DATA_BYTES => {}
+            Ok(file) => {
+                let (found, expected) = (file.len(), DATA_BYTES);
+                let problem = format!("{} has {found} bytes, and CIFAR-10's file has {expected}", path.display());
+                return Err(refused(format!("{problem}: --data is a folder with the six files of its binary version")));
+            }
+            Err(error) => {
+                let problem = format!("{}: {error}", path.display());
+                let names = format!("{} to {} and {}", DATA[0], DATA[4], DATA[5]);
+                return Err(refused(format!("{problem}: --data is a folder with CIFAR-10's binary files, {names}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_gpu() -> Result<()> {
+    let listed = Command::new("nvidia-smi").arg("-L").output();
+    if listed.is_ok_and(|listed| listed.status.success() && !listed.stdout.is_empty()) {
+        return Ok(());
+    }
+    Err(refused("`nvidia-smi -L` lists no NVIDIA GPU on this machine; --rehearse does the same on the CPU, in small"))
+}
+
+/// Makes the folder, or finds that its trainings are of the same programs.
+fn open(out: &Path, commit: &str, rehearse: bool) -> Result<()> {
+    let stamp = out.join(STAMP);
+    let ours = json!({"commit": commit, "rehearse": rehearse});
+    if !out.exists() {
+        fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+        return fs::write(&stamp, format!("{ours}\n")).with_context(|| stamp.display().to_string());
+    }
+    let theirs: Option<Value> = fs::read_to_string(&stamp).ok().and_then(|text| serde_json::from_str(&text).ok());
+    match theirs {
+        Some(theirs) if theirs == ours => Ok(()),
+        Some(theirs) => Err(refused(format!(
+            "{} holds trainings by {theirs}, and these programs are {ours}: name another --out",
+            out.display()
+        ))),
+        None => Err(refused(format!("{} is there, and not by `cargo xtask gpu`: name another --out", out.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_few_minutes_are_refused() {
+        assert_eq!(check_minutes(2.0, false).unwrap(), Duration::from_secs(120));
+        for minutes in [0.5, 0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let told = check_minutes(minutes, false).unwrap_err().to_string();
+            assert!(told.contains("--minutes") && told.contains("60 s"), "{told}");
+        }
+        assert!(check_minutes(0.2, true).is_ok());
+    }
+
+    #[test]
+    fn data_of_another_kind_are_refused_by_their_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = check_data(folder.path()).unwrap_err().to_string();
+        assert!(told.contains("data_batch_1.bin") && told.contains("CIFAR-10"), "{told}");
+        DATA.iter().for_each(|name| fs::write(folder.path().join(name), "x").unwrap());
+        let told = check_data(folder.path()).unwrap_err().to_string();
+        assert!(told.contains("has 1 bytes") && told.contains("30730000"), "{told}");
+    }
+
+    #[test]
+    fn trainings_of_other_programs_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        open(&out, "one", false).unwrap();
+        open(&out, "one", false).unwrap();
+        let told = open(&out, "two", false).unwrap_err().to_string();
+        assert!(told.contains("one") && told.contains("two") && told.contains("--out"), "{told}");
+        assert!(open(folder.path(), "one", false).unwrap_err().to_string().contains("not by"));
+    }
+}

@@ -1,0 +1,73 @@
+//! The step of each network beside that of plain SGD in PyTorch, one after the other with the GPU to itself.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::programs::Programs;
+use crate::bench::{Side, rate};
+
+/// Networks and the images of a batch.
+const CASES: [(&str, &str, u32); 8] = [
+    ("MobileNet", "mobilenet", 32),
+    ("VGG19", "vgg19", 32),
+    ("GoogLeNet", "googlenet", 32),
+    ("LSTM, characters", "lstm", 0),
+    ("MobileNet", "mobilenet", 128),
+    ("VGG19", "vgg19", 128),
+    ("GoogLeNet", "googlenet", 128),
+    ("MobileNet v2", "mobilenet2", 32),
+];
+/// What starting both sides takes, at most.
+const START: Duration = Duration::from_secs(14);
+
+/// What was measured: samples a second.
+pub struct Step {
+    /// The network, and the images of a batch.
+    pub name: String,
+    /// Alrao in f32; in bf16 with channels last, of images; in f32 without CUDA graphs.
+    pub ours: [Option<f64>; 3],
+    /// Plain SGD in PyTorch, in f32.
+    pub pytorch: Option<f64>,
+}
+
+/// How much of the time that is left is kept for this.
+pub fn time_for(left: Duration, rehearse: bool) -> Duration {
+    if rehearse { left / 4 } else { (left / 5).min(START * 2 * CASES.len() as u32) }
+}
+
+/// Measures one case after the other while there is time.
+///
+/// # Errors
+/// None so far: a side that can't be measured is left out.
+pub fn measure(programs: &Programs, rehearse: bool, ends: Instant) -> Result<Vec<Step>> {
+    let (device, seconds) = if rehearse { ("cpu", "1") } else { ("cuda", "2") };
+    let cases = if rehearse { &CASES[3..4] } else { &CASES[..] };
+    let mut steps = Vec::new();
+    for &(name, network, images) in cases {
+        let of_images = images > 0;
+        let measured = |mut command: Command, words: &[&str]| {
+            command.args([network, seconds, device]).args(words);
+            if ends.saturating_duration_since(Instant::now()) < START / 3 && !rehearse {
+                return None;
+            }
+            rate(&mut Side { name, command }).inspect_err(|error| println!("{name}: {error:#}")).ok()
+        };
+        if ends.saturating_duration_since(Instant::now()) < START && !rehearse {
+            println!("{name}: not measured, the time is up");
+            continue;
+        }
+        let count = images.to_string();
+        let count: &[&str] = if of_images { &[&count] } else { &[] };
+        let ours = [
+            measured(programs.networks(), count),
+            of_images.then(|| measured(programs.networks(), &[count, &["bf16", "last"]].concat())).flatten(),
+            measured(programs.networks(), &[count, &["eager"]].concat()),
+        ];
+        let pytorch = (network != "mobilenet2" && !rehearse).then(|| measured(programs.pytorch(), count)).flatten();
+        let name = if of_images { format!("{name}, {images}") } else { name.into() };
+        steps.push(Step { name, ours, pytorch });
+    }
+    Ok(steps)
+}

@@ -1,0 +1,96 @@
+//! What was found on a GPU, as a page of Markdown.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::programs::Programs;
+use super::steps::Step;
+use super::trainings::Row;
+
+/// The page, as it grows.
+pub struct Report {
+    parts: Vec<String>,
+}
+
+impl Report {
+    /// What was used, so far.
+    pub fn new(programs: &Programs, rehearse: bool) -> Self {
+        let name = Command::new("nvidia-smi").args(["--query-gpu=name", "--format=csv,noheader"]).output();
+        let name = name.ok().map(|name| String::from_utf8_lossy(&name.stdout).trim().to_owned());
+        let device = match (rehearse, name) {
+            (true, _) => "A rehearsal on a CPU: its figures mean nothing".into(),
+            (false, Some(name)) if !name.is_empty() => name,
+            _ => "A GPU".into(),
+        };
+        Report { parts: vec![format!("# {device}\n\nCommit {}.\n", programs.commit)] }
+    }
+
+    /// Whether the CUDA tests passed.
+    pub fn tests(&mut self, passed: bool) {
+        let verdict = if passed { "passed" } else { "**failed**" };
+        self.parts.push(format!("CUDA tests {verdict}; `logs/cuda-tests.log` has what they said.\n"));
+    }
+
+    /// What came of the trainings.
+    pub fn trainings(&mut self, rows: &[Row]) {
+        let mut table = String::from(
+            "## Trainings on CIFAR-10\n\n\
+             | | epochs | seconds an epoch | best epoch | validation loss | test loss | test, right |\n\
+             |---|---|---|---|---|---|---|\n",
+        );
+        for row in rows {
+            let Some(best) = row.best() else {
+                table += &format!("| {} | not begun, or no epoch yet | | | | | |\n", row.name);
+                continue;
+            };
+            let number = |value: &serde_json::Value, factor: f64, digits: usize| {
+                value.as_f64().map_or("".into(), |value| format!("{:.digits$}", factor * value))
+            };
+            let epochs = format!("{}{}", row.epochs.len(), if row.done { "" } else { " so far" });
+            let seconds = row.seconds_an_epoch().map_or("".into(), |seconds| format!("{seconds:.1}"));
+            table += &format!(
+                "| {} | {epochs} | {seconds} | {} | {} | {} | {} % |\n",
+                row.name,
+                best["epoch"],
+                number(&best["validation"]["loss"], 1.0, 3),
+                number(&best["test"]["loss"], 1.0, 3),
+                number(&best["test"]["top1"], 100.0, 1),
+            );
+        }
+        self.parts.push(table);
+    }
+
+    /// The step of each network.
+    pub fn steps(&mut self, steps: &[Step]) {
+        let mut table = String::from(
+            "## Samples a second\n\n\
+             | | alrao, f32 | bf16, channels last | f32, no CUDA graphs | PyTorch, f32 | ratio of the first and the last |\n\
+             |---|---|---|---|---|---|\n",
+        );
+        for step in steps {
+            let rate = |rate: Option<f64>| rate.map_or(String::new(), |rate| format!("{rate:.0}"));
+            let [first, second, third] = step.ours;
+            let ratio = first.zip(step.pytorch).map_or(String::new(), |(ours, theirs)| format!("{:.2}", ours / theirs));
+            let cells = [rate(first), rate(second), rate(third), rate(step.pytorch), ratio];
+            table += &format!("| {} | {} |\n", step.name, cells.join(" | "));
+        }
+        self.parts.push(table);
+    }
+
+    /// The page.
+    pub fn text(&self) -> String {
+        self.parts.join("\n")
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// The disk is full, or the like.
+    pub fn write(&self, results: &Path) -> Result<()> {
+        let path = results.join("results.md");
+        fs::write(&path, self.text()).with_context(|| path.display().to_string())
+    }
+}
