@@ -52,27 +52,19 @@ impl Recordings {
         inputs: &[&Tensor],
         forward: impl Fn(&B, &Weights, &[&Tensor]) -> Vec<Tensor>,
     ) -> (Pass, Vec<Tensor>) {
-        let recording = self.recorder.as_ref().and_then(|recorder| {
-            let shapes: Vec<_> = inputs.iter().map(|input| input.size()).collect();
-            match self.by_shape.iter_mut().find(|(known, _)| *known == shapes) {
-                Some((_, recording)) => {
-                    let record = || Rc::new(Recording::new(recorder, network, inputs, &forward));
-                    Some(recording.get_or_insert_with(record).clone())
-                }
-                None => {
-                    self.by_shape.push((shapes, None));
-                    None
+        let shapes: Vec<_> = inputs.iter().map(|input| input.size()).collect();
+        let known = self.by_shape.iter().position(|(known, _)| *known == shapes);
+        let Some(recording) = known.and_then(|known| self.by_shape[known].1.clone()) else {
+            let pass = eager(network, inputs, &forward);
+            match (&self.recorder, known) {
+                (None, _) => {}
+                (Some(_), None) => self.by_shape.push((shapes, None)),
+                // after the pass, whose noise it must not take
+                (Some(recorder), Some(known)) => {
+                    self.by_shape[known].1 = Some(Rc::new(Recording::new(recorder, network, inputs, &forward)));
                 }
             }
-        });
-        let Some(recording) = recording else {
-            let mut rest = Vec::new();
-            let pass = network.pass_by(|body, weights| {
-                let mut outputs = forward(body, weights, inputs);
-                rest = outputs.split_off(1);
-                outputs.remove(0)
-            });
-            return (pass, rest);
+            return pass;
         };
         for (mut room, input) in recording.inputs.iter().map(Tensor::shallow_clone).zip(inputs) {
             room.copy_(input);
@@ -82,6 +74,21 @@ impl Recordings {
         let rest = outputs.split_off(1);
         (network.pass_of(outputs.remove(0), recording), rest)
     }
+}
+
+/// The pass without a recording.
+fn eager<B>(
+    network: &Network<B>,
+    inputs: &[&Tensor],
+    forward: impl Fn(&B, &Weights, &[&Tensor]) -> Vec<Tensor>,
+) -> (Pass, Vec<Tensor>) {
+    let mut rest = Vec::new();
+    let pass = network.pass_by(|body, weights| {
+        let mut outputs = forward(body, weights, inputs);
+        rest = outputs.split_off(1);
+        outputs.remove(0)
+    });
+    (pass, rest)
 }
 
 impl Recording {

@@ -34,7 +34,7 @@ pub trait Images: Send + Sync {
 pub struct ImageBatches {
     /// The images.
     pub images: Arc<dyn Images>,
-    /// Images in a batch, B.
+    /// Images in a batch to learn from, B.
     pub batch: usize,
     /// The most images to learn from; others of that split are left alone, and of those to validate by the same share.
     /// The same ones whatever the run's seed.
@@ -46,9 +46,18 @@ pub struct ImageBatches {
 impl ImageBatches {
     /// Batches of one time through a split.
     pub fn batches(&self, split: Split) -> u64 {
-        let images = self.images_of(split);
-        let alone = split == Split::Train && images % self.batch == 1;
-        (images.div_ceil(self.batch) - usize::from(alone)) as u64
+        let (images, size) = (self.images_of(split), self.size(split));
+        let alone = split == Split::Train && images % size == 1;
+        (images.div_ceil(size) - usize::from(alone)) as u64
+    }
+
+    /// Images in a batch of a split. Where nothing is learnt, small batches only take longer.
+    pub fn size(&self, split: Split) -> usize {
+        const LEAST_TO_JUDGE: usize = 128;
+        match split {
+            Split::Train => self.batch,
+            Split::Validation | Split::Test => self.batch.max(LEAST_TO_JUDGE),
+        }
     }
 
     /// How many images of a split are used.

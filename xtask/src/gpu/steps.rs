@@ -34,7 +34,7 @@ pub struct Step {
 
 /// How much of the time that is left is kept for this.
 pub fn time_for(left: Duration, rehearse: bool) -> Duration {
-    if rehearse { left / 4 } else { (left / 5).min(START * 2 * CASES.len() as u32) }
+    if rehearse { left / 4 } else { (left / 8).min(START * CASES.len() as u32) }
 }
 
 /// Measures one case after the other while there is time.

@@ -179,7 +179,7 @@ impl Plan<'_> {
             fs::create_dir_all(folder.parent().expect("trainings"))?;
             let (device, more): (&str, &[&str]) = match self.rehearse {
                 true => ("cpu", &IN_SMALL),
-                false => ("cuda", &["training.test_every=1"]),
+                false => ("cuda", &["data.batch=32", "training.test_every=1"]),
             };
             command.args(["train", training.config, "--device", device, "--threads", "1", "--data"]).arg(self.data);
             let on_device: &[&str] = if self.rehearse { &[] } else { &ON_GPU };
