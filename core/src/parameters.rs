@@ -252,9 +252,13 @@ impl Parameters {
         Weights { training: true, momentum: Some(1.0 / (others + 1) as f64), ..self.weights.shallow_clone() }
     }
 
-    /// The values of all buffers, `[S]`.
-    pub(crate) fn statistics(&self) -> &Tensor {
-        &self.statistics
+    /// What `work` returns, which leaves the values of all buffers as they were, for whatever pass is under way too.
+    pub(crate) fn with_buffers_kept<T>(&self, work: impl FnOnce() -> T) -> T {
+        let before = self.statistics.copy();
+        let done = work();
+        // by another name: autograd would take a pass that has read them for one whose inputs have changed
+        self.statistics.data().copy_(&before);
+        done
     }
 
     /// Whether there are buffers, such as running statistics.
@@ -520,6 +524,25 @@ mod tests {
         let gradient = &Tensor::run_backward(&[loss], &[leaf], false, false)[0];
         let expected = [vec![1.0; 6], vec![0.0; 2], vec![2.0; 16], vec![0.0; 6]].concat();
         assert_eq!(Vec::<f32>::try_from(gradient).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_pass_under_way_bears_that_buffers_are_put_back() {
+        let mut rng = stream(0, "weights");
+        let mut builder = ParameterBuilder::new(&mut rng);
+        let norm = crate::layers::BatchNorm::new(&mut builder, 2);
+        let parameters = builder.finish(Device::Cpu, Kind::Float).unwrap();
+        let x = Tensor::from_slice(&[1f32, 2., 3., 4., 5., 7.]).view([3, 2]);
+        let pass = || {
+            let (theta, weights) = parameters.leaf();
+            (theta, norm.forward(&weights, &x).square().sum(Kind::Float))
+        };
+        let (theta, loss) = pass();
+        let before = parameters.statistics.copy();
+        let _ = parameters.with_buffers_kept(pass);
+        assert_eq!(parameters.statistics, before);
+        let gradient = Tensor::run_backward(&[loss], &[theta], false, false).remove(0);
+        assert_eq!(gradient.size(), [4]);
     }
 
     #[test]

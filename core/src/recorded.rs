@@ -116,8 +116,7 @@ impl Recording {
             let surrogate = z.flatten(0, -1).dot(&of_features.flatten(0, -1));
             Tensor::run_backward(&[surrogate], &[theta], false, false).remove(0)
         };
-        let statistics = parameters.statistics().copy();
-        recorder.aside(|| {
+        let recorded = || {
             let mut of_features = None;
             for _ in 0..WARM_UP {
                 let (theta, outputs) = forwards();
@@ -128,11 +127,11 @@ impl Recording {
             let (forward, (theta, outputs)) = recorder.record(None, forwards);
             let (backward, of_parameters) =
                 recorder.record(Some(forward.pool()), || backwards(&theta, &outputs[0], &of_features));
-            parameters.statistics().shallow_clone().copy_(&statistics);
             let outputs = outputs.iter().map(Tensor::detach).collect();
             let inputs = borrowed.iter().map(|input| input.shallow_clone()).collect();
             Recording { inputs, outputs, of_features, of_parameters, forward, backward }
-        })
+        };
+        recorder.aside(|| parameters.with_buffers_kept(recorded))
     }
 
     /// The gradient with respect to the parameters, `[P]`, from that with respect to the features, `[B, H]`, of the last
