@@ -55,7 +55,7 @@ pub fn published(config: &Config, best_rate: bool) -> Option<Published> {
     };
     let (width, papers_task) = match &config.task {
         Task::Agent(task) => (1.0, task.environment.reward_scale.is_none_or(|scale| scale == 1.0)),
-        Task::Supervised(task) => (task.model.gamma, task.data.is_all() && task.model.version.is_none_or(|v| v == 1)),
+        Task::Supervised(task) => (task.model.gamma, task.data.is_all()),
     };
     let name = config.task.name();
     let (_, _, published) = TABLE_1.iter().find(|(task, gamma, _)| *task == name && *gamma == width)?;
@@ -94,7 +94,6 @@ mod tests {
         for (task, set) in [
             ("cifar10-vgg19", "model.gamma=2"),
             ("cifar10-vgg19", "data.images=1000"),
-            ("cifar10-mobilenet", "model.version=2"),
             ("pendulum", "environment.reward_scale=100"),
             ("pendulum", "optimizer.eta_max=1"),
             ("cartpole", "seed=0"),

@@ -50,8 +50,8 @@ pub enum DataSettings {
         /// Where the files are; must be given before training starts.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         folder: Option<PathBuf>,
-        /// Images in a batch.
-        #[serde(default = "one_hundred_and_twenty_eight")]
+        /// Images in a batch to learn from.
+        #[serde(default = "thirty_two")]
         batch: usize,
         /// The most images to learn from, and as large a share of those to validate by.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,7 +65,7 @@ pub enum DataSettings {
         /// Pixels of a side that images are brought to.
         #[serde(default = "two_hundred_and_twenty_four")]
         side: usize,
-        /// Images in a batch.
+        /// Images in a batch to learn from.
         #[serde(default = "one_hundred_and_twenty_eight")]
         batch: usize,
         /// The most images to learn from, and as large a share of those to validate by.
@@ -111,6 +111,10 @@ impl DataSettings {
     }
 }
 
+fn thirty_two() -> usize {
+    32
+}
+
 fn one_hundred_and_twenty_eight() -> usize {
     128
 }
@@ -134,7 +138,7 @@ pub struct ModelSettings {
     /// Which network of images; none for text, which there is one model of, [`LanguageModel`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub architecture: Option<Architecture>,
-    /// Of `mobilenet`: 1 if not given, or 2.
+    /// Of `mobilenet`: 2 if not given, or 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
     /// Width of the hidden layers as a multiple of the usual one (the paper's gamma).
@@ -161,8 +165,8 @@ impl ModelSettings {
     pub fn of_images(&self) -> Result<Architecture, Error> {
         match (self.architecture, self.version) {
             (None, _) => Err(Error::setting("model.architecture", "none", "images need one, such as \"mobilenet\"")),
-            (Some(Architecture::MobileNet), Some(2)) => Ok(Architecture::MobileNetV2),
-            (Some(Architecture::MobileNet), None | Some(1)) => Ok(Architecture::MobileNet),
+            (Some(Architecture::MobileNet), None | Some(2)) => Ok(Architecture::MobileNetV2),
+            (Some(Architecture::MobileNet), Some(1)) => Ok(Architecture::MobileNet),
             (Some(Architecture::MobileNet), Some(version)) => {
                 Err(Error::setting("model.version", version, "of mobilenet there are 1 and 2"))
             }

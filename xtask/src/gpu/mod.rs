@@ -51,7 +51,7 @@ pub struct Gpu {
     #[arg(long, value_name = "DIR", default_value = "runs/gpu")]
     out: PathBuf,
     /// Trainings at once, which share the GPU.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: u32,
     /// Only trainings whose names begin so; may be repeated.
     #[arg(long, value_name = "NAME")]
