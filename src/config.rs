@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 use toml::{Table, Value};
 
-use crate::command_line::WrongRequest;
+use crate::wrong_request::WrongRequest;
 
 /// The built-in configurations, by name.
 const BUILT_IN: [(&str, &str); 13] = [
@@ -272,7 +272,7 @@ impl Config {
         }
         match &self.task {
             Task::Agent(task) => task.check()?,
-            Task::Supervised(task) => task.check()?,
+            Task::Supervised(task) => task.check().map_err(WrongRequest::of)?,
         }
         Ok(self)
     }
@@ -293,7 +293,7 @@ impl Config {
     /// # Errors
     /// As [`complete`](Self::complete).
     pub fn complete_for_elsewhere(self) -> Result<Config> {
-        let device: DeviceChoice = self.device.parse()?;
+        let device: DeviceChoice = self.device.parse().map_err(WrongRequest::of)?;
         if !matches!(device, DeviceChoice::Cuda(_)) {
             return self.complete();
         }
@@ -314,7 +314,7 @@ impl Config {
     /// # Errors
     /// There is none such on this machine.
     pub fn device(&self) -> Result<Device> {
-        Ok(self.device.parse::<DeviceChoice>()?.resolve()?)
+        Ok(self.device.parse::<DeviceChoice>().and_then(|choice| choice.resolve()).map_err(WrongRequest::of)?)
     }
 
     /// The method that the optimizer's settings stand for.
@@ -379,12 +379,12 @@ impl Task {
 impl AgentTask {
     /// Checks every setting.
     fn check(&self) -> Result<()> {
-        self.agent.check()?;
-        self.schedule.check(self.agent.warm_up)?;
+        self.agent.check().map_err(WrongRequest::of)?;
+        self.schedule.check(self.agent.warm_up).map_err(WrongRequest::of)?;
         let environment = self.make().map_err(|error| WrongRequest(format!("environment: {error}")))?;
         if environment.action_count() == 0 {
-            return Err(alrao_agents::Error::NoActions)
-                .context(format!("environment.name = {}", self.environment.name));
+            let problem = alrao_agents::Error::NoActions;
+            return Err(WrongRequest(format!("environment.name = {}: {problem}", self.environment.name)).into());
         }
         Ok(())
     }
@@ -466,9 +466,10 @@ impl OptimizerSettings {
             OptimizerKind::Adam => baseline(self.eta.unwrap_or(1e-3)),
         };
         let (min, max) = (resolved.eta_min.or(resolved.eta), resolved.eta_max.or(resolved.eta));
-        RateInterval::new(min.expect("one of both"), max.expect("one of both")).context("optimizer")?;
+        RateInterval::new(min.expect("one of both"), max.expect("one of both"))
+            .map_err(|error| WrongRequest(format!("optimizer: {error}")))?;
         if resolved.heads.is_some_and(|heads| heads < 1) {
-            return Err(alrao_core::Error::NoHeads).context("optimizer.heads");
+            return Err(WrongRequest(format!("optimizer.heads: {}", alrao_core::Error::NoHeads)).into());
         }
         if let Some(clip) = resolved.clip.filter(|clip| !(*clip > 0.0 && clip.is_finite())) {
             return Err(WrongRequest(format!("optimizer.clip = {clip}: must be above 0")).into());

@@ -16,12 +16,12 @@ pub use alrao_tasks as tasks;
 
 pub mod command_line;
 pub mod config;
-pub mod log;
+pub mod figures;
 pub mod run_directory;
 pub mod runs;
 pub mod summary;
 pub mod sweep;
+pub mod wrong_request;
 
 mod commands;
-mod progress;
 mod report;

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `config.toml` | the resolved configuration |
 //! | `lock` | empty; locked while a process trains here |
-//! | `metrics.jsonl`, `tensorboard/` | what happened, see [`Log`](crate::log::Log) |
+//! | `metrics.jsonl`, `tensorboard/` | what happened |
 //! | `checkpoints/best/` | `network.safetensors`: the network with the best validation |
 //! | `checkpoints/last/` | everything needed to go on |
 //! | `units.json` | what became of every unit |
@@ -21,13 +21,12 @@ use std::path::{Path, PathBuf};
 use alrao_core::tensors::Tensors;
 use alrao_core::units::Units;
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::command_line::WrongRequest;
 use crate::config::Config;
-use crate::log::LogPosition;
-use crate::runs::Trainer;
 use crate::summary::Summary;
+use crate::wrong_request::WrongRequest;
 
 /// The file that a process locks while it trains in a directory: one that nobody edits, since editors put another file in
 /// the place of what they save, which is not locked.
@@ -38,15 +37,6 @@ const LOCK: &str = "lock";
 pub struct RunDirectory {
     path: PathBuf,
     _locked: File,
-}
-
-/// The part of a checkpoint that isn't tensors.
-#[derive(Serialize, Deserialize)]
-struct CheckpointState<S> {
-    /// Wall-clock seconds of training so far.
-    seconds: f64,
-    log: LogPosition,
-    training: S,
 }
 
 impl RunDirectory {
@@ -82,34 +72,35 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Saves a training so that it can go on from here, in place of what was saved before.
+    /// Saves a training so that it can go on from here, in place of what was saved before: tensors by the name of their
+    /// file, and the rest.
     ///
     /// # Errors
     /// The disk is full, or the like; what was saved before is still there.
-    pub fn save_last(&self, trainer: &impl Trainer, log: LogPosition, seconds: f64) -> Result<()> {
-        let (files, training) = trainer.save();
+    pub fn save_last(&self, files: &[(&str, Tensors)], state: &impl Serialize) -> Result<()> {
         self.replace_checkpoint("last", |dir| {
             for (name, tensors) in files {
                 tensors.write(&dir.join(format!("{name}.safetensors")))?;
             }
-            let state = serde_json::to_string(&CheckpointState { seconds, log, training })?;
-            Ok(fs::write(dir.join("state.json"), state)?)
+            Ok(fs::write(dir.join("state.json"), serde_json::to_string(state)?)?)
         })
     }
 
-    /// Brings a training to where it was last saved; `None` if it never was.
+    /// Brings a training to where it was last saved: `load` is given a reader of tensors by the name of their file, and
+    /// the rest; `None` if it never was.
     ///
     /// # Errors
     /// The checkpoint is damaged or of another configuration.
-    pub fn load_last<T: Trainer>(&self, trainer: &mut T) -> Result<Option<(LogPosition, f64)>> {
+    pub fn load_last<S: DeserializeOwned, R>(
+        &self,
+        load: impl FnOnce(&dyn Fn(&str) -> Result<Tensors>, S) -> Result<R>,
+    ) -> Result<Option<R>> {
         let Some(dir) = self.checkpoint("last")? else { return Ok(None) };
         let path = dir.join("state.json");
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let state: CheckpointState<T::State> =
-            serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        let state = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
         let read = |name: &str| Ok(Tensors::read(&dir.join(format!("{name}.safetensors")))?);
-        trainer.load(&read, state.training).with_context(|| dir.display().to_string())?;
-        Ok(Some((state.log, state.seconds)))
+        load(&read, state).with_context(|| dir.display().to_string()).map(Some)
     }
 
     /// Keeps this network as the best so far.
@@ -237,6 +228,19 @@ pub fn load_best(run: &Path) -> Result<Tensors> {
         return Err(WrongRequest(format!("{}: {problem}", run.display())).into());
     };
     Ok(Tensors::read(&dir.join("network.safetensors"))?)
+}
+
+/// A run's final figures; none before it is done.
+///
+/// # Errors
+/// The file is damaged.
+pub fn read_summary(run: &Path) -> Result<Option<Summary>> {
+    let path = run.join("summary.json");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    Ok(Some(serde_json::from_str(&text).with_context(|| path.display().to_string())?))
 }
 
 /// A checkpoint's directory, if there is one. A kill while it was being replaced leaves the one before aside, whole.

@@ -13,7 +13,7 @@ use rand::RngExt;
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
-use crate::command_line::WrongRequest;
+use crate::wrong_request::WrongRequest;
 
 /// What `alrao env` is asked for.
 #[derive(Subcommand)]

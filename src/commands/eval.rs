@@ -1,5 +1,7 @@
 //! `alrao eval`: what a run's best network returns, played greedily, or what it is worth on the test data.
 
+use std::path::PathBuf;
+
 use alrao_agents::training;
 use alrao_core::device::DeviceChoice;
 use alrao_tasks::data::Split;
@@ -7,10 +9,26 @@ use alrao_tasks::scores::evaluate;
 use alrao_tasks::settings::SupervisedTask;
 use anyhow::Result;
 
-use crate::command_line::{EvalRequest, WrongRequest};
 use crate::config::{AgentTask, Config, Task};
 use crate::run_directory::load_best;
 use crate::runs::{agent, supervised};
+use crate::wrong_request::WrongRequest;
+
+/// What `alrao eval` is asked for.
+#[derive(clap::Args)]
+pub struct EvalRequest {
+    /// A run directory.
+    pub run: PathBuf,
+    /// How many episodes to play; as many as the run's own test by default.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub episodes: Option<u32>,
+    /// The seed that episodes derive from; the run's own by default, which plays its test episodes again.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Where the data of a supervised task are, if not where they were.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
 
 /// Runs the command.
 ///
@@ -47,7 +65,7 @@ fn of_supervised(request: &EvalRequest, config: &Config, task: &SupervisedTask) 
         }
     }
     let device = DeviceChoice::Auto.resolve()?;
-    let data = task.read(config.seed)?;
+    let data = task.read(config.seed).map_err(WrongRequest::of)?;
     let network = supervised::network(config, task, &data, &load_best(&request.run)?, device)?;
     let (scores, left_out) = evaluate(&network, data.through(Split::Test, 0, 0), data.measure(), device)?;
     supervised::tell(&left_out);

@@ -1,9 +1,9 @@
-//! The commands, one a file.
+//! The commands, one a file, each with what it is asked for.
 
 mod doctor;
 mod env;
 mod eval;
-pub mod plot;
+mod plot;
 mod report;
 mod sweep;
 mod table;
@@ -12,9 +12,10 @@ mod watch;
 
 pub use doctor::doctor;
 pub use env::{EnvRequest, env};
-pub use eval::eval;
-pub use report::report;
-pub use sweep::sweep;
-pub use table::table;
-pub use train::train;
-pub use watch::{episode, watch};
+pub use eval::{EvalRequest, eval};
+pub use plot::{PlotRequest, plot};
+pub use report::{ReportRequest, report};
+pub use sweep::{SweepRequest, sweep};
+pub use table::{TableRequest, table};
+pub use train::{TrainRequest, train};
+pub use watch::{WatchRequest, watch};

@@ -1,14 +1,31 @@
 //! `alrao plot`: a figure of one run, of several beside each other, or of a sweep.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use alrao_plots::{Figure, Header, LearningRecord, Measure, PlotError, RunRecord, Source};
+use alrao_plots::{PlotError, Source};
 use anyhow::Result;
-use rayon::prelude::*;
 
-use crate::command_line::{FigureKind, PlotRequest, WrongRequest};
-use crate::config::{Config, Task};
-use crate::sweep::directory::{State, SweepDirectory};
+use crate::figures::{self, FigureKind};
+use crate::sweep::sources::sources_at;
+use crate::wrong_request::WrongRequest;
+
+/// What `alrao plot` is asked for.
+#[derive(clap::Args)]
+pub struct PlotRequest {
+    /// Run directories, or sweep directories, of which the runs that are done are drawn.
+    #[arg(required = true, value_name = "RUN|SWEEP")]
+    pub runs: Vec<PathBuf>,
+    /// What to draw; by default the returns of agents, how networks learnt from data, and the heat map of a sweep over
+    /// intervals of rates.
+    #[arg(long)]
+    pub figure: Option<FigureKind>,
+    /// The task to draw, of sweeps that have several.
+    #[arg(long, value_name = "NAME")]
+    pub task: Option<String>,
+    /// The figure, .svg or .png; `plots/FIGURE.svg` in the first directory by default.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
 
 /// Runs the command.
 ///
@@ -23,98 +40,12 @@ pub fn plot(request: &PlotRequest) -> Result<()> {
     let chosen = choose(sources, request.task.as_deref())?;
     let kind = match request.figure {
         Some(kind) => kind,
-        None => usual(&chosen).map_err(wrong)?,
+        None => figures::usual(&chosen).map_err(wrong)?,
     };
-    let out = request.out.clone().unwrap_or_else(|| request.runs[0].join(file(kind)));
-    figure(kind, &chosen).and_then(|figure| figure.save(&out)).map_err(wrong)?;
+    let out = request.out.clone().unwrap_or_else(|| request.runs[0].join(figures::file(kind)));
+    figures::figure(kind, &chosen).and_then(|figure| figure.save(&out)).map_err(wrong)?;
     println!("{}", out.display());
     Ok(())
-}
-
-/// Where a figure is, in the directory of a run or a sweep.
-pub fn file(kind: FigureKind) -> PathBuf {
-    let name = clap::ValueEnum::to_possible_value(&kind).expect("no kind is skipped");
-    Path::new("plots").join(name.get_name()).with_extension("svg")
-}
-
-/// The figure of how a run of this task went.
-pub fn usual_of_run(task: &Task) -> FigureKind {
-    match task {
-        Task::Agent(_) => FigureKind::Returns,
-        Task::Supervised(_) => FigureKind::Learning,
-    }
-}
-
-/// What is best drawn of these runs.
-///
-/// # Errors
-/// A configuration can't be read, or there is none.
-pub fn usual(sources: &[Source]) -> Result<FigureKind, PlotError> {
-    let headers = sources.iter().map(Header::read).collect::<Result<Vec<_>, _>>()?;
-    let mut intervals: Vec<_> =
-        headers.iter().filter_map(|run| run.optimizer.eta_min.zip(run.optimizer.eta_max)).collect();
-    intervals.sort_by(|a, b| a.partial_cmp(b).expect("rates are numbers"));
-    intervals.dedup();
-    Ok(match headers.first().ok_or(PlotError::NoRuns)?.measure {
-        _ if intervals.len() > 1 && sources.iter().all(|source| source.in_sweep.is_some()) => FigureKind::Heatmap,
-        Measure::Return => FigureKind::Returns,
-        _ => FigureKind::Learning,
-    })
-}
-
-/// Draws runs.
-///
-/// # Errors
-/// A run has nothing to show yet, or the figure isn't one of such runs.
-pub fn figure(kind: FigureKind, sources: &[Source]) -> Result<Figure, PlotError> {
-    let agents = || sources.par_iter().map(RunRecord::read).collect::<Result<Vec<_>, _>>();
-    let one = || match sources {
-        [source] => Ok(source),
-        _ => Err(PlotError::OneRun { count: sources.len() }),
-    };
-    match kind {
-        FigureKind::Returns => alrao_plots::returns(&agents()?),
-        FigureKind::Learning => match Header::read(sources.first().ok_or(PlotError::NoRuns)?)?.measure {
-            Measure::Return => alrao_plots::learning_of_agents(&agents()?),
-            _ => {
-                let runs = sources.par_iter().map(LearningRecord::read).collect::<Result<Vec<_>, _>>()?;
-                alrao_plots::learning(&runs)
-            }
-        },
-        FigureKind::Posterior => alrao_plots::posterior(one()?),
-        FigureKind::Rates => alrao_plots::rates(one()?),
-        FigureKind::Heatmap => alrao_plots::heat_map(sources),
-    }
-}
-
-/// A run directory, or the done runs of a sweep directory.
-///
-/// # Errors
-/// [`WrongRequest`] if it is neither, or no run of the sweep is done.
-pub fn sources_at(path: &Path) -> Result<Vec<Source>> {
-    if path.join("config.toml").is_file() {
-        Config::of_run(path)?;
-        return Ok(vec![path.into()]);
-    }
-    if !path.join("sweep.jsonl").is_file() {
-        let problem = "neither a run directory, with config.toml, nor a sweep directory, with sweep.jsonl";
-        return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
-    }
-    let sweep = SweepDirectory::read(path)?;
-    let mut sources = Vec::new();
-    for run in &sweep.runs {
-        if matches!(sweep.state(run)?, State::Done(_)) {
-            sources.push(Source { dir: sweep.of(run), in_sweep: Some((run.task.clone(), run.arm.clone())) });
-        }
-    }
-    if sources.is_empty() {
-        let problem = format!("none of its {} runs is done yet", sweep.runs.len());
-        return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
-    }
-    if sources.len() < sweep.runs.len() {
-        eprintln!("{}: {} of {} runs are done", path.display(), sources.len(), sweep.runs.len());
-    }
-    Ok(sources)
 }
 
 /// The runs of one task.

@@ -1,10 +1,22 @@
 //! `alrao report`: a run or a sweep as one page of HTML.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
-use crate::command_line::{ReportRequest, WrongRequest};
 use crate::report;
 use crate::run_directory::write_whole;
+use crate::wrong_request::WrongRequest;
+
+/// What `alrao report` is asked for.
+#[derive(clap::Args)]
+pub struct ReportRequest {
+    /// A run directory or a sweep directory.
+    pub directory: PathBuf,
+    /// The page; `report.html` in the directory by default.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
 
 /// Runs the command.
 ///

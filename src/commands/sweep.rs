@@ -1,6 +1,6 @@
 //! `alrao sweep`: every run of a sweep trained, several at a time, and their table.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,20 +8,58 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::command_line::{SweepRequest, WrongRequest};
 use crate::config::{Config, Task, Versions};
 use crate::run_directory::free_name;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::executor::{End, Executor, ExecutorName};
 use crate::sweep::jobs::Job;
 use crate::sweep::local::Local;
-use crate::sweep::plan::{self, Run};
-use crate::sweep::slurm::{self, Slurm};
+use crate::sweep::plan::{self, Run, Seeds};
+use crate::sweep::slurm::{self, Slurm, SlurmOption};
 use crate::sweep::table::{Table, TableFormat};
 use crate::sweep::view::View;
+use crate::wrong_request::WrongRequest;
 
 /// From one look at the processes to the next.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What `alrao sweep` is asked for.
+#[derive(clap::Args)]
+pub struct SweepRequest {
+    /// A sweep file, or the name of a built-in sweep.
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    pub sweep: Option<String>,
+    /// Set a field of every run's configuration, as in `--set schedule.steps=20000`.
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    pub set: Vec<String>,
+    /// Seeds in place of the sweep file's, as in `0-9` or `3`.
+    #[arg(long, conflicts_with = "resume")]
+    pub seeds: Option<Seeds>,
+    /// The folder that the data are in, for tasks that learn from some.
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub data: Option<PathBuf>,
+    /// The sweep directory; must not exist yet. By default a new one under `runs`.
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub out: Option<PathBuf>,
+    /// Go on with the sweep in this directory: with the runs that are missing or unfinished.
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+    /// Go on with the runs that failed, too.
+    #[arg(long, requires = "resume", conflicts_with = "sweep")]
+    pub retry_failed: bool,
+    /// Runs at a time; by default as many as the processor's cores, or Slurm, have room for.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub jobs: Option<u32>,
+    /// Who trains: this machine, or the cluster that `sbatch` submits to.
+    #[arg(long, default_value = "local")]
+    pub executor: ExecutorName,
+    /// An option of `sbatch` for every job, as in `--slurm partition=gpu --slurm time=12:00:00 --slurm gres=gpu:1`.
+    #[arg(long, value_name = "KEY[=VALUE]")]
+    pub slurm: Vec<SlurmOption>,
+    /// Train only the run of this place in the list, without looking after the others. For the jobs of Slurm.
+    #[arg(long, hide = true, requires = "resume", conflicts_with = "sweep")]
+    pub run: Option<usize>,
+}
 
 /// Runs the command.
 ///
@@ -116,7 +154,7 @@ fn look_at_data(runs: &[Run]) -> Result<()> {
         if let Task::Supervised(task) = &run.config.task
             && !seen.contains(&&task.data)
         {
-            task.read(run.config.seed).with_context(|| run.name.clone())?;
+            task.read(run.config.seed).map_err(WrongRequest::of).with_context(|| run.name.clone())?;
             seen.push(&task.data);
         }
     }

@@ -6,24 +6,26 @@ use std::fs;
 use std::path::Path;
 
 use alrao_plots::{PlotError, Source};
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use self::page::Page;
-use crate::command_line::FigureKind;
-use crate::commands::{episode, plot};
 use crate::config::{Config, OptimizerKind, Task, Versions};
+use crate::figures::{self, FigureKind};
+use crate::run_directory::read_summary;
+use crate::runs::episode;
 use crate::summary::{Outcome, Summary};
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::paper::published;
+use crate::sweep::sources::sources_at;
 use crate::sweep::table::{Table, TableFormat};
 
 /// The page of a run or a sweep directory, as HTML.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::command_line::WrongRequest) if it is neither, or no run of the sweep is done; else a file is
+/// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is neither, or no run of the sweep is done; else a file is
 /// damaged.
 pub fn html(directory: &Path) -> Result<String> {
-    let sources = plot::sources_at(directory)?;
+    let sources = sources_at(directory)?;
     match &sources[..] {
         [source] if source.in_sweep.is_none() => of_run(directory),
         _ => of_sweep(directory, &sources),
@@ -38,7 +40,7 @@ fn of_run(run: &Path) -> Result<Page> {
     let config = Config::of_run(run)?;
     let (task, kind) = (config.task.name(), config.optimizer.kind.name());
     let mut page = Page::new(&format!("{task}, {kind}, seed {}", config.seed));
-    let summary = summary_of(run)?;
+    let summary = read_summary(run)?;
     page.text(match &summary {
         None => "The run is not done yet.",
         Some(Summary { diverged: true, .. }) => "The run diverged: its loss was not finite any more.",
@@ -48,7 +50,7 @@ fn of_run(run: &Path) -> Result<Page> {
     page.pairs(&result(&config, summary.as_ref()));
     page.heading(2, "Learning");
     let source = run.into();
-    figure(&mut page, plot::usual_of_run(&config.task), std::slice::from_ref(&source))?;
+    figure(&mut page, figures::usual_of_run(&config.task), std::slice::from_ref(&source))?;
     inside(&mut page, &source, &config, summary.as_ref())?;
     page.heading(2, "Configuration");
     made_with(&mut page, &config);
@@ -71,12 +73,12 @@ fn of_sweep(directory: &Path, sources: &[Source]) -> Result<Page> {
         page.heading(2, &task);
         let of_task: Vec<Source> =
             sources.iter().filter(|source| task_of(source).as_ref() == Some(&task)).cloned().collect();
-        if plot::usual(&of_task)? == FigureKind::Heatmap {
+        if figures::usual(&of_task)? == FigureKind::Heatmap {
             page.heading(3, "Intervals of learning rates");
             figure(&mut page, FigureKind::Heatmap, &of_task)?;
         }
         if let [one] = &of_task[..] {
-            figure(&mut page, plot::usual_of_run(&Config::of_run(&one.dir)?.task), &of_task)?;
+            figure(&mut page, figures::usual_of_run(&Config::of_run(&one.dir)?.task), &of_task)?;
         } else {
             let mut arms: Vec<_> = of_task.iter().filter_map(|source| source.in_sweep.as_ref()).collect();
             arms.dedup();
@@ -97,7 +99,7 @@ fn of_sweep(directory: &Path, sources: &[Source]) -> Result<Page> {
         let (shown, config) = configs.iter().min_by_key(|(_, config)| rank(config)).expect("of each task is one");
         let name = shown.dir.file_name().unwrap_or_default().to_string_lossy();
         page.text(&format!("What follows is of the run {name}."));
-        inside(&mut page, shown, config, summary_of(&shown.dir)?.as_ref())?;
+        inside(&mut page, shown, config, read_summary(&shown.dir)?.as_ref())?;
         page.heading(3, "Configuration");
         made_with(&mut page, config);
         page.folded(&format!("{name}/config.toml"), &fs::read_to_string(shown.dir.join("config.toml"))?);
@@ -208,7 +210,7 @@ fn gif(run: &Path) -> Result<(Vec<u8>, String)> {
 
 /// A figure, or why there is none.
 fn figure(page: &mut Page, kind: FigureKind, sources: &[Source]) -> Result<()> {
-    match plot::figure(kind, sources).and_then(|figure| figure.on_page()) {
+    match figures::figure(kind, sources).and_then(|figure| figure.on_page()) {
         Ok(figure) => page.figure(&figure),
         Err(error @ (PlotError::Config { .. } | PlotError::Metrics { .. } | PlotError::Json { .. })) => {
             return Err(error.into());
@@ -226,13 +228,4 @@ fn made_with(page: &mut Page, config: &Config) {
     }
     pairs.push(("this page", format!("alrao {}", env!("CARGO_PKG_VERSION"))));
     page.pairs(&pairs);
-}
-
-fn summary_of(run: &Path) -> Result<Option<Summary>> {
-    let path = run.join("summary.json");
-    if !path.exists() {
-        return Ok(None);
-    }
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    Ok(Some(serde_json::from_str(&text).with_context(|| path.display().to_string())?))
 }

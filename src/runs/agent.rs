@@ -1,5 +1,6 @@
 //! A run that trains an agent.
 
+use alrao_agents::Error;
 use alrao_agents::q_network::QNetwork;
 use alrao_agents::training::{self, Training, TrainingState};
 use alrao_core::layers::Mlp;
@@ -12,6 +13,7 @@ use tch::Device;
 use super::{Event, Halt, Trainer};
 use crate::config::{AgentTask, Config};
 use crate::summary::{Outcome, Summary};
+use crate::wrong_request::WrongRequest;
 
 /// A training of an agent.
 pub struct AgentRun {
@@ -24,11 +26,15 @@ impl AgentRun {
     /// The training that a configuration stands for, at its beginning.
     ///
     /// # Errors
-    /// As [`Training::new`].
+    /// As [`Training::new`]; a setting's is a [`WrongRequest`].
     pub fn new(config: &Config, device: Device) -> Result<Self> {
         let task = Box::new(config.task.agent()?.clone());
         let make = || task.make();
-        let training = Training::new(&task.schedule, &task.agent, &config.method()?, &make, config.seed, device)?;
+        let training = Training::new(&task.schedule, &task.agent, &config.method()?, &make, config.seed, device);
+        let training = training.map_err(|error| match error {
+            Error::Setting { .. } | Error::NoActions => WrongRequest::of(error).into(),
+            error => anyhow::Error::from(error),
+        })?;
         Ok(AgentRun { training, task, device })
     }
 }

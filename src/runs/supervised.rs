@@ -13,6 +13,7 @@ use tch::Device;
 use super::{Event, Halt, Trainer};
 use crate::config::{Config, OptimizerKind};
 use crate::summary::{Outcome, Summary};
+use crate::wrong_request::WrongRequest;
 
 /// A training of a network on data.
 pub struct SupervisedRun {
@@ -27,7 +28,7 @@ impl SupervisedRun {
     /// # Errors
     /// The data aren't what they should be, or the settings can't be.
     pub fn new(config: &Config, task: &SupervisedTask, device: Device) -> Result<Self> {
-        let (data, method) = (task.read(config.seed)?, config.method()?);
+        let (data, method) = (task.read(config.seed).map_err(WrongRequest::of)?, config.method()?);
         let network = task.network(&data, &method, config.seed, device)?;
         let training = Training::new(&task.training, data, network, &method, config.seed, device)?;
         Ok(SupervisedRun { task: task.clone(), training, device })

@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::command_line::WrongRequest;
 use crate::config::Config;
-use crate::run_directory::{RunDirectory, create_with, lock};
+use crate::run_directory::{RunDirectory, create_with, lock, read_summary};
 use crate::summary::Summary;
 use crate::sweep::plan::Run;
+use crate::wrong_request::WrongRequest;
 
 const RUNS: &str = "sweep.jsonl";
 const FAILURE: &str = "failure.txt";
@@ -131,10 +131,7 @@ impl SweepDirectory {
             let problem = format!("{problem}; delete it to have it run anew");
             return Err(WrongRequest(format!("{}: {problem}", directory.display())).into());
         }
-        let summary = directory.join("summary.json");
-        if let Some(text) = read_if_there(&summary)? {
-            let summary =
-                serde_json::from_str(&text).map_err(|error| WrongRequest(format!("{}: {error}", summary.display())))?;
+        if let Some(summary) = read_summary(&directory).map_err(|error| WrongRequest(format!("{error:#}")))? {
             return Ok(State::Done(Box::new(summary)));
         }
         Ok(read_if_there(&directory.join(FAILURE))?.map_or(State::Unfinished, State::Failed))

@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
-use crate::command_line::WrongRequest;
 use crate::config::{self, Config};
+use crate::wrong_request::WrongRequest;
 
 /// The built-in sweeps, by name.
 const BUILT_IN: [(&str, &str); 15] = [

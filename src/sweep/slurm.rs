@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::command_line::WrongRequest;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::executor::{End, Executor};
+use crate::wrong_request::WrongRequest;
 
 const SCRIPT: &str = "slurm.sh";
 const LOG: &str = "slurm.log";

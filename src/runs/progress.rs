@@ -7,7 +7,7 @@ use alrao_agents::training::Event as Agent;
 use alrao_tasks::training::Event as Supervised;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
-use crate::runs::Event;
+use super::Event;
 
 /// Seconds between plain lines.
 const EVERY: Duration = Duration::from_secs(10);

@@ -14,7 +14,7 @@ use alrao_tasks::training::Event as Supervised;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::runs::Event;
+use super::Event;
 
 const METRICS: &str = "metrics.jsonl";
 const TENSORBOARD: &str = "tensorboard";

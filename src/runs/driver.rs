@@ -1,0 +1,166 @@
+//! A run from beginning to end: training, with a log and checkpoints in its directory, then the test, the summary and the
+//! figure. How far it is goes to standard error.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use alrao_plots::PlotError;
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::agent::AgentRun;
+use super::log::{Log, LogPosition};
+use super::progress::Progress;
+use super::supervised::SupervisedRun;
+use super::trainer::{Halt, Trainer, diverged};
+use crate::config::{Config, Task};
+use crate::figures;
+use crate::run_directory::{RunDirectory, load_best, read_summary};
+use crate::summary::Summary;
+
+/// Trains a run of this configuration, which must be [complete](Config::complete), in a new directory; ends with its
+/// test. From then on libtorch has the configuration's number of threads in the whole process.
+///
+/// # Errors
+/// [`WrongRequest`](crate::wrong_request::WrongRequest) if the run can't begin, with nothing made: the directory is
+/// there already, there is no such device, or the data aren't what they should be. Else what failed on the way.
+pub fn train(path: &Path, config: &Config) -> Result<Summary> {
+    run(config, || RunDirectory::create(path, config))
+}
+
+/// Goes on with the run in this directory from its last checkpoint, to the same end as if it had never stopped. A run that
+/// is done stays as it is.
+///
+/// # Errors
+/// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is no run directory, another process trains in it, or its
+/// run can't go on here; else what failed on the way.
+pub fn resume(path: &Path) -> Result<Summary> {
+    go_on(path, RunDirectory::open)
+}
+
+/// As [`resume`], as soon as no other process trains in the directory.
+///
+/// # Errors
+/// As [`resume`].
+pub fn resume_when_free(path: &Path) -> Result<Summary> {
+    go_on(path, RunDirectory::wait_for)
+}
+
+fn go_on(path: &Path, open: impl FnOnce(&Path) -> Result<RunDirectory>) -> Result<Summary> {
+    let config = Config::of_run(path)?;
+    match read_summary(path)? {
+        Some(summary) => Ok(summary),
+        None => run(&config.resolve()?, || open(path)),
+    }
+}
+
+/// Trains what the configuration says; what can't begin is seen before there is a directory.
+fn run(config: &Config, directory: impl FnOnce() -> Result<RunDirectory>) -> Result<Summary> {
+    tch::set_num_threads(config.threads as i32);
+    let device = config.device()?;
+    match &config.task {
+        Task::Agent(_) => {
+            let trainer = AgentRun::new(config, device)?;
+            drive(&directory()?, config, trainer)
+        }
+        Task::Supervised(task) => {
+            let trainer = SupervisedRun::new(config, task, device)?;
+            drive(&directory()?, config, trainer)
+        }
+    }
+}
+
+/// The part of a checkpoint that isn't tensors.
+#[derive(Serialize, Deserialize)]
+struct CheckpointState<S> {
+    /// Wall-clock seconds of training so far.
+    seconds: f64,
+    log: LogPosition,
+    training: S,
+}
+
+/// Trains to the end, from the last checkpoint in the directory if there is one, tests, and leaves everything there.
+///
+/// # Errors
+/// The checkpoint is damaged or of another configuration; else what failed on the way. That learning diverged is no
+/// error but a result.
+pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer: T) -> Result<Summary> {
+    if let Some(summary) = read_summary(directory.path())? {
+        return Ok(summary); // by another process, while this one waited
+    }
+    let saved = directory.load_last(|read, CheckpointState { seconds, log, training }| {
+        trainer.load(read, training)?;
+        Ok((log, seconds))
+    })?;
+    let (mut log, seconds_before) = match saved {
+        Some((position, seconds)) => (Log::resume(directory.path(), &position)?, seconds),
+        None => (Log::create(directory.path())?, 0.0),
+    };
+    let started = Instant::now();
+    let seconds = || seconds_before + started.elapsed().as_secs_f64();
+    let mut progress = Progress::new(config.budget(), trainer.unit(), trainer.spent());
+    let mut speed = Speed { worked: trainer.worked(), since: Instant::now() };
+    let mut has_best = directory.has_best()?;
+    let diverged = loop {
+        match trainer.go_on() {
+            Ok(Halt::Event(event)) => {
+                let speed = event.is_update().then(|| (speed.lap(trainer.worked()), trainer.work()));
+                progress.event(&event, trainer.spent(), speed);
+                if event.is_best() {
+                    directory.save_best(&trainer.best())?;
+                    has_best = true;
+                }
+                log.record(&event, seconds(), speed.map(|(speed, _)| speed))?;
+            }
+            Ok(Halt::Checkpoint) => {
+                let (files, training) = trainer.save();
+                let state = CheckpointState { seconds: seconds(), log: log.flush()?, training };
+                directory.save_last(&files, &state)?;
+            }
+            Ok(Halt::Done) => break false,
+            Err(error) if diverged(&error) => {
+                eprintln!("{error:#}");
+                break true;
+            }
+            Err(error) => return Err(error),
+        }
+    };
+    progress.finish();
+    log.flush()?;
+    let seconds = seconds();
+    let best = has_best.then(|| load_best(directory.path())).transpose()?;
+    if let Some(units) = trainer.units(config)? {
+        directory.write_units(&units)?;
+    }
+    let summary = trainer.summary(config, best, seconds, diverged)?;
+    directory.write_summary(&summary)?;
+    Ok(summary)
+}
+
+/// Draws how a run went, and says where the figure is; there is none of a run that diverged at once.
+///
+/// # Errors
+/// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is no run directory; else a file of it is damaged, or the
+/// figure can't be written.
+pub fn draw(path: &Path) -> Result<Option<PathBuf>> {
+    let kind = figures::usual_of_run(&Config::of_run(path)?.task);
+    let file = path.join(figures::file(kind));
+    match figures::figure(kind, &[path.into()]).and_then(|figure| figure.save(&file)) {
+        Ok(()) => Ok(Some(file)),
+        Err(PlotError::NoLosses { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Work per second between laps.
+struct Speed {
+    worked: u64,
+    since: Instant,
+}
+
+impl Speed {
+    fn lap(&mut self, worked: u64) -> f64 {
+        let before = std::mem::replace(self, Speed { worked, since: Instant::now() });
+        (worked - before.worked) as f64 / before.since.elapsed().as_secs_f64()
+    }
+}

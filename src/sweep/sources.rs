@@ -1,0 +1,40 @@
+//! What can be drawn in a directory, be it a run's or a sweep's.
+
+use std::path::Path;
+
+use alrao_plots::Source;
+use anyhow::Result;
+
+use crate::config::Config;
+use crate::sweep::directory::{State, SweepDirectory};
+use crate::wrong_request::WrongRequest;
+
+/// A run directory, or the done runs of a sweep directory.
+///
+/// # Errors
+/// [`WrongRequest`] if it is neither, or no run of the sweep is done.
+pub fn sources_at(path: &Path) -> Result<Vec<Source>> {
+    if path.join("config.toml").is_file() {
+        Config::of_run(path)?;
+        return Ok(vec![path.into()]);
+    }
+    if !path.join("sweep.jsonl").is_file() {
+        let problem = "neither a run directory, with config.toml, nor a sweep directory, with sweep.jsonl";
+        return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
+    }
+    let sweep = SweepDirectory::read(path)?;
+    let mut sources = Vec::new();
+    for run in &sweep.runs {
+        if matches!(sweep.state(run)?, State::Done(_)) {
+            sources.push(Source { dir: sweep.of(run), in_sweep: Some((run.task.clone(), run.arm.clone())) });
+        }
+    }
+    if sources.is_empty() {
+        let problem = format!("none of its {} runs is done yet", sweep.runs.len());
+        return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
+    }
+    if sources.len() < sweep.runs.len() {
+        eprintln!("{}: {} of {} runs are done", path.display(), sources.len(), sweep.runs.len());
+    }
+    Ok(sources)
+}
