@@ -1,14 +1,11 @@
 //! An Alrao network: a body, K heads over its features, and the weights `a` that average them (paper, Equation 1).
 
-use std::rc::Rc;
-
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
 use crate::heads::{Heads, Outputs};
 use crate::layers::{Backward, Body};
 use crate::parameters::{ParameterBuilder, Parameters, Weights};
-use crate::recorded::Recording;
 use crate::slices::{Number, looped, slice, slice_mut};
 use crate::streams::Stream;
 use crate::tensors::Tensors;
@@ -41,8 +38,11 @@ enum Derivative {
     /// As the body has it.
     OfBody(Backward),
     /// As it was recorded.
-    Recorded(Rc<Recording>),
+    Recorded(RecordedBackward),
 }
+
+/// The gradient with respect to the parameters, `[P]`, from that with respect to the features, `[B, H]`.
+pub(crate) type RecordedBackward = Box<dyn Fn(&Tensor) -> Tensor>;
 
 impl Pass {
     /// The pass of the first `samples` of the batch alone.
@@ -62,7 +62,7 @@ impl Pass {
                 backward(gradient, &room.1);
                 room.0.shallow_clone()
             }
-            Derivative::Recorded(recording) => recording.backward(&gradient),
+            Derivative::Recorded(backward) => backward(&gradient),
         }
     }
 }
@@ -145,9 +145,9 @@ impl<B> Network<B> {
     }
 
     /// The pass that has these features, `[B, H]`, of a recording.
-    pub(crate) fn pass_of(&self, z: Tensor, recording: Rc<Recording>) -> Pass {
+    pub(crate) fn pass_of(&self, z: Tensor, backward: RecordedBackward) -> Pass {
         let out = tch::no_grad(|| self.heads.forward(&z));
-        Pass { derivative: Derivative::Recorded(recording), z, out }
+        Pass { derivative: Derivative::Recorded(backward), z, out }
     }
 
     /// Every head's outputs, `[K, B, A]`, for features that `forward` computes, without anything to learn from.

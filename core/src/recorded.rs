@@ -14,15 +14,18 @@ use crate::parameters::Weights;
 /// Passes before a recording, so that libtorch has chosen its algorithms and has the room they need.
 const WARM_UP: usize = 2;
 
+/// Of several tensors.
+type Shapes = Vec<Vec<i64>>;
+
 /// The recordings of a network's passes, by the shapes of what goes in.
 #[derive(Default)]
 pub struct Recordings {
     recorder: Option<Recorder>,
-    by_shape: Vec<(Vec<Vec<i64>>, Option<Rc<Recording>>)>,
+    by_shape: Vec<(Shapes, Option<Rc<Recording>>)>,
 }
 
 /// A recorded pass.
-pub(crate) struct Recording {
+struct Recording {
     inputs: Vec<Tensor>,
     /// features, `[B, H]`, and whatever else comes out
     outputs: Vec<Tensor>,
@@ -52,7 +55,7 @@ impl Recordings {
         inputs: &[&Tensor],
         forward: impl Fn(&B, &Weights, &[&Tensor]) -> Vec<Tensor>,
     ) -> (Pass, Vec<Tensor>) {
-        let shapes: Vec<_> = inputs.iter().map(|input| input.size()).collect();
+        let shapes: Shapes = inputs.iter().map(|input| input.size()).collect();
         let known = self.by_shape.iter().position(|(known, _)| *known == shapes);
         let Some(recording) = known.and_then(|known| self.by_shape[known].1.clone()) else {
             let pass = eager(network, inputs, &forward);
@@ -72,7 +75,8 @@ impl Recordings {
         recording.forward.replay();
         let mut outputs: Vec<Tensor> = recording.outputs.iter().map(Tensor::shallow_clone).collect();
         let rest = outputs.split_off(1);
-        (network.pass_of(outputs.remove(0), recording), rest)
+        let backward = Box::new(move |of_features: &Tensor| recording.backward(of_features));
+        (network.pass_of(outputs.remove(0), backward), rest)
     }
 }
 
@@ -136,7 +140,7 @@ impl Recording {
 
     /// The gradient with respect to the parameters, `[P]`, from that with respect to the features, `[B, H]`, of the last
     /// forward pass.
-    pub fn backward(&self, gradient: &Tensor) -> Tensor {
+    fn backward(&self, gradient: &Tensor) -> Tensor {
         self.of_features.shallow_clone().copy_(gradient);
         self.backward.replay();
         self.of_parameters.shallow_clone()

@@ -86,12 +86,14 @@ pub enum EnvironmentError {
 
     /// No environment goes by this name.
     #[cfg(feature = "gym")]
-    #[error("there is no environment `{name}`: {}", suggestion(.nearest))]
+    #[error("there is no environment `{name}`: {}", suggestion(.nearest, .known))]
     UnknownName {
         /// What was asked for.
         name: String,
         /// The known names that resemble it, the most similar first.
         nearest: Vec<&'static str>,
+        /// All known names.
+        known: &'static [&'static str],
     },
 
     /// A continuous torque can't be divided into so few values.
@@ -161,10 +163,10 @@ impl EnvironmentError {
 }
 
 #[cfg(feature = "gym")]
-fn suggestion(nearest: &[&str]) -> String {
+fn suggestion(nearest: &[&str], known: &[&str]) -> String {
     let quoted = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match nearest {
-        [] => format!("known are {}", quoted(crate::names())),
+        [] => format!("known are {}", quoted(known)),
         _ => format!("did you mean {}?", quoted(nearest)),
     }
 }

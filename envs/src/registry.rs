@@ -52,7 +52,7 @@ pub struct EnvironmentSettings {
 pub fn make(settings: &EnvironmentSettings) -> Result<Box<dyn Environment>, EnvironmentError> {
     let name = settings.name.as_str();
     if !names().contains(&name) {
-        return Err(EnvironmentError::UnknownName { name: name.into(), nearest: nearest(name) });
+        return Err(EnvironmentError::UnknownName { name: name.into(), nearest: nearest(name), known: names() });
     }
     if let Some(setting) = settings.foreign() {
         return Err(EnvironmentError::NoSuchSetting { name: name.into(), setting });

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data::LeftOut;
+use serde::Serialize;
 
 /// An error of a supervised task.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,15 @@ pub enum Error {
     /// The network can't learn from this.
     #[error(transparent)]
     Core(#[from] alrao_core::Error),
+}
+
+/// A file that is damaged, so that its image is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
 impl Error {

@@ -6,21 +6,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
-use crate::data::{Batches, LeftOut};
+use crate::data::{Batches, LeftOut, Measure};
 use crate::model::Model;
-
-/// What is told of a task beside its loss and how often the likeliest class is right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measure {
-    /// Nothing.
-    Class,
-    /// How often the right class is among the five likeliest.
-    TopFive,
-    /// Bits per character.
-    Characters,
-    /// Perplexity.
-    Words,
-}
 
 /// What a network's predictions are worth, each a mean over samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

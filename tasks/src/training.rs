@@ -27,10 +27,10 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use crate::Error;
-use crate::data::{Batch, Batches, Data, LeftOut, Split};
+use crate::data::{Batch, Batches, Data, LeftOut, Measure, Split};
 use crate::model::{self, Model};
 use crate::noise;
-use crate::scores::{Measure, Scores, Tally, evaluate};
+use crate::scores::{Scores, Tally, evaluate};
 
 /// How often a batch that is learnt from is also judged: what is told of the training data is of one in so many.
 const JUDGED_EVERY: u64 = 10;

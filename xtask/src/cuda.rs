@@ -12,8 +12,8 @@ use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::failure::refused;
-use crate::libtorch::{self, VERSION};
 use crate::pip;
+use crate::pytorch::{self, VERSION};
 
 /// Refuses a machine without NVIDIA's driver.
 pub fn check_driver() -> Result<()> {
@@ -44,7 +44,7 @@ pub fn entry(cache: &Cache) -> Result<PathBuf> {
 fn view(entry: &Path) -> Result<()> {
     symlink("site/torch/include", entry.join("include"))?;
     symlink("site/torch/lib", entry.join("cuda"))?;
-    libtorch::lay_out(Path::new("../site"), entry, |from, to| symlink(from, to))?;
+    pytorch::lay_out(Path::new("../site"), entry, |from, to| symlink(from, to))?;
     for part in fs::read_dir(entry.join("lib"))? {
         fs::metadata(part?.path())?; // a wheel laid out in another way would leave dangling links
     }
@@ -64,7 +64,7 @@ mod tests {
     fn the_linker_sees_no_cuda_and_the_program_finds_it() {
         let entry = tempfile::tempdir().unwrap();
         let site = entry.path().join("site");
-        for file in libtorch::CPU_LIBRARIES.iter().chain(&["torch/lib/libtorch_cuda.so", "torch/include/torch.h"]) {
+        for file in pytorch::CPU_LIBRARIES.iter().chain(&["torch/lib/libtorch_cuda.so", "torch/include/torch.h"]) {
             fs::create_dir_all(site.join(file).parent().unwrap()).unwrap();
             fs::write(site.join(file), file).unwrap();
         }

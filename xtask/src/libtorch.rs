@@ -4,7 +4,6 @@
 //! saves 2.5 GB of download.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -14,9 +13,9 @@ use crate::checkout::Checkout;
 use crate::cuda;
 use crate::failure::refused;
 use crate::pip::{self, Wheel};
+use crate::pytorch::{VERSION, lay_out};
 
-/// The PyTorch release that is downloaded; any of its patch releases will do if given.
-pub const VERSION: &str = "2.11.0";
+/// Any patch release of it will do if given.
 const SERIES: &str = "2.11.";
 /// The name in `.deps`, where `.cargo/config.toml` points `LIBTORCH`.
 const LINK: &str = "libtorch";
@@ -29,15 +28,6 @@ const WHEELS: [Wheel; 3] = [
     },
     Wheel { name: "nvidia-cuda-runtime", version: "13.0.96", wanted: &["nvidia/cu13/lib/libcudart.so.13"] },
     Wheel { name: "nvidia-cuda-cupti", version: "13.0.85", wanted: &["nvidia/cu13/lib/libcupti.so.13"] },
-];
-
-/// The libraries a program loads that computes on the CPU, relative to the folder the wheels are unpacked in.
-pub const CPU_LIBRARIES: [&str; 5] = [
-    "torch/lib/libc10.so",
-    "torch/lib/libtorch_cpu.so",
-    "torch/lib/libgomp.so.1",
-    "nvidia/cu13/lib/libcudart.so.13",
-    "nvidia/cu13/lib/libcupti.so.13",
 ];
 
 /// Sees to it that the build finds libtorch; tells whether there was something to do.
@@ -66,21 +56,6 @@ fn entry(cache: &Cache) -> Result<PathBuf> {
         fs::rename(unpacked.join("torch/include"), entry.join("include"))?;
         lay_out(&unpacked, entry, |from, to| fs::rename(from, to))
     })
-}
-
-/// Fills `entry/lib` with the CPU libraries found below `site`, and writes what else makes it a libtorch.
-pub fn lay_out(site: &Path, entry: &Path, place: impl Fn(&Path, &Path) -> std::io::Result<()>) -> Result<()> {
-    let lib = entry.join("lib");
-    fs::create_dir(&lib)?;
-    for library in CPU_LIBRARIES {
-        let from = site.join(library);
-        place(&from, &lib.join(from.file_name().expect("a file")))?;
-    }
-    // The linker is asked for these names.
-    symlink("libtorch_cpu.so", lib.join("libtorch.so"))?;
-    symlink("libgomp.so.1", lib.join("libgomp.so"))?;
-    fs::write(entry.join("build-version"), format!("{VERSION}\n"))?;
-    Ok(())
 }
 
 /// Refuses a `LIBTORCH` that the build could not use.

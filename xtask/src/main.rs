@@ -18,6 +18,7 @@ mod gymnasium;
 mod libtorch;
 mod parity;
 mod pip;
+mod pytorch;
 mod sdl2;
 mod setup;
 mod slurm;

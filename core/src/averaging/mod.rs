@@ -3,14 +3,16 @@
 //! Everything is tensors of f64 on the network's own device, so that a step never waits for the device.
 
 mod bayes;
+mod choice;
 mod history;
 mod switch;
 
 pub use bayes::Bayes;
+pub use choice::Averaging;
 pub use history::History;
 pub use switch::{Switch, THETA};
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::Error;
 use crate::tensors::Tensors;
@@ -34,26 +36,6 @@ pub trait ModelAveraging {
     fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error>;
 }
 
-/// Which method averages the heads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Averaging {
-    /// The Switch, which follows changes of the best model: the paper's choice.
-    #[default]
-    Switch,
-    /// Bayesian averaging, which takes one of the models to be right all along.
-    Bayes,
-}
-
-impl Averaging {
-    /// The prior over `k` models, uniform.
-    pub fn over(self, k: i64, device: Device) -> Box<dyn ModelAveraging> {
-        match self {
-            Averaging::Switch => Box::new(Switch::new(k, device)),
-            Averaging::Bayes => Box::new(Bayes::new(k, device)),
-        }
-    }
-}
-
 /// How many models carry the weight: the exponential of the entropy of `a`, between 1 and K.
 pub fn effective_number(a: &[f64]) -> f64 {
     let entropy: f64 = a.iter().filter(|&&a_j| a_j > 0.0).map(|a_j| -a_j * a_j.ln()).sum();
@@ -66,6 +48,7 @@ const KIND: Kind = Kind::Double;
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tch::Device;
 
     use super::*;
 

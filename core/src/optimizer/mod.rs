@@ -3,10 +3,12 @@
 //! Alrao gives every unit its rate; the baselines have the same one everywhere. The code is the same.
 
 mod adam;
+mod rule;
 mod schedule;
 mod sgd;
 
 pub use adam::{Adam, AdamRule};
+pub use rule::Rule;
 pub use schedule::{Decay, Schedule};
 pub use sgd::{Sgd, SgdRule};
 
@@ -34,23 +36,4 @@ pub trait Optimizer {
 
     /// Goes on as after so many steps.
     fn set_steps(&mut self, _steps: i64) {}
-}
-
-/// A rule of descent, with its settings.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Rule {
-    /// Stochastic gradient descent.
-    Sgd(SgdRule),
-    /// Adam.
-    Adam(AdamRule),
-}
-
-impl Rule {
-    /// The rule at the rates `eta`, `[P]`.
-    pub fn at(&self, eta: &Tensor) -> Box<dyn Optimizer> {
-        match self {
-            Rule::Sgd(rule) => Box::new(Sgd::new(*rule, eta)),
-            Rule::Adam(rule) => Box::new(Adam::new(*rule, eta)),
-        }
-    }
 }

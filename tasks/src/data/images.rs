@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alrao_core::streams::Stream;
 
-use super::{Batches, Split, loader};
+use super::Split;
 use crate::Error;
 use crate::networks::Colours;
 
@@ -70,11 +70,5 @@ impl ImageBatches {
                 (all(split) * self.images_of(Split::Train)).div_ceil(all(Split::Train).max(1))
             }
         }
-    }
-
-    /// One time through a split from batch `from` on, made ahead of time: images as bytes, `[B, 3, S, S]` u8, and their
-    /// classes, `[B]`. The last batch may be smaller, but never a single image to learn from, which a normalisation can't.
-    pub fn through(&self, split: Split, epoch: u64, from: u64) -> Batches {
-        loader::through(self.clone(), split, epoch, from)
     }
 }

@@ -19,10 +19,13 @@ use crate::Error;
 /// Batches under way: enough that one is ready whenever another is done with.
 const AHEAD: usize = 4;
 
-/// One time through a split from batch `from` on.
-pub fn through(data: ImageBatches, split: Split, epoch: u64, from: u64) -> Batches {
-    let to_begin = from..data.batches(split);
-    Box::new(Ahead { work: Arc::new(Work::new(data, split, epoch)), to_begin, under_way: VecDeque::new() })
+impl ImageBatches {
+    /// One time through a split from batch `from` on, made ahead of time: images as bytes, `[B, 3, S, S]` u8, and their
+    /// classes, `[B]`. The last batch may be smaller, but never a single image to learn from, which a normalisation can't.
+    pub fn through(&self, split: Split, epoch: u64, from: u64) -> Batches {
+        let work = Arc::new(Work::new(self.clone(), split, epoch));
+        Box::new(Ahead { work, to_begin: from..self.batches(split), under_way: VecDeque::new() })
+    }
 }
 
 /// What every batch of an epoch is made from.

@@ -1,79 +1,25 @@
 //! Data sets, as their publishers lay them out.
 
 mod augment;
+mod batch;
 mod cifar10;
 pub mod decode;
 mod image_folder;
 mod images;
 mod loader;
+mod measure;
 mod text;
 
-use std::path::PathBuf;
-
-use serde::Serialize;
-use tch::{Device, Tensor};
-
-use crate::Error;
-use crate::scores::Measure;
-
+pub use crate::error::LeftOut;
+pub use batch::{Batch, Batches, Split};
 pub use cifar10::Cifar10;
 pub use image_folder::ImageFolder;
 pub use images::{ImageBatches, Images};
+pub use measure::Measure;
 pub use text::{Symbol, Text};
 
 /// Classes that are so few that five guesses tell nothing.
 const FEW: usize = 10;
-
-/// What to predict from what.
-#[derive(Debug)]
-pub struct Batch {
-    /// Images, `[B, 3, S, S]` u8, or symbols, `[T, B]` i64.
-    pub x: Tensor,
-    /// Their classes, `[B]`, or the symbols that follow, `[T*B]`; i64.
-    pub y: Tensor,
-    /// What should have been in it.
-    pub left_out: Vec<LeftOut>,
-}
-
-/// A file that is damaged, so that its image is missing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
-impl Batch {
-    /// Brings it to a device. A GPU fetches it on its own while the program goes on.
-    pub fn to_device(self, device: Device) -> Self {
-        let to = |tensor: Tensor| match device {
-            // not `pin_memory`, which libtorch warns of at every call, since tch names the device
-            Device::Cuda(_) => tensor.internal_pin_memory(device).to_device_(device, tensor.kind(), true, false),
-            _ => tensor,
-        };
-        Batch { x: to(self.x), y: to(self.y), left_out: self.left_out }
-    }
-}
-
-/// Batches that are made while they are asked for.
-pub type Batches = Box<dyn Iterator<Item = Result<Batch, Error>>>;
-
-/// What a part of the data is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
-    /// To learn from.
-    Train,
-    /// To choose the best epoch by.
-    Validation,
-    /// To judge the best epoch by, once.
-    Test,
-}
-
-impl Split {
-    /// All of them.
-    pub const ALL: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
-}
 
 /// A data set, ready to learn from.
 pub enum Data {

@@ -6,7 +6,8 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::{Claim, Length, Side, contest, last_line, on_cores, python};
+use super::contest::{Claim, Length, Side, contest, last_line, on_cores};
+use super::python;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
 use crate::setup;

@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 
-use super::{Claim, Length, Side, contest, on_cores};
+use super::contest::{Claim, Length, Side, contest, on_cores};
 use crate::cache::Cache;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;

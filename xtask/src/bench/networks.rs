@@ -3,7 +3,8 @@
 
 use anyhow::Result;
 
-use super::{Claim, Length, Side, contest, on_cores, python};
+use super::contest::{Claim, Length, Side, contest, on_cores};
+use super::python;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
 use crate::setup;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::on_cores;
+use super::contest::on_cores;
 use crate::cargo::{cargo, failed, run as run_command};
 use crate::checkout::Checkout;
 use crate::setup;

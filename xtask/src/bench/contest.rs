@@ -1,0 +1,204 @@
+//! Sides that are measured in turn.
+//!
+//! Each side is a command that measures itself; its last line begins with its rate, as in `19400 steps/s`. What else
+//! the machine does hits neighbours in a round alike, so ratios are taken within a round and their median is told.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::{Map, Value};
+
+use crate::cargo::failed;
+
+/// How long it is measured.
+#[derive(Args, Clone, Copy)]
+pub struct Length {
+    /// How often every side has its turn.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// How long a turn lasts, without what comes before the first step.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub seconds: u32,
+}
+
+/// Who takes part, and the command that measures it.
+pub struct Side {
+    /// What it is called.
+    pub name: &'static str,
+    /// The command.
+    pub command: Command,
+}
+
+/// The name of one of our sides, that of another, and how many times faster ours is to be.
+pub struct Claim(pub &'static str, pub &'static str, pub f64);
+
+/// A rate or a ratio, as each round saw it.
+struct Figure {
+    name: String,
+    values: Vec<f64>, // [rounds]
+    wanted: Option<f64>,
+}
+
+/// Lets all sides have their turn in each round, then prints their rates in `unit`, the ratios that `claims` speak of,
+/// and both again as a line of JSON, after what is `known` already.
+pub fn contest(
+    bench: &str,
+    unit: &str,
+    mut sides: Vec<Side>,
+    claims: &[Claim],
+    rounds: u32,
+    known: &[(&str, Value)],
+) -> Result<()> {
+    let figure = |side: &Side| Figure { name: side.name.into(), values: Vec::new(), wanted: None };
+    let mut rates: Vec<Figure> = sides.iter().map(figure).collect();
+    for round in 1..=rounds {
+        for (side, figure) in sides.iter_mut().zip(&mut rates) {
+            let rate = rate(side)?;
+            eprintln!("round {round} of {rounds}: {}, {rate:.0} {unit}", side.name);
+            figure.values.push(rate);
+        }
+    }
+    let ratios = ratios(&rates, claims);
+    println!("\n{}\n{}", table(unit, &rates), table("ratio", &ratios));
+    let medians = |figures: &[Figure]| -> Map<_, _> {
+        figures.iter().map(|figure| (figure.name.clone(), figure.spread()[0].into())).collect()
+    };
+    let (figures, ratios) = (medians(&rates), medians(&ratios));
+    let mut told: Map<_, _> = known.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+    told.extend([("bench".into(), bench.into()), ("unit".into(), unit.into()), ("rounds".into(), rounds.into())]);
+    told.extend([("figures".into(), figures.into()), ("ratios".into(), ratios.into())]);
+    println!("{}", Value::Object(told));
+    Ok(())
+}
+
+/// The rate that a side finds.
+///
+/// # Errors
+/// It fails, or finds none.
+pub fn rate(side: &mut Side) -> Result<f64> {
+    let line = last_line(side.name, &mut side.command)?;
+    let rate = line.split_whitespace().next().and_then(|word| word.parse().ok());
+    match rate.filter(|rate: &f64| rate.is_finite() && *rate > 0.0) {
+        Some(rate) => Ok(rate),
+        None => bail!("{} ends with no rate, but `{line}`", side.name),
+    }
+}
+
+/// The last line that `command`, which is called `what`, prints.
+pub fn last_line(what: &str, command: &mut Command) -> Result<String> {
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("can't run `{}` for {what}", command.get_program().display()))?;
+    if !output.status.success() {
+        return Err(failed(what, output.status));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default().to_owned())
+}
+
+/// How many times faster ours was than theirs, round by round.
+fn ratios(rates: &[Figure], claims: &[Claim]) -> Vec<Figure> {
+    let of = |name| &rates.iter().find(|figure| figure.name == name).expect("claims are about sides").values;
+    let ratio = |&Claim(ours, theirs, wanted)| Figure {
+        name: format!("{ours} / {theirs}"),
+        values: of(ours).iter().zip(of(theirs)).map(|(ours, theirs)| ours / theirs).collect(),
+        wanted: Some(wanted),
+    };
+    claims.iter().map(ratio).collect()
+}
+
+fn table(unit: &str, figures: &[Figure]) -> String {
+    let head = format!("{unit:<50} {:>12} {:>12} {:>12}\n", "median", "lowest", "highest");
+    let row = |figure: &Figure| {
+        let (digits, wanted) = figure.wanted.map_or((0, String::new()), |wanted| (2, format!("  wanted: {wanted}")));
+        let values = figure.spread().map(|value| format!(" {value:>12.digits$}")).concat();
+        format!("{:<50}{values}{wanted}\n", figure.name)
+    };
+    head + &figures.iter().map(row).collect::<String>()
+}
+
+impl Figure {
+    /// Median, lowest and highest value.
+    fn spread(&self) -> [f64; 3] {
+        let mut sorted = self.values.clone();
+        sorted.sort_by(f64::total_cmp);
+        let last = sorted.len() - 1;
+        [(sorted[last / 2] + sorted[sorted.len() / 2]) / 2.0, sorted[0], sorted[last]]
+    }
+}
+
+/// A command that runs on so many cores, the last of those that this process may use.
+pub fn on_cores(count: usize, program: impl AsRef<OsStr>) -> Result<Command> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or("0");
+    let cores = cores(allowed).with_context(|| format!("`{allowed}` is no list of cores"))?;
+    let Some(first) = cores.len().checked_sub(count) else {
+        bail!("this process may use {} cores, but it takes {count}", cores.len());
+    };
+    let cores: Vec<String> = cores[first..].iter().map(ToString::to_string).collect();
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", &cores.join(",")]).arg(program);
+    Ok(command)
+}
+
+/// The cores in a list like `0-3,8`.
+fn cores(list: &str) -> Option<Vec<u32>> {
+    let range = |range: &str| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        Some(first.parse().ok()?..=last.parse().ok()?)
+    };
+    let ranges: Option<Vec<_>> = list.trim().split(',').map(range).collect();
+    Some(ranges?.into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(name: &'static str, line: &str) -> Side {
+        let mut command = Command::new("echo");
+        command.arg(line);
+        Side { name, command }
+    }
+
+    #[test]
+    fn the_last_lines_first_word_is_the_rate() {
+        assert_eq!(rate(&mut says("we", "hello\n12.5 steps/s over 9 steps")).unwrap(), 12.5);
+        for line in ["fast", "", "0 steps/s", "nan steps/s"] {
+            let told = rate(&mut says("we", line)).unwrap_err().to_string();
+            assert_eq!(told, format!("we ends with no rate, but `{line}`"));
+        }
+        let told = rate(&mut Side { name: "they", command: Command::new("false") }).unwrap_err().to_string();
+        assert_eq!(told, "they failed with exit code 1");
+    }
+
+    #[test]
+    fn ratios_are_taken_within_rounds() {
+        // The machine was slow in the second round: the ratio of the medians would be 3.
+        let rates = [("we", [30.0, 9.0, 40.0]), ("they", [10.0, 4.5, 20.0])].map(|(name, values)| Figure {
+            name: name.into(),
+            values: values.into(),
+            wanted: None,
+        });
+        let ratios = ratios(&rates, &[Claim("we", "they", 2.5)]);
+        assert_eq!(ratios[0].spread(), [2.0, 2.0, 3.0]);
+        let table = table("ratio", &ratios);
+        let words: Vec<_> = table.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(words, ["we", "/", "they", "2.00", "2.00", "3.00", "wanted:", "2.5"]);
+    }
+
+    #[test]
+    fn cores_are_told_by_ranges() {
+        assert_eq!(cores("0-2,8,10-11\n"), Some(vec![0, 1, 2, 8, 10, 11]));
+        assert_eq!(cores("all"), None);
+    }
+
+    #[test]
+    fn an_even_number_of_rounds_has_a_median_too() {
+        let figure = Figure { name: String::new(), values: vec![4.0, 1.0, 3.0, 9.0], wanted: None };
+        assert_eq!(figure.spread(), [3.5, 1.0, 9.0]);
+    }
+}
