@@ -1,0 +1,436 @@
+//! The modules of a crate build on each other without a circle, so that whoever reads one can read what it builds on
+//! first.
+//!
+//! A module builds on another where a `use` or a path of its own leads there; what is passed on by `pub use` is followed
+//! to the module that defines it. Modules that name their children, by `mod` or `pub use`, don't build on them by that.
+//! Code that is for tests alone is left out.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use syn::ext::IdentExt;
+use syn::parse::ParseStream;
+use syn::visit::{self, Visit};
+use syn::{Attribute, Ident, Item, UseTree, token};
+
+/// The modules of the root package in the order that data go through them; none builds on one of a row above its own.
+const ROWS: [&[&str]; 5] = [
+    &["main"],
+    &["command_line"],
+    &["commands"],
+    &["report", "runs", "sweep"],
+    &["config", "figures", "run_directory", "summary", "wrong_request"],
+];
+
+#[test]
+fn no_modules_build_on_each_other_in_a_circle() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let members = manifest.lines().find_map(|line| line.strip_prefix("members = ")).expect("a workspace has members");
+    let folders = members.split('"').skip(1).step_by(2).chain(["."]);
+    let circles: Vec<String> = folders.flat_map(|folder| Crate::read(&root().join(folder)).circles()).collect();
+    assert!(circles.is_empty(), "these build on each other in a circle:\n{}", circles.join("\n"));
+}
+
+#[test]
+fn no_module_of_the_program_builds_on_one_before_it() {
+    let program = Crate::read(root());
+    let row = |module: usize| {
+        let path = &program.modules[module].path;
+        path.first().and_then(|top| ROWS.iter().position(|row| row.contains(&top.as_str())))
+    };
+    let mut wrong = Vec::new();
+    for (module, edges) in program.edges().iter().enumerate() {
+        if row(module).is_none() && !program.modules[module].path.is_empty() {
+            wrong.push(format!("{} is in no row", program.file(module)));
+        }
+        let back = edges.iter().filter(|(other, _)| row(**other) < row(module));
+        wrong.extend(back.map(|(other, path)| format!("{} on {}: {path}", program.file(module), program.file(*other))));
+    }
+    assert!(wrong.is_empty(), "these build on what is before them: {wrong:#?}");
+}
+
+/// The circles of a library of these files, whose `lib.rs` names them.
+fn circles(files: &[(&str, &str)]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| {
+        let file = folder.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    write("Cargo.toml", "[package]\nname = \"of-a-test\"\n");
+    files.iter().for_each(|(file, text)| write(&format!("src/{file}"), text));
+    Crate::read(folder.path()).circles()
+}
+
+#[test]
+fn a_circle_is_told_by_its_files_and_what_they_name() {
+    let c = ("c.rs", "pub fn h() { println!(\"{}\", super::a::F) }");
+    let files = [("lib.rs", "mod a; mod b; mod c;"), ("a.rs", "use crate::b::g; pub const F: u8 = 0;"), c];
+    let told = circles(&[&files[..], &[("b.rs", "pub fn g() { crate::c::h() }")]].concat());
+    assert_eq!(told, ["src/a.rs -> (crate::b::g) src/b.rs -> (crate::c::h) src/c.rs -> (super::a::F) src/a.rs"]);
+    assert!(circles(&[&files[..], &[("b.rs", "pub fn g() {}")]].concat()).is_empty());
+}
+
+#[test]
+fn what_is_passed_on_is_followed_to_where_it_is_defined() {
+    let lib = ("lib.rs", "pub mod a; mod b; pub use a::T; pub use b::*;");
+    let a = ("a/mod.rs", "mod t; mod u; pub use t::T as S; pub use u::U; pub type T = u8;");
+    let t = |uses| ("a/t.rs", uses);
+    let rest = [lib, a, ("a/u.rs", "use crate::V; pub struct U;"), ("b.rs", "use crate::a::S; pub struct V;")];
+    assert!(circles(&[&rest[..], &[t("pub struct T;")]].concat()).is_empty());
+    let told = circles(&[&rest[..], &[t("use super::U; pub struct T;")]].concat());
+    assert_eq!(told, ["src/a/t.rs -> (super::U) src/a/u.rs -> (crate::V) src/b.rs -> (crate::a::S) src/a/t.rs"]);
+}
+
+#[test]
+fn a_parent_builds_on_children_that_it_does_more_with_than_name_them() {
+    let child = ("a/t.rs", "use super::Plain; pub struct T(Plain);");
+    let of = |rest: &str| {
+        let parent = format!("mod t; pub use t::T; pub struct Plain; {rest}");
+        circles(&[("lib.rs", "mod a;"), ("a/mod.rs", &parent), child])
+    };
+    assert!(of("").is_empty());
+    assert_eq!(of("pub enum Any { T(T) }"), ["src/a/mod.rs -> (T) src/a/t.rs -> (super::Plain) src/a/mod.rs"]);
+    assert_eq!(of("fn f() { t::g() }"), ["src/a/mod.rs -> (t::g) src/a/t.rs -> (super::Plain) src/a/mod.rs"]);
+}
+
+#[test]
+fn tests_may_use_what_they_like() {
+    let b = ("b.rs", "use crate::a; pub fn f() { a::g() }");
+    let of = |a: &str| circles(&[("lib.rs", "mod a; mod b;"), ("a.rs", a), b]);
+    assert!(of("#[cfg(test)] mod tests { use crate::b::f; }").is_empty());
+    assert!(of("#[cfg(test)] use crate::b; #[cfg(all(test, unix))] fn h() { crate::b::f() }").is_empty());
+    assert_eq!(of("#[cfg(unix)] fn h() { crate::b::f() }").len(), 1);
+    assert_eq!(of("#[cfg(not(test))] fn h() { crate::b::f() }").len(), 1);
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+}
+
+/// A crate's modules, or those of a library and the program beside it.
+struct Crate {
+    folder: PathBuf,
+    /// What the library is called from outside.
+    name: String,
+    modules: Vec<Module>,
+}
+
+/// A module, and what it says of others.
+struct Module {
+    file: PathBuf,
+    /// From the crate's root on; the program's is `main`.
+    path: Vec<String>,
+    imports: Vec<Import>,
+    /// The paths in its code, without generic arguments.
+    paths: BTreeSet<Vec<String>>,
+    items: BTreeSet<String>,
+}
+
+/// One name that a `use` brings; `*` for all.
+struct Import {
+    name: String,
+    path: Vec<String>,
+    passed_on: bool,
+}
+
+impl Crate {
+    fn read(folder: &Path) -> Self {
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let name = manifest.lines().find_map(|line| line.strip_prefix("name = ")).expect("a package has a name");
+        let name = name.trim_matches('"').replace('-', "_");
+        let mut found = Crate { folder: folder.into(), name, modules: Vec::new() };
+        let roots = [("src/lib.rs", vec![]), ("src/main.rs", vec!["main".to_string()])];
+        for (file, path) in roots.into_iter().filter(|(file, _)| folder.join(file).exists()) {
+            let path = if found.modules.is_empty() { vec![] } else { path };
+            found.read_file(&folder.join(file), path);
+        }
+        assert!(!found.modules.is_empty(), "{}: no crate", folder.display());
+        found
+    }
+
+    fn read_file(&mut self, file: &Path, path: Vec<String>) {
+        let text = fs::read_to_string(file).unwrap();
+        let syntax = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        self.add(file, path, &syntax.items);
+    }
+
+    /// Adds a module with its children.
+    fn add(&mut self, file: &Path, path: Vec<String>, items: &[Item]) {
+        let mut module = Module {
+            file: file.into(),
+            path: path.clone(),
+            imports: Vec::new(),
+            paths: BTreeSet::new(),
+            items: BTreeSet::new(),
+        };
+        items.iter().for_each(|item| module.visit_item(item));
+        self.modules.push(module);
+        let is_root = ["lib.rs", "main.rs", "mod.rs"].iter().any(|name| file.ends_with(name));
+        let folder = if is_root { file.parent().unwrap().to_path_buf() } else { file.with_extension("") };
+        for child in items {
+            let Item::Mod(child) = child else { continue };
+            if is_for_tests(&child.attrs) {
+                continue;
+            }
+            let name = child.ident.unraw().to_string();
+            let path = [path.clone(), vec![name.clone()]].concat();
+            match &child.content {
+                Some((_, items)) => self.add(file, path, items),
+                None => {
+                    let places = [folder.join(&name).with_extension("rs"), folder.join(&name).join("mod.rs")];
+                    let place = places.iter().find(|place| place.exists()).expect("it compiles");
+                    self.read_file(place, path);
+                }
+            }
+        }
+    }
+
+    fn find(&self, path: &[String]) -> Option<usize> {
+        self.modules.iter().position(|module| module.path == path)
+    }
+
+    /// The module that a path leads to from a module, or that defines what it leads to; none for what is of elsewhere.
+    fn resolve(&self, from: usize, path: &[String], depth: usize) -> Option<usize> {
+        let (first, rest) = path.split_first()?;
+        let of = |path: &[String]| self.find(path);
+        match first.as_str() {
+            "crate" => self.walk(of(&[])?, rest, depth),
+            "self" => self.walk(from, rest, depth),
+            "super" => {
+                let parent = of(self.modules[from].path.split_last()?.1)?;
+                if rest.first().is_some_and(|next| next == "super") {
+                    return self.resolve(parent, rest, depth);
+                }
+                self.walk(parent, rest, depth)
+            }
+            name if *name == self.name && self.modules[from].path == ["main"] => self.walk(of(&[])?, rest, depth),
+            _ if self.step(from, first, depth).is_some() => self.walk(from, path, depth),
+            _ => None,
+        }
+    }
+
+    /// Goes on by the names of a path as far as they are modules'.
+    fn walk(&self, from: usize, names: &[String], depth: usize) -> Option<usize> {
+        let mut at = from;
+        for name in names {
+            match self.step(at, name, depth) {
+                Some((next, true)) => at = next,
+                Some((next, false)) => return Some(next),
+                None => return Some(at), // a macro made it
+            }
+        }
+        Some(at)
+    }
+
+    /// What a name is in a module: another module and whether the name is that module's own.
+    fn step(&self, at: usize, name: &str, depth: usize) -> Option<(usize, bool)> {
+        let module = &self.modules[at];
+        if let Some(child) = self.find(&[&module.path[..], &[name.to_string()]].concat()) {
+            return Some((child, true));
+        }
+        if module.items.contains(name) {
+            return Some((at, false));
+        }
+        let depth = depth.checked_sub(1)?;
+        for import in module.imports.iter().filter(|import| import.name == name) {
+            if let Some(found) = self.resolve(at, &import.path, depth) {
+                let is_module = self.modules[found].path.last() == import.path.last();
+                return Some((found, is_module));
+            }
+        }
+        let globs = module.imports.iter().filter(|import| import.name == "*");
+        globs.filter_map(|glob| self.step(self.resolve(at, &glob.path, depth)?, name, depth)).next()
+    }
+
+    /// The modules that each module builds on, and a path that leads there.
+    fn edges(&self) -> Vec<BTreeMap<usize, String>> {
+        const DEEPEST: usize = 8; // of names that are passed on
+        let mut edges = vec![BTreeMap::new(); self.modules.len()];
+        for (at, module) in self.modules.iter().enumerate() {
+            let imported = module.imports.iter().map(|import| (&import.path, import.passed_on));
+            let is_imported = |name: &String| module.imports.iter().any(|import| import.name == *name);
+            // a lone name may be a variable's, called as a child is
+            let said = module.paths.iter().filter(|path| path.len() > 1 || is_imported(&path[0]));
+            for (path, passed_on) in imported.chain(said.map(|path| (path, false))) {
+                let Some(other) = self.resolve(at, path, DEEPEST) else { continue };
+                let of_child = self.modules[other].path.starts_with(&module.path);
+                if self.modules[other].file != module.file && !(passed_on && of_child) {
+                    edges[at].entry(other).or_insert_with(|| path.join("::"));
+                }
+            }
+        }
+        edges
+    }
+
+    /// Every circle, once, as the files on its shortest way round.
+    fn circles(&self) -> Vec<String> {
+        let edges = self.edges();
+        let mut seen = BTreeSet::new();
+        let mut circles = Vec::new();
+        for start in 0..self.modules.len() {
+            let Some(way) = way_back(&edges, start) else { continue };
+            if way.iter().all(|module| seen.insert(*module)) {
+                let next = way.iter().cycle().skip(1);
+                let step = |(at, next): (&usize, &usize)| format!("{} -> ({}) ", self.file(*at), edges[*at][next]);
+                circles.push(way.iter().zip(next).map(step).collect::<String>() + &self.file(start));
+            }
+        }
+        circles
+    }
+
+    fn file(&self, module: usize) -> String {
+        let file = &self.modules[module].file;
+        file.strip_prefix(root()).or(file.strip_prefix(&self.folder)).unwrap().display().to_string()
+    }
+}
+
+/// The shortest way along edges from a module to itself.
+fn way_back(edges: &[BTreeMap<usize, String>], start: usize) -> Option<Vec<usize>> {
+    let mut before = BTreeMap::new();
+    let mut queue = VecDeque::from([start]);
+    while let Some(at) = queue.pop_front() {
+        for &next in edges[at].keys() {
+            if next == start {
+                let mut way = vec![at];
+                while *way.last().unwrap() != start {
+                    way.push(before[way.last().unwrap()]);
+                }
+                way.reverse();
+                return Some(way);
+            }
+            before.entry(next).or_insert_with(|| {
+                queue.push_back(next);
+                at
+            });
+        }
+    }
+    None
+}
+
+impl<'ast> Visit<'ast> for Module {
+    fn visit_item(&mut self, item: &'ast Item) {
+        let (name, attributes) = match item {
+            Item::Const(item) => (Some(&item.ident), &item.attrs),
+            Item::Enum(item) => (Some(&item.ident), &item.attrs),
+            Item::Fn(item) => (Some(&item.sig.ident), &item.attrs),
+            Item::Impl(item) => (None, &item.attrs),
+            Item::Macro(item) => (item.ident.as_ref(), &item.attrs),
+            Item::Mod(_) => return,
+            Item::Static(item) => (Some(&item.ident), &item.attrs),
+            Item::Struct(item) => (Some(&item.ident), &item.attrs),
+            Item::Trait(item) => (Some(&item.ident), &item.attrs),
+            Item::Type(item) => (Some(&item.ident), &item.attrs),
+            Item::Union(item) => (Some(&item.ident), &item.attrs),
+            Item::Use(item) => {
+                if !is_for_tests(&item.attrs) {
+                    let passed_on = !matches!(item.vis, syn::Visibility::Inherited);
+                    self.import(&item.tree, Vec::new(), passed_on);
+                }
+                return;
+            }
+            _ => return visit::visit_item(self, item),
+        };
+        if !is_for_tests(attributes) {
+            self.items.extend(name.map(|name| name.unraw().to_string()));
+            visit::visit_item(self, item);
+        }
+    }
+
+    fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
+        if !is_for_tests(&function.attrs) {
+            visit::visit_impl_item_fn(self, function);
+        }
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        self.path(path);
+        visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, call: &'ast syn::Macro) {
+        call.parse_body_with(|input: ParseStream| self.paths_among(input)).expect("tokens");
+    }
+
+    fn visit_attribute(&mut self, _: &'ast Attribute) {}
+
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+}
+
+impl Module {
+    fn import(&mut self, tree: &UseTree, mut path: Vec<String>, passed_on: bool) {
+        let (name, last) = match tree {
+            UseTree::Path(part) => {
+                path.push(part.ident.unraw().to_string());
+                return self.import(&part.tree, path, passed_on);
+            }
+            UseTree::Group(group) => {
+                return group.items.iter().for_each(|tree| self.import(tree, path.clone(), passed_on));
+            }
+            UseTree::Name(name) if name.ident == "self" => (path.last().expect("of something").clone(), None),
+            UseTree::Name(name) => (name.ident.unraw().to_string(), Some(&name.ident)),
+            UseTree::Rename(rename) if rename.ident == "self" => (rename.rename.unraw().to_string(), None),
+            UseTree::Rename(rename) => (rename.rename.unraw().to_string(), Some(&rename.ident)),
+            UseTree::Glob(_) => ("*".to_string(), None),
+        };
+        path.extend(last.map(|last| last.unraw().to_string()));
+        self.imports.push(Import { name, path, passed_on });
+    }
+
+    /// Takes in a path.
+    fn path(&mut self, path: &syn::Path) {
+        let names: Vec<String> = path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect();
+        if path.leading_colon.is_none() {
+            self.paths.insert(names);
+        }
+    }
+
+    /// Takes in what looks like paths among a macro's words.
+    fn paths_among(&mut self, input: ParseStream) -> syn::Result<()> {
+        while !input.is_empty() {
+            let ahead = input.fork();
+            if input.peek(Ident::peek_any) && syn::Path::parse_mod_style(&ahead).is_ok() {
+                let path = syn::Path::parse_mod_style(input)?;
+                self.path(&path);
+                continue;
+            }
+            let inside;
+            if input.peek(token::Paren) {
+                syn::parenthesized!(inside in input);
+            } else if input.peek(token::Bracket) {
+                syn::bracketed!(inside in input);
+            } else if input.peek(token::Brace) {
+                syn::braced!(inside in input);
+            } else {
+                input.step(|cursor| Ok(((), cursor.token_tree().expect("not empty").1)))?;
+                continue;
+            }
+            self.paths_among(&inside)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is a `#[cfg(test)]`, or one with more conditions.
+fn is_for_tests(attributes: &[Attribute]) -> bool {
+    let tests = |attribute: &Attribute| {
+        let mut tests = attribute.path().is_ident("test");
+        if attribute.path().is_ident("cfg") {
+            attribute
+                .parse_nested_meta(|meta| {
+                    tests |= meta.path.is_ident("test");
+                    if meta.path.is_ident("all") {
+                        meta.parse_nested_meta(|meta| {
+                            tests |= meta.path.is_ident("test");
+                            meta.input.parse::<syn::Expr>().map(drop).or(Ok(()))
+                        })?;
+                    }
+                    Ok(())
+                })
+                .ok();
+        }
+        tests
+    };
+    attributes.iter().any(tests)
+}
