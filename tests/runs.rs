@@ -17,10 +17,10 @@ fn a_program_trains_a_run_and_has_its_summary_and_its_figure() {
         "agent.network.hidden=[8]",
         "device=cpu",
     ];
-    let config = Config::read("pendulum", &sets.map(String::from)).unwrap().complete().unwrap();
+    let config = Config::read("pendulum", &sets.map(String::from)).unwrap();
     let root = tempfile::tempdir().unwrap();
     let run = root.path().join("run");
-    let summary = runs::train(&run, &config).unwrap();
+    let summary = runs::train(&run, config.clone()).unwrap();
     assert!(matches!(summary.outcome, Outcome::Agent { steps: 600, test: Some(test), .. } if test.episodes == 2));
     assert_eq!(read_summary(&run).unwrap().as_ref(), Some(&summary));
     load_best(&run).unwrap();
@@ -28,7 +28,7 @@ fn a_program_trains_a_run_and_has_its_summary_and_its_figure() {
     assert!(std::fs::read_to_string(figure).unwrap().starts_with("<svg"));
 
     assert_eq!(runs::resume(&run).unwrap(), summary);
-    assert!(runs::train(&run, &config).unwrap_err().is::<WrongRequest>());
+    assert!(runs::train(&run, config.clone()).unwrap_err().is::<WrongRequest>());
     let damaged = Config { threads: 0, ..config };
     let other = root.path().join("other");
     alrao::run_directory::RunDirectory::create(&other, &damaged).unwrap();

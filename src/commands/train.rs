@@ -59,7 +59,7 @@ pub fn train(request: &TrainRequest) -> Result<()> {
         let (task, kind, seed) = (config.task.name(), config.optimizer.kind.name(), config.seed);
         let usual = || free_name(&format!("{task}-{kind}-seed{seed}"));
         let path = request.out.clone().map_or_else(usual, Ok)?;
-        return report(&path, &runs::train(&path, &config)?);
+        return report(&path, &runs::train(&path, config)?);
     };
     let was_done = read_summary(path)?.is_some();
     let resume = if request.in_sweep { runs::resume_when_free } else { runs::resume };
@@ -79,7 +79,7 @@ fn end_with_standard_input() {
     });
 }
 
-/// The configuration that the request asks for, complete.
+/// The configuration that the request asks for.
 fn requested(request: &TrainRequest) -> Result<Config> {
     let source = request.config.as_deref().expect("required by the command line");
     let mut config = Config::read(source, &request.set)?;
@@ -91,7 +91,7 @@ fn requested(request: &TrainRequest) -> Result<Config> {
     if let Some(device) = request.device {
         config.device = device.to_string();
     }
-    config.complete()
+    Ok(config)
 }
 
 /// Prints the result and draws the figure.

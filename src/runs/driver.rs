@@ -18,14 +18,16 @@ use crate::figures;
 use crate::run_directory::{RunDirectory, load_best, read_summary};
 use crate::summary::Summary;
 
-/// Trains a run of this configuration, which must be [complete](Config::complete), in a new directory; ends with its
-/// test. From then on libtorch has the configuration's number of threads in the whole process.
+/// Trains a run of this configuration, [completed](Config::complete), in a new directory; ends with its test. From then on
+/// libtorch has the configuration's number of threads in the whole process.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) if the run can't begin, with nothing made: the directory is
-/// there already, there is no such device, or the data aren't what they should be. Else what failed on the way.
-pub fn train(path: &Path, config: &Config) -> Result<Summary> {
-    run(config, || RunDirectory::create(path, config))
+/// [`WrongRequest`](crate::wrong_request::WrongRequest) if the run can't begin, with nothing made: a setting can't be,
+/// there is no such device, the data aren't what they should be, or the directory is there already. Else what failed on
+/// the way.
+pub fn train(path: &Path, config: Config) -> Result<Summary> {
+    let config = config.complete()?;
+    run(&config, || RunDirectory::create(path, &config))
 }
 
 /// Goes on with the run in this directory from its last checkpoint, to the same end as if it had never stopped. A run that

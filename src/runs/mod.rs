@@ -6,8 +6,8 @@
 //! use alrao::{config::Config, runs};
 //!
 //! # fn main() -> anyhow::Result<()> {
-//! let config = Config::read("pendulum", &["schedule.steps=20000".into()])?.complete()?;
-//! let summary = runs::train("runs/mine".as_ref(), &config)?;
+//! let config = Config::read("pendulum", &["schedule.steps=20000".into()])?;
+//! let summary = runs::train("runs/mine".as_ref(), config)?;
 //! println!("{}", summary.outcome.words());
 //! # Ok(())
 //! # }
