@@ -9,9 +9,10 @@
 use std::ops::Bound;
 
 use alrao_core::diagnosis::Diagnosis;
-use alrao_core::layers::Mlp;
+use alrao_core::layers::{Body, Standardised};
 use alrao_core::method::Method;
-use alrao_core::network::Network;
+use alrao_core::network::{Network, Pass};
+use alrao_core::parameters::ParameterBuilder;
 use alrao_core::streams::Stream;
 use alrao_core::tensors::Tensors;
 use serde::{Deserialize, Serialize};
@@ -125,7 +126,7 @@ impl AgentSettings {
 pub struct Agent {
     settings: AgentSettings,
     q: QNetwork,
-    target: Network<Mlp>,
+    target: Network<Standardised>,
     replay: Replay,
     scales: Scales,
     device: Device,
@@ -167,8 +168,25 @@ impl Agent {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
+        let body = |builder: &mut ParameterBuilder, inputs| settings.network.mlp(builder, inputs);
+        Self::with_body(observation_len, actions, settings, body, method, seed, device)
+    }
+
+    /// An agent whose Q-network has a body made by `body`, as [`QNetwork::with_body`] has it.
+    ///
+    /// # Errors
+    /// As [`Agent::new`].
+    pub fn with_body<B: Body + 'static>(
+        observation_len: usize,
+        actions: usize,
+        settings: &AgentSettings,
+        body: impl FnOnce(&mut ParameterBuilder, i64) -> B,
+        method: &Method,
+        seed: u64,
+        device: Device,
+    ) -> Result<Self, Error> {
         settings.check()?;
-        let q = QNetwork::new(observation_len, actions, &settings.network, method, seed, device)?;
+        let q = QNetwork::with_body(observation_len, actions, &settings.network, body, method, seed, device)?;
         Ok(Agent {
             target: q.network().copy(),
             q,
@@ -204,23 +222,19 @@ impl Agent {
     /// # Errors
     /// [`Error::Core`] if learning diverged.
     pub fn learn(&mut self, spent: f64, rng: &mut Stream) -> Result<Update, Error> {
-        // the network differentiates itself, and libtorch's calls are shorter where autograd need not look
+        // what autograd is to look at says so itself, and libtorch's calls are shorter where it need not
         let _without_autograd = tch::no_grad_guard();
-        let AgentSettings { batch, n_step: n, discount, double, target_rate, .. } = self.settings;
+        let AgentSettings { batch, n_step: n, discount, target_rate, .. } = self.settings;
         let batch = self.replay.sample(batch, Lookahead { n, discount }, spent, rng, self.device);
         self.follow_scale();
         self.follow_observations();
         let scale = self.scales.factor;
-        // one pass of the network serves both the values that it learns and the actions that Double DQN chooses by it
-        let seen = if double { batch.both.shallow_clone() } else { batch.observations() };
-        let pass = self.q.network().pass(&seen)?;
-        let values: Vec<f32> = numbers(&self.q.network().average(&pass.out)); // [2B or B, A]
+        let (pass, values, chooser) = self.learning_pass(&batch)?;
         let target_values: Vec<f32> = numbers(&self.target.mean(&batch.next())?); // [B, A]
-        let (values, chooser) = values.split_at(target_values.len());
-        let y = td_target(&batch, scale, &target_values, if double { chooser } else { &target_values }); // [B]
+        let y = td_target(&batch, scale, &target_values, chooser.as_ref().unwrap_or(&target_values)); // [B]
         let targets = Tensor::from_slice(&y).to_device(self.device);
         let actions = batch.actions.shallow_clone();
-        let report = self.q.learn_from(&pass.first(batch.samples()), actions, targets, batch.weights.as_ref())?;
+        let report = self.q.learn_from(&pass, actions, targets, batch.weights.as_ref())?;
         self.target.move_towards(self.q.network(), target_rate);
         let by_sample = values.chunks_exact(values.len() / y.len());
         if self.settings.priority.alpha > 0.0 {
@@ -235,6 +249,22 @@ impl Agent {
             q_mean: best.iter().copied().map(f64::from).sum::<f64>() / best.len() as f64 / scale,
             q_max: f64::from(best.iter().copied().fold(f32::NEG_INFINITY, f32::max)) / scale,
         })
+    }
+
+    /// A pass of the network to learn from, the values in it, `[B, A]`, and those after the batch's steps that Double DQN
+    /// chooses actions by, `[B, A]`.
+    fn learning_pass(&self, batch: &Batch) -> Result<(Pass, Vec<f32>, Option<Vec<f32>>), Error> {
+        let network = self.q.network();
+        if !self.settings.double || !network.body().same_in_training() {
+            let pass = self.q.pass(&batch.observations())?;
+            let values = numbers(&network.average(&pass.out));
+            let chooser = self.settings.double.then(|| network.mean(&batch.next())).transpose()?;
+            return Ok((pass, values, chooser.as_ref().map(numbers)));
+        }
+        let pass = self.q.pass(&batch.both)?; // one pass serves both
+        let mut values: Vec<f32> = numbers(&network.average(&pass.out)); // [2B, A]
+        let chooser = values.split_off(values.len() / 2);
+        Ok((pass.first(batch.samples()), values, Some(chooser)))
     }
 
     /// Takes the networks over to the scale that returns have by now, once it is some way off; what they say about raw
@@ -273,7 +303,7 @@ impl Agent {
     }
 
     /// The moving average of the network: what targets are built on, and what is judged and kept.
-    pub fn target(&self) -> &Network<Mlp> {
+    pub fn target(&self) -> &Network<Standardised> {
         &self.target
     }
 

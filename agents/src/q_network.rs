@@ -1,5 +1,5 @@
-//! The Q-network that needs no learning rate: an MLP whose units learn at random rates, with K regression heads, each
-//! with a value for every action, averaged by the Switch.
+//! The Q-network that needs no learning rate: a body whose units learn at random rates, an MLP or any other, with K
+//! regression heads, each with a value for every action, averaged by the Switch.
 //!
 //! It stands on its own, for use in a loop of one's own:
 //! ```
@@ -19,13 +19,16 @@
 use alrao_core::Error;
 use alrao_core::filled::filled;
 use alrao_core::heads::Outputs;
-use alrao_core::layers::Mlp;
+use alrao_core::layers::{Body, Mlp, Standardised};
 use alrao_core::learner::{Learner, Report};
 use alrao_core::likelihood::{Huber, Likelihood};
 use alrao_core::method::Method;
 use alrao_core::network::{Network, Pass};
+use alrao_core::noise;
+use alrao_core::parameters::ParameterBuilder;
 use alrao_core::streams::stream;
 use alrao_core::tensors::Tensors;
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -51,16 +54,25 @@ impl Default for QNetworkSettings {
     }
 }
 
+impl QNetworkSettings {
+    /// The body that they describe.
+    pub(crate) fn mlp(&self, builder: &mut ParameterBuilder, inputs: i64) -> Mlp {
+        Mlp::new(builder, inputs, &self.hidden, self.gamma).normalised(self.layer_norm)
+    }
+}
+
 /// A Q-network together with what it needs to learn.
 pub struct QNetwork {
-    network: Network<Mlp>,
+    network: Network<Standardised>,
     learner: Learner,
     likelihood: TakenAction,
+    /// what the noise of passes to learn from derives from
+    seed: u64,
 }
 
 impl QNetwork {
-    /// A network from observations of `observation_len` numbers to values of `actions` actions. Its initial weights
-    /// and learning rates depend on `seed` alone.
+    /// An MLP from observations of `observation_len` numbers to values of `actions` actions. Its initial weights and
+    /// learning rates depend on `seed` alone.
     ///
     /// # Errors
     /// [`Error::NoHeads`]: the method can't be.
@@ -72,17 +84,73 @@ impl QNetwork {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
-        let QNetworkSettings { hidden, gamma, layer_norm, dueling, sigma } = settings;
-        let outputs = if *dueling { Outputs::Dueling } else { Outputs::Linear };
+        let body = |builder: &mut ParameterBuilder, inputs| settings.mlp(builder, inputs);
+        Self::with_body(observation_len, actions, settings, body, method, seed, device)
+    }
+
+    /// A network of any body: `body` makes one of inputs of so many numbers, which are standardised observations,
+    /// `[B, observation_len]`. Of the settings, `dueling` and `sigma` count. Its noise depends on `seed`, too.
+    ///
+    /// ```
+    /// use alrao_agents::q_network::{QNetwork, QNetworkSettings};
+    /// use alrao_core::layers::{Body, Linear};
+    /// use alrao_core::parameters::{ParameterBuilder, Weights};
+    /// use alrao_core::{method::Method, tch::{Device, Tensor}};
+    ///
+    /// struct Tanh(Linear);
+    ///
+    /// impl Body for Tanh {
+    ///     fn features(&self) -> i64 {
+    ///         16
+    ///     }
+    ///
+    ///     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+    ///         self.0.forward(weights, x).tanh()
+    ///     }
+    /// }
+    ///
+    /// let body = |builder: &mut ParameterBuilder, inputs| Tanh(Linear::new(builder, inputs, 16));
+    /// let settings = QNetworkSettings::default();
+    /// let q = QNetwork::with_body(2, 3, &settings, body, &Method::default(), 0, Device::Cpu)?;
+    /// assert!(q.greedy(&[0.0, 1.0])? < 3);
+    /// # Ok::<(), alrao_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoHeads`]: the method can't be; [`Error::Unclaimed`]: a parameter of the body belongs to no unit.
+    pub fn with_body<B: Body + 'static>(
+        observation_len: usize,
+        actions: usize,
+        settings: &QNetworkSettings,
+        body: impl FnOnce(&mut ParameterBuilder, i64) -> B,
+        method: &Method,
+        seed: u64,
+        device: Device,
+    ) -> Result<Self, Error> {
+        let outputs = if settings.dueling { Outputs::Dueling } else { Outputs::Linear };
+        let inputs = observation_len as i64;
         let network = Network::new(
-            |builder| Mlp::new(builder, observation_len as i64, hidden, *gamma).normalised(*layer_norm),
+            |builder| Standardised::new(builder, inputs, |builder| body(builder, inputs)),
             method.heads,
             outputs(actions as i64),
             &mut stream(seed, "weights"),
             (Kind::Float, device),
         )?;
         let learner = Learner::new(method, &network, &mut stream(seed, "rates"))?;
-        Ok(QNetwork { network, learner, likelihood: TakenAction(Huber { sigma: *sigma }) })
+        Ok(QNetwork { network, learner, likelihood: TakenAction(Huber { sigma: settings.sigma }), seed })
+    }
+
+    /// A pass to learn from, of observations `[B, observation_len]`. Its noise, if the body has any, is the run's and the
+    /// update's own.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if observations have another length.
+    pub fn pass(&self, observations: &Tensor) -> Result<Pass, Error> {
+        if self.network.body().same_in_training() {
+            return self.network.pass(observations);
+        }
+        let mut rng = stream(self.seed, &format!("noise of update {}", self.learner.updates()));
+        noise::seeded(rng.random(), || self.network.pass(observations))
     }
 
     /// Learns that taking `actions`, `[B]` indices, after `observations`, `[B, observation_len]`, is worth `targets`,
@@ -91,7 +159,7 @@ impl QNetwork {
     /// # Errors
     /// [`Error::Shape`] if they don't fit each other or the network, else as [`Learner::step`]: nothing was learnt.
     pub fn learn(&mut self, observations: &Tensor, actions: Tensor, targets: Tensor) -> Result<Report, Error> {
-        let pass = self.network.pass(observations)?;
+        let pass = self.pass(observations)?;
         self.learn_from(&pass, actions, targets, None)
     }
 
@@ -120,7 +188,7 @@ impl QNetwork {
     }
 
     /// What the network predicts by.
-    pub fn network(&self) -> &Network<Mlp> {
+    pub fn network(&self) -> &Network<Standardised> {
         &self.network
     }
 
@@ -159,7 +227,7 @@ impl QNetwork {
 ///
 /// # Errors
 /// [`Error::Shape`] if observations have another length.
-pub fn greedy_actions(network: &Network<Mlp>, observations: &[f32], n: usize) -> Result<Vec<usize>, Error> {
+pub fn greedy_actions<B: Body>(network: &Network<B>, observations: &[f32], n: usize) -> Result<Vec<usize>, Error> {
     let device = network.a().device();
     let values = network.mean(&Tensor::from_slice(observations).view([n as i64, -1]).to_device(device))?; // [n, A]
     let actions = Vec::<i64>::try_from(values.argmax(1, false)).expect("a vector of indices");

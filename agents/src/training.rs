@@ -6,10 +6,11 @@
 
 use std::collections::VecDeque;
 
-use alrao_core::layers::Mlp;
+use alrao_core::layers::{Body, Standardised};
 use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::optimizer::Decay;
+use alrao_core::parameters::ParameterBuilder;
 use alrao_core::streams::{Stream, stream};
 use alrao_core::tensors::Tensors;
 use alrao_envs::{Environment, EnvironmentError, Recorded, Snapshot};
@@ -236,6 +237,24 @@ impl Training {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
+        let body = |builder: &mut ParameterBuilder, inputs| settings.network.mlp(builder, inputs);
+        Self::with_body(schedule, settings, body, method, make, seed, device)
+    }
+
+    /// A training of an agent whose Q-network has a body made by `body`, as
+    /// [`QNetwork::with_body`](crate::q_network::QNetwork::with_body) has it.
+    ///
+    /// # Errors
+    /// As [`Training::new`].
+    pub fn with_body<B: Body + 'static>(
+        schedule: &Schedule,
+        settings: &AgentSettings,
+        body: impl FnOnce(&mut ParameterBuilder, i64) -> B,
+        method: &Method,
+        make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
+        seed: u64,
+        device: Device,
+    ) -> Result<Self, Error> {
         schedule.check(settings.warm_up)?;
         let mut environment = Recorded::new(make()?);
         let (observation_len, actions) = (environment.observation_len(), environment.action_count());
@@ -247,7 +266,7 @@ impl Training {
             let updates = (schedule.steps - settings.warm_up) / settings.update_every * settings.gradient_steps;
             method.schedule.decay = Decay::Cosine { updates };
         }
-        let agent = Agent::new(observation_len, actions, settings, &method, seed, device)?;
+        let agent = Agent::with_body(observation_len, actions, settings, body, &method, seed, device)?;
         let mut progress = Progress {
             step: 0,
             episode: 0,
@@ -294,7 +313,7 @@ impl Training {
     }
 
     /// The network that is judged: what to keep when a validation is the best.
-    pub fn judged(&self) -> &Network<Mlp> {
+    pub fn judged(&self) -> &Network<Standardised> {
         self.agent.target()
     }
 
@@ -455,8 +474,8 @@ pub fn episode_seeds(seed: u64, purpose: &str, episodes: usize) -> Vec<u64> {
 ///
 /// # Errors
 /// [`Error::Environment`] if the environment fails.
-pub fn test(
-    network: &Network<Mlp>,
+pub fn test<B: Body>(
+    network: &Network<B>,
     make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
     seed: u64,
     episodes: usize,

@@ -17,6 +17,7 @@ pub mod learner;
 pub mod likelihood;
 pub mod method;
 pub mod network;
+pub mod noise;
 pub mod optimizer;
 pub mod parameters;
 pub mod rates;

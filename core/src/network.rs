@@ -47,7 +47,8 @@ pub(crate) type RecordedBackward = Box<dyn Fn(&Tensor) -> Tensor>;
 impl Pass {
     /// The pass of the first `samples` of the batch alone.
     pub fn first(self, samples: i64) -> Pass {
-        Pass { z: self.z.narrow(0, 0, samples), out: self.out.narrow(1, 0, samples), ..self }
+        let z = tch::with_grad(|| self.z.narrow(0, 0, samples));
+        Pass { z, out: self.out.narrow(1, 0, samples), ..self }
     }
 
     /// The gradient with respect to the body's parameters, `[P]`, from that with respect to the features, `[B, H]`.
@@ -55,7 +56,7 @@ impl Pass {
     pub(crate) fn backward(&self, gradient: Tensor, room: &(Tensor, Weights)) -> Tensor {
         match &self.derivative {
             Derivative::Autograd(theta) => {
-                let surrogate = self.z.flatten(0, -1).dot(&gradient.flatten(0, -1));
+                let surrogate = tch::with_grad(|| self.z.flatten(0, -1).dot(&gradient.flatten(0, -1)));
                 Tensor::run_backward(&[surrogate], &[theta], false, false).remove(0)
             }
             Derivative::OfBody(backward) => {
@@ -87,13 +88,13 @@ impl<B: Body> Network<B> {
         Ok(Network { body, parameters, heads, a, some_excluded: false })
     }
 
-    /// A pass to learn from, `x: [B, ..]`.
+    /// A pass to learn from, `x: [B, ..]`, also where autograd is switched off.
     ///
     /// # Errors
     /// [`Error::Shape`] if x is no batch for the body.
     pub fn pass(&self, x: &Tensor) -> Result<Pass, Error> {
         self.body.check(x)?;
-        Ok(match self.body.differentiate(self.parameters.weights(), x) {
+        Ok(match self.body.differentiate(self.parameters.weights_in_training(), x) {
             Some((z, backward)) => Pass { out: self.heads.forward(&z), z, derivative: Derivative::OfBody(backward) },
             None => self.pass_by(|body, weights| body.forward(weights, x)),
         })
@@ -139,7 +140,7 @@ impl<B> Network<B> {
     /// that it carries on, say.
     pub fn pass_by(&self, forward: impl FnOnce(&B, &Weights) -> Tensor) -> Pass {
         let (theta, weights) = self.parameters.leaf();
-        let z = forward(&self.body, &weights);
+        let z = tch::with_grad(|| forward(&self.body, &weights));
         let out = tch::no_grad(|| self.heads.forward(&z));
         Pass { derivative: Derivative::Autograd(theta), z, out }
     }
@@ -296,6 +297,7 @@ impl<B: Clone> Network<B> {
 mod tests {
     use super::*;
     use crate::layers::{BatchNorm, Mlp};
+    use crate::parameters::{Init, ParameterId};
     use crate::slices::tests::by_calls;
     use crate::streams::stream;
 
@@ -320,6 +322,52 @@ mod tests {
 
         fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
             self.0.forward(weights, x)
+        }
+    }
+
+    /// `z = w x`, which says that its derivative is 1 in training and 0 otherwise, or leaves it to autograd.
+    struct Line {
+        w: ParameterId,
+        by_itself: bool,
+    }
+
+    impl Body for Line {
+        fn features(&self) -> i64 {
+            1
+        }
+
+        fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+            x * &weights[self.w]
+        }
+
+        fn differentiate(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
+            let (w, training) = (self.w, weights.training());
+            let backward: Backward = Box::new(move |_, of| drop(of[w].shallow_clone().fill_(f64::from(training))));
+            self.by_itself.then(|| (self.forward(weights, x), backward))
+        }
+    }
+
+    /// By whatever way, with autograd on or off.
+    #[test]
+    fn a_pass_to_learn_from_is_in_training_and_can_be_differentiated() {
+        let body = |by_itself| {
+            move |b: &mut ParameterBuilder| {
+                let w = b.add("w", &[1], Init::Constant(2.0));
+                b.claim(1, &[(w, 1)]);
+                Line { w, by_itself }
+            }
+        };
+        let float = (Kind::Float, Device::Cpu);
+        let x = Tensor::from_slice(&[1.0f32, 3.0, 5.0]).view([3, 1]);
+        for by_itself in [true, false] {
+            let network = Network::new(body(by_itself), 2, 1, &mut stream(0, "weights"), float).unwrap();
+            let gradient = || {
+                let pass = network.pass(&x).unwrap().first(2);
+                let of_features = Tensor::from_slice(&[1.0f32, 10.0]).view([2, 1]);
+                pass.backward(of_features, &network.parameters().gradient()).double_value(&[0])
+            };
+            let expected = if by_itself { 1.0 } else { 31.0 };
+            assert_eq!([gradient(), tch::no_grad(gradient)], [expected; 2]);
         }
     }
 

@@ -54,6 +54,7 @@ pub struct Parameters {
     /// the values of all buffers, `[S]`
     statistics: Tensor,
     weights: Weights,
+    weights_in_training: Weights,
 }
 
 /// One tensor for each parameter and buffer, in the order they were added: views of one flat tensor of parameters, and one of
@@ -214,7 +215,8 @@ impl Parameters {
         let parts = statistics.split_with_sizes(&sizes, 0);
         let values = buffers.iter().zip(parts).map(|(b, part)| part.view(&b.shape[..])).collect();
         let weights = Weights { buffers: values, ..split(&entries, &theta, false) };
-        Parameters { entries, units, theta, buffers, statistics, weights }
+        let weights_in_training = Weights { training: true, ..weights.shallow_clone() };
+        Parameters { entries, units, theta, buffers, statistics, weights, weights_in_training }
     }
 
     /// How many units there are.
@@ -237,12 +239,17 @@ impl Parameters {
         &self.weights
     }
 
+    /// The parameters, for a forward pass to learn from whose derivative the body has written out.
+    pub(crate) fn weights_in_training(&self) -> &Weights {
+        &self.weights_in_training
+    }
+
     /// A leaf of the autograd graph that shares the parameters' storage, `[P]`, and its weights, for a pass to learn
     /// from: gradients with respect to the leaf come as one flat tensor.
     pub fn leaf(&self) -> (Tensor, Weights) {
         let leaf = self.theta.detach().set_requires_grad(true);
         let buffers = self.weights.buffers.iter().map(Tensor::shallow_clone).collect();
-        let weights = Weights { buffers, ..split(&self.entries, &leaf, true) };
+        let weights = Weights { buffers, ..tch::with_grad(|| split(&self.entries, &leaf, true)) };
         (leaf, weights)
     }
 

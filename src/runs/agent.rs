@@ -3,7 +3,7 @@
 use alrao_agents::Error;
 use alrao_agents::q_network::QNetwork;
 use alrao_agents::training::{self, Training, TrainingState};
-use alrao_core::layers::Mlp;
+use alrao_core::layers::Standardised;
 use alrao_core::network::Network;
 use alrao_core::tensors::Tensors;
 use alrao_core::units::Units;
@@ -113,7 +113,7 @@ impl Trainer for AgentRun {
 ///
 /// # Errors
 /// They are of another network, or the environment can't be made.
-pub fn network(config: &Config, tensors: &Tensors, device: Device) -> Result<Network<Mlp>> {
+pub fn network(config: &Config, tensors: &Tensors, device: Device) -> Result<Network<Standardised>> {
     let mut network = first_q(config, device)?.network().copy();
     network.load("network", tensors)?;
     Ok(network)

@@ -10,6 +10,5 @@ pub mod settings;
 pub mod training;
 
 mod error;
-mod noise;
 
 pub use error::Error;

@@ -17,6 +17,7 @@ use alrao_core::learner::Learner;
 use alrao_core::likelihood::Categorical;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
+use alrao_core::noise;
 use alrao_core::optimizer::Decay;
 use alrao_core::recorded::Recordings;
 use alrao_core::streams::{Stream, stream};
@@ -29,7 +30,6 @@ use tch::Device;
 use crate::Error;
 use crate::data::{Batch, Batches, Data, LeftOut, Measure, Split};
 use crate::model::{self, Model};
-use crate::noise;
 use crate::scores::{Scores, Tally, evaluate};
 
 /// How often a batch that is learnt from is also judged: what is told of the training data is of one in so many.

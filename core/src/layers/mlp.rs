@@ -1,5 +1,4 @@
-//! The multilayer perceptron that Q-networks stand on: standardised inputs, then linear layers, each normalised and
-//! rectified.
+//! The multilayer perceptron that Q-networks stand on: linear layers, each normalised and rectified.
 //!
 //! A Q-network's layers are so small that autograd's bookkeeping takes longer than their arithmetic, so the derivative is
 //! written out.
@@ -8,14 +7,13 @@ use tch::Tensor;
 
 use super::layer_norm::{Normal, normalise_and_rectify, normalise_and_rectify_backward};
 use super::rectify::{rectify, rectify_backward};
-use super::{Backward, Body, Linear, Standardise, widened};
+use super::{Backward, Body, Linear, widened};
 use crate::Error;
 use crate::parameters::{ParameterBuilder, Weights};
 
-/// `z = relu(norm(W_n .. relu(norm(W_1 x + b_1)) .. + b_n))`, where x is standardised.
+/// `z = relu(norm(W_n .. relu(norm(W_1 x + b_1)) .. + b_n))`
 #[derive(Clone, Debug)]
 pub struct Mlp {
-    standardise: Standardise,
     layers: Vec<Linear>,
     inputs: i64,
     features: i64,
@@ -32,7 +30,6 @@ impl Mlp {
     /// An MLP from `inputs` numbers through hidden layers of the given `widths`, each `gamma` times as wide; its features
     /// are the last of them.
     pub fn new(builder: &mut ParameterBuilder, inputs: i64, widths: &[i64], gamma: f64) -> Self {
-        let standardise = builder.scope("inputs", |b| Standardise::new(b, inputs));
         let mut features = inputs;
         let layers = widths.iter().enumerate().map(|(i, &width)| {
             let width = widened(width, gamma);
@@ -40,17 +37,12 @@ impl Mlp {
             features = width;
             layer
         });
-        Mlp { standardise, layers: layers.collect(), inputs, features, normalised: true }
+        Mlp { layers: layers.collect(), inputs, features, normalised: true }
     }
 
     /// The same, its layers normalised or not.
     pub fn normalised(self, normalised: bool) -> Self {
         Mlp { normalised, ..self }
-    }
-
-    /// The layer that standardises the inputs.
-    pub fn standardise(&self) -> &Standardise {
-        &self.standardise
     }
 }
 
@@ -65,7 +57,7 @@ impl Body for Mlp {
 
     /// `[B, I] -> [B, H]`
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        self.layers.iter().fold(self.standardise.forward(weights, x), |x, layer| {
+        self.layers.iter().fold(x.shallow_clone(), |x, layer| {
             let mut y = layer.forward(weights, &x);
             if self.normalised {
                 return normalise_and_rectify(y).0;
@@ -77,7 +69,7 @@ impl Body for Mlp {
 
     fn differentiate(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
         let mut traces = Vec::with_capacity(self.layers.len());
-        let mut z = self.standardise.forward(weights, x);
+        let mut z = x.shallow_clone();
         for layer in &self.layers {
             let x = z;
             let mut y = layer.forward(weights, &x);
@@ -111,6 +103,10 @@ impl Body for Mlp {
         };
         Some((z, Box::new(backward)))
     }
+
+    fn same_in_training(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]
@@ -122,7 +118,6 @@ mod tests {
     fn the_derivative_is_autograds() {
         for normalised in [true, false] {
             let (mlp, parameters) = build(|b| Mlp::new(b, 3, &[7, 5, 4], 1.0).normalised(normalised));
-            mlp.standardise.set(parameters.weights(), &[0.5, 0.0, -0.1], &[0.3, 1.0, 2.0]);
             let (x, gradient) = (numbers(&[6, 3]), numbers(&[24]).view([6, 4]).cos());
             let (leaf, weights) = parameters.leaf();
             let expected = mlp.forward(&weights, &x);

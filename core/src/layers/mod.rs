@@ -18,7 +18,7 @@ pub use layer_norm::{LayerNorm, layer_norm};
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmState};
 pub use mlp::Mlp;
-pub use standardise::Standardise;
+pub use standardise::{Standardise, Standardised};
 pub use width::widened;
 
 use tch::Tensor;
@@ -42,9 +42,16 @@ pub trait Body {
     /// Features of a batch, `[B, ..] -> [B, H]`, from weights of the builder that made the body.
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor;
 
-    /// The same features with their derivative, for a body that knows it better than autograd, which does it by default.
+    /// The features of a pass to learn from with their derivative, for a body that knows it better than autograd, which
+    /// does it by default. These weights are in [training](Weights::training).
     fn differentiate(&self, _weights: &Weights, _x: &Tensor) -> Option<(Tensor, Backward)> {
         None
+    }
+
+    /// Whether training changes no features: there is no noise, and no sample depends on the others of its batch. Then one
+    /// pass can serve learning and acting both. By default it may.
+    fn same_in_training(&self) -> bool {
+        false
     }
 }
 
@@ -63,6 +70,10 @@ impl<B: Body + ?Sized> Body for Box<B> {
 
     fn differentiate(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
         (**self).differentiate(weights, x)
+    }
+
+    fn same_in_training(&self) -> bool {
+        (**self).same_in_training()
     }
 }
 

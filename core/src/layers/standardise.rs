@@ -3,10 +3,63 @@
 //!
 //! A velocity of 0.07 beside a position of 1 would hardly be seen, whatever the rates.
 
+use std::rc::Rc;
+
 use tch::Tensor;
 
+use super::{Backward, Body};
+use crate::Error;
 use crate::parameters::{BufferId, ParameterBuilder, Weights};
 use crate::slices::{Number, looped, slice, slice_mut};
+
+/// Any body, behind inputs that are standardised. Copies share the body, which knows only places among the weights.
+#[derive(Clone)]
+pub struct Standardised {
+    inputs: i64,
+    standardise: Standardise,
+    body: Rc<dyn Body>,
+}
+
+impl Standardised {
+    /// A body, made by `body`, of inputs of so many numbers, which go through unchanged until their statistics are set.
+    pub fn new<B: Body + 'static>(
+        builder: &mut ParameterBuilder,
+        inputs: i64,
+        body: impl FnOnce(&mut ParameterBuilder) -> B,
+    ) -> Self {
+        let standardise = builder.scope("inputs", |b| Standardise::new(b, inputs));
+        Standardised { inputs, standardise, body: Rc::new(body(builder)) }
+    }
+
+    /// The layer that standardises the inputs.
+    pub fn standardise(&self) -> &Standardise {
+        &self.standardise
+    }
+}
+
+impl Body for Standardised {
+    fn features(&self) -> i64 {
+        self.body.features()
+    }
+
+    fn check(&self, x: &Tensor) -> Result<(), Error> {
+        Error::check_shape("inputs", &[-1, self.inputs], x)?;
+        self.body.check(x)
+    }
+
+    /// `[B, I] -> [B, H]`
+    fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        self.body.forward(weights, &self.standardise.forward(weights, x))
+    }
+
+    fn differentiate(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
+        self.body.differentiate(weights, &self.standardise.forward(weights, x))
+    }
+
+    fn same_in_training(&self) -> bool {
+        self.body.same_in_training()
+    }
+}
 
 /// `(x - mean) / std`, with both of them buffers, `[I]`.
 #[derive(Clone, Debug)]
@@ -49,6 +102,7 @@ fn standardised<T: Number>(x: &Tensor, mean: &Tensor, std: &Tensor) -> Option<Te
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layers::Mlp;
     use crate::layers::tests::{assert_close, build, numbers};
     use crate::slices::tests::by_calls;
 
@@ -61,5 +115,25 @@ mod tests {
         let expected = (&x - Tensor::from_slice(&[1.0f32, -2.0, 0.5])) / Tensor::from_slice(&[0.1f32, 1.0, 4.0]);
         assert_close(&layer.forward(parameters.weights(), &x), &expected, 1e-5);
         assert_close(&by_calls(|| layer.forward(parameters.weights(), &x)), &expected, 1e-5);
+    }
+
+    #[test]
+    fn any_body_stands_behind_the_layer() {
+        let mlp = |b: &mut ParameterBuilder| Mlp::new(b, 3, &[5, 4], 1.0);
+        let ((body, parameters), (alone, of_alone)) = (build(|b| Standardised::new(b, 3, mlp)), build(mlp));
+        assert_eq!(parameters.theta(), of_alone.theta());
+        body.standardise().set(parameters.weights(), &[0.5, 0.0, -0.1], &[0.3, 1.0, 2.0]);
+        let (x, gradient) = (numbers(&[6, 3]), numbers(&[6, 4]).cos());
+        let inner = (&x - Tensor::from_slice(&[0.5f32, 0.0, -0.1])) / Tensor::from_slice(&[0.3f32, 1.0, 2.0]);
+        let (z, backward) = body.differentiate(parameters.weights(), &x).unwrap();
+        let (expected, alone_backward) = alone.differentiate(of_alone.weights(), &inner).unwrap();
+        assert_close(&z, &expected, 1e-6);
+        assert_close(&body.forward(parameters.weights(), &x), &expected, 1e-6);
+        let ((flat, of), (expected, of_expected)) = (parameters.gradient(), of_alone.gradient());
+        backward(gradient.copy(), &of);
+        alone_backward(gradient, &of_expected);
+        assert_close(&flat, &expected, 1e-5);
+        assert!(body.same_in_training() && body.features() == 4);
+        assert!(body.check(&numbers(&[6, 2])).unwrap_err().to_string().contains("[-1, 3]"));
     }
 }

@@ -125,11 +125,11 @@ impl Body for ImageModel {
 #[cfg(test)]
 mod tests {
     use alrao_core::network::Network;
+    use alrao_core::noise;
     use alrao_core::streams::stream;
     use rand::RngExt;
 
     use super::*;
-    use crate::noise;
 
     const COLOURS: Colours = Colours { mean: [0.5, 0.4, 0.3], deviation: [0.2, 0.25, 0.3] };
 
