@@ -17,6 +17,7 @@
 //! ```
 
 use alrao_core::Error;
+use alrao_core::device::can_look;
 use alrao_core::filled::filled;
 use alrao_core::heads::Outputs;
 use alrao_core::layers::{Body, Mlp, Standardised};
@@ -255,10 +256,10 @@ impl Likelihood for TakenAction {
         Error::check_shape("actions", batch, &target.actions)?;
         Error::check_shape("targets", batch, &target.values)?;
         target.weights.as_ref().map_or(Ok(()), |weights| Error::check_shape("weights", batch, weights))?;
-        let unknown = match target.actions.device() {
-            Device::Cpu => numbers(&target.actions).into_iter().find(|action| !(0..actions).contains(action)),
-            _ => None, // a look would wait for the device, which has an error of its own
-        };
+        if !can_look(target.actions.device()) {
+            return Ok(()); // the device has an error of its own
+        }
+        let unknown = numbers(&target.actions).into_iter().find(|action| !(0..actions).contains(action));
         unknown.map_or(Ok(()), |found| Err(Error::Index { what: "actions", found, last: actions - 1 }))
     }
 
@@ -272,10 +273,8 @@ impl Likelihood for TakenAction {
 
     fn log_prob_and_gradient(&self, out: &Tensor, target: &Target) -> (Tensor, Tensor) {
         let out = out.transpose(0, 1); // [B, K, A], as it lies in memory
-        let (log_p, gradient) = match out.device() {
-            Device::Cpu => self.one_by_one(&out, target),
-            _ => self.by_calls(&out, target),
-        };
+        let (log_p, gradient) =
+            if can_look(out.device()) { self.one_by_one(&out, target) } else { self.by_calls(&out, target) };
         (log_p.transpose(0, 1), gradient.transpose(0, 1))
     }
 }

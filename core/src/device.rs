@@ -3,6 +3,7 @@
 //! The program is linked with libtorch's CPU libraries alone, so that it runs everywhere. [`load_cuda`] opens
 //! `libtorch_cuda.so` beside them at start-up if it is there; from then on libtorch knows CUDA devices.
 
+use std::cell::Cell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -80,6 +81,28 @@ impl DeviceChoice {
             },
         }
     }
+}
+
+thread_local! {
+    static OUT_OF_SIGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether numbers on a device can be looked at without waiting for it: they are in main memory.
+pub fn can_look(device: Device) -> bool {
+    device == Device::Cpu && !OUT_OF_SIGHT.get()
+}
+
+/// What `compute` gives in the way that a GPU takes, by calls of libtorch alone and without a look at numbers: for tests of
+/// that way on a CPU.
+pub fn by_calls<R>(compute: impl FnOnce() -> R) -> R {
+    struct AsBefore(bool);
+    impl Drop for AsBefore {
+        fn drop(&mut self) {
+            OUT_OF_SIGHT.set(self.0);
+        }
+    }
+    let _as_before = AsBefore(OUT_OF_SIGHT.replace(true));
+    compute()
 }
 
 /// Makes CUDA known to libtorch, if its library is found and there is a device: the number of devices, or the reason

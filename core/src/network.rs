@@ -296,9 +296,9 @@ impl<B: Clone> Network<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::by_calls;
     use crate::layers::{BatchNorm, Mlp};
     use crate::parameters::{Init, ParameterId};
-    use crate::slices::tests::by_calls;
     use crate::streams::stream;
 
     #[test]

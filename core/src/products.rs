@@ -105,8 +105,8 @@ mod tests {
     use tch::Kind;
 
     use super::*;
+    use crate::device::by_calls;
     use crate::layers::tests::{assert_close, numbers};
-    use crate::slices::tests::by_calls;
 
     #[test]
     fn products_are_libtorchs_however_the_matrices_lie() {

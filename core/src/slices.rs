@@ -5,8 +5,10 @@
 //! other devices, and a test holds the two together.
 
 use num_traits::Float;
+use tch::Tensor;
 use tch::kind::Element;
-use tch::{Device, Tensor};
+
+use crate::device::can_look;
 
 /// A kind of number that such loops compute with: `f32` or `f64`.
 pub(crate) trait Number: Float + Element + std::iter::Sum + 'static {
@@ -76,9 +78,7 @@ fn start<T: Element>(tensor: &Tensor) -> Option<*mut T> {
 /// Where the numbers begin, if there are any, however they lie in main memory, they are of this kind, and autograd doesn't
 /// watch them.
 pub(crate) fn pointer<T: Element>(tensor: &Tensor) -> Option<*mut T> {
-    let fits = tensor.device() == Device::Cpu && tensor.kind() == T::KIND;
-    #[cfg(test)]
-    let fits = fits && !tests::REFUSED.get();
+    let fits = can_look(tensor.device()) && tensor.kind() == T::KIND;
     (fits && tensor.numel() > 0 && !tensor.requires_grad()).then(|| tensor.data_ptr().cast())
 }
 
@@ -124,22 +124,9 @@ fn column_sums<T: Number>(x: &Tensor, sums: &mut Tensor) -> Option<()> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::cell::Cell;
-
+mod tests {
     use super::*;
-
-    thread_local! {
-        pub static REFUSED: Cell<bool> = const { Cell::new(false) };
-    }
-
-    /// What `compute` gives where no tensor is a slice, as on a device.
-    pub fn by_calls<R>(compute: impl FnOnce() -> R) -> R {
-        REFUSED.set(true);
-        let result = compute();
-        REFUSED.set(false);
-        result
-    }
+    use crate::device::by_calls;
 
     #[test]
     fn only_numbers_of_the_kind_that_lie_in_order_are_a_slice() {

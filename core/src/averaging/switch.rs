@@ -103,7 +103,7 @@ fn take_in(log_evidence: &[f64], hazard: f64, w: &mut [f64]) {
 mod tests {
     use super::*;
 
-    use crate::slices::tests::by_calls;
+    use crate::device::by_calls;
 
     fn update(switch: &mut Switch, log_evidence: &[f64]) {
         switch.update(&Tensor::from_slice(log_evidence));

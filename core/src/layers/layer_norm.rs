@@ -123,8 +123,8 @@ impl LayerNorm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::by_calls;
     use crate::layers::tests::{assert_close, build, numbers};
-    use crate::slices::tests::by_calls;
 
     #[test]
     fn a_pair_becomes_plus_and_minus_one_whatever_its_scale() {

@@ -34,7 +34,7 @@ fn backward_by_slice<T: Number>(gradient: &mut Tensor, z: &Tensor) -> Option<()>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slices::tests::by_calls;
+    use crate::device::by_calls;
 
     #[test]
     fn what_is_negative_becomes_nothing_and_learns_nothing() {

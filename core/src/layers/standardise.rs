@@ -102,9 +102,9 @@ fn standardised<T: Number>(x: &Tensor, mean: &Tensor, std: &Tensor) -> Option<Te
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::by_calls;
     use crate::layers::Mlp;
     use crate::layers::tests::{assert_close, build, numbers};
-    use crate::slices::tests::by_calls;
 
     #[test]
     fn features_are_left_alone_until_their_statistics_are_set() {

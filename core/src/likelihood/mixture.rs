@@ -53,7 +53,7 @@ mod tests {
     use tch::Kind;
 
     use super::*;
-    use crate::slices::tests::by_calls;
+    use crate::device::by_calls;
 
     #[test]
     fn two_heads_by_hand() {

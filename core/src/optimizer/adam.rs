@@ -107,7 +107,7 @@ fn step<T: Number>(adam: &mut Adam, theta: &mut Tensor, g: &Tensor, epsilon: f64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slices::tests::by_calls;
+    use crate::device::by_calls;
 
     /// The update as it stands in the paper, one number at a time, in f64.
     #[test]

@@ -79,7 +79,7 @@ fn moved<T: Number>(theta: &mut Tensor, minus_eta: &Tensor, direction: &Tensor, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slices::tests::by_calls;
+    use crate::device::by_calls;
 
     #[test]
     fn each_element_moves_at_its_own_rate() {
