@@ -5,7 +5,49 @@
 //! On the CPU a step first looks whether there is anything to guard against, which costs one sum. On a GPU looking
 //! would make it wait, so it always takes the guarded way, which changes nothing where all is finite.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
+
+use crate::device::can_look;
+use crate::heads::Heads;
+
+/// Which heads have a finite likelihood, `[K]` bool; none if it is known that all have, or nobody is to look. The others
+/// have no part in a step.
+pub struct SoundHeads(Option<Tensor>);
+
+impl SoundHeads {
+    /// Looks for them, if this is `guarded`, by the evidence of each, `[K]`.
+    pub fn find(guarded: bool, log_evidence: &Tensor) -> Self {
+        let all_are = !guarded || (can_look(log_evidence.device()) && sum_is_finite(log_evidence));
+        SoundHeads((!all_are).then(|| log_evidence.isfinite()))
+    }
+
+    /// Whether all heads have a part.
+    pub fn all(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// `x`, `[K, ..]`, with `other` in the place of what is of heads without a part.
+    pub fn only(&self, x: Tensor, other: f64) -> Tensor {
+        let Some(sound) = &self.0 else { return x };
+        let mut column = vec![1; x.dim()];
+        column[0] = -1;
+        x.where_scalarother(&sound.view(&column[..]), other)
+    }
+
+    /// The averaging weights, `[K]`, all of them with the sound heads.
+    pub fn among(&self, a: Tensor) -> Tensor {
+        if self.all() {
+            return a;
+        }
+        let a = self.only(a, 0.0);
+        &a / a.sum(Kind::Double)
+    }
+
+    /// As [`Heads::feature_gradient`], from the sound heads.
+    pub fn feature_gradient(&self, heads: &Heads, gradient: &Tensor) -> Tensor {
+        heads.feature_gradient(gradient, self.0.as_ref())
+    }
+}
 
 /// The units of a flat gradient.
 #[derive(Debug)]
@@ -45,13 +87,8 @@ impl UnitGuard {
     }
 }
 
-/// Whether a step may look at numbers without waiting for a device.
-pub fn can_look(device: Device) -> bool {
-    device == Device::Cpu
-}
-
 /// Whether a tensor's sum is finite; then so are its elements.
-pub fn sum_is_finite(tensor: &Tensor) -> bool {
+fn sum_is_finite(tensor: &Tensor) -> bool {
     tensor.sum(None::<Kind>).double_value(&[]).is_finite()
 }
 

@@ -17,9 +17,9 @@ use crate::Error;
 use crate::averaging::{History, ModelAveraging};
 use crate::clip::Clip;
 use crate::diagnosis::{Diagnosis, units_out_of_range};
-use crate::guard::{UnitGuard, can_look, sum_is_finite};
+use crate::guard::{SoundHeads, UnitGuard};
 use crate::likelihood::{Likelihood, mixture};
-use crate::method::{Evidence, Method};
+use crate::method::Method;
 use crate::network::{Network, Pass};
 use crate::optimizer::Optimizer;
 use crate::parameters::{Parameters, Weights};
@@ -27,7 +27,7 @@ use crate::rates::RatesOf;
 use crate::streams::{Stream, stream};
 use crate::tensors::Tensors;
 use crate::units::Units;
-use crate::watch::Watch;
+use crate::watch::{Alive, Watch};
 
 /// Learning rates and everything else that learning remembers from step to step.
 pub struct Learner {
@@ -51,6 +51,27 @@ struct Group {
     clip: Option<Clip>,
     /// where gradients are written: a flat tensor and its part for each parameter
     room: (Tensor, Weights),
+}
+
+/// What a step has seen before it differentiates anything.
+struct Observed {
+    /// `g_j`, the gradient of each head's own `-log p_j` with respect to its outputs, `[K, B, A]`
+    g: Tensor,
+    /// `r_j`, how responsible each head is for each sample, `[K, B, 1]`; a single head has all of it
+    r: Option<Tensor>,
+    /// as in the [`Report`]
+    loss: Tensor,
+    log_evidence: Tensor,
+    /// the heads that have a part in the step
+    sound: SoundHeads,
+    /// whether anything may move
+    alive: Alive,
+}
+
+/// What a step moves along; flat, `[P]` each.
+struct Gradients {
+    of_body: Tensor,
+    of_heads: Tensor,
 }
 
 /// What a step saw before it changed anything. The numbers stay on the device until they are asked for.
@@ -131,71 +152,79 @@ impl Learner {
         likelihood: &L,
         target: &L::Target,
     ) -> Result<Report, Error> {
+        let mut observed = self.observe(network, pass, likelihood, target)?;
+        let gradients = self.differentiate(network, pass, &mut observed);
+        self.apply(network, gradients, &observed);
+        Ok(Report { loss: observed.loss, log_evidence: observed.log_evidence })
+    }
+
+    /// What the heads predict at `z` (line 8), and what that says about each of them.
+    fn observe<B, L: Likelihood>(
+        &mut self,
+        network: &Network<B>,
+        pass: &Pass,
+        likelihood: &L,
+        target: &L::Target,
+    ) -> Result<Observed, Error> {
         likelihood.check(&pass.out, target)?;
-        let k = network.heads().k();
-        let batch = pass.out.size()[1] as f64;
-        // gradients are of a sum over the batch until they are small, then of a mean
-        let (mut log_p, mut own) = likelihood.log_prob_and_gradient(&pass.out, target); // [K, B], [K, B, A]
-        let mut log_evidence = match self.method.evidence {
-            Evidence::Mean => log_p.mean_dim([1].as_slice(), false, Kind::Double), // [K]
-            Evidence::Sum => log_p.sum_dim_intlist([1].as_slice(), false, Kind::Double),
-        };
-        let sound = self.sound_heads(&log_evidence);
-        if let Some(sound) = &sound {
-            log_p = only_where(&sound.unsqueeze(1), &log_p, f64::NEG_INFINITY);
-            log_evidence = only_where(sound, &log_evidence, f64::NEG_INFINITY);
-        }
-
-        // the mixture's loss, and each head's responsibility for each sample; a single head has all of it
-        let (loss, responsibility) = if k == 1 {
-            (-log_p.mean(None::<Kind>), None)
+        let (log_p, g) = likelihood.log_prob_and_gradient(&pass.out, target); // [K, B], [K, B, A]
+        let log_evidence = self.method.evidence.of(&log_p); // [K]
+        let sound = SoundHeads::find(self.method.guarded, &log_evidence);
+        let (log_p, log_evidence) = (sound.only(log_p, f64::NEG_INFINITY), sound.only(log_evidence, f64::NEG_INFINITY));
+        let (log_mixture, r) = if network.heads().k() == 1 {
+            (log_p, None)
         } else {
-            let a = sound.as_ref().map_or_else(|| network.a().shallow_clone(), |_| self.averaging.weights());
-            let (log_mixture, r) = mixture(&log_p, &a);
-            (-log_mixture.mean(None::<Kind>), Some(r.unsqueeze(-1))) // [K, B, 1]
+            let a = if sound.all() { network.a().shallow_clone() } else { self.averaging.weights() };
+            let (log_mixture, r) = mixture(&log_p, &a); // [B], [K, B]
+            (log_mixture, Some(r.unsqueeze(-1)))
         };
-        let suspicious = sound.is_some() || !self.method.guarded;
+        let loss = -log_mixture.mean(None::<Kind>);
+        let suspicious = !(self.method.guarded && sound.all());
         let alive = self.watch.see(self.updates, suspicious, &loss, &pass.z)?;
+        Ok(Observed { g: sound.only(g, 0.0), r, loss, log_evidence, sound, alive })
+    }
 
-        if let Some(sound) = &sound {
-            own = only_where(&sound.view([-1, 1, 1]), &own, 0.0);
-        }
-        network.heads().parameter_gradient(&pass.z.detach(), &own, &self.heads.room.1);
-        let heads_gradient = self.heads.room.0.g_div_scalar_(batch); // [P]
-        // in place: where there is a prediction at each time step, a new tensor of this size costs more than the product
-        let mixture = match responsibility {
-            Some(responsibility) => own.g_mul_(&responsibility),
-            None => own,
-        };
-        let z_gradient = network.heads().feature_gradient(&mixture, sound.as_ref()).g_div_scalar_(batch); // [B, H]
-        let body_gradient = pass.backward(z_gradient, &self.body.room); // [P]
+    /// The gradients of both losses, means over the batch.
+    fn differentiate<B>(&mut self, network: &Network<B>, pass: &Pass, observed: &mut Observed) -> Gradients {
+        let (heads, batch) = (network.heads(), pass.out.size()[1] as f64);
+        let Observed { g, r, sound, .. } = observed;
 
-        if self.method.rates == RatesOf::Step && self.updates > 0 {
-            let mut rng = stream(self.rates_seed, &format!("rates of update {}", self.updates));
-            let rates: Vec<f64> = self.method.interval.sample_iter(&mut rng).take(self.first_sizes.len()).collect();
-            self.body.optimizer.set_rates(&network.parameters().spread(&rates));
+        // Equation 3: head j's, of -log p_j, where z is a constant
+        heads.parameter_gradient(&pass.z.detach(), g, &self.heads.room.1);
+        let of_heads = self.heads.room.0.g_div_scalar_(batch); // [P]
+
+        // Equation 2: the body's, of -log sum_j a_j p_j, whose gradient with respect to out_j is r_j g_j. In place: where
+        // there is a prediction at each time step, a new tensor of this size costs more than the product
+        if let Some(r) = r {
+            let _ = g.g_mul_(r);
         }
+        let of_z = sound.feature_gradient(heads, g).g_div_scalar_(batch); // [B, H]
+        let of_body = pass.backward(of_z, &self.body.room); // [P]
+
+        Gradients { of_body, of_heads }
+    }
+
+    /// Body and heads move, each unit and head at its own rate (lines 10 and 12), then the averaging weights (line 13).
+    fn apply<B>(&mut self, network: &mut Network<B>, gradients: Gradients, observed: &Observed) {
+        self.draw_rates(network.parameters());
         let factor = self.method.schedule.factor(self.updates);
-        self.body.step(network.parameters_mut(), body_gradient, alive.as_ref(), factor);
-        self.heads.step(network.heads_mut().parameters_mut(), heads_gradient, alive.as_ref(), factor);
-        if k > 1 {
-            self.averaging.update(&log_evidence);
-            let a = self.averaging.weights();
-            let a = sound.as_ref().map_or(a.shallow_clone(), |sound| among(sound, &a));
-            network.set_a(&a, sound.is_some());
+        self.body.step(network.parameters_mut(), gradients.of_body, &observed.alive, factor);
+        self.heads.step(network.heads_mut().parameters_mut(), gradients.of_heads, &observed.alive, factor);
+        if network.heads().k() > 1 {
+            self.averaging.update(&observed.log_evidence);
+            network.set_a(&observed.sound.among(self.averaging.weights()), !observed.sound.all());
         }
         self.updates += 1;
         self.history.record(self.updates, || self.averaging.weights());
-        Ok(Report { loss, log_evidence })
     }
 
-    /// Which heads have a finite likelihood, `[K]`; `None` if it is known that all have, or nobody is to look.
-    fn sound_heads(&self, log_evidence: &Tensor) -> Option<Tensor> {
-        if !self.method.guarded {
-            return None;
+    /// Other rates for the units, where each step has its own; those of the first were drawn at the beginning.
+    fn draw_rates(&mut self, body: &Parameters) {
+        if self.method.rates == RatesOf::Step && self.updates > 0 {
+            let mut rng = stream(self.rates_seed, &format!("rates of update {}", self.updates));
+            let rates: Vec<f64> = self.method.interval.sample_iter(&mut rng).take(body.units()).collect();
+            self.body.optimizer.set_rates(&body.spread(&rates));
         }
-        let all_are = can_look(log_evidence.device()) && sum_is_finite(log_evidence);
-        (!all_are).then(|| log_evidence.isfinite())
     }
 
     /// How the network learns.
@@ -305,39 +334,20 @@ impl Group {
         Ok(())
     }
 
-    fn step(&mut self, parameters: &mut Parameters, mut gradient: Tensor, alive: Option<&Tensor>, factor: f64) {
+    fn step(&mut self, parameters: &mut Parameters, mut gradient: Tensor, alive: &Alive, factor: f64) {
         if let Some(guard) = &mut self.guard {
             gradient = guard.still(gradient, || parameters.unit_of_element());
         }
         if let Some(clip) = &self.clip {
             gradient = clip.shorten(gradient);
         }
-        match alive {
-            None => self.optimizer.step(parameters.theta_mut(), &gradient, factor),
-            Some(alive) => {
-                let before = parameters.theta().copy();
-                self.optimizer.step(parameters.theta_mut(), &gradient, factor);
-                let after = parameters.theta().where_self(alive, &before);
-                parameters.theta_mut().copy_(&after);
-            }
-        }
+        alive.change(parameters.theta_mut(), |theta| self.optimizer.step(theta, &gradient, factor));
     }
 }
 
 /// A bound on each head's gradient.
 fn each_head(longest: f64, heads: &Parameters) -> Clip {
     Clip::each(longest, &heads.unit_of_element(), heads.theta())
-}
-
-/// The averaging weights, `[K]`, all of them with the sound heads.
-fn among(sound: &Tensor, a: &Tensor) -> Tensor {
-    let a = only_where(sound, a, 0.0);
-    &a / a.sum(Kind::Double)
-}
-
-/// `x` where `keep` holds, else `other`.
-fn only_where(keep: &Tensor, x: &Tensor, other: f64) -> Tensor {
-    x.where_scalarother(keep, other)
 }
 
 fn host(a: &Tensor) -> Vec<f64> {

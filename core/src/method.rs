@@ -2,6 +2,8 @@
 //!
 //! Alrao and its baselines are one thing: plain SGD is the interval of a single rate with a single head.
 
+use tch::{Kind, Tensor};
+
 use crate::Error;
 use crate::averaging::Averaging;
 use crate::optimizer::{AdamRule, Rule, Schedule, SgdRule};
@@ -38,6 +40,16 @@ pub enum Evidence {
     Mean,
     /// Their sum: each sample counts as one.
     Sum,
+}
+
+impl Evidence {
+    /// What the samples' `log p_j`, `[K, B]`, say about each head, `[K]` f64.
+    pub(crate) fn of(self, log_p: &Tensor) -> Tensor {
+        match self {
+            Evidence::Mean => log_p.mean_dim([1].as_slice(), false, Kind::Double),
+            Evidence::Sum => log_p.sum_dim_intlist([1].as_slice(), false, Kind::Double),
+        }
+    }
 }
 
 impl Default for Method {

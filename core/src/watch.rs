@@ -7,10 +7,28 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
-use crate::guard::can_look;
+use crate::device::can_look;
 
 /// Steps from one look to the next, where looking makes a step wait.
 const LAG: u64 = 64;
+
+/// Whether a run can go on, `[]` bool, where nobody is to look; none if it is known that it can.
+pub struct Alive(Option<Tensor>);
+
+impl Alive {
+    /// Has `theta`, `[P]`, changed in place, if the run can go on.
+    pub fn change(&self, theta: &mut Tensor, change: impl FnOnce(&mut Tensor)) {
+        match &self.0 {
+            None => change(theta),
+            Some(alive) => {
+                let before = theta.copy();
+                change(theta);
+                let after = theta.where_self(alive, &before);
+                theta.copy_(&after);
+            }
+        }
+    }
+}
 
 /// The watch over a run.
 #[derive(Debug)]
@@ -46,15 +64,15 @@ impl Watch {
     }
 
     /// Sees the loss, `[]`, and the features, `[B, H]`, of the step after `update` others; `suspicious` says whether
-    /// the loss may not be finite. If the watch lags, it gives a `[]` bool: whether the parameters may change.
+    /// the loss may not be finite.
     ///
     /// # Errors
     /// As [`Learner::step`](crate::learner::Learner::step).
-    pub fn see(&mut self, update: u64, suspicious: bool, loss: &Tensor, z: &Tensor) -> Result<Option<Tensor>, Error> {
+    pub fn see(&mut self, update: u64, suspicious: bool, loss: &Tensor, z: &Tensor) -> Result<Alive, Error> {
         let finite_features = || z.isfinite().all();
         let Some(lagging) = &mut self.lagging else {
             if !suspicious || loss.double_value(&[]).is_finite() {
-                return Ok(None);
+                return Ok(Alive(None));
             }
             return Err(self.error(update, finite_features().int64_value(&[]) != 0));
         };
@@ -69,7 +87,7 @@ impl Watch {
                 return Err(self.error(failed_at, features));
             }
         }
-        Ok(Some(alive))
+        Ok(Alive(Some(alive)))
     }
 
     fn error(&self, update: u64, finite_features: bool) -> Error {
