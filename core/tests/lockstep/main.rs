@@ -30,7 +30,7 @@ use alrao_core::streams::stream;
 use alrao_core::tensors::Tensors;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
-use reference::{Reference, Rule, Units, Values};
+use reference::{Reference, Rule, Units, Values, linear};
 use tch::{Device, Kind, Tensor};
 
 /// One network and one task, for both sides.
@@ -95,6 +95,7 @@ impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
             let loss = reference.step(
                 |body, buffers| (self.plain.features)(body, buffers, &plain_x),
                 |out| (self.plain.log_prob)(out, &plain_y),
+                &Tensor::from(1.0),
                 (self.plain.factor)(step),
                 self.plain.observations,
             );
@@ -104,7 +105,7 @@ impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
                 differences.push((name.clone(), relative_difference(&found(&format!("body.{name}")), value)));
             }
             for (j, head) in reference.heads.iter().enumerate() {
-                for (name, value) in [("weight", &head.weight), ("bias", &head.bias)] {
+                for (name, value) in &head.values {
                     let found = found(&format!("heads.{name}")).get(j as i64);
                     differences.push((format!("head {j} {name}"), relative_difference(&found, value)));
                 }
@@ -130,14 +131,15 @@ impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
         // log eta is uniform between log eta_min and log eta_max (section 4.1)
         let rates = std::iter::repeat_with(move || low * (high / low).powf(rng.random::<f64>()));
         let body = self.plain.names.iter().map(|name| (name.to_string(), saved(&format!("body.{name}"))));
-        let heads = (&saved("heads.weight"), &saved("heads.bias"));
+        let part = |name: &str, j| (name.to_string(), saved(&format!("heads.{name}")).get(j).copy());
+        let heads = (0..self.method.heads).map(|j| ["weight", "bias"].map(|name| part(name, j)).into()).collect();
         let rule = match self.method.rule {
             optimizer::Rule::Sgd(rule) => {
                 Rule::Sgd { momentum: rule.momentum, nesterov: rule.nesterov, weight_decay: rule.weight_decay }
             }
             optimizer::Rule::Adam(_) => Rule::Adam,
         };
-        Reference::new(body.collect(), (self.plain.units)(), rates, heads, (low, high), rule)
+        Reference::new(body.collect(), (self.plain.units)(), rates, (heads, linear), (low, high), rule)
     }
 }
 

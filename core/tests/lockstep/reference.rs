@@ -27,6 +27,7 @@ pub struct Reference {
     pub body: Values,
     units: Vec<(Units, Vec<f64>)>,
     pub heads: Vec<Head>,
+    outputs: Outputs,
     pub switch: Switch,
     rule: Rule,
     memory: BTreeMap<String, [Tensor; 2]>,
@@ -34,25 +35,25 @@ pub struct Reference {
 }
 
 pub struct Head {
-    pub weight: Tensor,
-    pub bias: Tensor,
+    pub values: Values,
     eta: f64,
 }
 
-impl Head {
-    /// `[B, H] -> [B, A]`
-    pub fn forward(&self, z: &Tensor) -> Tensor {
-        z.matmul(&self.weight.tr()) + &self.bias
-    }
+/// What a head makes of features: its parameters, `[B, H] -> [B, A]`.
+pub type Outputs = fn(&Values, &Tensor) -> Tensor;
+
+/// `z W^T + b`
+pub fn linear(head: &Values, z: &Tensor) -> Tensor {
+    z.matmul(&head["weight"].tr()) + &head["bias"]
 }
 
 impl Reference {
-    /// `rates` are those of all units, in order; heads' weights `[K, A, H]` and biases `[K, A]` lie stacked.
+    /// `rates` are those of all units, in order.
     pub fn new(
         body: Values,
         units: Vec<Units>,
         mut rates: impl Iterator<Item = f64>,
-        (weights, biases): (&Tensor, &Tensor),
+        (heads, outputs): (Vec<Values>, Outputs),
         (eta_min, eta_max): (f64, f64),
         rule: Rule,
     ) -> Self {
@@ -60,20 +61,23 @@ impl Reference {
             let rates = rates.by_ref().take(u.count).collect();
             (u, rates)
         });
-        let k = weights.size()[0];
-        let eta = |j: i64| (eta_min.ln() + j as f64 / (k - 1) as f64 * (eta_max / eta_min).ln()).exp();
-        let head = |j| Head { weight: weights.get(j).copy(), bias: biases.get(j).copy(), eta: eta(j) };
-        let (units, heads) = (units.collect(), (0..k).map(head).collect());
-        Reference { body, units, heads, switch: Switch::new(k as usize), rule, memory: BTreeMap::new(), t: 0 }
+        let k = heads.len();
+        let share = |j: usize| if k == 1 { 0.5 } else { j as f64 / (k - 1) as f64 };
+        let eta = |j: usize| (eta_min.ln() + share(j) * (eta_max / eta_min).ln()).exp();
+        let heads = heads.into_iter().enumerate().map(|(j, values)| Head { values, eta: eta(j) });
+        let (units, heads, switch) = (units.collect(), heads.collect(), Switch::new(k));
+        Reference { body, units, heads, outputs, switch, rule, memory: BTreeMap::new(), t: 0 }
     }
 
     /// One step of Algorithm 1 at all rates times `factor`, and the mixture's loss before it; the batch counts as so
     /// many `observations` of its mean likelihood. `features` may put new
-    /// values of buffers in the body; `log_prob` is `log p(y|x)` of one head, `[B, A] -> [B]`.
+    /// values of buffers in the body; `log_prob` is `log p(y|x)` of one head, `[B, A] -> [B]`. What is learnt from a
+    /// sample counts as its weight says, `[B]` or `[]`; what is observed of it does not.
     pub fn step(
         &mut self,
         features: impl Fn(&Values, &mut Values) -> Tensor,
         log_prob: impl Fn(&Tensor) -> Tensor,
+        weights: &Tensor,
         factor: f64,
         observations: f64,
     ) -> f64 {
@@ -84,8 +88,9 @@ impl Reference {
 
         // Equation 2: heads are constants, the body learns from the mixture
         let a = self.switch.posterior();
-        let mixture = self.heads.iter().zip(&a).map(|(head, a)| log_prob(&head.forward(&z)).exp() * *a);
-        let loss = -mixture.reduce(|sum, p| sum + p).unwrap().log().mean(Kind::Double);
+        let mixture = self.heads.iter().zip(&a).map(|(head, a)| log_prob(&(self.outputs)(&head.values, &z)).exp() * *a);
+        let log_mixture = mixture.reduce(|sum, p| sum + p).unwrap().log(); // [B]
+        let loss = -(&log_mixture * weights).mean(Kind::Double);
         let learnt: Vec<&str> = self.units.iter().flat_map(|(u, _)| u.parameters.iter().map(|p| p.0)).collect();
         let inputs: Vec<&Tensor> = learnt.iter().map(|name| &leaves[*name]).collect();
         let gradients = Tensor::run_backward(&[&loss], &inputs, true, false);
@@ -95,14 +100,13 @@ impl Reference {
         let z = z.detach();
         let mut log_evidence = Vec::new();
         for (j, head) in self.heads.iter_mut().enumerate() {
-            let leaf = |value: &Tensor| value.copy().set_requires_grad(true);
-            let alone = Head { weight: leaf(&head.weight), bias: leaf(&head.bias), eta: head.eta };
-            let log_p = log_prob(&alone.forward(&z)).mean(Kind::Double);
-            log_evidence.push(observations * log_p.double_value(&[]));
-            let gradients = Tensor::run_backward(&[-log_p], &[&alone.weight, &alone.bias], false, false);
-            for (value, gradient, name) in
-                [(&head.weight, &gradients[0], "weight"), (&head.bias, &gradients[1], "bias")]
-            {
+            let leaf = |(name, value): (&String, &Tensor)| (name.clone(), value.copy().set_requires_grad(true));
+            let alone: Values = head.values.iter().map(leaf).collect();
+            let log_p = log_prob(&(self.outputs)(&alone, &z)); // [B]
+            log_evidence.push(observations * log_p.mean(Kind::Double).double_value(&[]));
+            let loss = -(log_p * weights).mean(Kind::Double);
+            let gradients = Tensor::run_backward(&[loss], &alone.values().collect::<Vec<_>>(), false, false);
+            for ((name, value), gradient) in head.values.iter().zip(&gradients) {
                 let memory = self.memory.entry(format!("head {j} {name}")).or_insert_with(|| zeros(value));
                 descend(self.rule, self.t, factor * head.eta, value, gradient, memory);
             }
@@ -121,7 +125,7 @@ impl Reference {
             }
         }
         self.switch.observe(&log_evidence);
-        loss.double_value(&[])
+        -log_mixture.mean(Kind::Double).double_value(&[])
     }
 }
 

@@ -1,0 +1,212 @@
+//! Whole updates of an agent beside a plain reference: a memory that overflows, episodes that terminate, are truncated or
+//! go on, returns whose scale changes, for each method and in both ways, by loops and by the calls that a GPU takes.
+//!
+//! Both sides start from the same values, remember the same transitions, and draw from the same streams; from then on they
+//! share nothing. The agent computes in f32, the reference in f64. After every update each tensor's difference is taken
+//! relative to its largest number. The core's lockstep, which the reference is of, says why rates stay small.
+
+mod plain;
+#[path = "../../../core/tests/lockstep/reference.rs"]
+mod reference;
+
+use alrao_agents::dqn::{Agent, AgentSettings, Update};
+use alrao_agents::priority::PrioritySettings;
+use alrao_agents::q_network::QNetworkSettings;
+use alrao_agents::replay::{End, Transition};
+use alrao_core::device::by_calls;
+use alrao_core::method::Method;
+use alrao_core::optimizer;
+use alrao_core::rates::RateInterval;
+use alrao_core::streams::{Stream, stream};
+use alrao_core::tch::{self, Device, Kind, Tensor};
+use alrao_core::tensors::Tensors;
+use plain::{Plain, Seen, Step, dueling};
+use rand::RngExt;
+use reference::{Outputs, Reference, Rule, Units, Values, linear};
+
+const OBSERVATION: usize = 3;
+const ACTIONS: usize = 3;
+const UPDATES: u64 = 50;
+const BOUND: f64 = 1e-5;
+
+fn settings() -> AgentSettings {
+    AgentSettings {
+        discount: 0.9,
+        batch: 8,
+        memory: 40,
+        n_step: 3,
+        target_rate: 0.05,
+        network: QNetworkSettings { hidden: vec![9, 6], sigma: 2.0, ..Default::default() },
+        ..Default::default()
+    }
+}
+
+fn alrao() -> Method {
+    Method { interval: RateInterval::new(1e-5, 0.1).unwrap(), ..Method::alrao() }
+}
+
+#[test]
+fn alrao_of_the_defaults() {
+    check(&settings(), &alrao());
+}
+
+#[test]
+fn alrao_with_all_there_is() {
+    let priority = PrioritySettings { alpha: 0.6, beta: 0.4 };
+    let network = QNetworkSettings { dueling: true, ..settings().network };
+    check(&AgentSettings { priority, network, ..settings() }, &alrao());
+}
+
+#[test]
+fn sgd_as_others_have_it() {
+    let network = QNetworkSettings { layer_norm: false, ..settings().network };
+    let plain = AgentSettings { double: false, n_step: 1, network, ..settings() };
+    check(&plain, &Method::sgd(0.01).unwrap());
+}
+
+#[test]
+fn adam_with_priorities() {
+    let priority = PrioritySettings { alpha: 1.0, beta: 0.5 };
+    check(&AgentSettings { priority, ..settings() }, &Method::adam(1e-3).unwrap());
+}
+
+/// Both sides stay together, in both ways.
+fn check(settings: &AgentSettings, method: &Method) {
+    tch::set_num_threads(1); // small tensors
+    let run = || largest_difference(settings, method);
+    for (way, (name, difference)) in [("loops", run()), ("calls", by_calls(run))] {
+        println!("by {way}: {difference:.1e} in {name}");
+        assert!(difference < BOUND, "by {way}: {name} differs by {difference:e}");
+    }
+}
+
+/// The largest difference between both sides over all updates.
+fn largest_difference(settings: &AgentSettings, method: &Method) -> (String, f64) {
+    let mut agent = Agent::new(OBSERVATION, ACTIONS, settings, method, 3, Device::Cpu).unwrap();
+    let mut plain = reference(&agent, settings, method);
+    let (mut drawn, mut drawn_by_plain) = (stream(3, "replay"), stream(3, "replay"));
+    let mut world = World::new();
+    (0..20).for_each(|_| world.step(&mut agent, &mut plain));
+    let mut largest = (String::new(), 0.0);
+    let (mut scales, mut factor) = (0, plain.factor);
+    for update in 0..UPDATES {
+        (0..3).for_each(|_| world.step(&mut agent, &mut plain));
+        let spent = update as f64 / UPDATES as f64;
+        let found = agent.learn(spent, &mut drawn).unwrap();
+        let expected = plain.learn(spent, &mut drawn_by_plain);
+        scales += usize::from(std::mem::replace(&mut factor, plain.factor) != plain.factor);
+        for (name, difference) in differences(&agent, &found, &plain, &expected) {
+            assert!(difference.is_finite(), "{name} at update {update}: {difference}");
+            if difference > largest.1 {
+                largest = (format!("{name} at update {update}"), difference);
+            }
+        }
+    }
+    assert!(scales > 5, "the scale changed {scales} times");
+    largest
+}
+
+/// By how much what both sides have come to differs.
+fn differences(agent: &Agent, found: &Update, plain: &Plain, expected: &Seen) -> Vec<(String, f64)> {
+    let near = |a: f64, b: f64| (a - b).abs() / b.abs().max(1.0);
+    let mut differences = vec![
+        ("loss".to_string(), near(found.loss, expected.loss)),
+        ("q_mean".into(), near(found.q_mean, expected.q_mean)),
+        ("q_max".into(), near(found.q_max, expected.q_max)),
+        ("scale".into(), near(agent.reward_factor() / plain.factor, 1.0)),
+    ];
+    let saved = saved(agent);
+    let online = (&plain.online.body, plain.online.heads.iter().map(|head| &head.values).collect::<Vec<_>>());
+    let target = (&plain.target.body, plain.target.heads.iter().collect());
+    for (network, (body, heads)) in [("q.network", online), ("target", target)] {
+        for (name, value) in body {
+            let name = format!("{network}.body.{name}");
+            differences.push((name.clone(), relative_difference(&saved(&name), value)));
+        }
+        for (j, head) in heads.into_iter().enumerate() {
+            for (name, value) in head {
+                let name = format!("{network}.heads.{name}");
+                differences.push((name.clone(), relative_difference(&saved(&name).get(j as i64), value)));
+            }
+        }
+    }
+    let a = Tensor::from_slice(&plain.target.a);
+    differences.extend(["q.network.a", "target.a"].map(|name| (name.into(), relative_difference(&saved(name), &a))));
+    if plain.settings.priority.alpha > 0.0 {
+        let leaves = relative_difference(&saved("replay.priorities.leaves"), &Tensor::from_slice(&plain.by_slot()));
+        differences.push(("priorities".into(), leaves));
+    }
+    differences
+}
+
+/// Observations and rewards without sense, in episodes of every kind of end; rewards become larger.
+struct World {
+    rng: Stream,
+    observation: Vec<f32>,
+    steps: u32,
+}
+
+impl World {
+    fn new() -> Self {
+        World { rng: stream(3, "world"), observation: vec![0.1; OBSERVATION], steps: 0 }
+    }
+
+    /// A step that both sides remember.
+    fn step(&mut self, agent: &mut Agent, plain: &mut Plain) {
+        let mut draw = || self.rng.random::<f32>() * 2.0 - 1.0;
+        let next: Vec<f32> = (0..OBSERVATION).map(|feature| draw() * [0.3, 1.0, 10.0][feature] + 0.5).collect();
+        let reward = draw() * (1.0 + self.steps as f32 / 20.0);
+        let action = self.rng.random_range(0..ACTIONS);
+        let end = [End::Terminated, End::Truncated].get(self.rng.random_range(0..12)).copied().unwrap_or(End::Open);
+        let observation = std::mem::replace(&mut self.observation, next.clone());
+        if end != End::Open {
+            self.observation = next.iter().map(|x| -x).collect(); // where the next episode starts
+        }
+        self.steps += 1;
+        let reward = f64::from(reward);
+        agent.remember(Transition { observation: &observation, action, reward, next: &next, end });
+        let double = |numbers: &[f32]| numbers.iter().copied().map(f64::from).collect();
+        plain.remember(Step { observation: double(&observation), action, reward, next: double(&next), end });
+    }
+}
+
+/// The other side of an agent, with the same values.
+fn reference(agent: &Agent, settings: &AgentSettings, method: &Method) -> Plain {
+    let saved = saved(agent);
+    let (low, high) = (method.interval.eta_min(), method.interval.eta_max());
+    let mut rng = stream(3, "rates");
+    let rates = std::iter::repeat_with(move || low * (high / low).powf(rng.random::<f64>()));
+    let names = ["inputs.mean", "inputs.std", "layer0.weight", "layer0.bias", "layer1.weight", "layer1.bias"];
+    let body: Values = names.map(|name| (name.to_string(), saved(&format!("q.network.body.{name}")))).into();
+    let layer = |count, weight, bias| Units { count, parameters: vec![(weight, 0), (bias, 0)] };
+    let units = vec![layer(9, "layer0.weight", "layer0.bias"), layer(6, "layer1.weight", "layer1.bias")];
+    let (parts, outputs): (&[&str], Outputs) = if settings.network.dueling {
+        (&["value.weight", "value.bias", "advantages.weight", "advantages.bias"], dueling)
+    } else {
+        (&["weight", "bias"], linear)
+    };
+    let part = |name: &str, j| (name.to_string(), saved(&format!("q.network.heads.{name}")).get(j).copy());
+    let heads = (0..method.heads).map(|j| parts.iter().map(|name| part(name, j)).collect()).collect();
+    let rule = match method.rule {
+        optimizer::Rule::Sgd(_) => Rule::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 },
+        optimizer::Rule::Adam(_) => Rule::Adam,
+    };
+    Plain::new(settings.clone(), Reference::new(body, units, rates, (heads, outputs), (low, high), rule), outputs)
+}
+
+/// Copies, in f64, of what an agent is saved as, by name.
+fn saved(agent: &Agent) -> impl Fn(&str) -> Tensor + use<> {
+    let (mut tensors, mut memory) = (Tensors::default(), Tensors::default());
+    let _ = agent.save(&mut tensors, &mut memory);
+    move |name| {
+        let of_rank =
+            |rank: usize| tensors.get(name, &vec![-1; rank]).or_else(|_| memory.get(name, &vec![-1; rank])).ok();
+        (0..=3).find_map(of_rank).unwrap_or_else(|| panic!("no {name}")).to_kind(Kind::Double)
+    }
+}
+
+fn relative_difference(found: &Tensor, expected: &Tensor) -> f64 {
+    let largest = |tensor: &Tensor| tensor.abs().max().double_value(&[]);
+    assert_eq!(found.size(), expected.size());
+    largest(&(found - expected)) / largest(expected).max(1e-3)
+}
