@@ -6,7 +6,7 @@ use crate::Error;
 use crate::heads::{Heads, Outputs};
 use crate::layers::{Backward, Body};
 use crate::parameters::{ParameterBuilder, Parameters, Weights};
-use crate::slices::{Number, looped, slice, slice_mut};
+use crate::slices::{Number, lend, lendable, looped};
 use crate::streams::Stream;
 use crate::tensors::Tensors;
 
@@ -267,16 +267,22 @@ impl<B> Network<B> {
 fn average_by_sample<T: Number>(out: &Tensor, a: &Tensor) -> Option<Tensor> {
     let by_sample = out.transpose(0, 1); // [B, K, A]
     let &[samples, k, outputs] = &by_sample.size()[..] else { return None };
-    let (numbers, a) = (slice::<T>(&by_sample)?, slice::<T>(a)?);
+    lendable::<T>(&by_sample)?;
     let mut mean = Tensor::zeros([samples, outputs], (out.kind(), out.device()));
     let (k, outputs) = (k as usize, outputs as usize);
-    let out = numbers.chunks_exact(k * outputs);
-    for (mean, out) in slice_mut::<T>(&mut mean)?.chunks_exact_mut(outputs).zip(out) {
-        let with_weight = out.chunks_exact(outputs).zip(a).filter(|(_, a_j)| **a_j > T::zero());
-        for (out, &a_j) in with_weight {
-            mean.iter_mut().zip(out).for_each(|(mean, &out)| *mean = *mean + a_j * out);
-        }
-    }
+    lend::<T, _, _, _>(
+        [&mut mean],
+        [&by_sample, a],
+        #[inline(always)]
+        |[mean], [out, a]| {
+            for (mean, out) in mean.chunks_exact_mut(outputs).zip(out.chunks_exact(k * outputs)) {
+                let with_weight = out.chunks_exact(outputs).zip(a).filter(|(_, a_j)| **a_j > T::zero());
+                for (out, &a_j) in with_weight {
+                    mean.iter_mut().zip(out).for_each(|(mean, &out)| *mean = *mean + a_j * out);
+                }
+            }
+        },
+    )?;
     Some(mean)
 }
 

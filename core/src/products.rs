@@ -10,7 +10,7 @@ use gemm::{Parallelism, gemm, set_lhs_packing_threshold_single_thread};
 use tch::Tensor;
 use tch::kind::Element;
 
-use crate::slices::{Number, pointer, slice, slice_mut};
+use crate::slices::{Number, Span, lend, lendable, pointer};
 
 /// Matrices as small as an agent's are not worth copying into another order first, unless their rows lie the wrong way.
 static LEAVE_AS_THEY_LIE: Once = Once::new();
@@ -39,18 +39,22 @@ pub(crate) fn write_product(a: &Tensor, b: &Tensor, out: &Tensor) {
 }
 
 fn affine_of<T: Number>(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Option<Tensor> {
-    let bias = slice::<T>(bias)?;
-    let mut y = Tensor::empty([*x.size().first()?, bias.len() as i64], (x.kind(), x.device()));
-    slice_mut::<T>(&mut y)?.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
+    lendable::<T>(bias)?;
+    let mut y = Tensor::empty([*x.size().first()?, bias.numel() as i64], (x.kind(), x.device()));
+    lend::<T, _, _, _>([&mut y], [bias], |[y], [bias]| {
+        y.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
+    })?;
     write::<T>(x, &weight.tr(), &y, true)?;
     Some(y)
 }
 
-/// Writes `a b` on `out`, or adds it to what is there; nothing unless all three are in main memory and fit.
+/// Writes `a b` on `out`, or adds it to what is there; nothing unless all three are in main memory and fit, and `out` is
+/// apart from the others.
 fn write<T: Number>(a: &Tensor, b: &Tensor, out: &Tensor, add: bool) -> Option<()> {
     let (a, b, out) = (Matrix::<T>::of(a)?, Matrix::<T>::of(b)?, Matrix::<T>::of(out)?);
     let ([m, k], n) = (a.size, b.size[1]);
-    if tch::get_num_threads() > 1 || b.size[0] != k || out.size != [m, n] {
+    let apart = !(out.span().overlaps(&a.span()) || out.span().overlaps(&b.span()));
+    if tch::get_num_threads() > 1 || b.size[0] != k || out.size != [m, n] || !apart {
         return None;
     }
     LEAVE_AS_THEY_LIE.call_once(|| set_lhs_packing_threshold_single_thread(256));
@@ -98,6 +102,12 @@ impl<T: Element> Matrix<T> {
         let strides = <[i64; 2]>::try_from(tensor.stride()).ok()?.map(|stride| stride as isize);
         Some(Matrix { start, size, strides })
     }
+
+    /// From its first number to its last, with whatever lies between its rows.
+    fn span(&self) -> Span<T> {
+        let [rows, columns] = [0, 1].map(|i| (self.size[i] - 1) * self.strides[i] as usize);
+        Span { start: self.start, len: rows + columns + 1 }
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +142,17 @@ mod tests {
                 assert_close(&by_calls(|| affine(&a, &b.tr(), &bias)), &expected, 1e-5);
             }
         }
+    }
+
+    #[test]
+    fn what_is_multiplied_is_not_written_over() {
+        tch::set_num_threads(1);
+        let (a, b) = (numbers(&[4, 4]), numbers(&[4, 4]).cos());
+        let both = Tensor::cat(&[&a, &b], 0);
+        for (a, b, out) in [(&a, &b, &a), (&a, &b, &b), (&both.narrow(0, 0, 4), &b, &both.narrow(0, 3, 4))] {
+            assert!(write::<f32>(a, b, out, false).is_none());
+        }
+        assert!(write::<f32>(&both.narrow(0, 0, 4), &b, &both.narrow(0, 4, 4), false).is_some());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tch::kind::Element;
 use crate::device::can_look;
 
 /// A kind of number that such loops compute with: `f32` or `f64`.
-pub(crate) trait Number: Float + Element + std::iter::Sum + 'static {
+pub(crate) trait Number: Float + Element + std::iter::Sum + Sync + 'static {
     /// The nearest number of this kind.
     fn of(number: f64) -> Self;
 }
@@ -52,27 +52,78 @@ impl<R, F: FnMut() -> R> pulp::WithSimd for Loop<F> {
     }
 }
 
-/// The numbers of a tensor in row-major order, if that is how they lie in main memory, they are of this kind, and
-/// autograd doesn't watch them.
-pub(crate) fn slice<T: Element>(tensor: &Tensor) -> Option<&[T]> {
-    let start = start::<T>(tensor)?;
-    // SAFETY: `start` has found as many numbers of kind T there, one after the other. They live as long as the tensor,
-    // and nobody changes them meanwhile: what borrows them are loops of this crate that call nothing else.
+/// Lends the numbers of tensors to a loop, in row-major order, those of the first tensors to be changed in place. Nothing is
+/// done unless all of them lie so in main memory, are of this kind, and autograd doesn't watch them; nor where tensors share
+/// numbers that are to be changed.
+///
+/// The loop is `Sync`, which tensors are not, so it holds none by which it could reach the numbers another way; and this
+/// crate keeps none in statics.
+#[inline(always)]
+pub(crate) fn lend<T: Element, R, const M: usize, const N: usize>(
+    changed: [&mut Tensor; M],
+    read: [&Tensor; N],
+    work: impl FnOnce([&mut [T]; M], [&[T]; N]) -> R + Sync,
+) -> Option<R> {
+    let (mut of_changed, mut of_read) = ([Span::<T>::EMPTY; M], [Span::<T>::EMPTY; N]);
+    let tensors = changed.iter().map(|tensor| &**tensor).chain(read);
+    for (span, tensor) in of_changed.iter_mut().chain(&mut of_read).zip(tensors) {
+        *span = Span::of(tensor)?;
+    }
+    for (i, span) in of_changed.iter().enumerate() {
+        if of_changed[i + 1..].iter().chain(&of_read).any(|other| span.overlaps(other)) {
+            return None;
+        }
+    }
+    // SAFETY: each span is of numbers of kind T, one after the other, that live as long as their tensor, which is borrowed.
+    // Those that are changed are of one span alone, and the loop has no other way to any of them.
     #[allow(unsafe_code)]
-    Some(unsafe { std::slice::from_raw_parts(start, tensor.numel()) })
+    let (changed, read) = unsafe {
+        (
+            of_changed.map(|span| std::slice::from_raw_parts_mut(span.start, span.len)),
+            of_read.map(|span| std::slice::from_raw_parts(span.start, span.len)),
+        )
+    };
+    Some(work(changed, read))
 }
 
-/// The same, to be changed in place. The tensor must not share its storage with another that is borrowed.
-pub(crate) fn slice_mut<T: Element>(tensor: &mut Tensor) -> Option<&mut [T]> {
-    let start = start::<T>(tensor)?;
-    // SAFETY: as above; and who borrows two slices takes them of tensors with storages of their own.
-    #[allow(unsafe_code)]
-    Some(unsafe { std::slice::from_raw_parts_mut(start, tensor.numel()) })
+/// Whether a tensor's numbers can be lent, or there is no room to be made for what a loop would write.
+#[inline(always)]
+pub(crate) fn lendable<T: Element>(tensor: &Tensor) -> Option<()> {
+    Span::<T>::of(tensor).map(|_| ())
 }
 
-/// Where the numbers begin, if there are any and they can be a slice.
-fn start<T: Element>(tensor: &Tensor) -> Option<*mut T> {
-    pointer(tensor).filter(|_| tensor.is_contiguous())
+/// What [`lend`] counts on, or this wouldn't compile.
+const _TENSORS_ARE_NOT_SYNC: fn() = || {
+    trait NotSync<Ambiguous> {
+        fn holds() {}
+    }
+    impl<T> NotSync<()> for T {}
+    impl<T: Sync> NotSync<u8> for T {}
+    <Tensor as NotSync<_>>::holds();
+};
+
+/// Where numbers lie in main memory.
+pub(crate) struct Span<T> {
+    pub start: *mut T,
+    pub len: usize,
+}
+
+impl<T> Span<T> {
+    const EMPTY: Self = Span { start: std::ptr::null_mut(), len: 0 };
+
+    /// Whether some number is in both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let end = |span: &Self| span.start.wrapping_add(span.len);
+        self.start < end(other) && other.start < end(self)
+    }
+}
+
+impl<T: Element> Span<T> {
+    /// Of the numbers of a tensor, if there are any and they can be a slice.
+    fn of(tensor: &Tensor) -> Option<Self> {
+        let start = pointer::<T>(tensor).filter(|_| tensor.is_contiguous())?;
+        Some(Span { start, len: tensor.numel() })
+    }
 }
 
 /// Where the numbers begin, if there are any, however they lie in main memory, they are of this kind, and autograd doesn't
@@ -115,12 +166,17 @@ pub(crate) fn write_column_sums(x: &Tensor, sums: &Tensor) {
 
 #[inline(always)]
 fn column_sums<T: Number>(x: &Tensor, sums: &mut Tensor) -> Option<()> {
-    let (rows, sums) = (slice::<T>(x)?, slice_mut::<T>(sums)?);
-    sums.fill(T::zero());
-    for row in rows.chunks_exact(sums.len()) {
-        sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum = *sum + x);
-    }
-    Some(())
+    lend::<T, _, _, _>(
+        [sums],
+        [x],
+        #[inline(always)]
+        |[sums], [x]| {
+            sums.fill(T::zero());
+            for row in x.chunks_exact(sums.len()) {
+                sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum = *sum + x);
+            }
+        },
+    )
 }
 
 #[cfg(test)]
@@ -128,16 +184,37 @@ mod tests {
     use super::*;
     use crate::device::by_calls;
 
+    fn slice<T: Element>(tensor: &Tensor) -> Option<Vec<T>> {
+        lend([], [tensor], |[], [numbers]: [&[T]; 1]| numbers.to_vec())
+    }
+
     #[test]
     fn only_numbers_of_the_kind_that_lie_in_order_are_a_slice() {
         let tensor = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0]).view([2, 2]);
-        assert_eq!(slice::<f32>(&tensor), Some(&[1.0f32, 2.0, 3.0, 4.0][..]));
-        assert_eq!(slice::<f32>(&tensor.get(1)), Some(&[3.0f32, 4.0][..]));
+        assert_eq!(slice::<f32>(&tensor), Some(vec![1.0, 2.0, 3.0, 4.0]));
+        assert_eq!(slice::<f32>(&tensor.get(1)), Some(vec![3.0, 4.0]));
         assert_eq!(slice::<f64>(&tensor), None);
         assert_eq!(slice::<f32>(&tensor.tr()), None);
         assert_eq!(slice::<f32>(&tensor.narrow(0, 0, 0)), None);
         assert!(by_calls(|| slice::<f32>(&tensor).is_none()));
         assert_eq!(slice::<f32>(&tensor.set_requires_grad(true)), None);
+    }
+
+    #[test]
+    fn what_is_changed_is_lent_once() {
+        let tensor = || Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0]);
+        let lent = |x: &Tensor, y: &Tensor, z: &Tensor| {
+            let (mut x, mut y) = (x.shallow_clone(), y.shallow_clone());
+            lend([&mut x, &mut y], [z], |[x, y]: [&mut [f32]; 2], [z]| (x[0], y[0]) = (z[0], x[0])).is_some()
+        };
+        let (all, other, third) = (tensor(), tensor(), tensor());
+        let [first, rest] = [all.narrow(0, 0, 1), all.narrow(0, 1, 3)];
+        assert!(lent(&all, &other, &third) && lent(&first, &rest, &other) && lent(&other, &first, &rest));
+        for (x, y, z) in [(&all, &all, &other), (&all, &rest, &other), (&first, &other, &all), (&other, &rest, &rest)] {
+            assert!(!lent(x, y, z));
+        }
+        let read_twice = lend([], [&all, &rest], |[], [all, rest]: [&[f32]; 2]| all.len() + rest.len());
+        assert_eq!(read_twice, Some(7));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tch::{Device, Kind, Tensor};
 use super::ModelAveraging;
 use crate::Error;
 use crate::filled::filled_from;
-use crate::slices::{slice, slice_mut};
+use crate::slices::lend;
 use crate::tensors::Tensors;
 
 /// Probability that a sequence of models that has just changed will change again.
@@ -48,11 +48,8 @@ impl Switch {
 
 impl ModelAveraging for Switch {
     fn weights(&self) -> Tensor {
-        if let Some(w) = slice::<f64>(&self.w) {
-            let (may_change, stay) = w.split_at(w.len() / 2);
-            let a = may_change.iter().zip(stay).map(|(may_change, stay)| may_change + stay);
-            let total: f64 = a.clone().sum();
-            return filled_from(stay.len(), a.map(|a_j| a_j / total));
+        if let Some(a) = lend([], [&self.w], |[], [w]| posterior(w)) {
+            return a;
         }
         let a = self.w.sum_dim_intlist([0].as_slice(), false, None::<Kind>); // [K]
         &a / a.sum(None::<Kind>)
@@ -61,8 +58,8 @@ impl ModelAveraging for Switch {
     fn update(&mut self, log_evidence: &Tensor) {
         self.t += 1;
         let hazard = 1.0 / (self.t + 1) as f64;
-        if let Some((w, log_evidence)) = slice_mut::<f64>(&mut self.w).zip(slice::<f64>(log_evidence)) {
-            return take_in(log_evidence, hazard, w);
+        if lend([&mut self.w], [log_evidence], |[w], [log_evidence]| take_in(log_evidence, hazard, w)).is_some() {
+            return;
         }
         let k = log_evidence.size()[0];
         let mut w = self.w.log().g_add_(log_evidence).view([-1]).softmax(0, None).view([2, k]);
@@ -83,6 +80,14 @@ impl ModelAveraging for Switch {
         self.w.copy_(w);
         Ok(())
     }
+}
+
+/// The averaging weights that weights `w`, `[2, K]`, in main memory come to.
+fn posterior(w: &[f64]) -> Tensor {
+    let (may_change, stay) = w.split_at(w.len() / 2);
+    let a = may_change.iter().zip(stay).map(|(may_change, stay)| may_change + stay);
+    let total: f64 = a.clone().sum();
+    filled_from(stay.len(), a.map(|a_j| a_j / total))
 }
 
 /// The same update of weights `w`, `[2, K]`, in main memory.

@@ -7,7 +7,7 @@
 use tch::Tensor;
 
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
-use crate::slices::{Number, dot, looped, slice, slice_mut, sum};
+use crate::slices::{Number, dot, lend, lendable, looped, sum};
 
 const EPSILON: f64 = 1e-5;
 
@@ -66,20 +66,27 @@ pub(super) fn normalise_and_rectify_backward(gradient: &mut Tensor, normal: &Nor
 #[inline(always)]
 fn normalise_and_rectify_rows<T: Number>(x: &mut Tensor) -> Option<(Tensor, Tensor)> {
     let &[samples, features] = &x.size()[..] else { return None };
-    slice::<T>(x)?; // or else there is nothing to make room for
+    lendable::<T>(x)?;
     let (mut z, mut reciprocals) = (x.empty_like(), x.new_empty([samples, 1], (x.kind(), x.device())));
     let (n, width) = (T::of(features as f64), features as usize);
-    let rows = slice_mut::<T>(x)?.chunks_exact_mut(width).zip(slice_mut::<T>(&mut z)?.chunks_exact_mut(width));
-    for ((x, z), reciprocal) in rows.zip(slice_mut::<T>(&mut reciprocals)?) {
-        let mean = sum(x, |x| x) / n;
-        let variance = sum(x, |x| (x - mean) * (x - mean)) / n;
-        let variance = if variance.is_finite() { variance } else { T::nan() }; // or else the row would be of zeros
-        *reciprocal = (variance + T::of(EPSILON)).sqrt().recip();
-        for (x, z) in x.iter_mut().zip(z) {
-            *x = (*x - mean) * *reciprocal;
-            *z = if *x < T::zero() { T::zero() } else { *x }; // what is no number stays none
-        }
-    }
+    lend::<T, _, _, _>(
+        [x, &mut z, &mut reciprocals],
+        [],
+        #[inline(always)]
+        |[x, z, reciprocals], []| {
+            let rows = x.chunks_exact_mut(width).zip(z.chunks_exact_mut(width));
+            for ((x, z), reciprocal) in rows.zip(reciprocals) {
+                let mean = sum(x, |x| x) / n;
+                let variance = sum(x, |x| (x - mean) * (x - mean)) / n;
+                let variance = if variance.is_finite() { variance } else { T::nan() }; // or else the row would be of zeros
+                *reciprocal = (variance + T::of(EPSILON)).sqrt().recip();
+                for (x, z) in x.iter_mut().zip(z) {
+                    *x = (*x - mean) * *reciprocal;
+                    *z = if *x < T::zero() { T::zero() } else { *x }; // what is no number stays none
+                }
+            }
+        },
+    )?;
     Some((z, reciprocals))
 }
 
@@ -87,13 +94,19 @@ fn normalise_and_rectify_rows<T: Number>(x: &mut Tensor) -> Option<(Tensor, Tens
 fn backward_by_rows<T: Number>(gradient: &mut Tensor, normal: &Normal) -> Option<()> {
     let width = *normal.y.size().last()? as usize;
     let n = T::of(width as f64);
-    let rows = slice_mut::<T>(gradient)?.chunks_exact_mut(width).zip(slice::<T>(&normal.y)?.chunks_exact(width));
-    for ((gradient, y), &reciprocal) in rows.zip(slice::<T>(&normal.reciprocal_deviation)?) {
-        gradient.iter_mut().zip(y).for_each(|(g, &y)| *g = if y <= T::zero() { T::zero() } else { *g });
-        let (shift, stretch) = (sum(gradient, |g| g) / n, dot(gradient, y) / n);
-        gradient.iter_mut().zip(y).for_each(|(g, &y)| *g = (*g - shift - y * stretch) * reciprocal);
-    }
-    Some(())
+    lend::<T, _, _, _>(
+        [gradient],
+        [&normal.y, &normal.reciprocal_deviation],
+        #[inline(always)]
+        |[gradient], [y, reciprocals]| {
+            let rows = gradient.chunks_exact_mut(width).zip(y.chunks_exact(width));
+            for ((gradient, y), &reciprocal) in rows.zip(reciprocals) {
+                gradient.iter_mut().zip(y).for_each(|(g, &y)| *g = if y <= T::zero() { T::zero() } else { *g });
+                let (shift, stretch) = (sum(gradient, |g| g) / n, dot(gradient, y) / n);
+                gradient.iter_mut().zip(y).for_each(|(g, &y)| *g = (*g - shift - y * stretch) * reciprocal);
+            }
+        },
+    )
 }
 
 /// Layer normalisation with a learnt scale and shift.

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::slices::{Number, looped, slice, slice_mut};
+use crate::slices::{Number, lend, looped};
 
 /// Writes `z` over `x`. What is no number stays none.
 pub(super) fn rectify(x: &mut Tensor) {
@@ -20,15 +20,24 @@ pub(super) fn rectify_backward(gradient: &mut Tensor, z: &Tensor) {
 
 #[inline(always)]
 fn rectify_slice<T: Number>(x: &mut Tensor) -> Option<()> {
-    slice_mut::<T>(x)?.iter_mut().for_each(|x| *x = if *x < T::zero() { T::zero() } else { *x });
-    Some(())
+    lend::<T, _, _, _>(
+        [x],
+        [],
+        #[inline(always)]
+        |[x], []| x.iter_mut().for_each(|x| *x = if *x < T::zero() { T::zero() } else { *x }),
+    )
 }
 
 #[inline(always)]
 fn backward_by_slice<T: Number>(gradient: &mut Tensor, z: &Tensor) -> Option<()> {
-    let pairs = slice_mut::<T>(gradient)?.iter_mut().zip(slice::<T>(z)?);
-    pairs.for_each(|(g, &z)| *g = if z <= T::zero() { T::zero() } else { *g });
-    Some(())
+    lend::<T, _, _, _>(
+        [gradient],
+        [z],
+        #[inline(always)]
+        |[gradient], [z]| {
+            gradient.iter_mut().zip(z).for_each(|(g, &z)| *g = if z <= T::zero() { T::zero() } else { *g });
+        },
+    )
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tch::Tensor;
 use super::{Backward, Body};
 use crate::Error;
 use crate::parameters::{BufferId, ParameterBuilder, Weights};
-use crate::slices::{Number, looped, slice, slice_mut};
+use crate::slices::{Number, lend, lendable, looped};
 
 /// Any body, behind inputs that are standardised. Copies share the body, which knows only places among the weights.
 #[derive(Clone)]
@@ -90,12 +90,19 @@ impl Standardise {
 
 #[inline(always)]
 fn standardised<T: Number>(x: &Tensor, mean: &Tensor, std: &Tensor) -> Option<Tensor> {
-    let (mean, std, rows) = (slice::<T>(mean)?, slice::<T>(std)?, slice::<T>(x)?);
+    lendable::<T>(x)?;
     let mut y = x.empty_like();
-    let rows = slice_mut::<T>(&mut y)?.chunks_exact_mut(mean.len()).zip(rows.chunks_exact(mean.len()));
-    for (y, x) in rows {
-        y.iter_mut().zip(x).zip(mean.iter().zip(std)).for_each(|((y, &x), (&mean, &std))| *y = (x - mean) / std);
-    }
+    lend::<T, _, _, _>(
+        [&mut y],
+        [x, mean, std],
+        #[inline(always)]
+        |[y], [x, mean, std]| {
+            for (y, x) in y.chunks_exact_mut(mean.len()).zip(x.chunks_exact(mean.len())) {
+                let statistics = mean.iter().zip(std);
+                y.iter_mut().zip(x).zip(statistics).for_each(|((y, &x), (&mean, &std))| *y = (x - mean) / std);
+            }
+        },
+    )?;
     Some(y)
 }
 

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::slices::{Number, looped, slice, slice_mut};
+use crate::slices::{Number, lend, lendable, looped};
 
 /// `log sum_j a_j p_j`, `[..]`, from `log p_j`, `[K, ..]`, and the weights `a`, `[K]`.
 pub fn mixture_log_prob(log_p: &Tensor, a: &Tensor) -> Tensor {
@@ -27,23 +27,30 @@ pub(crate) fn mixture(log_p: &Tensor, a: &Tensor) -> (Tensor, Tensor) {
 /// The same for samples whose heads lie side by side in main memory, `log_p: [K, B]`.
 #[inline(always)]
 fn by_sample<T: Number>(log_p: &Tensor, log_a: &Tensor) -> Option<(Tensor, Tensor)> {
-    let &[k, samples] = &log_p.size()[..] else { return None };
+    let &[_, samples] = &log_p.size()[..] else { return None };
     let by_sample = log_p.tr(); // [B, K]
-    let (log_p, log_a) = (slice::<T>(&by_sample)?, slice::<T>(log_a)?);
+    lendable::<T>(&by_sample)?;
     let (mut log_mixture, mut r) =
         (by_sample.new_empty([samples], (by_sample.kind(), by_sample.device())), by_sample.empty_like());
-    let rows = log_p.chunks_exact(k as usize).zip(slice_mut::<T>(&mut r)?.chunks_exact_mut(k as usize));
-    for ((log_p, r), log_mixture) in rows.zip(slice_mut::<T>(&mut log_mixture)?) {
-        let mut largest = T::neg_infinity();
-        for ((r, &log_p), &log_a) in r.iter_mut().zip(log_p).zip(log_a) {
-            *r = log_p + log_a;
-            largest = largest.max(*r);
-        }
-        r.iter_mut().for_each(|r| *r = (*r - largest).exp());
-        let sum: T = r.iter().copied().sum();
-        r.iter_mut().for_each(|r| *r = *r / sum);
-        *log_mixture = largest + sum.ln();
-    }
+    lend::<T, _, _, _>(
+        [&mut log_mixture, &mut r],
+        [&by_sample, log_a],
+        #[inline(always)]
+        |[log_mixture, r], [log_p, log_a]| {
+            let rows = log_p.chunks_exact(log_a.len()).zip(r.chunks_exact_mut(log_a.len()));
+            for ((log_p, r), log_mixture) in rows.zip(log_mixture) {
+                let mut largest = T::neg_infinity();
+                for ((r, &log_p), &log_a) in r.iter_mut().zip(log_p).zip(log_a) {
+                    *r = log_p + log_a;
+                    largest = largest.max(*r);
+                }
+                r.iter_mut().for_each(|r| *r = (*r - largest).exp());
+                let sum: T = r.iter().copied().sum();
+                r.iter_mut().for_each(|r| *r = *r / sum);
+                *log_mixture = largest + sum.ln();
+            }
+        },
+    )?;
     Some((log_mixture, r.tr()))
 }
 

@@ -6,7 +6,7 @@
 use tch::Tensor;
 
 use super::Optimizer;
-use crate::slices::{Number, looped, slice, slice_mut};
+use crate::slices::{Number, lend, looped};
 
 /// Settings of Adam.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,14 +94,19 @@ fn step<T: Number>(adam: &mut Adam, theta: &mut Tensor, g: &Tensor, epsilon: f64
     let AdamRule { beta1, beta2, .. } = adam.rule;
     let [keep1, keep2, add1, add2] = [beta1, beta2, 1.0 - beta1, 1.0 - beta2].map(T::of);
     let (epsilon, factor) = (T::of(epsilon), T::of(factor));
-    let moments = slice_mut::<T>(&mut adam.m)?.iter_mut().zip(slice_mut::<T>(&mut adam.v)?);
-    let steps = moments.zip(slice::<T>(g)?).zip(slice::<T>(&adam.minus_eta)?);
-    for (theta, (((m, v), &g), &minus_eta)) in slice_mut::<T>(theta)?.iter_mut().zip(steps) {
-        *m = keep1 * *m + add1 * g;
-        *v = keep2 * *v + add2 * g * g;
-        *theta = *theta + minus_eta * (factor * *m / (v.sqrt() + epsilon));
-    }
-    Some(())
+    lend::<T, _, _, _>(
+        [theta, &mut adam.m, &mut adam.v],
+        [g, &adam.minus_eta],
+        #[inline(always)]
+        |[theta, m, v], [g, minus_eta]| {
+            let steps = m.iter_mut().zip(v).zip(g).zip(minus_eta);
+            for (theta, (((m, v), &g), &minus_eta)) in theta.iter_mut().zip(steps) {
+                *m = keep1 * *m + add1 * g;
+                *v = keep2 * *v + add2 * g * g;
+                *theta = *theta + minus_eta * (factor * *m / (v.sqrt() + epsilon));
+            }
+        },
+    )
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use tch::Tensor;
 
 use super::Optimizer;
-use crate::slices::{Number, looped, slice, slice_mut};
+use crate::slices::{Number, lend, looped};
 
 /// Settings of SGD; none by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -70,10 +70,16 @@ impl Optimizer for Sgd {
 /// Adds `factor * minus_eta * direction` to `theta`, all of them in main memory.
 #[inline(always)]
 fn moved<T: Number>(theta: &mut Tensor, minus_eta: &Tensor, direction: &Tensor, factor: f64) -> Option<()> {
-    let (theta, factor) = (slice_mut::<T>(theta)?, T::of(factor));
-    let step = slice::<T>(minus_eta)?.iter().zip(slice::<T>(direction)?);
-    theta.iter_mut().zip(step).for_each(|(theta, (&minus_eta, &g))| *theta = *theta + minus_eta * (g * factor));
-    Some(())
+    let factor = T::of(factor);
+    lend::<T, _, _, _>(
+        [theta],
+        [minus_eta, direction],
+        #[inline(always)]
+        |[theta], [minus_eta, direction]| {
+            let step = minus_eta.iter().zip(direction);
+            theta.iter_mut().zip(step).for_each(|(theta, (&minus_eta, &g))| *theta = *theta + minus_eta * (g * factor));
+        },
+    )
 }
 
 #[cfg(test)]
