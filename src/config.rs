@@ -1,6 +1,8 @@
 //! A run's configuration: a TOML file or one of those built in, then `--set`, then the other flags, checked once and
 //! written to the run directory with nothing left to default.
 
+mod optimizer;
+
 use std::fs;
 use std::path::Path;
 
@@ -8,17 +10,17 @@ use alrao_agents::dqn::AgentSettings;
 use alrao_agents::training::Schedule;
 use alrao_core::device::{self, DeviceChoice, LIBTORCH};
 use alrao_core::method::Method;
-use alrao_core::optimizer::{AdamRule, Rule, SgdRule};
-use alrao_core::rates::{RateInterval, RatesOf};
 use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings};
 use alrao_tasks::settings::{DataSettings, ModelSettings, SupervisedTask};
 use alrao_tasks::training::Schedule as EpochSchedule;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 use toml::{Table, Value};
 
 use crate::wrong_request::WrongRequest;
+
+pub use optimizer::{OptimizerKind, OptimizerSettings, RuleName};
 
 /// The built-in configurations, by name.
 const BUILT_IN: [(&str, &str); 13] = [
@@ -161,59 +163,6 @@ impl From<Config> for Sections {
     }
 }
 
-/// How the network learns: `alrao`, or one of the baselines.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OptimizerSettings {
-    /// The method.
-    #[serde(default)]
-    pub kind: OptimizerKind,
-    /// The smallest learning rate (alrao).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub eta_min: Option<f64>,
-    /// The largest learning rate (alrao).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub eta_max: Option<f64>,
-    /// What has a rate of its own in the body (alrao).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rates: Option<RatesOf>,
-    /// The rule that the rates are for (alrao).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule: Option<RuleName>,
-    /// Copies of the output layer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub heads: Option<i64>,
-    /// The learning rate (sgd, adam).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub eta: Option<f64>,
-    /// The longest that the gradient of the body, and that of each head, may be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clip: Option<f64>,
-}
-
-/// The name of a method.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OptimizerKind {
-    /// A random rate for each unit; nothing to choose.
-    #[default]
-    Alrao,
-    /// Stochastic gradient descent; `eta` must be given.
-    Sgd,
-    /// Adam; `eta` is 1e-3 unless given.
-    Adam,
-}
-
-/// The name of a rule of descent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RuleName {
-    /// Stochastic gradient descent.
-    Sgd,
-    /// Adam.
-    Adam,
-}
-
 /// Versions that a run's results depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
@@ -322,22 +271,7 @@ impl Config {
     /// # Errors
     /// As [`resolve`](Self::resolve).
     pub fn method(&self) -> Result<Method> {
-        let OptimizerSettings { kind, eta_min, eta_max, rates, rule, heads, eta, clip } = self.optimizer.resolve()?;
-        let given = |value: Option<f64>| value.expect("resolved");
-        let method = match kind {
-            OptimizerKind::Alrao => Method {
-                interval: RateInterval::new(given(eta_min), given(eta_max)).context("optimizer")?,
-                rates: rates.expect("resolved"),
-                rule: match rule.expect("resolved") {
-                    RuleName::Sgd => Rule::Sgd(SgdRule::default()),
-                    RuleName::Adam => Rule::Adam(AdamRule::default()),
-                },
-                ..Method::alrao()
-            },
-            OptimizerKind::Sgd => Method::sgd(given(eta)).context("optimizer")?,
-            OptimizerKind::Adam => Method::adam(given(eta)).context("optimizer")?,
-        };
-        Ok(Method { heads: heads.expect("resolved"), clip, ..method })
+        self.optimizer.method()
     }
 }
 
@@ -431,64 +365,6 @@ impl std::fmt::Display for Versions {
     }
 }
 
-impl OptimizerSettings {
-    /// With every field that the kind has, and none that it doesn't.
-    pub(crate) fn resolve(&self) -> Result<Self> {
-        let name = self.kind.name();
-        let foreign = match self.kind {
-            OptimizerKind::Alrao => &[("eta", self.eta.is_some())][..],
-            _ => &[
-                ("eta_min", self.eta_min.is_some()),
-                ("eta_max", self.eta_max.is_some()),
-                ("rates", self.rates.is_some()),
-                ("rule", self.rule.is_some()),
-            ],
-        };
-        if let Some((field, _)) = foreign.iter().find(|(_, given)| *given) {
-            return Err(WrongRequest(format!("optimizer.{field}: `{name}` has no such field")).into());
-        }
-        let baseline = |eta| OptimizerSettings { eta: Some(eta), heads: self.heads.or(Some(1)), ..self.clone() };
-        let resolved = match self.kind {
-            OptimizerKind::Alrao => {
-                let papers = RateInterval::default();
-                OptimizerSettings {
-                    eta_min: self.eta_min.or(Some(papers.eta_min())),
-                    eta_max: self.eta_max.or(Some(papers.eta_max())),
-                    rates: self.rates.or(Some(RatesOf::Unit)),
-                    rule: self.rule.or(Some(RuleName::Sgd)),
-                    heads: self.heads.or(Some(Method::alrao().heads)),
-                    ..self.clone()
-                }
-            }
-            OptimizerKind::Sgd => {
-                baseline(self.eta.ok_or_else(|| WrongRequest("optimizer.eta: `sgd` needs a learning rate".into()))?)
-            }
-            OptimizerKind::Adam => baseline(self.eta.unwrap_or(1e-3)),
-        };
-        let (min, max) = (resolved.eta_min.or(resolved.eta), resolved.eta_max.or(resolved.eta));
-        RateInterval::new(min.expect("one of both"), max.expect("one of both"))
-            .map_err(|error| WrongRequest(format!("optimizer: {error}")))?;
-        if resolved.heads.is_some_and(|heads| heads < 1) {
-            return Err(WrongRequest(format!("optimizer.heads: {}", alrao_core::Error::NoHeads)).into());
-        }
-        if let Some(clip) = resolved.clip.filter(|clip| !(*clip > 0.0 && clip.is_finite())) {
-            return Err(WrongRequest(format!("optimizer.clip = {clip}: must be above 0")).into());
-        }
-        Ok(resolved)
-    }
-}
-
-impl OptimizerKind {
-    /// As it stands in a configuration.
-    pub fn name(&self) -> &'static str {
-        match self {
-            OptimizerKind::Alrao => "alrao",
-            OptimizerKind::Sgd => "sgd",
-            OptimizerKind::Adam => "adam",
-        }
-    }
-}
-
 fn read_file(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|error| WrongRequest(format!("{}: {error}", path.display())).into())
 }
@@ -560,6 +436,9 @@ fn unknown(source: &str) -> WrongRequest {
 
 #[cfg(test)]
 mod tests {
+    use alrao_core::optimizer::{AdamRule, Rule};
+    use alrao_core::rates::RatesOf;
+
     use super::*;
 
     fn read(sets: &[&str]) -> Result<Config> {

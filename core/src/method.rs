@@ -4,6 +4,8 @@
 
 use tch::{Kind, Tensor};
 
+use serde::{Deserialize, Serialize};
+
 use crate::Error;
 use crate::averaging::Averaging;
 use crate::optimizer::{AdamRule, Rule, Schedule, SgdRule};
@@ -33,7 +35,8 @@ pub struct Method {
 }
 
 /// The evidence of a step, from the log-likelihoods of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Evidence {
     /// Their mean, as in the authors' code: a batch counts as one observation.
     #[default]

@@ -1,11 +1,13 @@
 //! The methods of averaging, to choose from.
 
+use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use super::{Bayes, ModelAveraging, Switch};
 
 /// Which method averages the heads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Averaging {
     /// The Switch, which follows changes of the best model: the paper's choice.
     #[default]
