@@ -9,6 +9,7 @@ mod cache;
 mod cargo;
 mod checkout;
 mod checks;
+mod compare;
 mod cuda;
 mod demo;
 mod endure;
@@ -30,6 +31,7 @@ use clap::{Parser, Subcommand};
 
 use crate::bench::Bench;
 use crate::checkout::Checkout;
+use crate::compare::Compare;
 use crate::gpu::Gpu;
 
 /// Sets up, shows and checks the project.
@@ -71,6 +73,8 @@ enum Chore {
     /// Measures the project, most of it beside others; ends with a line of JSON.
     #[command(subcommand)]
     Bench(Bench),
+    /// Compares what two builds learn, number by number.
+    Compare(Compare),
     /// Does what needs a GPU, in order of worth, as far as the minutes go: tests, trainings, speed beside PyTorch's.
     Gpu(Gpu),
     /// Kills a sweep and its runs twenty times at random moments and compares what it ends with; minutes.
@@ -93,6 +97,7 @@ fn main() -> ExitCode {
         }
         Chore::Frames => gymnasium::run(&checkout, "frames.py", &["docs/figures".into()]),
         Chore::Bench(bench) => bench::run(&checkout, &bench),
+        Chore::Compare(request) => compare::run(&checkout, &request),
         Chore::Gpu(request) => gpu::run(&checkout, &request),
         Chore::Endure => endure::run(&checkout),
         Chore::Slurm => slurm::run(&checkout),
