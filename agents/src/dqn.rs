@@ -224,14 +224,15 @@ impl Agent {
     pub fn learn(&mut self, spent: f64, rng: &mut Stream) -> Result<Update, Error> {
         // what autograd is to look at says so itself, and libtorch's calls are shorter where it need not
         let _without_autograd = tch::no_grad_guard();
-        let AgentSettings { batch, n_step: n, discount, target_rate, .. } = self.settings;
+        let AgentSettings { batch, n_step: n, discount, double, target_rate, .. } = self.settings;
         let batch = self.replay.sample(batch, Lookahead { n, discount }, spent, rng, self.device);
         self.follow_scale();
         self.follow_observations();
         let scale = self.scales.factor;
-        let (pass, values, chooser) = self.learning_pass(&batch)?;
+        let (pass, values) = self.learning_pass(&batch)?;
         let target_values: Vec<f32> = numbers(&self.target.mean(&batch.next())?); // [B, A]
-        let y = td_target(&batch, scale, &target_values, chooser.as_ref().unwrap_or(&target_values)); // [B]
+        let (values, chooser) = values.split_at(target_values.len());
+        let y = td_target(&batch, scale, &target_values, if double { chooser } else { &target_values }); // [B]
         let targets = Tensor::from_slice(&y).to_device(self.device);
         let actions = batch.actions.shallow_clone();
         let report = self.q.learn_from(&pass, actions, targets, batch.weights.as_ref())?;
@@ -251,20 +252,21 @@ impl Agent {
         })
     }
 
-    /// A pass of the network to learn from, the values in it, `[B, A]`, and those after the batch's steps that Double DQN
-    /// chooses actions by, `[B, A]`.
-    fn learning_pass(&self, batch: &Batch) -> Result<(Pass, Vec<f32>, Option<Vec<f32>>), Error> {
-        let network = self.q.network();
-        if !self.settings.double || !network.body().same_in_training() {
-            let pass = self.q.pass(&batch.observations())?;
+    /// A pass of the network to learn from, and the values in it, `[B, A]`; below them, for Double DQN to choose actions by,
+    /// those after the batch's steps, `[2B, A]`.
+    fn learning_pass(&self, batch: &Batch) -> Result<(Pass, Vec<f32>), Error> {
+        let (network, double) = (self.q.network(), self.settings.double);
+        if double && network.body().same_in_training() {
+            let pass = self.q.pass(&batch.both)?; // one serves both
             let values = numbers(&network.average(&pass.out));
-            let chooser = self.settings.double.then(|| network.mean(&batch.next())).transpose()?;
-            return Ok((pass, values, chooser.as_ref().map(numbers)));
+            return Ok((pass.first(batch.samples()), values));
         }
-        let pass = self.q.pass(&batch.both)?; // one pass serves both
-        let mut values: Vec<f32> = numbers(&network.average(&pass.out)); // [2B, A]
-        let chooser = values.split_off(values.len() / 2);
-        Ok((pass.first(batch.samples()), values, Some(chooser)))
+        let pass = self.q.pass(&batch.observations())?;
+        let mut values: Vec<f32> = numbers(&network.average(&pass.out));
+        if double {
+            values.extend(numbers::<f32>(&network.mean(&batch.next())?));
+        }
+        Ok((pass, values))
     }
 
     /// Takes the networks over to the scale that returns have by now, once it is some way off; what they say about raw
