@@ -34,7 +34,7 @@ pub struct Schedule {
     pub steps: u64,
     /// From one validation to the next; a twentieth of the budget unless given.
     pub validate_every: u64,
-    /// Episodes of a validation; 50 unless given.
+    /// Episodes of a validation; 100 unless given.
     pub validation_episodes: usize,
     /// Episodes of the test; 100 unless given.
     pub test_episodes: usize,
