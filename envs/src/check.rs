@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Checked, Environment, EnvironmentError, Step};
+use crate::{Action, Checked, Environment, EnvironmentError, Step};
 
 /// Longest episode that is played, in environment steps.
 const STEPS: u64 = 1000;
@@ -69,7 +69,7 @@ pub enum CheckFailure {
         /// What the episode was reset with.
         seed: u64,
         /// The action that was taken; none if the reset failed.
-        action: Option<CheckAction>,
+        action: Option<Action<'static>>,
         /// What went wrong, and in which step.
         source: EnvironmentError,
     },
@@ -100,15 +100,6 @@ pub struct CheckShape {
     pub action_count: usize,
     /// How many numbers a continuous action has.
     pub action_len: usize,
-}
-
-/// What the check does in an environment.
-#[derive(Clone, Debug, PartialEq)]
-pub enum CheckAction {
-    /// One of the actions, by its number.
-    Numbered(usize),
-    /// A continuous one, from -1 to 1 at each place, `[action_len]`.
-    Continuous(Vec<f32>),
 }
 
 /// Plays episodes of random actions with environments that `make` makes, and looks whether they can be counted on:
@@ -170,7 +161,7 @@ pub fn check(
     let CheckShape { observation_len, action_count, action_len } = player.shape;
     for action in 0..action_count {
         player.reset(seed)?;
-        player.step(&CheckAction::Numbered(action))?;
+        player.step(&Action::Discrete(action))?;
     }
 
     let openings = (0..SEEDS).map(|i| player.opening(seed.wrapping_add(i))).collect::<Result<Vec<_>, _>>()?;
@@ -232,13 +223,9 @@ impl Player {
         self.moment(None)
     }
 
-    fn step(&mut self, action: &CheckAction) -> Result<Moment, CheckFailure> {
-        let step = match action {
-            CheckAction::Numbered(action) => self.env.step(*action),
-            CheckAction::Continuous(action) => self.env.step_continuous(action),
-        };
+    fn step(&mut self, action: &Action<'static>) -> Result<Moment, CheckFailure> {
         let failed = |source| CheckFailure::Failed { seed: self.seed, action: Some(action.clone()), source };
-        let step = step.map_err(failed)?;
+        let step = action.take(&mut self.env).map_err(failed)?;
         self.moment(Some(step))
     }
 
@@ -270,13 +257,13 @@ impl CheckShape {
     }
 
     /// The `t`-th action of a stream.
-    fn chance(&self, stream: u64, t: u64) -> CheckAction {
+    fn chance(&self, stream: u64, t: u64) -> Action<'static> {
         if self.action_count > 0 {
-            return CheckAction::Numbered((mixed(stream, t) % self.action_count as u64) as usize);
+            return Action::Discrete((mixed(stream, t) % self.action_count as u64) as usize);
         }
         let len = self.action_len as u64;
         let unit = |i| (mixed(stream, t * len + i) >> 40) as f32 / (1 << 24) as f32;
-        CheckAction::Continuous((0..len).map(|i| 2.0 * unit(i) - 1.0).collect())
+        Action::Continuous((0..len).map(|i| 2.0 * unit(i) - 1.0).collect())
     }
 }
 
@@ -362,15 +349,6 @@ impl fmt::Display for CheckShape {
         match self.action_len {
             0 => write!(f, "{} actions", self.action_count),
             len => write!(f, "actions of {len} values"),
-        }
-    }
-}
-
-impl fmt::Display for CheckAction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Numbered(action) => write!(f, "{action}"),
-            Self::Continuous(action) => write!(f, "{action:?}"),
         }
     }
 }

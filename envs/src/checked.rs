@@ -1,6 +1,6 @@
 //! The contract of an environment, kept in one place: [`Checked`].
 
-use crate::{Environment, EnvironmentError, Physics, Scene, Step};
+use crate::{Action, Environment, EnvironmentError, Physics, Step, Wrapper};
 
 /// Holds an environment and whoever drives it to the contract.
 ///
@@ -47,33 +47,36 @@ impl<E: Environment> Checked<E> {
         }
     }
 
-    /// Takes a step and checks what came of it.
-    fn checked(
-        &mut self,
-        steps: u64,
-        take: impl FnOnce(&mut E) -> Result<Step, EnvironmentError>,
-    ) -> Result<Step, EnvironmentError> {
-        self.episode = Episode::None; // from here on a failure leaves the environment somewhere unknown
-        let step = take(&mut self.env)?;
-        if !step.reward.is_finite() {
-            return Err(EnvironmentError::RewardNotFinite { step: steps, value: step.reward });
+    fn check_action(&self, action: &Action<'_>) -> Result<(), EnvironmentError> {
+        let (count, expected) = (self.env.action_count(), self.env.action_len());
+        match action {
+            &Action::Discrete(action) if action < count => Ok(()),
+            &Action::Discrete(action) if expected == 0 => Err(EnvironmentError::NoSuchAction { action, count }),
+            Action::Discrete(_) => Err(EnvironmentError::Continuous { len: expected }),
+            Action::Continuous(_) if expected == 0 => Err(EnvironmentError::NotContinuous),
+            Action::Continuous(action) if action.len() != expected => {
+                Err(EnvironmentError::ActionLength { len: action.len(), expected })
+            }
+            Action::Continuous(action) => match action.iter().position(|value| value.is_nan()) {
+                Some(index) => Err(EnvironmentError::ActionNaN { index }),
+                None => Ok(()),
+            },
         }
-        self.check_observation(steps)?;
-        self.episode = if step.ended() { Episode::Ended { steps } } else { Episode::Running { steps } };
-        Ok(step)
     }
 }
 
-impl<E: Environment> Environment for Checked<E> {
-    fn observation_len(&self) -> usize {
-        self.env.observation_len()
+impl<E: Environment> Wrapper for Checked<E> {
+    type Inner = E;
+
+    fn inner(&self) -> &E {
+        &self.env
     }
 
-    fn action_count(&self) -> usize {
-        self.env.action_count()
+    fn inner_mut(&mut self) -> &mut E {
+        &mut self.env
     }
 
-    fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
+    fn on_reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
         self.episode = Episode::None;
         self.env.reset(seed)?;
         self.check_observation(0)?;
@@ -81,48 +84,22 @@ impl<E: Environment> Environment for Checked<E> {
         Ok(())
     }
 
-    fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
+    fn on_step(&mut self, action: &Action<'_>) -> Result<Step, EnvironmentError> {
         let steps = self.next()?;
-        let count = self.action_count();
-        if action >= count {
-            return Err(match self.action_len() {
-                0 => EnvironmentError::NoSuchAction { action, count },
-                len => EnvironmentError::Continuous { len },
-            });
+        self.check_action(action)?;
+        self.episode = Episode::None; // from here on a failure leaves the environment somewhere unknown
+        let step = action.take(&mut self.env)?;
+        if !step.reward.is_finite() {
+            return Err(EnvironmentError::RewardNotFinite { step: steps, value: step.reward });
         }
-        self.checked(steps, |env| env.step(action))
+        self.check_observation(steps)?;
+        self.episode = if step.ended() { Episode::Ended { steps } } else { Episode::Running { steps } };
+        Ok(step)
     }
 
     /// None if the step is not to be.
-    fn begin(&mut self, action: usize) -> Option<Physics<'_>> {
-        if self.next().is_ok() && action < self.action_count() { self.env.begin(action) } else { None }
-    }
-
-    fn action_len(&self) -> usize {
-        self.env.action_len()
-    }
-
-    fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
-        let steps = self.next()?;
-        let (len, expected) = (action.len(), self.action_len());
-        if expected == 0 {
-            return Err(EnvironmentError::NotContinuous);
-        }
-        if len != expected {
-            return Err(EnvironmentError::ActionLength { len, expected });
-        }
-        if let Some(index) = action.iter().position(|value| value.is_nan()) {
-            return Err(EnvironmentError::ActionNaN { index });
-        }
-        self.checked(steps, |env| env.step_continuous(action))
-    }
-
-    fn observation(&self) -> &[f32] {
-        self.env.observation()
-    }
-
-    fn scene(&self) -> Option<Scene> {
-        self.env.scene()
+    fn on_begin(&mut self, action: usize) -> Option<Physics<'_>> {
+        if self.next().is_ok() && action < self.env.action_count() { self.env.begin(action) } else { None }
     }
 }
 

@@ -105,44 +105,6 @@ pub trait Environment {
     }
 }
 
-impl<E: Environment + ?Sized> Environment for Box<E> {
-    fn observation_len(&self) -> usize {
-        (**self).observation_len()
-    }
-
-    fn action_count(&self) -> usize {
-        (**self).action_count()
-    }
-
-    fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
-        (**self).reset(seed)
-    }
-
-    fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
-        (**self).step(action)
-    }
-
-    fn action_len(&self) -> usize {
-        (**self).action_len()
-    }
-
-    fn begin(&mut self, action: usize) -> Option<Physics<'_>> {
-        (**self).begin(action)
-    }
-
-    fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
-        (**self).step_continuous(action)
-    }
-
-    fn observation(&self) -> &[f32] {
-        (**self).observation()
-    }
-
-    fn scene(&self) -> Option<Scene> {
-        (**self).scene()
-    }
-}
-
 /// Worlds for the tests of the wrappers.
 #[cfg(test)]
 pub(crate) mod tests {

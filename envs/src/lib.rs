@@ -17,6 +17,7 @@
 // The documentation is written for the default features.
 #![cfg_attr(not(all(feature = "gym", feature = "window")), allow(rustdoc::broken_intra_doc_links))]
 
+mod action;
 mod check;
 mod checked;
 mod environment;
@@ -27,6 +28,7 @@ mod reward_scale;
 mod scene;
 mod time_limit;
 mod vector;
+mod wrapper;
 
 #[cfg(feature = "gym")]
 mod acrobot;
@@ -57,7 +59,8 @@ mod registry;
 #[cfg(feature = "window")]
 mod window;
 
-pub use check::{CheckAction, CheckFailure, CheckReport, CheckShape, CheckWarning, check};
+pub use action::{Action, ActionSpace};
+pub use check::{CheckFailure, CheckReport, CheckShape, CheckWarning, check};
 pub use checked::Checked;
 pub use environment::{Environment, Step};
 pub use error::EnvironmentError;
@@ -67,6 +70,7 @@ pub use reward_scale::RewardScale;
 pub use scene::{LanderScene, PendulumScene, Pose, Scene};
 pub use time_limit::TimeLimit;
 pub use vector::Vector;
+pub use wrapper::Wrapper;
 
 #[cfg(feature = "gym")]
 pub use acrobot::{Acrobot, AcrobotState};

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Checked, Environment, EnvironmentError, Physics, Scene, Step};
+use crate::{Action, Checked, Environment, EnvironmentError, Step, Wrapper};
 
 /// An environment that remembers how it came where it is, and is held to the contract by [`Checked`]. Its actions are
 /// numbered.
@@ -51,16 +51,18 @@ impl<E: Environment> Recorded<E> {
     }
 }
 
-impl<E: Environment> Environment for Recorded<E> {
-    fn observation_len(&self) -> usize {
-        self.env.observation_len()
+impl<E: Environment> Wrapper for Recorded<E> {
+    type Inner = Checked<E>;
+
+    fn inner(&self) -> &Checked<E> {
+        &self.env
     }
 
-    fn action_count(&self) -> usize {
-        self.env.action_count()
+    fn inner_mut(&mut self) -> &mut Checked<E> {
+        &mut self.env
     }
 
-    fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
+    fn on_reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
         self.seed = None;
         self.actions.clear();
         self.env.reset(seed)?;
@@ -68,24 +70,13 @@ impl<E: Environment> Environment for Recorded<E> {
         Ok(())
     }
 
-    fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
-        let count = self.action_count();
-        let number = u32::try_from(action).map_err(|_| EnvironmentError::NoSuchAction { action, count })?;
-        let step = self.env.step(action)?;
+    fn on_step(&mut self, action: &Action<'_>) -> Result<Step, EnvironmentError> {
+        let &Action::Discrete(number) = action else { return Err(EnvironmentError::NotContinuous) };
+        let no_such = |_| EnvironmentError::NoSuchAction { action: number, count: self.env.action_count() };
+        let number = u32::try_from(number).map_err(no_such)?;
+        let step = action.take(&mut self.env)?;
         self.actions.push(number);
         Ok(step)
-    }
-
-    fn begin(&mut self, action: usize) -> Option<Physics<'_>> {
-        self.env.begin(action)
-    }
-
-    fn observation(&self) -> &[f32] {
-        self.env.observation()
-    }
-
-    fn scene(&self) -> Option<Scene> {
-        self.env.scene()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Episodes of bounded length: [`TimeLimit`].
 
-use crate::{Environment, EnvironmentError, Physics, Scene, Step};
+use crate::{Action, Environment, EnvironmentError, Step, Wrapper};
 
 /// Truncates every episode at a number of environment steps.
 ///
@@ -18,51 +18,28 @@ impl<E: Environment> TimeLimit<E> {
     pub fn new(env: E, steps: u32) -> Self {
         Self { env, limit: steps, elapsed: 0 }
     }
-
-    fn counted(&mut self, step: Step) -> Step {
-        self.elapsed = self.elapsed.saturating_add(1);
-        Step { truncated: step.truncated || self.elapsed >= self.limit, ..step }
-    }
 }
 
-impl<E: Environment> Environment for TimeLimit<E> {
-    fn observation_len(&self) -> usize {
-        self.env.observation_len()
+impl<E: Environment> Wrapper for TimeLimit<E> {
+    type Inner = E;
+
+    fn inner(&self) -> &E {
+        &self.env
     }
 
-    fn action_count(&self) -> usize {
-        self.env.action_count()
+    fn inner_mut(&mut self) -> &mut E {
+        &mut self.env
     }
 
-    fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
+    fn on_reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
         self.elapsed = 0;
         self.env.reset(seed)
     }
 
-    fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
-        let step = self.env.step(action)?;
-        Ok(self.counted(step))
-    }
-
-    fn begin(&mut self, action: usize) -> Option<Physics<'_>> {
-        self.env.begin(action)
-    }
-
-    fn action_len(&self) -> usize {
-        self.env.action_len()
-    }
-
-    fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
-        let step = self.env.step_continuous(action)?;
-        Ok(self.counted(step))
-    }
-
-    fn observation(&self) -> &[f32] {
-        self.env.observation()
-    }
-
-    fn scene(&self) -> Option<Scene> {
-        self.env.scene()
+    fn on_step(&mut self, action: &Action<'_>) -> Result<Step, EnvironmentError> {
+        let step = action.take(&mut self.env)?;
+        self.elapsed = self.elapsed.saturating_add(1);
+        Ok(Step { truncated: step.truncated || self.elapsed >= self.limit, ..step })
     }
 }
 
