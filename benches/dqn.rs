@@ -22,7 +22,7 @@ use alrao::agents::training::{Halt, Schedule, Training};
 use alrao::core::method::Method;
 use alrao::core::streams::stream;
 use alrao::core::tch::{self, Device};
-use alrao::envs::{Environment, EnvironmentError, EnvironmentSettings};
+use alrao::envs::{Environment, EnvironmentError, EnvironmentSettings, Registry};
 use anyhow::{Context, Result, bail};
 
 const WARM_UP: u64 = 2_000;
@@ -73,7 +73,7 @@ fn agent(method: &str, width: &str) -> Result<(AgentSettings, Method)> {
 }
 
 fn make() -> Result<Box<dyn Environment>, EnvironmentError> {
-    alrao::envs::make(&EnvironmentSettings { name: "lunar-lander".into(), ..Default::default() })
+    Registry::builtin().make(&EnvironmentSettings::new("lunar-lander"))
 }
 
 fn updates((settings, method): &(AgentSettings, Method), time: Duration) -> Result<()> {

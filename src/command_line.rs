@@ -4,6 +4,7 @@
 
 use std::process::ExitCode;
 
+use alrao_envs::Registry;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
@@ -44,15 +45,16 @@ enum Command {
 
 /// Runs the program on its arguments.
 pub fn main() -> ExitCode {
+    let registry = Registry::builtin();
     let result = match CommandLine::parse().command {
-        Command::Train(request) => commands::train(&request),
-        Command::Eval(request) => commands::eval(&request),
+        Command::Train(request) => commands::train(&request, &registry),
+        Command::Eval(request) => commands::eval(&request, &registry),
         Command::Plot(request) => commands::plot(&request),
-        Command::Sweep(request) => commands::sweep(&request),
+        Command::Sweep(request) => commands::sweep(&request, &registry),
         Command::Table(request) => commands::table(&request),
-        Command::Report(request) => commands::report(&request),
-        Command::Watch(request) => commands::watch(&request),
-        Command::Env(request) => commands::env(&request),
+        Command::Report(request) => commands::report(&request, &registry),
+        Command::Watch(request) => commands::watch(&request, &registry),
+        Command::Env(request) => commands::env(&request, &registry),
         Command::Doctor => commands::doctor(),
     };
     match result {

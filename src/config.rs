@@ -10,12 +10,13 @@ use alrao_agents::dqn::AgentSettings;
 use alrao_agents::training::Schedule;
 use alrao_core::device::{self, DeviceChoice, LIBTORCH};
 use alrao_core::method::Method;
-use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings};
+use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings, Registry};
 use alrao_tasks::settings::{DataSettings, ModelSettings, SupervisedTask};
 use alrao_tasks::training::Schedule as EpochSchedule;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use tch::Device;
+use toml::de::DeTable;
 use toml::{Table, Value};
 
 use crate::wrong_request::WrongRequest;
@@ -186,12 +187,16 @@ impl Config {
     ///
     /// # Errors
     /// [`WrongRequest`], naming the file, line and field or the `--set` that can't be.
-    pub fn read(source: &str, sets: &[String]) -> Result<Config> {
+    pub fn read(source: &str, sets: &[String], registry: &Registry) -> Result<Config> {
         let mut table = read_table(source)?;
         for set in sets {
             apply(&mut table, set)?;
         }
-        Ok(table.try_into().expect("read once, and after each change"))
+        let config: Config = table.try_into().expect("read once, and after each change");
+        if let Task::Agent(task) = &config.task {
+            registry.resolve(&task.environment).map_err(|error| placed(&error, source, sets))?;
+        }
+        Ok(config)
     }
 
     /// The configuration that a run directory was made with.
@@ -214,13 +219,13 @@ impl Config {
     ///
     /// # Errors
     /// [`WrongRequest`] or a setting's error, naming the field.
-    pub fn resolve(mut self) -> Result<Config> {
+    pub fn resolve(mut self, registry: &Registry) -> Result<Config> {
         self.optimizer = self.optimizer.resolve()?;
         if !(1..=1024).contains(&self.threads) {
             return Err(WrongRequest(format!("threads = {}: must be from 1 to 1024", self.threads)).into());
         }
-        match &self.task {
-            Task::Agent(task) => task.check()?,
+        match &mut self.task {
+            Task::Agent(task) => task.resolve(registry)?,
             Task::Supervised(task) => task.check().map_err(WrongRequest::of)?,
         }
         Ok(self)
@@ -231,8 +236,8 @@ impl Config {
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve), and if there is no such device or libtorch is another than needed.
-    pub fn complete(self) -> Result<Config> {
-        let config = self.resolve()?;
+    pub fn complete(self, registry: &Registry) -> Result<Config> {
+        let config = self.resolve(registry)?;
         let device = DeviceChoice::of(config.device()?).to_string();
         Ok(Config { device, versions: Some(Versions::in_use()?), ..config })
     }
@@ -241,12 +246,12 @@ impl Config {
     ///
     /// # Errors
     /// As [`complete`](Self::complete).
-    pub fn complete_for_elsewhere(self) -> Result<Config> {
+    pub fn complete_for_elsewhere(self, registry: &Registry) -> Result<Config> {
         let device: DeviceChoice = self.device.parse().map_err(WrongRequest::of)?;
         if !matches!(device, DeviceChoice::Cuda(_)) {
-            return self.complete();
+            return self.complete(registry);
         }
-        let completed = Config { device: DeviceChoice::Cpu.to_string(), ..self }.complete()?;
+        let completed = Config { device: DeviceChoice::Cpu.to_string(), ..self }.complete(registry)?;
         Ok(Config { device: device.to_string(), ..completed })
     }
 
@@ -311,11 +316,13 @@ impl Task {
 }
 
 impl AgentTask {
-    /// Checks every setting.
-    fn check(&self) -> Result<()> {
+    /// Checks every setting, and fills in the environment's defaults.
+    fn resolve(&mut self, registry: &Registry) -> Result<()> {
         self.agent.check().map_err(WrongRequest::of)?;
         self.schedule.check(self.agent.warm_up).map_err(WrongRequest::of)?;
-        let environment = self.make().map_err(|error| WrongRequest(format!("environment: {error}")))?;
+        let wrong = |error| WrongRequest(format!("environment: {error}"));
+        self.environment = registry.resolve(&self.environment).map_err(wrong)?;
+        let environment = self.make(registry).map_err(wrong)?;
         if environment.action_count() == 0 {
             let problem = alrao_agents::Error::NoActions;
             return Err(WrongRequest(format!("environment.name = {}: {problem}", self.environment.name)).into());
@@ -326,9 +333,9 @@ impl AgentTask {
     /// A new copy of the environment.
     ///
     /// # Errors
-    /// As [`alrao_envs::make`].
-    pub fn make(&self) -> Result<Box<dyn Environment>, EnvironmentError> {
-        alrao_envs::make(&self.environment)
+    /// As [`Registry::make`].
+    pub fn make(&self, registry: &Registry) -> Result<Box<dyn Environment>, EnvironmentError> {
+        registry.make(&self.environment)
     }
 }
 
@@ -374,15 +381,44 @@ fn read_file(path: &Path) -> Result<String> {
 /// # Errors
 /// [`WrongRequest`], naming the file, line and field.
 pub fn read_table(source: &str) -> Result<Table> {
-    let built_in = BUILT_IN.iter().find(|(name, _)| *name == source);
-    let text = match built_in {
-        Some((_, text)) => text.to_string(),
-        None if Path::new(source).is_file() => read_file(Path::new(source))?,
-        None => return Err(unknown(source).into()),
-    };
+    let text = text(source)?;
     let wrong = |error: toml::de::Error| WrongRequest(format!("{source}: {}", error.to_string().trim_end()));
     toml::from_str::<Config>(&text).map_err(wrong)?;
     Ok(toml::from_str(&text).map_err(wrong)?)
+}
+
+/// The text of a configuration.
+fn text(source: &str) -> Result<String> {
+    match BUILT_IN.iter().find(|(name, _)| *name == source) {
+        Some((_, text)) => Ok(text.to_string()),
+        None if Path::new(source).is_file() => read_file(Path::new(source)),
+        None => Err(unknown(source).into()),
+    }
+}
+
+/// What is wrong with an environment's setting, with the `--set` or the line that it comes from.
+fn placed(error: &EnvironmentError, source: &str, sets: &[String]) -> WrongRequest {
+    let field = match error {
+        EnvironmentError::NoSuchSetting { setting, .. } | EnvironmentError::SettingType { setting, .. } => setting,
+        _ => "name",
+    };
+    let key = |set: &&String| set.split_once('=').map(|(key, _)| key.trim()) == Some(&format!("environment.{field}"));
+    let place = match sets.iter().rfind(key) {
+        Some(set) => format!("--set {set}"),
+        None => text(source)
+            .ok()
+            .and_then(|text| line(&text, "environment", field))
+            .map_or(source.into(), |line| format!("{source}, line {line}")),
+    };
+    WrongRequest(format!("{place}: environment: {error}"))
+}
+
+/// The line of a section's field in a configuration's text, from 1.
+fn line(text: &str, section: &str, field: &str) -> Option<usize> {
+    let file = DeTable::parse(text).ok()?;
+    let fields = file.get_ref().get(section)?.get_ref().as_table()?;
+    let (key, _) = fields.iter().find(|(key, _)| key.get_ref() == field)?;
+    Some(text[..key.span().start].matches('\n').count() + 1)
 }
 
 /// Sets a field of a configuration as `KEY=VALUE` says.
@@ -442,7 +478,8 @@ mod tests {
     use super::*;
 
     fn read(sets: &[&str]) -> Result<Config> {
-        Config::read("pendulum", &sets.iter().map(|s| s.to_string()).collect::<Vec<_>>())?.resolve()
+        Config::read("pendulum", &sets.iter().map(|s| s.to_string()).collect::<Vec<_>>(), &Registry::builtin())?
+            .resolve(&Registry::builtin())
     }
 
     fn message(sets: &[&str]) -> String {
@@ -459,22 +496,22 @@ mod tests {
         let config = read(&["optimizer.heads=3", "agent.network.hidden=[32, 32]", "device=cpu"]).unwrap();
         assert_eq!(config.method().unwrap().heads, 3);
         let again: Config = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
-        assert_eq!(again.resolve().unwrap(), config);
+        assert_eq!(again.resolve(&Registry::builtin()).unwrap(), config);
     }
 
     /// One agent for all environments: nothing is tuned to a task, but for how long it takes.
     #[test]
     fn built_in_configurations_differ_in_environment_and_budget_only() {
-        let pendulum = Config::read("pendulum", &[]).unwrap();
+        let pendulum = Config::read("pendulum", &[], &Registry::builtin()).unwrap();
         for name in ["acrobot", "cartpole", "lunar-lander", "mountain-car", "pendulum"] {
-            let config = Config::read(name, &[]).unwrap();
+            let config = Config::read(name, &[], &Registry::builtin()).unwrap();
             let task = config.task.agent().unwrap();
             assert_eq!(task.environment.name, name);
             assert_eq!(task.schedule, Schedule::of(task.schedule.steps), "{name}");
             let agent = pendulum.task.agent().unwrap().agent.clone();
             let task = Task::Agent(Box::new(AgentTask { agent, ..task.clone() }));
             assert_eq!(config, Config { task, ..pendulum.clone() });
-            config.resolve().unwrap();
+            config.resolve(&Registry::builtin()).unwrap();
         }
     }
 
@@ -491,7 +528,8 @@ mod tests {
     #[test]
     fn a_device_of_another_machine_is_taken_at_its_word() {
         let device = |set: &str| {
-            let elsewhere = Config::read("pendulum", &[set.to_string()])?.complete_for_elsewhere()?;
+            let elsewhere = Config::read("pendulum", &[set.to_string()], &Registry::builtin())?
+                .complete_for_elsewhere(&Registry::builtin())?;
             anyhow::Ok(elsewhere.device)
         };
         assert_eq!(device("device=cuda:7").unwrap(), "cuda:7");
@@ -510,12 +548,18 @@ mod tests {
             (["optimizer.heads=0"], &["optimizer.heads"]),
             (["optimizer.clip=0"], &["optimizer.clip = 0", "above 0"]),
             (["schedule.steps=1000"], &["schedule.steps = 1000", "agent.warm_up"]),
-            (["environment.name=pendulm"], &["pendulum"]),
+            (["environment.name=pendulm"], &["did you mean `pendulum`"]),
+            (
+                ["environment.torque=3"],
+                &["--set environment.torque=3", "environment: `torque`", "`torques`", "`reward_scale`"],
+            ),
+            (["environment.torques=many"], &["environment: torques = \"many\"", "invalid type"]),
+            (["environment.torques=1"], &["environment: torques = 1", "at least 2"]),
         ] {
             let message = message(&sets);
             assert!(words.iter().all(|word| message.contains(word)), "{sets:?}: {message}");
         }
-        let message = format!("{:#}", Config::read("pendlum", &[]).unwrap_err());
+        let message = format!("{:#}", Config::read("pendlum", &[], &Registry::builtin()).unwrap_err());
         assert!(message.contains("pendlum") && message.contains("nearest built in: pendulum"), "{message}");
     }
 
@@ -523,7 +567,11 @@ mod tests {
     fn a_mistake_in_a_file_is_placed() {
         let path = tempfile::tempdir().unwrap().keep().join("mine.toml");
         fs::write(&path, "[environment]\nname = \"pendulum\"\n[schedule]\nsteps = \"many\"\n").unwrap();
-        let message = format!("{:#}", Config::read(path.to_str().unwrap(), &[]).unwrap_err());
+        let read = || Config::read(path.to_str().unwrap(), &[], &Registry::builtin());
+        let message = format!("{:#}", read().unwrap_err());
         assert!(message.contains("mine.toml") && message.contains("line 4") && message.contains("steps"), "{message}");
+        fs::write(&path, "[schedule]\nsteps = 5000\n[environment]\nname = \"pendulum\"\n\ntorque = 3\n").unwrap();
+        let message = format!("{:#}", read().unwrap_err());
+        assert!(message.contains("mine.toml, line 6") && message.contains("`torque`"), "{message}");
     }
 }

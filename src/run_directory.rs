@@ -292,10 +292,11 @@ pub fn free_name(name: &str) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alrao_envs::Registry;
 
     fn run() -> (tempfile::TempDir, RunDirectory) {
         let root = tempfile::tempdir().unwrap();
-        let config = Config::read("pendulum", &[]).unwrap();
+        let config = Config::read("pendulum", &[], &Registry::builtin()).unwrap();
         let run = RunDirectory::create(&root.path().join("a/run"), &config).unwrap();
         (root, run)
     }

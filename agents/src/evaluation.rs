@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn landers_fall_side_by_side_as_they_do_alone() {
-        let lander = alrao_envs::EnvironmentSettings { name: "lunar-lander".into(), ..Default::default() };
-        let mut landers: Vec<_> = (0..5).map(|_| alrao_envs::make(&lander).unwrap()).collect();
+        let lander = alrao_envs::EnvironmentSettings::new("lunar-lander");
+        let mut landers: Vec<_> = (0..5).map(|_| alrao_envs::Registry::builtin().make(&lander).unwrap()).collect();
         let policy = |observations: &[f32], _| {
             let falls = |observation: &[f32]| if observation[3] < -0.3 { 2 } else { usize::from(observation[4] < 0.0) };
             Ok(observations.chunks(8).map(falls).collect())

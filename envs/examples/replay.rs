@@ -13,7 +13,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use alrao_envs::{Environment, EnvironmentSettings, Step, make};
+use alrao_envs::{Environment, EnvironmentSettings, Registry, Step};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn play(episode: &Episode) -> Result<(Vec<u8>, u32), Box<dyn Error>> {
-    let mut env = make(&episode.environment)?;
+    let mut env = Registry::builtin().make(&episode.environment)?;
     env.reset(episode.seed)?;
     let start = Step { reward: 0.0, terminated: false, truncated: false };
     let (mut rows, mut count) = (row(env.as_ref(), start), 1);

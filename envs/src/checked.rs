@@ -6,7 +6,7 @@ use crate::{Action, Environment, EnvironmentError, Physics, Step, Wrapper};
 ///
 /// A step without an episode, an action that does not exist, an observation of the wrong length and values that are no
 /// finite numbers become errors; what is inside is called in order, with actions it has. Everything that is run passes
-/// here: [`make`](crate::make) and [`Recorded`](crate::Recorded) put it around their environments.
+/// here: [`Registry::make`](crate::Registry::make) and [`Recorded`](crate::Recorded) put it around their environments.
 #[derive(Clone, Debug)]
 pub struct Checked<E> {
     env: E,

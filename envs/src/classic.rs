@@ -165,7 +165,7 @@ impl<S: Dynamics> UniformSampler for Between<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cartpole::{CartPole, CartPoleState};
+    use crate::{CartPole, CartPoleState};
 
     fn start(env: &mut CartPole, seed: Option<u64>) -> [f64; 4] {
         let (Seen(CartPoleState(state)), _) = env.reset(seed, false, None);

@@ -91,9 +91,9 @@ pub enum EnvironmentError {
         /// What was asked for.
         name: String,
         /// The known names that resemble it, the most similar first.
-        nearest: Vec<&'static str>,
+        nearest: Vec<String>,
         /// All known names.
-        known: &'static [&'static str],
+        known: Vec<String>,
     },
 
     /// A continuous torque can't be divided into so few values.
@@ -131,12 +131,26 @@ pub enum EnvironmentError {
 
     /// A setting that the named environment doesn't have.
     #[cfg(feature = "gym")]
-    #[error("`{setting}` is no setting of `{name}`")]
+    #[error("`{setting}` is no setting of `{name}`: it has {}", quoted(.known))]
     NoSuchSetting {
         /// Which environment.
         name: String,
         /// Which setting.
-        setting: &'static str,
+        setting: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+
+    /// A setting's value is of another type than the setting.
+    #[cfg(feature = "gym")]
+    #[error("{setting} = {value}: {problem}")]
+    SettingType {
+        /// Which setting.
+        setting: String,
+        /// What was asked for.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
     },
 
     /// A setting's value is out of its range.
@@ -163,10 +177,14 @@ impl EnvironmentError {
 }
 
 #[cfg(feature = "gym")]
-fn suggestion(nearest: &[&str], known: &[&str]) -> String {
-    let quoted = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+fn suggestion(nearest: &[String], known: &[String]) -> String {
     match nearest {
         [] => format!("known are {}", quoted(known)),
         _ => format!("did you mean {}?", quoted(nearest)),
     }
+}
+
+#[cfg(feature = "gym")]
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

@@ -9,8 +9,9 @@
 //! All features are on by default:
 //!
 //! - `gym`: [`Pendulum`], [`LunarLander`], [`CartPole`], [`MountainCar`] and [`Acrobot`], equal to Gymnasium's to the last
-//!   bit, the adapter [`GymEnvironment`] for whatever implements gym-rs's `Env`, and [`make`], which builds an
-//!   environment from its name. Without it the crate depends on neither gym-rs nor Box2D.
+//!   bit, the adapter [`GymEnvironment`] for whatever implements gym-rs's `Env`, and the [`Registry`], which has a
+//!   row ([`EnvSpec`]) for each environment and makes it from its name. Without it the crate depends on neither gym-rs nor
+//!   Box2D.
 //! - `draw`: a [`Scene`] becomes a [`Frame`], PNG and GIF, without a display.
 //! - `window`: [`show`] plays frames on a display, with SDL2.
 
@@ -31,31 +32,21 @@ mod vector;
 mod wrapper;
 
 #[cfg(feature = "gym")]
-mod acrobot;
-#[cfg(feature = "gym")]
-mod cartpole;
+mod builtin;
 #[cfg(feature = "gym")]
 mod classic;
 #[cfg(feature = "draw")]
 mod draw;
 #[cfg(feature = "gym")]
-mod driven_pendulum;
-#[cfg(feature = "gym")]
 mod gym;
-#[cfg(feature = "gym")]
-pub mod heuristic;
 #[cfg(feature = "gym")]
 mod lander_world;
 #[cfg(feature = "gym")]
-mod lunar_lander;
-#[cfg(feature = "gym")]
-mod mountain_car;
-#[cfg(feature = "gym")]
 pub mod numpy_random;
 #[cfg(feature = "gym")]
-mod pendulum;
-#[cfg(feature = "gym")]
 mod registry;
+#[cfg(feature = "gym")]
+mod spec;
 #[cfg(feature = "window")]
 mod window;
 
@@ -73,24 +64,19 @@ pub use vector::Vector;
 pub use wrapper::Wrapper;
 
 #[cfg(feature = "gym")]
-pub use acrobot::{Acrobot, AcrobotState};
-#[cfg(feature = "gym")]
-pub use cartpole::{CartPole, CartPoleState};
+pub use builtin::{
+    Acrobot, AcrobotState, CartPole, CartPoleState, DrivenPendulum, LanderSettings, LunarLander, MountainCar,
+    MountainCarState, Pendulum, PendulumSettings, PendulumState, heuristic,
+};
 #[cfg(feature = "gym")]
 pub use classic::{Classic, Dynamics, Seen};
 #[cfg(feature = "draw")]
 pub use draw::{Frame, PictureError, save_gif};
 #[cfg(feature = "gym")]
-pub use driven_pendulum::DrivenPendulum;
-#[cfg(feature = "gym")]
 pub use gym::GymEnvironment;
 #[cfg(feature = "gym")]
-pub use lunar_lander::{LanderSettings, LunarLander};
+pub use registry::{EnvironmentSettings, Registry};
 #[cfg(feature = "gym")]
-pub use mountain_car::{MountainCar, MountainCarState};
-#[cfg(feature = "gym")]
-pub use pendulum::{Pendulum, PendulumState};
-#[cfg(feature = "gym")]
-pub use registry::{EnvironmentSettings, make, names};
+pub use spec::{EntryPoint, EnvSpec, NoSettings};
 #[cfg(feature = "window")]
 pub use window::{Shown, WindowError, show};

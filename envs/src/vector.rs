@@ -19,12 +19,12 @@ use crate::{Checked, Environment, EnvironmentError, Physics, Step};
 ///
 /// ```
 /// # #[cfg(feature = "gym")] {
-/// use alrao_envs::{EnvironmentSettings, Vector, make};
+/// use alrao_envs::{EnvironmentSettings, Registry, Vector};
 ///
-/// let pendulum = EnvironmentSettings { name: "pendulum".into(), ..Default::default() };
+/// let (registry, pendulum) = (Registry::builtin(), EnvironmentSettings::new("pendulum"));
 /// let (copies, threads) = (16.try_into()?, 2.try_into()?);
 /// let seed = |copy: usize, episode: u64| 1000 * copy as u64 + episode;
-/// let mut vector = Vector::new(copies, threads, |_| make(&pendulum), seed)?;
+/// let mut vector = Vector::new(copies, threads, |_| registry.make(&pendulum), seed)?;
 /// vector.reset()?;
 /// for _ in 0..200 {
 ///     vector.step(&[2; 16])?;

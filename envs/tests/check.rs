@@ -4,15 +4,20 @@
 
 use std::error::Error;
 
-use alrao_envs::{EnvironmentSettings, check, make, names};
+use alrao_envs::{ActionSpace, EnvSpec, EnvironmentSettings, Registry, check};
 
 #[test]
 fn every_environment_passes() -> Result<(), Box<dyn Error>> {
-    for name in names() {
-        let settings: EnvironmentSettings = serde_json::from_value(serde_json::json!({ "name": name }))?;
-        let report = check(|| make(&settings), 3)?;
+    let registry = Registry::builtin();
+    for EnvSpec { name, observation_len, actions, .. } in registry.rows() {
+        let report = check(|| registry.make(&EnvironmentSettings::new(name)), 3)?;
         assert_eq!(report.warnings, [], "{name}");
-        assert_eq!(report.action_len > 0, name.ends_with("-continuous"), "{name}");
+        let (action_count, action_len) = match *actions {
+            ActionSpace::Discrete(count) => (count, 0),
+            ActionSpace::Continuous { len, .. } => (0, len),
+        };
+        let said = (*observation_len, action_count, action_len);
+        assert_eq!((report.observation_len, report.action_count, report.action_len), said, "{name}");
     }
     Ok(())
 }

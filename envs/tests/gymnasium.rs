@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use alrao_envs::numpy_random::{Generator, default_rng};
-use alrao_envs::{Environment, EnvironmentSettings, Step, heuristic, make};
+use alrao_envs::{Environment, EnvironmentSettings, Registry, Step, heuristic};
 use serde::Deserialize;
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -51,7 +51,7 @@ type Row = (Vec<f32>, Step);
 
 /// Plays an episode as `goldens/play.py` does.
 fn play(settings: &EnvironmentSettings, seed: u64, policy: Policy) -> Result<Vec<Row>, Box<dyn Error>> {
-    let mut env = make(settings)?;
+    let mut env = Registry::builtin().make(settings)?;
     let mut draws = default_rng(seed + 1);
     env.reset(seed)?;
     let mut rows = vec![(env.observation().to_vec(), Step { reward: 0.0, terminated: false, truncated: false })];
@@ -128,7 +128,7 @@ fn episodes_are_gymnasiums_to_the_last_bit() -> Outcome {
 
 #[test]
 fn the_scripted_lander_scores_as_gymnasiums() -> Outcome {
-    let lander = EnvironmentSettings { name: "lunar-lander".into(), ..Default::default() };
+    let lander = EnvironmentSettings::new("lunar-lander");
     let mut total = 0.0;
     for seed in 0..100 {
         let rows = play(&lander, seed, Policy::Scripted)?;

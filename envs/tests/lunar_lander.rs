@@ -4,10 +4,16 @@
 
 use std::thread;
 
-use alrao_envs::{Environment, EnvironmentSettings, LanderScene, Scene, Step, Vector, heuristic, make};
+use alrao_envs::{
+    Environment, EnvironmentError, EnvironmentSettings, LanderScene, Registry, Scene, Step, Vector, heuristic,
+};
 
 fn settings(name: &str) -> EnvironmentSettings {
-    EnvironmentSettings { name: name.into(), ..Default::default() }
+    EnvironmentSettings::new(name)
+}
+
+fn make(settings: &EnvironmentSettings) -> Result<Box<dyn Environment>, EnvironmentError> {
+    Registry::builtin().make(settings)
 }
 
 fn lander() -> Box<dyn Environment> {
@@ -23,22 +29,18 @@ fn scene(env: &dyn Environment) -> LanderScene {
 
 #[test]
 fn settings_beyond_what_box2d_was_tried_with_are_refused() {
-    let usual = settings("lunar-lander");
+    let lander = |setting, value: f64| settings("lunar-lander").with(setting, value);
+    let has = "it has `enable_wind`, `gravity`, `turbulence_power`, `wind_power`, `reward_scale`";
     for (wrong, told) in [
-        (EnvironmentSettings { gravity: Some(0.0), ..usual.clone() }, "gravity = 0: it must be between -12 and 0"),
+        (lander("gravity", 0.0), "gravity = 0: it must be between -12 and 0"),
+        (lander("gravity", f64::NAN), "gravity = NaN: it must be between -12 and 0"),
+        (lander("wind_power", 20.5), "wind_power = 20.5: it must be from 0 to 20"),
+        (lander("turbulence_power", -0.1), "turbulence_power = -0.1: it must be from 0 to 2"),
+        (lander("torques", 5.0), &*format!("`torques` is no setting of `lunar-lander`: {has}")),
+        (lander("continuous", 1.0), &*format!("`continuous` is no setting of `lunar-lander`: {has}")),
         (
-            EnvironmentSettings { gravity: Some(f64::NAN), ..usual.clone() },
-            "gravity = NaN: it must be between -12 and 0",
-        ),
-        (EnvironmentSettings { wind_power: Some(20.5), ..usual.clone() }, "wind_power = 20.5: it must be from 0 to 20"),
-        (
-            EnvironmentSettings { turbulence_power: Some(-0.1), ..usual.clone() },
-            "turbulence_power = -0.1: it must be from 0 to 2",
-        ),
-        (EnvironmentSettings { torques: Some(5), ..usual }, "`torques` is no setting of `lunar-lander`"),
-        (
-            EnvironmentSettings { enable_wind: Some(true), ..settings("cartpole") },
-            "`enable_wind` is no setting of `cartpole`",
+            settings("cartpole").with("enable_wind", true),
+            "`enable_wind` is no setting of `cartpole`: it has `reward_scale`",
         ),
     ] {
         assert_eq!(make(&wrong).err().expect("not to be made").to_string(), told);
@@ -168,7 +170,7 @@ fn alone(settings: &EnvironmentSettings, copy: usize) -> Vec<Seen> {
 #[test]
 fn landers_fly_together_as_they_fly_alone() {
     let usual = settings("lunar-lander");
-    let windy = EnvironmentSettings { enable_wind: Some(true), gravity: Some(-7.5), ..usual.clone() };
+    let windy = usual.clone().with("enable_wind", true).with("gravity", -7.5);
     for settings in [usual, windy] {
         let expected: Vec<_> = (0..14).map(|copy| alone(&settings, copy)).collect();
         let all = || expected.iter().flatten();

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use alrao_envs::{
-    DrivenPendulum, Environment, EnvironmentSettings, Pendulum, PendulumScene, Recorded, Scene, Step, make,
+    DrivenPendulum, Environment, EnvironmentSettings, Pendulum, PendulumScene, Recorded, Registry, Scene, Step,
 };
 use gym_rs::core::{ActionReward, Env};
 use serde::Deserialize;
@@ -31,8 +31,8 @@ fn episodes() -> Result<Vec<Episode>, Box<dyn Error>> {
     Ok(golden.episodes)
 }
 
-fn pendulum(torques: Option<usize>) -> Result<Box<dyn Environment>, Box<dyn Error>> {
-    Ok(make(&EnvironmentSettings { name: "pendulum".into(), torques, ..Default::default() })?)
+fn pendulum() -> Result<Box<dyn Environment>, Box<dyn Error>> {
+    Ok(Registry::builtin().make(&EnvironmentSettings::new("pendulum"))?)
 }
 
 fn seen(state: impl Into<Vec<f64>>) -> Vec<f32> {
@@ -56,7 +56,7 @@ fn continuous_torques_give_gymnasiums_episodes() -> Result<(), Box<dyn Error>> {
 
 #[test]
 fn five_actions_give_gymnasiums_episodes() -> Result<(), Box<dyn Error>> {
-    let mut env = pendulum(None)?;
+    let mut env = pendulum()?;
     for Episode { seed, torques, observations, rewards } in episodes()?.into_iter().step_by(2) {
         env.reset(seed)?;
         for (step, torque) in torques.into_iter().enumerate() {
@@ -89,13 +89,13 @@ fn the_outermost_torques_are_the_strongest() -> Result<(), Box<dyn Error>> {
 
 #[test]
 fn a_restored_snapshot_has_the_same_future() -> Result<(), Box<dyn Error>> {
-    let mut env = Recorded::new(pendulum(None)?);
+    let mut env = Recorded::new(pendulum()?);
     env.reset(11)?;
     for step in 0..120 {
         env.step(step % 5)?;
     }
     let saved = serde_json::to_string(&env.snapshot())?;
-    let mut restored = Recorded::new(pendulum(None)?);
+    let mut restored = Recorded::new(pendulum()?);
     restored.restore(&serde_json::from_str(&saved)?)?;
     for step in 0..80 {
         assert_eq!(restored.observation(), env.observation());
@@ -108,7 +108,7 @@ fn a_restored_snapshot_has_the_same_future() -> Result<(), Box<dyn Error>> {
 
 #[test]
 fn the_scene_is_the_state_and_the_last_torque() -> Result<(), Box<dyn Error>> {
-    let mut env = Recorded::new(pendulum(None)?);
+    let mut env = Recorded::new(pendulum()?);
     let seen = |env: &dyn Environment| match env.scene() {
         Some(Scene::Pendulum(PendulumScene { theta, torque })) => {
             let [cos, sin, _] = env.observation() else { panic!("three values") };

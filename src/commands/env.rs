@@ -6,12 +6,15 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use alrao_core::streams::{Stream, stream};
-use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings, Step, Vector, heuristic};
+use alrao_envs::{
+    Action, ActionSpace, EnvSpec, Environment, EnvironmentError, EnvironmentSettings, Registry, Step, Vector,
+};
 use anyhow::{Context, Result};
 use clap::{Subcommand, ValueEnum};
 use rand::RngExt;
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::wrong_request::WrongRequest;
 
@@ -68,23 +71,14 @@ pub struct TraceRequest {
 enum Policy {
     /// Uniformly random actions, drawn from the seed.
     Random,
-    /// The scripted lander's.
+    /// The environment's scripted policy, if it has one.
     Heuristic,
 }
 
-/// One action, as the environment takes it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-enum Action {
-    Index(usize),
-    Number(f64),
-    Numbers(Vec<f64>),
-}
-
 #[derive(Serialize)]
-struct Line<'a> {
+struct Line {
     t: usize,
-    action: &'a Action,
+    action: Value,
     obs: Vec<f64>,
     reward: f64,
     terminated: bool,
@@ -95,37 +89,35 @@ struct Line<'a> {
 ///
 /// # Errors
 /// [`WrongRequest`] if there is no such environment or action; else what the environment fails with.
-pub fn env(request: &EnvRequest) -> Result<()> {
+pub fn env(request: &EnvRequest, registry: &Registry) -> Result<()> {
     match request {
         EnvRequest::List => {
-            alrao_envs::names().iter().for_each(|name| println!("{name}"));
+            registry.names().for_each(|name| println!("{name}"));
             Ok(())
         }
         EnvRequest::Check { env } => {
-            make(env)?;
-            println!("{}", alrao_envs::check(|| alrao_envs::make(&settings(env)), 0)?);
+            find(registry, env)?;
+            println!("{}", alrao_envs::check(|| registry.make(&EnvironmentSettings::new(env)), 0)?);
             Ok(())
         }
-        EnvRequest::Bench(request) => bench(request),
-        EnvRequest::Trace(request) => trace(request),
+        EnvRequest::Bench(request) => bench(request, registry),
+        EnvRequest::Trace(request) => trace(request, registry),
     }
 }
 
-fn settings(name: &str) -> EnvironmentSettings {
-    EnvironmentSettings { name: name.into(), ..Default::default() }
-}
-
-fn make(name: &str) -> Result<Box<dyn Environment>> {
-    Ok(alrao_envs::make(&settings(name)).map_err(|error| WrongRequest(error.to_string()))?)
+/// The row of an environment, and one.
+fn find<'a>(registry: &'a Registry, name: &str) -> Result<(&'a EnvSpec, Box<dyn Environment>)> {
+    let found = || Ok((registry.get(name)?, registry.make(&EnvironmentSettings::new(name))?));
+    Ok(found().map_err(|error: EnvironmentError| WrongRequest(error.to_string()))?)
 }
 
 /// How many actions at least are drawn beforehand, and taken between two looks at the clock.
 const ACTIONS: usize = 10_000;
 
-fn bench(request: &BenchRequest) -> Result<()> {
+fn bench(request: &BenchRequest, registry: &Registry) -> Result<()> {
     let mut play = match request.copies {
-        None => player(&request.env)?,
-        Some(copies) => players(&request.env, NonZero::new(copies as usize).expect("at least 1"))?,
+        None => player(registry, &request.env)?,
+        Some(copies) => players(registry, &request.env, NonZero::new(copies as usize).expect("at least 1"))?,
     };
     let (started, mut steps, mut episodes) = (processor_time(), 0, 0);
     let seconds = loop {
@@ -151,16 +143,16 @@ fn processor_time() -> f64 {
 type Play = Box<dyn FnMut() -> Result<(usize, usize), EnvironmentError>>;
 
 /// Plays one environment.
-fn player(name: &str) -> Result<Play> {
-    let mut environment = make(name)?;
+fn player(registry: &Registry, name: &str) -> Result<Play> {
+    let (row, mut environment) = find(registry, name)?;
     let mut rng = stream(0, "random policy");
-    let actions: Vec<Action> = (0..ACTIONS).map(|_| random(name, &environment, &mut rng)).collect();
+    let actions: Vec<Action> = (0..ACTIONS).map(|_| random(row.actions, &mut rng)).collect();
     let mut seed = 0;
     environment.reset(seed)?;
     Ok(Box::new(move || {
         let before = seed;
         for action in &actions {
-            if take(&mut environment, action)?.ended() {
+            if action.take(&mut environment)?.ended() {
                 seed += 1;
                 environment.reset(seed)?;
             }
@@ -170,18 +162,18 @@ fn player(name: &str) -> Result<Play> {
 }
 
 /// Plays so many copies at once.
-fn players(name: &str, copies: NonZero<usize>) -> Result<Play> {
-    let count = make(name)?.action_count();
-    if count == 0 {
+fn players(registry: &Registry, name: &str, copies: NonZero<usize>) -> Result<Play> {
+    let (row, _) = find(registry, name)?;
+    let ActionSpace::Discrete(count) = row.actions else {
         let problem = format!("--copies: {name} takes continuous actions, and copies are driven by numbered ones");
         return Err(WrongRequest(problem).into());
-    }
+    };
     let mut rng = stream(0, "random policy");
     let turns = ACTIONS.div_ceil(copies.get()).max(100); // no copy is to repeat a few actions
     let actions: Vec<usize> = (0..turns * copies.get()).map(|_| rng.random_range(0..count)).collect();
     let seed = move |copy, episode| episode * copies.get() as u64 + copy as u64;
-    let settings = settings(name);
-    let mut vector = Vector::new(copies, NonZero::<usize>::MIN, |_| alrao_envs::make(&settings), seed)?;
+    let settings = EnvironmentSettings::new(name);
+    let mut vector = Vector::new(copies, NonZero::<usize>::MIN, |_| registry.make(&settings), seed)?;
     vector.reset()?;
     Ok(Box::new(move || {
         let mut episodes = 0;
@@ -193,27 +185,27 @@ fn players(name: &str, copies: NonZero<usize>) -> Result<Play> {
     }))
 }
 
-fn trace(request: &TraceRequest) -> Result<()> {
-    let mut environment = make(&request.env)?;
-    let given = request.actions.as_deref().map(|path| read_actions(path, &environment)).transpose()?;
-    if request.policy == Some(Policy::Heuristic) && !request.env.starts_with("lunar-lander") {
-        return Err(WrongRequest(format!("--policy heuristic: lands lunar landers, not {}", request.env)).into());
+fn trace(request: &TraceRequest, registry: &Registry) -> Result<()> {
+    let (row, mut environment) = find(registry, &request.env)?;
+    let given = request.actions.as_deref().map(|path| read_actions(path, row.actions)).transpose()?;
+    let heuristic = row.heuristic.filter(|_| request.policy == Some(Policy::Heuristic));
+    if request.policy == Some(Policy::Heuristic) && heuristic.is_none() {
+        let scripted: Vec<_> = registry.rows().filter(|row| row.heuristic.is_some()).map(|row| &*row.name).collect();
+        let problem = format!("--policy heuristic: plays {}, not {}", scripted.join(" and "), request.env);
+        return Err(WrongRequest(problem).into());
     }
     let mut rng = stream(request.seed, "random policy");
     let mut out = std::io::stdout().lock();
     environment.reset(request.seed)?;
     for t in 0..request.steps.min(given.as_ref().map_or(usize::MAX, Vec::len)) {
-        let action = match (&given, request.policy) {
+        let action = match (&given, heuristic) {
             (Some(actions), _) => actions[t].clone(),
-            (None, Some(Policy::Heuristic)) if environment.action_count() > 0 => {
-                Action::Index(heuristic::land(environment.observation()))
-            }
-            (None, Some(Policy::Heuristic)) => numbers(&heuristic::land_continuous(environment.observation())),
-            (None, _) => random(&request.env, &environment, &mut rng),
+            (None, Some(heuristic)) => heuristic(environment.observation()),
+            (None, None) => random(row.actions, &mut rng),
         };
-        let Step { reward, terminated, truncated } = take(&mut environment, &action)?;
+        let Step { reward, terminated, truncated } = action.take(&mut environment)?;
         let obs = environment.observation().iter().map(|&x| f64::from(x)).collect();
-        let line = Line { t, action: &action, obs, reward, terminated, truncated };
+        let line = Line { t, action: written(&action), obs, reward, terminated, truncated };
         if let Err(error) = writeln!(out, "{}", serde_json::to_string(&line)?) {
             // whoever reads it has seen enough
             return if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) };
@@ -225,50 +217,44 @@ fn trace(request: &TraceRequest) -> Result<()> {
     Ok(())
 }
 
-/// Takes one action in the environment.
-fn take(environment: &mut Box<dyn Environment>, action: &Action) -> Result<Step, EnvironmentError> {
-    match action {
-        Action::Index(index) => environment.step(*index),
-        Action::Number(number) => environment.step_continuous(&[*number as f32]),
-        Action::Numbers(numbers) => environment.step_continuous(&numbers.iter().map(|&x| x as f32).collect::<Vec<_>>()),
-    }
-}
-
-/// A uniformly random action; continuous ones are torques of up to 2 N m, or throttles of up to 1.
-fn random(name: &str, environment: &dyn Environment, rng: &mut Stream) -> Action {
-    match environment.action_len() {
-        0 => Action::Index(rng.random_range(0..environment.action_count())),
-        len => {
-            let reach = if name.starts_with("pendulum") { 2.0f32 } else { 1.0 };
-            numbers(&(0..len).map(|_| rng.random_range(-reach..=reach)).collect::<Vec<_>>())
+/// A uniformly random action.
+fn random(actions: ActionSpace, rng: &mut Stream) -> Action<'static> {
+    match actions {
+        ActionSpace::Discrete(count) => Action::Discrete(rng.random_range(0..count)),
+        ActionSpace::Continuous { low, high, len } => {
+            Action::Continuous((0..len).map(|_| rng.random_range(low..=high)).collect())
         }
     }
 }
 
-fn numbers(values: &[f32]) -> Action {
-    match values {
-        [value] => Action::Number(f64::from(*value)),
-        values => Action::Numbers(values.iter().map(|&x| f64::from(x)).collect()),
+/// An action as action files have it.
+fn written(action: &Action<'_>) -> Value {
+    match action {
+        Action::Discrete(index) => (*index).into(),
+        Action::Continuous(numbers) => match numbers[..] {
+            [number] => f64::from(number).into(),
+            _ => numbers.iter().map(|&x| f64::from(x)).collect(),
+        },
     }
 }
 
 /// The actions in a file, one a line, of the kind that the environment takes.
-fn read_actions(path: &Path, environment: &dyn Environment) -> Result<Vec<Action>> {
+fn read_actions(path: &Path, actions: ActionSpace) -> Result<Vec<Action<'static>>> {
     let wrong = |problem: String| WrongRequest(format!("{}{problem}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| wrong(format!(": {error}")))?;
-    let (count, len) = (environment.action_count(), environment.action_len());
-    let parse = |line: &str| match len {
-        0 => line.trim().parse().ok().filter(|&index| index < count).map(Action::Index),
-        _ => {
-            let values: Vec<f32> = line.split([' ', ',', '\t']).filter_map(|word| word.parse().ok()).collect();
-            let words = line.split([' ', ',', '\t']).filter(|word| !word.is_empty()).count();
-            (words == len && values.len() == len && values.iter().all(|x| x.is_finite())).then(|| numbers(&values))
+    let parse = |line: &str| match actions {
+        ActionSpace::Discrete(count) => line.trim().parse().ok().filter(|&index| index < count).map(Action::Discrete),
+        ActionSpace::Continuous { len, .. } => {
+            let words = line.split([' ', ',', '\t']).filter(|word| !word.is_empty());
+            let values: Vec<f32> = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
+            let numbers = values.len() == len && values.iter().all(|x| x.is_finite());
+            numbers.then(|| Action::Continuous(values.into()))
         }
     };
-    let expected = match len {
-        0 => format!("an index from 0 to {}", count - 1),
-        1 => "a number".into(),
-        len => format!("{len} numbers"),
+    let expected = match actions {
+        ActionSpace::Discrete(count) => format!("an index from 0 to {}", count - 1),
+        ActionSpace::Continuous { len: 1, .. } => "a number".into(),
+        ActionSpace::Continuous { len, .. } => format!("{len} numbers"),
     };
     let action = |(i, line): (usize, &str)| {
         parse(line).ok_or_else(|| wrong(format!(", line {}: `{line}` is not {expected}", i + 1)))
@@ -280,17 +266,18 @@ fn read_actions(path: &Path, environment: &dyn Environment) -> Result<Vec<Action
 mod tests {
     use super::*;
 
-    fn read(env: &str, text: &str) -> Result<Vec<Action>> {
+    fn read(env: &str, text: &str) -> Result<Vec<Action<'static>>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
-        read_actions(file.path(), &make(env).unwrap())
+        read_actions(file.path(), Registry::builtin().get(env).unwrap().actions)
     }
 
     #[test]
     fn action_files_are_read_as_the_environment_needs() {
-        assert_eq!(read("pendulum", "0\n4\n").unwrap(), [Action::Index(0), Action::Index(4)]);
-        assert_eq!(read("pendulum-continuous", "-0.5\n").unwrap(), [Action::Number(-0.5)]);
-        assert_eq!(read("lunar-lander-continuous", "1 -0.25\n").unwrap(), [Action::Numbers(vec![1.0, -0.25])]);
+        let numbers = |numbers: &[f32]| Action::Continuous(numbers.to_vec().into());
+        assert_eq!(read("pendulum", "0\n4\n").unwrap(), [Action::Discrete(0), Action::Discrete(4)]);
+        assert_eq!(read("pendulum-continuous", "-0.5\n").unwrap(), [numbers(&[-0.5])]);
+        assert_eq!(read("lunar-lander-continuous", "1 -0.25\n").unwrap(), [numbers(&[1.0, -0.25])]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use alrao_agents::training;
 use alrao_core::device::DeviceChoice;
+use alrao_envs::Registry;
 use alrao_tasks::data::Split;
 use alrao_tasks::scores::evaluate;
 use alrao_tasks::settings::SupervisedTask;
@@ -34,24 +35,24 @@ pub struct EvalRequest {
 ///
 /// # Errors
 /// [`WrongRequest`] if there is no such run, it has no best network yet, or an option is for runs of the other kind.
-pub fn eval(request: &EvalRequest) -> Result<()> {
+pub fn eval(request: &EvalRequest, registry: &Registry) -> Result<()> {
     let mut config = Config::of_run(&request.run)?;
     if let Some(folder) = &request.data {
         config.task.set_data(folder)?;
     }
-    let config = config.resolve()?;
+    let config = config.resolve(registry)?;
     tch::set_num_threads(config.threads as i32);
     match &config.task {
-        Task::Agent(task) => of_agent(request, &config, task),
+        Task::Agent(task) => of_agent(request, registry, &config, task),
         Task::Supervised(task) => of_supervised(request, &config, task),
     }
 }
 
-fn of_agent(request: &EvalRequest, config: &Config, task: &AgentTask) -> Result<()> {
-    let network = agent::network(config, &load_best(&request.run)?, DeviceChoice::Auto.resolve()?)?;
+fn of_agent(request: &EvalRequest, registry: &Registry, config: &Config, task: &AgentTask) -> Result<()> {
+    let network = agent::network(config, registry, &load_best(&request.run)?, DeviceChoice::Auto.resolve()?)?;
     let episodes = request.episodes.map_or(task.schedule.test_episodes, |episodes| episodes as usize);
     let seed = request.seed.unwrap_or(config.seed);
-    let evaluation = training::test(&network, &|| task.make(), seed, episodes)?;
+    let evaluation = training::test(&network, &|| task.make(registry), seed, episodes)?;
     let returns = evaluation.returns;
     println!("return over {episodes} episodes of {}, seed {seed}", task.environment.name);
     println!("mean {:.1}  std {:.1}  min {:.1}  max {:.1}", returns.mean, returns.std, returns.min, returns.max);

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alrao_envs::Registry;
 use anyhow::Result;
 
 use crate::report;
@@ -23,8 +24,8 @@ pub struct ReportRequest {
 /// # Errors
 /// [`WrongRequest`] if there is no such run or sweep, no run of the sweep is done, or the file can't be written; else a
 /// file of a run is damaged.
-pub fn report(request: &ReportRequest) -> Result<()> {
-    let html = report::html(&request.directory)?;
+pub fn report(request: &ReportRequest, registry: &Registry) -> Result<()> {
+    let html = report::html(&request.directory, registry)?;
     let out = request.out.clone().unwrap_or_else(|| request.directory.join("report.html"));
     write_whole(&out, &html).map_err(|error| WrongRequest(format!("{}: can't be written: {error}", out.display())))?;
     println!("{}", out.display());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use alrao_envs::Registry;
 use anyhow::{Context, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -66,7 +67,7 @@ pub struct SweepRequest {
 /// # Errors
 /// [`WrongRequest`] or a setting's error if the request can't be met, with nothing made; else that runs failed or were
 /// stopped, or what kept the sweep from going on.
-pub fn sweep(request: &SweepRequest) -> Result<()> {
+pub fn sweep(request: &SweepRequest, registry: &Registry) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
@@ -79,7 +80,7 @@ pub fn sweep(request: &SweepRequest) -> Result<()> {
         }
         ExecutorName::Local => {}
     }
-    let sweep = directory(request)?;
+    let sweep = directory(request, registry)?;
     if let Some(run) = request.run {
         return train_one(&sweep, run, stop);
     }
@@ -162,7 +163,7 @@ fn look_at_data(runs: &[Run]) -> Result<()> {
 }
 
 /// The directory that is asked for, made if it is a new one.
-fn directory(request: &SweepRequest) -> Result<SweepDirectory> {
+fn directory(request: &SweepRequest, registry: &Registry) -> Result<SweepDirectory> {
     let Some(path) = &request.resume else {
         let source = request.sweep.as_deref().expect("required by the command line");
         let complete = match request.executor {
@@ -173,7 +174,7 @@ fn directory(request: &SweepRequest) -> Result<SweepDirectory> {
             if let Some(folder) = &request.data {
                 config.task.set_data(folder)?;
             }
-            complete(config)
+            complete(config, registry)
         };
         let runs = plan::read(source, &request.set, request.seeds.as_ref(), with_data)?;
         if let ExecutorName::Local = request.executor {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alrao_core::device::DeviceChoice;
+use alrao_envs::Registry;
 use anyhow::Result;
 
 use crate::config::Config;
@@ -50,20 +51,20 @@ pub struct TrainRequest {
 /// # Errors
 /// [`WrongRequest`](crate::wrong_request::WrongRequest) if the request can't be met, with nothing made; else what failed
 /// on the way.
-pub fn train(request: &TrainRequest) -> Result<()> {
+pub fn train(request: &TrainRequest, registry: &Registry) -> Result<()> {
     if request.in_sweep {
         end_with_standard_input();
     }
     let Some(path) = &request.resume else {
-        let config = requested(request)?;
+        let config = requested(request, registry)?;
         let (task, kind, seed) = (config.task.name(), config.optimizer.kind.name(), config.seed);
         let usual = || free_name(&format!("{task}-{kind}-seed{seed}"));
         let path = request.out.clone().map_or_else(usual, Ok)?;
-        return report(&path, &runs::train(&path, config)?);
+        return report(&path, &runs::train(&path, config, registry)?);
     };
     let was_done = read_summary(path)?.is_some();
     let resume = if request.in_sweep { runs::resume_when_free } else { runs::resume };
-    let summary = resume(path)?;
+    let summary = resume(path, registry)?;
     if was_done {
         println!("{} is done already", path.display());
     }
@@ -80,9 +81,9 @@ fn end_with_standard_input() {
 }
 
 /// The configuration that the request asks for.
-fn requested(request: &TrainRequest) -> Result<Config> {
+fn requested(request: &TrainRequest, registry: &Registry) -> Result<Config> {
     let source = request.config.as_deref().expect("required by the command line");
-    let mut config = Config::read(source, &request.set)?;
+    let mut config = Config::read(source, &request.set, registry)?;
     config.seed = request.seed.unwrap_or(config.seed);
     config.threads = request.threads.unwrap_or(config.threads);
     if let Some(folder) = &request.data {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alrao_envs::Registry;
 use anyhow::Result;
 
 use crate::runs::episode;
@@ -27,8 +28,8 @@ pub struct WatchRequest {
 /// # Errors
 /// [`WrongRequest`](crate::wrong_request::WrongRequest) if there is no such run, its environment has no picture, or there is no display; else what keeps
 /// the file from being written.
-pub fn watch(request: &WatchRequest) -> Result<()> {
-    let episode = episode(&request.run, request.seed)?;
+pub fn watch(request: &WatchRequest, registry: &Registry) -> Result<()> {
+    let episode = episode(registry, &request.run, request.seed)?;
     println!("{}", episode.words());
     if let Some(path) = &request.gif {
         episode.save_gif(path)?;

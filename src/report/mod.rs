@@ -5,6 +5,7 @@ mod page;
 use std::fs;
 use std::path::Path;
 
+use alrao_envs::Registry;
 use alrao_plots::{PlotError, Source};
 use anyhow::Result;
 
@@ -24,11 +25,11 @@ use crate::sweep::table::{Table, TableFormat};
 /// # Errors
 /// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is neither, or no run of the sweep is done; else a file is
 /// damaged.
-pub fn html(directory: &Path) -> Result<String> {
+pub fn html(directory: &Path, registry: &Registry) -> Result<String> {
     let sources = sources_at(directory)?;
     match &sources[..] {
-        [source] if source.in_sweep.is_none() => of_run(directory),
-        _ => of_sweep(directory, &sources),
+        [source] if source.in_sweep.is_none() => of_run(directory, registry),
+        _ => of_sweep(directory, &sources, registry),
     }
     .map(|page| page.html())
 }
@@ -36,7 +37,7 @@ pub fn html(directory: &Path) -> Result<String> {
 /// Arms of a sweep that learning curves can be told apart of.
 const MOST_ARMS: usize = 12;
 
-fn of_run(run: &Path) -> Result<Page> {
+fn of_run(run: &Path, registry: &Registry) -> Result<Page> {
     let config = Config::of_run(run)?;
     let (task, kind) = (config.task.name(), config.optimizer.kind.name());
     let mut page = Page::new(&format!("{task}, {kind}, seed {}", config.seed));
@@ -51,14 +52,14 @@ fn of_run(run: &Path) -> Result<Page> {
     page.heading(2, "Learning");
     let source = run.into();
     figure(&mut page, figures::usual_of_run(&config.task), std::slice::from_ref(&source))?;
-    inside(&mut page, &source, &config, summary.as_ref())?;
+    inside(&mut page, registry, &source, &config, summary.as_ref())?;
     page.heading(2, "Configuration");
     made_with(&mut page, &config);
     page.folded("config.toml", &fs::read_to_string(run.join("config.toml"))?);
     Ok(page)
 }
 
-fn of_sweep(directory: &Path, sources: &[Source]) -> Result<Page> {
+fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result<Page> {
     let sweep = SweepDirectory::read(directory)?;
     let name = std::path::absolute(directory)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut page = Page::new(&format!("Sweep {name}"));
@@ -99,7 +100,7 @@ fn of_sweep(directory: &Path, sources: &[Source]) -> Result<Page> {
         let (shown, config) = configs.iter().min_by_key(|(_, config)| rank(config)).expect("of each task is one");
         let name = shown.dir.file_name().unwrap_or_default().to_string_lossy();
         page.text(&format!("What follows is of the run {name}."));
-        inside(&mut page, shown, config, read_summary(&shown.dir)?.as_ref())?;
+        inside(&mut page, registry, shown, config, read_summary(&shown.dir)?.as_ref())?;
         page.heading(3, "Configuration");
         made_with(&mut page, config);
         page.folded(&format!("{name}/config.toml"), &fs::read_to_string(shown.dir.join("config.toml"))?);
@@ -175,7 +176,13 @@ fn result(config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, Stri
 }
 
 /// What went on in a run: heads, units, and an episode.
-fn inside(page: &mut Page, source: &Source, config: &Config, summary: Option<&Summary>) -> Result<()> {
+fn inside(
+    page: &mut Page,
+    registry: &Registry,
+    source: &Source,
+    config: &Config,
+    summary: Option<&Summary>,
+) -> Result<()> {
     let lone = [source.clone()];
     if config.optimizer.kind == OptimizerKind::Alrao {
         page.heading(3, "Which head was trusted when");
@@ -188,7 +195,7 @@ fn inside(page: &mut Page, source: &Source, config: &Config, summary: Option<&Su
     }
     if let Task::Agent(_) = config.task {
         page.heading(3, "An episode");
-        match gif(&source.dir) {
+        match gif(registry, &source.dir) {
             Ok((bytes, words)) => {
                 page.text(&words);
                 page.gif(&bytes, &words);
@@ -200,8 +207,8 @@ fn inside(page: &mut Page, source: &Source, config: &Config, summary: Option<&Su
 }
 
 /// The first test episode, played greedily by the best network; and its return in words.
-fn gif(run: &Path) -> Result<(Vec<u8>, String)> {
-    let episode = episode(run, None)?;
+fn gif(registry: &Registry, run: &Path) -> Result<(Vec<u8>, String)> {
+    let episode = episode(registry, run, None)?;
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("episode.gif");
     episode.save_gif(&file)?;

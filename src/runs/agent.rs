@@ -7,6 +7,7 @@ use alrao_core::layers::Standardised;
 use alrao_core::network::Network;
 use alrao_core::tensors::Tensors;
 use alrao_core::units::Units;
+use alrao_envs::Registry;
 use anyhow::Result;
 use tch::Device;
 
@@ -18,6 +19,7 @@ use crate::wrong_request::WrongRequest;
 /// A training of an agent.
 pub struct AgentRun {
     task: Box<AgentTask>,
+    registry: Registry,
     training: Training,
     device: Device,
 }
@@ -27,15 +29,15 @@ impl AgentRun {
     ///
     /// # Errors
     /// As [`Training::new`]; a setting's is a [`WrongRequest`].
-    pub fn new(config: &Config, device: Device) -> Result<Self> {
+    pub fn new(config: &Config, registry: &Registry, device: Device) -> Result<Self> {
         let task = Box::new(config.task.agent()?.clone());
-        let make = || task.make();
+        let make = || task.make(registry);
         let training = Training::new(&task.schedule, &task.agent, &config.method()?, &make, config.seed, device);
         let training = training.map_err(|error| match error {
             Error::Setting { .. } | Error::NoActions => WrongRequest::of(error).into(),
             error => anyhow::Error::from(error),
         })?;
-        Ok(AgentRun { training, task, device })
+        Ok(AgentRun { training, task, registry: registry.clone(), device })
     }
 }
 
@@ -83,14 +85,14 @@ impl Trainer for AgentRun {
 
     fn units(&self, config: &Config) -> Result<Option<Units>> {
         let q = self.training.agent().q();
-        Ok(q.learner().units(q.network(), first_q(config, self.device)?.network()))
+        Ok(q.learner().units(q.network(), first_q(config, &self.registry, self.device)?.network()))
     }
 
     fn summary(&self, config: &Config, best: Option<Tensors>, seconds: f64, diverged: bool) -> Result<Summary> {
         let (task, episodes) = (&self.task, self.task.schedule.test_episodes);
-        let make = || task.make();
+        let make = || task.make(&self.registry);
         let test = best.map(|best| -> Result<_> {
-            Ok(training::test(&network(config, &best, self.device)?, &make, config.seed, episodes)?)
+            Ok(training::test(&network(config, &self.registry, &best, self.device)?, &make, config.seed, episodes)?)
         });
         Ok(Summary {
             task: config.task.name(),
@@ -113,16 +115,21 @@ impl Trainer for AgentRun {
 ///
 /// # Errors
 /// They are of another network, or the environment can't be made.
-pub fn network(config: &Config, tensors: &Tensors, device: Device) -> Result<Network<Standardised>> {
-    let mut network = first_q(config, device)?.network().copy();
+pub fn network(
+    config: &Config,
+    registry: &Registry,
+    tensors: &Tensors,
+    device: Device,
+) -> Result<Network<Standardised>> {
+    let mut network = first_q(config, registry, device)?.network().copy();
     network.load("network", tensors)?;
     Ok(network)
 }
 
 /// The Q-network that a run of this configuration begins with.
-fn first_q(config: &Config, device: Device) -> Result<QNetwork> {
+fn first_q(config: &Config, registry: &Registry, device: Device) -> Result<QNetwork> {
     let task = config.task.agent()?;
-    let environment = task.make()?;
+    let environment = task.make(registry)?;
     let (observation_len, actions) = (environment.observation_len(), environment.action_count());
     Ok(QNetwork::new(observation_len, actions, &task.agent.network, &config.method()?, config.seed, device)?)
 }

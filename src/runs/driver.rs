@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use alrao_envs::Registry;
 use alrao_plots::PlotError;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -25,9 +26,9 @@ use crate::summary::Summary;
 /// [`WrongRequest`](crate::wrong_request::WrongRequest) if the run can't begin, with nothing made: a setting can't be,
 /// there is no such device, the data aren't what they should be, or the directory is there already. Else what failed on
 /// the way.
-pub fn train(path: &Path, config: Config) -> Result<Summary> {
-    let config = config.complete()?;
-    run(&config, || RunDirectory::create(path, &config))
+pub fn train(path: &Path, config: Config, registry: &Registry) -> Result<Summary> {
+    let config = config.complete(registry)?;
+    run(&config, registry, || RunDirectory::create(path, &config))
 }
 
 /// Goes on with the run in this directory from its last checkpoint, to the same end as if it had never stopped. A run that
@@ -36,33 +37,33 @@ pub fn train(path: &Path, config: Config) -> Result<Summary> {
 /// # Errors
 /// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is no run directory, another process trains in it, or its
 /// run can't go on here; else what failed on the way.
-pub fn resume(path: &Path) -> Result<Summary> {
-    go_on(path, RunDirectory::open)
+pub fn resume(path: &Path, registry: &Registry) -> Result<Summary> {
+    go_on(path, registry, RunDirectory::open)
 }
 
 /// As [`resume`], as soon as no other process trains in the directory.
 ///
 /// # Errors
 /// As [`resume`].
-pub fn resume_when_free(path: &Path) -> Result<Summary> {
-    go_on(path, RunDirectory::wait_for)
+pub fn resume_when_free(path: &Path, registry: &Registry) -> Result<Summary> {
+    go_on(path, registry, RunDirectory::wait_for)
 }
 
-fn go_on(path: &Path, open: impl FnOnce(&Path) -> Result<RunDirectory>) -> Result<Summary> {
+fn go_on(path: &Path, registry: &Registry, open: impl FnOnce(&Path) -> Result<RunDirectory>) -> Result<Summary> {
     let config = Config::of_run(path)?;
     match read_summary(path)? {
         Some(summary) => Ok(summary),
-        None => run(&config.resolve()?, || open(path)),
+        None => run(&config.resolve(registry)?, registry, || open(path)),
     }
 }
 
 /// Trains what the configuration says; what can't begin is seen before there is a directory.
-fn run(config: &Config, directory: impl FnOnce() -> Result<RunDirectory>) -> Result<Summary> {
+fn run(config: &Config, registry: &Registry, directory: impl FnOnce() -> Result<RunDirectory>) -> Result<Summary> {
     tch::set_num_threads(config.threads as i32);
     let device = config.device()?;
     match &config.task {
         Task::Agent(_) => {
-            let trainer = AgentRun::new(config, device)?;
+            let trainer = AgentRun::new(config, registry, device)?;
             drive(&directory()?, config, trainer)
         }
         Task::Supervised(task) => {

@@ -5,7 +5,7 @@ use std::path::Path;
 use alrao_agents::q_network::greedy_actions;
 use alrao_agents::training::episode_seeds;
 use alrao_core::device::DeviceChoice;
-use alrao_envs::{Environment, Frame, save_gif, show};
+use alrao_envs::{Environment, Frame, Registry, save_gif, show};
 use anyhow::Result;
 
 use super::agent::network;
@@ -16,6 +16,7 @@ use crate::wrong_request::WrongRequest;
 /// An episode that was played.
 pub struct Episode {
     environment: String,
+    fps: u32,
     frames: Vec<Frame>,
     sum: f64,
 }
@@ -24,12 +25,12 @@ pub struct Episode {
 ///
 /// # Errors
 /// [`WrongRequest`] if there is no such run, or its environment has no picture.
-pub fn episode(run: &Path, seed: Option<u64>) -> Result<Episode> {
-    let config = Config::of_run(run)?.resolve()?;
+pub fn episode(registry: &Registry, run: &Path, seed: Option<u64>) -> Result<Episode> {
+    let config = Config::of_run(run)?.resolve(registry)?;
     tch::set_num_threads(config.threads as i32);
-    let network = network(&config, &load_best(run)?, DeviceChoice::Cpu.resolve()?)?;
+    let network = network(&config, registry, &load_best(run)?, DeviceChoice::Cpu.resolve()?)?;
     let task = config.task.agent()?;
-    let mut environment = task.make()?;
+    let mut environment = task.make(registry)?;
     environment.reset(seed.unwrap_or(episode_seeds(config.seed, "test", 1)[0]))?;
     let name = &task.environment.name;
     let (mut frames, mut sum): (Vec<Frame>, f64) = (Vec::new(), 0.0);
@@ -39,7 +40,8 @@ pub fn episode(run: &Path, seed: Option<u64>) -> Result<Episode> {
         let step = environment.step(greedy_actions(&network, environment.observation(), 1)?[0])?;
         sum += step.reward;
         if step.ended() {
-            return Ok(Episode { environment: name.clone(), frames, sum });
+            let fps = registry.get(name)?.fps;
+            return Ok(Episode { environment: name.clone(), fps, frames, sum });
         }
     }
 }
@@ -55,7 +57,7 @@ impl Episode {
     /// # Errors
     /// The file can't be written.
     pub fn save_gif(&self, path: &Path) -> Result<()> {
-        Ok(save_gif(self.frames.iter().cloned(), self.fps(), path)?)
+        Ok(save_gif(self.frames.iter().cloned(), self.fps, path)?)
     }
 
     /// Shows it in a window, until that is closed.
@@ -63,13 +65,7 @@ impl Episode {
     /// # Errors
     /// [`WrongRequest`] if there is no display.
     pub fn show(self) -> Result<()> {
-        let fps = self.fps();
-        show(&self.environment, fps, self.frames).map_err(WrongRequest::of)?;
+        show(&self.environment, self.fps, self.frames).map_err(WrongRequest::of)?;
         Ok(())
-    }
-
-    /// As fast as the simulated time.
-    fn fps(&self) -> u32 {
-        if self.environment.starts_with("pendulum") { 20 } else { 50 }
     }
 }

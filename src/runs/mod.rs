@@ -3,11 +3,12 @@
 //! What a run trains is a [`Trainer`], which [`agent`] and [`supervised`] implement; [`drive`] sees any through.
 //!
 //! ```no_run
-//! use alrao::{config::Config, runs};
+//! use alrao::{config::Config, envs::Registry, runs};
 //!
 //! # fn main() -> anyhow::Result<()> {
-//! let config = Config::read("pendulum", &["schedule.steps=20000".into()])?;
-//! let summary = runs::train("runs/mine".as_ref(), config)?;
+//! let registry = Registry::builtin();
+//! let config = Config::read("pendulum", &["schedule.steps=20000".into()], &registry)?;
+//! let summary = runs::train("runs/mine".as_ref(), config, &registry)?;
 //! println!("{}", summary.outcome.words());
 //! # Ok(())
 //! # }

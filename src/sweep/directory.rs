@@ -185,6 +185,7 @@ fn read_if_there(path: &Path) -> Result<Option<String>> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use alrao_envs::Registry;
 
     /// A sweep directory of these tasks, arms (as `KEY=VALUE`s) and seeds 0 to `seeds` - 1, with nothing run.
     pub(crate) fn sweep(tasks: &[&str], arms: &[&[&str]], seeds: u64) -> (tempfile::TempDir, SweepDirectory) {
@@ -193,7 +194,8 @@ pub(crate) mod tests {
         for task in tasks {
             for arm in arms {
                 let sets: Vec<String> = arm.iter().map(|set| set.to_string()).collect();
-                let config = Config::read(task, &sets).unwrap().resolve().unwrap();
+                let config =
+                    Config::read(task, &sets, &Registry::builtin()).unwrap().resolve(&Registry::builtin()).unwrap();
                 let arm = arm.join("-").replace("optimizer.", "").replace("kind=", "");
                 runs.extend((0..seeds).map(|seed| Run {
                     name: format!("{task}-{arm}-seed{seed}"),

@@ -387,12 +387,18 @@ impl TryFrom<Value> for Seeds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alrao_envs::Registry;
+
     use crate::config::Task;
+
+    fn complete(config: Config) -> Result<Config> {
+        config.complete(&Registry::builtin())
+    }
 
     fn runs(text: &str) -> Result<Vec<Run>, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        read(file.path().to_str().unwrap(), &[], None, Config::complete).map_err(|error| format!("{error:#}"))
+        read(file.path().to_str().unwrap(), &[], None, complete).map_err(|error| format!("{error:#}"))
     }
 
     fn names(text: &str) -> Vec<String> {
@@ -401,7 +407,7 @@ mod tests {
 
     #[test]
     fn the_papers_table_has_ninety_runs() {
-        let runs = read("table1-rl", &[], None, Config::complete).unwrap();
+        let runs = read("table1-rl", &[], None, complete).unwrap();
         assert_eq!(runs.len(), 2 * 9 * 5);
         let named = |name: &str| &runs.iter().find(|run| run.name == name).unwrap().config;
         assert_eq!(named("pendulum-sgd-eta=1e-5-seed0").optimizer.eta, Some(1e-5));
@@ -415,11 +421,11 @@ mod tests {
         let counts = BUILT_IN.map(|(name, text)| {
             let first = text.lines().next().unwrap();
             assert!(["minutes", "hour", "day"].iter().any(|time| first.contains(time)), "{name}: {first}");
-            let complete = |mut config: Config| {
+            let with_data = |mut config: Config| {
                 let _agents_have_none = config.task.set_data(Path::new("."));
-                config.complete()
+                complete(config)
             };
-            (name, read(name, &[], None, complete).unwrap().len())
+            (name, read(name, &[], None, with_data).unwrap().len())
         });
         let expected = [
             ("ablation-fast-units", 7 * 3),
@@ -443,10 +449,11 @@ mod tests {
 
     #[test]
     fn the_defaults_are_all_that_their_sweep_has() {
-        let runs = read("defaults", &[], None, Config::complete).unwrap();
+        let runs = read("defaults", &[], None, complete).unwrap();
         assert_eq!(runs.len(), 6 * 10);
         for run in runs {
-            let mut built_in = Config::read(&run.config.task.name(), &[]).unwrap().complete().unwrap();
+            let mut built_in =
+                Config::read(&run.config.task.name(), &[], &Registry::builtin()).and_then(complete).unwrap();
             built_in.seed = run.config.seed;
             if let Task::Agent(task) = &mut built_in.task {
                 task.schedule = run.config.task.agent().unwrap().schedule.clone();
@@ -457,7 +464,7 @@ mod tests {
 
     #[test]
     fn rewards_in_another_unit_are_told_by_the_name() {
-        let runs = read("reward-scale", &[], None, Config::complete).unwrap();
+        let runs = read("reward-scale", &[], None, complete).unwrap();
         assert_eq!(runs.len(), 2 * 3 * 3);
         assert_eq!(runs[0].name, "pendulum-alrao-reward_scale=0.01-seed0");
     }
@@ -490,12 +497,11 @@ mod tests {
     #[test]
     fn sets_and_seeds_of_the_command_line_come_last() {
         let sets = ["schedule.steps=7000".to_string()];
-        let runs = read("table1-rl", &sets, Some(&"8".parse().unwrap()), Config::complete).unwrap();
+        let runs = read("table1-rl", &sets, Some(&"8".parse().unwrap()), complete).unwrap();
         assert!(runs.len() == 18 && runs.iter().all(|run| run.config.budget() == 7000 && run.config.seed == 8));
-        let error =
-            format!("{:#}", read("table1-rl", &["schedule.stepz=1".into()], None, Config::complete).unwrap_err());
+        let error = format!("{:#}", read("table1-rl", &["schedule.stepz=1".into()], None, complete).unwrap_err());
         assert!(error.contains("--set schedule.stepz=1") && error.contains("unknown field"), "{error}");
-        let error = format!("{:#}", read("table1-rl", &["seed=1".into()], None, Config::complete).unwrap_err());
+        let error = format!("{:#}", read("table1-rl", &["seed=1".into()], None, complete).unwrap_err());
         assert!(error.contains("--seeds"), "{error}");
     }
 

@@ -291,6 +291,7 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alrao_envs::Registry;
 
     #[test]
     fn progress_is_read_from_the_end_of_a_log_that_is_still_written() {
@@ -319,7 +320,12 @@ mod tests {
 
     #[test]
     fn steps_of_the_warm_up_take_no_time() {
-        let config = Config::read("pendulum", &["schedule.steps=3000".into(), "agent.warm_up=1000".into()]).unwrap();
+        let config = Config::read(
+            "pendulum",
+            &["schedule.steps=3000".into(), "agent.warm_up=1000".into()],
+            &Registry::builtin(),
+        )
+        .unwrap();
         let line = |step, seconds| trained(&config, "", &Progress { step, seconds, latest: None }).time;
         assert_eq!(line(900, 0.1), "? left");
         assert_eq!(line(1500, 10.0), "30 s left");

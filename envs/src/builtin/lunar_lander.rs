@@ -6,9 +6,14 @@
 use std::f64::consts::PI;
 use std::mem;
 
+use serde::{Deserialize, Serialize};
+
+use super::heuristic::{land, land_continuous};
 use crate::lander_world::{LanderWorld, WorldState};
 use crate::numpy_random::{Generator, default_rng};
-use crate::{Environment, EnvironmentError, LanderScene, Physics, Scene, Step};
+use crate::{
+    Action, ActionSpace, EntryPoint, EnvSpec, Environment, EnvironmentError, LanderScene, Physics, Scene, Step,
+};
 
 const SCALE: f64 = 30.0; // Gymnasium's pixels a metre
 const WIDTH: f64 = 600.0 / SCALE;
@@ -25,9 +30,10 @@ const SIDE_Y: f64 = 14.0; // pixels above the centre
 const LEG_DOWN: f64 = 18.0; // pixels
 
 /// How a [`LunarLander`] is set; the default is Gymnasium's.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LanderSettings {
-    /// Whether an action is two throttles instead of the number of an engine.
+    /// Whether an action is two throttles instead of the number of an engine; the environment's name says so.
+    #[serde(skip)]
     pub continuous: bool,
     /// In m/s^2: between -12 and 0, both excluded.
     pub gravity: f64,
@@ -42,6 +48,32 @@ pub struct LanderSettings {
 impl Default for LanderSettings {
     fn default() -> Self {
         Self { continuous: false, gravity: -10.0, enable_wind: false, wind_power: 15.0, turbulence_power: 1.5 }
+    }
+}
+
+/// The row of the lander with numbered actions.
+pub fn spec() -> EnvSpec {
+    EnvSpec {
+        name: "lunar-lander".into(),
+        about: "`LunarLander-v3`".into(),
+        observation_len: 8,
+        actions: ActionSpace::Discrete(4),
+        time_limit: Some(1000),
+        fps: 50,
+        heuristic: Some(|seen| Action::Discrete(land(seen))),
+        entry_point: EntryPoint::new(LunarLander::new),
+    }
+}
+
+/// The row of the lander with throttles.
+pub fn continuous_spec() -> EnvSpec {
+    EnvSpec {
+        name: "lunar-lander-continuous".into(),
+        about: "`LunarLander-v3`, `continuous=True`".into(),
+        actions: ActionSpace::Continuous { low: -1.0, high: 1.0, len: 2 },
+        heuristic: Some(|seen| Action::Continuous(land_continuous(seen).to_vec().into())),
+        entry_point: EntryPoint::new(|settings| LunarLander::new(LanderSettings { continuous: true, ..settings })),
+        ..spec()
     }
 }
 

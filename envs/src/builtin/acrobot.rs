@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::classic::{Classic, Dynamics};
 use crate::numpy_random::uniform;
+use crate::{ActionSpace, EntryPoint, EnvSpec, GymEnvironment, NoSettings};
 
 const GRAVITY: f64 = 9.8; // m/s^2
 const MASS: f64 = 1.0; // of each link, kg
@@ -34,6 +35,20 @@ const MAX_SPEEDS: [f64; 2] = [4.0 * PI, 9.0 * PI]; // rad/s
 /// hinge; every step until then costs 1, the last nothing. A step is 0.2 s of the equations in Sutton and Barto's book,
 /// by one Runge-Kutta step.
 pub type Acrobot = Classic<AcrobotState>;
+
+/// The environment's row.
+pub fn spec() -> EnvSpec {
+    EnvSpec {
+        name: "acrobot".into(),
+        about: "`Acrobot-v1`".into(),
+        observation_len: 6,
+        actions: ActionSpace::Discrete(AcrobotState::ACTIONS.0),
+        time_limit: Some(500),
+        fps: 5,
+        heuristic: None,
+        entry_point: EntryPoint::new(|NoSettings {}| Ok(GymEnvironment::new(Acrobot::new()))),
+    }
+}
 
 /// Where an acrobot is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]

@@ -1,9 +1,11 @@
 //! The pendulum as an [`Environment`]: [`DrivenPendulum`].
 
 use gym_rs::core::Env;
+use serde::{Deserialize, Serialize};
 
+use super::pendulum::{MAX_TORQUE, Pendulum, PendulumState};
 use crate::classic::Seen;
-use crate::{Environment, EnvironmentError, Pendulum, PendulumScene, PendulumState, Scene, Step};
+use crate::{ActionSpace, EntryPoint, EnvSpec, Environment, EnvironmentError, NoSettings, PendulumScene, Scene, Step};
 
 /// A [`Pendulum`] with evenly spaced torques as numbered actions, or any torque as continuous action.
 #[derive(Clone, Debug)]
@@ -13,6 +15,44 @@ pub struct DrivenPendulum {
     torques: Vec<f32>,
     observation: Vec<f32>,
     scene: Option<PendulumScene>,
+}
+
+/// How a pendulum with numbered actions is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendulumSettings {
+    /// How many evenly spaced torques from -2 to 2 it has as actions, at least 2.
+    pub torques: usize,
+}
+
+impl Default for PendulumSettings {
+    fn default() -> Self {
+        Self { torques: 5 }
+    }
+}
+
+/// The row of the pendulum with numbered actions.
+pub fn spec() -> EnvSpec {
+    EnvSpec {
+        name: "pendulum".into(),
+        about: "`Pendulum-v1`, evenly spaced torques".into(),
+        observation_len: 3,
+        actions: ActionSpace::Discrete(PendulumSettings::default().torques),
+        time_limit: Some(200),
+        fps: 20,
+        heuristic: None,
+        entry_point: EntryPoint::new(|PendulumSettings { torques }| DrivenPendulum::discrete(torques)),
+    }
+}
+
+/// The row of the pendulum with any torque.
+pub fn continuous_spec() -> EnvSpec {
+    EnvSpec {
+        name: "pendulum-continuous".into(),
+        about: "`Pendulum-v1`".into(),
+        actions: ActionSpace::Continuous { low: -MAX_TORQUE, high: MAX_TORQUE, len: 1 },
+        entry_point: EntryPoint::new(|NoSettings {}| Ok(DrivenPendulum::continuous())),
+        ..spec()
+    }
 }
 
 impl DrivenPendulum {
@@ -25,7 +65,7 @@ impl DrivenPendulum {
             return Err(EnvironmentError::TooFewTorques { torques });
         }
         let span = (torques - 1) as f64;
-        let torque = |i| (2.0 * (2.0 * i as f64 / span - 1.0)) as f32;
+        let torque = |i| (f64::from(MAX_TORQUE) * (2.0 * i as f64 / span - 1.0)) as f32;
         Ok(Self { torques: (0..torques).map(torque).collect(), ..Self::continuous() })
     }
 
@@ -72,7 +112,7 @@ impl Environment for DrivenPendulum {
     }
 
     fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
-        Ok(self.drive(action[0].clamp(-2.0, 2.0)))
+        Ok(self.drive(action[0].clamp(-MAX_TORQUE, MAX_TORQUE)))
     }
 
     fn observation(&self) -> &[f32] {

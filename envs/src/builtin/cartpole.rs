@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::classic::{Classic, Dynamics};
 use crate::numpy_random::uniform;
+use crate::{ActionSpace, EntryPoint, EnvSpec, GymEnvironment, NoSettings};
 
 const GRAVITY: f64 = 9.8; // m/s^2
 const POLE_MASS: f64 = 0.1; // kg
@@ -28,6 +29,20 @@ const FALLEN: f64 = 12.0 * 2.0 * PI / 360.0; // 12 degrees
 /// the pole 12 degrees from upright. A step is 0.02 s. The equations are those of Barto, Sutton and Anderson (1983),
 /// without friction, stepped by Euler's method.
 pub type CartPole = Classic<CartPoleState>;
+
+/// The environment's row.
+pub fn spec() -> EnvSpec {
+    EnvSpec {
+        name: "cartpole".into(),
+        about: "`CartPole-v1`".into(),
+        observation_len: 4,
+        actions: ActionSpace::Discrete(CartPoleState::ACTIONS.0),
+        time_limit: Some(500),
+        fps: 50,
+        heuristic: None,
+        entry_point: EntryPoint::new(|NoSettings {}| Ok(GymEnvironment::new(CartPole::new()))),
+    }
+}
 
 /// Position, velocity, angle and angular velocity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]

@@ -19,7 +19,7 @@ const MASS: f64 = 1.0; // kg
 const LENGTH: f64 = 1.0; // m
 const DT: f64 = 0.05; // seconds a step
 const MAX_SPEED: f64 = 8.0; // rad/s
-const MAX_TORQUE: f32 = 2.0; // N m
+pub const MAX_TORQUE: f32 = 2.0; // N m
 
 /// A rod on a hinge, driven by a torque too weak to lift it at once.
 ///

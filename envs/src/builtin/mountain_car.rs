@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::classic::{Classic, Dynamics};
 use crate::numpy_random::uniform;
+use crate::{ActionSpace, EntryPoint, EnvSpec, GymEnvironment, NoSettings};
 
 const ENGINE: f64 = 0.001;
 const GRAVITY: f64 = 0.0025;
@@ -19,6 +20,20 @@ const GOAL: f64 = 0.5;
 /// The observation is position, from -1.2 to 0.6, and velocity, from -0.07 to 0.07 a step. An episode starts at rest
 /// between -0.6 and -0.4 and ends at 0.5; every step until then costs 1. After Moore (1990).
 pub type MountainCar = Classic<MountainCarState>;
+
+/// The environment's row.
+pub fn spec() -> EnvSpec {
+    EnvSpec {
+        name: "mountain-car".into(),
+        about: "`MountainCar-v0`".into(),
+        observation_len: 2,
+        actions: ActionSpace::Discrete(MountainCarState::ACTIONS.0),
+        time_limit: Some(200),
+        fps: 30, // its steps have no duration
+        heuristic: None,
+        entry_point: EntryPoint::new(|NoSettings {}| Ok(GymEnvironment::new(MountainCar::new()))),
+    }
+}
 
 /// Where the car is and how fast.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
