@@ -31,23 +31,7 @@ use crate::config::{self, Config};
 use crate::wrong_request::WrongRequest;
 
 /// The built-in sweeps, by name.
-const BUILT_IN: [(&str, &str); 15] = [
-    ("ablation-fast-units", include_str!("../../configs/sweeps/ablation-fast-units.toml")),
-    ("ablation-heads", include_str!("../../configs/sweeps/ablation-heads.toml")),
-    ("ablation-rates", include_str!("../../configs/sweeps/ablation-rates.toml")),
-    ("alrao-adam", include_str!("../../configs/sweeps/alrao-adam.toml")),
-    ("defaults", include_str!("../../configs/sweeps/defaults.toml")),
-    ("figure2-cifar10", include_str!("../../configs/sweeps/figure2-cifar10.toml")),
-    ("figure2-imagenet", include_str!("../../configs/sweeps/figure2-imagenet.toml")),
-    ("figure3-rates", include_str!("../../configs/sweeps/figure3-rates.toml")),
-    ("figure3-width", include_str!("../../configs/sweeps/figure3-width.toml")),
-    ("reward-scale", include_str!("../../configs/sweeps/reward-scale.toml")),
-    ("schedule-alrao", include_str!("../../configs/sweeps/schedule-alrao.toml")),
-    ("table1-cifar10", include_str!("../../configs/sweeps/table1-cifar10.toml")),
-    ("table1-imagenet", include_str!("../../configs/sweeps/table1-imagenet.toml")),
-    ("table1-ptb", include_str!("../../configs/sweeps/table1-ptb.toml")),
-    ("table1-rl", include_str!("../../configs/sweeps/table1-rl.toml")),
-];
+const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sweeps.rs"));
 
 /// The most runs of a sweep: more are a slip.
 const MOST_RUNS: usize = 10_000;
@@ -137,7 +121,7 @@ pub fn read(
 
 fn read_file(source: &str) -> Result<String> {
     if !Path::new(source).exists() {
-        let names = BUILT_IN.map(|(name, _)| name).join(", ");
+        let names = BUILT_IN.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         return Err(
             WrongRequest(format!("{source}: no such file and no such built-in sweep; built in: {names}")).into()
         );
@@ -418,7 +402,7 @@ mod tests {
 
     #[test]
     fn every_built_in_sweep_multiplies_and_says_how_long_it_takes() {
-        let counts = BUILT_IN.map(|(name, text)| {
+        let counts = BUILT_IN.iter().map(|&(name, text)| {
             let first = text.lines().next().unwrap();
             assert!(["minutes", "hour", "day"].iter().any(|time| first.contains(time)), "{name}: {first}");
             let with_data = |mut config: Config| {
@@ -444,7 +428,7 @@ mod tests {
             ("table1-ptb", 9 * 3),
             ("table1-rl", 2 * 9 * 5),
         ];
-        assert_eq!(counts, expected);
+        assert_eq!(counts.collect::<Vec<_>>(), expected);
     }
 
     #[test]
