@@ -191,7 +191,7 @@ fn trace(request: &TraceRequest, registry: &Registry) -> Result<()> {
     let heuristic = row.heuristic.filter(|_| request.policy == Some(Policy::Heuristic));
     if request.policy == Some(Policy::Heuristic) && heuristic.is_none() {
         let scripted: Vec<_> = registry.rows().filter(|row| row.heuristic.is_some()).map(|row| &*row.name).collect();
-        let problem = format!("--policy heuristic: plays {}, not {}", scripted.join(" and "), request.env);
+        let problem = format!("--policy heuristic: plays {}, not {}", scripted.join(", "), request.env);
         return Err(WrongRequest(problem).into());
     }
     let mut rng = stream(request.seed, "random policy");
