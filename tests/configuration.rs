@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alrao::config::Config;
+use alrao::envs::Registry;
 use toml::{Table, Value};
 
 const DOCUMENT: &str = include_str!("../docs/configuration.md");
@@ -32,18 +33,22 @@ fn documented() -> BTreeMap<String, [String; 2]> {
     by_name
 }
 
+fn resolved(config: Config) -> anyhow::Result<Config> {
+    config.resolve(&Registry::builtin())
+}
+
 fn config(kind: &(&str, &[&str]), set: Option<&str>) -> anyhow::Result<Config> {
     let sets: Vec<String> = kind.1.iter().copied().chain(set).map(Into::into).collect();
-    Config::read(kind.0, &sets)
+    Config::read(kind.0, &sets, &Registry::builtin())
 }
 
 /// The fields and sections that a section has, as the error for one that it hasn't says; none if it is a field.
 fn members(kind: &(&str, &[&str]), section: &str) -> Vec<String> {
-    let error = match config(kind, Some(&format!("{section}nothing_of_the_kind=1"))).and_then(Config::resolve) {
+    let error = match config(kind, Some(&format!("{section}nothing_of_the_kind=1"))).and_then(resolved) {
         Ok(_) => panic!("{section} takes any field"),
         Err(error) => format!("{error:#}"),
     };
-    let known = error.split_once("expected").or_else(|| error.split_once("known are")).map(|(_, known)| known);
+    let known = error.split_once("expected").or_else(|| error.split_once("it has")).map(|(_, known)| known);
     let known = known.unwrap_or_else(|| panic!("{section}: which fields are there? {error}"));
     known.split('`').skip(1).step_by(2).map(Into::into).collect()
 }
@@ -54,7 +59,9 @@ fn fields(kind: &(&str, &[&str])) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut sections = vec![String::new()];
     let table = as_table(kind);
-    found.extend(lookup(&table, "data.kind").map(|_| "data.kind".to_string())); // which the error takes for known
+    for known in ["data.kind", "environment.name"] {
+        found.extend(lookup(&table, known).map(|_| known.to_string())); // which an error about the others doesn't list
+    }
     while let Some(section) = sections.pop() {
         for name in members(kind, &section) {
             let path = format!("{section}{name}");
@@ -70,8 +77,8 @@ fn fields(kind: &(&str, &[&str])) -> BTreeSet<String> {
 }
 
 fn as_table(kind: &(&str, &[&str])) -> Table {
-    let resolved = config(kind, None).and_then(Config::resolve).unwrap();
-    toml::from_str(&toml::to_string(&resolved).unwrap()).unwrap()
+    let config = config(kind, None).and_then(resolved).unwrap();
+    toml::from_str(&toml::to_string(&config).unwrap()).unwrap()
 }
 
 fn lookup<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {

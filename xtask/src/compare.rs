@@ -25,7 +25,8 @@ const AGENTS: [&str; 3] = ["pendulum", "lunar-lander", "cartpole"];
 const OF_AGENTS: &str = "schedule.steps=5000 schedule.validation_episodes=5 schedule.test_episodes=5";
 /// 300 updates of a text, and an epoch of the small network on some of CIFAR-10's images.
 const OF_TEXT: &str = "training.epochs=1 training.log_every=20";
-const OF_IMAGES: &str = "model.architecture=small-cnn data.batch=32 data.images=4000 training.epochs=1 training.log_every=20";
+const OF_IMAGES: &str =
+    "model.architecture=small-cnn data.batch=32 data.images=4000 training.epochs=1 training.log_every=20";
 
 /// Which builds.
 #[derive(Args)]
@@ -209,13 +210,14 @@ mod tests {
 
     #[test]
     fn names_and_clocks_dont_matter_and_every_bit_does() {
-        let before = record(r#"{"kind":"update","loss":0.1,"posterior":[0.25,0.75],"seconds":3.5,"best":true}"#);
-        let after = record(r#"{"best":true,"head_weights":[0.25,0.75],"kind":"train","seconds":4.0,"train_loss":0.1}"#);
-        assert_eq!(same("renamed", &[before.clone()], &[after.clone()]).unwrap(), 4);
-        let other = record(r#"{"loss":0.10000000000000002,"posterior":[0.25,0.75],"best":true}"#);
-        let told = same("other", &[before.clone()], &[other]).unwrap_err().to_string();
+        let before = [record(r#"{"kind":"update","loss":0.1,"posterior":[0.25,0.75],"seconds":3.5,"best":true}"#)];
+        let after =
+            [record(r#"{"best":true,"head_weights":[0.25,0.75],"kind":"train","seconds":4.0,"train_loss":0.1}"#)];
+        assert_eq!(same("renamed", &before, &after).unwrap(), 4);
+        let other = [record(r#"{"loss":0.10000000000000002,"posterior":[0.25,0.75],"best":true}"#)];
+        let told = same("other", &before, &other).unwrap_err().to_string();
         assert!(told.contains("other: record 1 differs") && told.contains("0.10000000000000002"), "{told}");
-        let told = same("fewer", &[before.clone(), before.clone()], &[before]).unwrap_err().to_string();
+        let told = same("fewer", &[before.clone(), before.clone()].concat(), &before).unwrap_err().to_string();
         assert!(told.contains("2 records before, 1 after"), "{told}");
     }
 }
