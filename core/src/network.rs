@@ -55,6 +55,7 @@ impl Pass {
     /// `room` is a flat tensor that it may be written on, and its part for each parameter.
     pub(crate) fn backward(&self, gradient: Tensor, room: &(Tensor, Weights)) -> Tensor {
         match &self.derivative {
+            Derivative::Autograd(theta) if !self.z.requires_grad() => theta.zeros_like(), // nothing depends on it
             Derivative::Autograd(theta) => {
                 let surrogate = tch::with_grad(|| self.z.flatten(0, -1).dot(&gradient.flatten(0, -1)));
                 Tensor::run_backward(&[surrogate], &[theta], false, false).remove(0)
@@ -374,6 +375,10 @@ mod tests {
             };
             let expected = if by_itself { 1.0 } else { 31.0 };
             assert_eq!([gradient(), tch::no_grad(gradient)], [expected; 2]);
+
+            let frozen = network.pass_by(|body, weights| body.forward(weights, &x).detach());
+            let nothing = frozen.backward(Tensor::ones([3, 1], float), &network.parameters().gradient());
+            assert_eq!(nothing, network.parameters().theta().zeros_like());
         }
     }
 
