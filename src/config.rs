@@ -11,6 +11,7 @@ use alrao_agents::training::Schedule;
 use alrao_core::device::{self, DeviceChoice, LIBTORCH};
 use alrao_core::method::Method;
 use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings, Registry};
+use alrao_plots::RunInfo;
 use alrao_tasks::settings::{DataSettings, ModelSettings, SupervisedTask};
 use alrao_tasks::training::Schedule as EpochSchedule;
 use anyhow::Result;
@@ -188,7 +189,7 @@ impl Config {
     /// The configuration that a run directory was made with.
     ///
     /// # Errors
-    /// [`WrongRequest`] if the file isn't there or isn't one of ours.
+    /// [`WrongRequest`] if the file isn't there or isn't one of ours, or the run is of a version that this one can't read.
     pub fn of_run(directory: &Path) -> Result<Config> {
         let path = directory.join("config.toml");
         if !path.is_file() {
@@ -196,6 +197,7 @@ impl Config {
                 WrongRequest(format!("{}: not a run directory, it has no config.toml", directory.display())).into()
             );
         }
+        RunInfo::read(directory).map_err(WrongRequest::of)?;
         let wrong =
             |error: toml::de::Error| WrongRequest(format!("{}: {}", path.display(), error.to_string().trim_end()));
         Ok(toml::from_str(&read_file(&path)?).map_err(wrong)?)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alrao_plots::{Figure, Header, LearningRecord, Measure, PlotError, RunRecord, Source};
+use alrao_plots::{Figure, Header, LearningRecord, PlotError, RunRecord, Source};
 use rayon::prelude::*;
 
 use crate::config::Task;
@@ -39,16 +39,15 @@ pub fn usual_of_run(task: &Task) -> FigureKind {
 /// What is best drawn of these runs.
 ///
 /// # Errors
-/// A configuration can't be read, or there is none.
+/// What a run is can't be read, or there is none.
 pub fn usual(sources: &[Source]) -> Result<FigureKind, PlotError> {
     let headers = sources.iter().map(Header::read).collect::<Result<Vec<_>, _>>()?;
-    let mut intervals: Vec<_> =
-        headers.iter().filter_map(|run| run.optimizer.eta_min.zip(run.optimizer.eta_max)).collect();
+    let mut intervals: Vec<_> = headers.iter().filter_map(|run| run.method.interval()).collect();
     intervals.sort_by(|a, b| a.partial_cmp(b).expect("rates are numbers"));
     intervals.dedup();
-    Ok(match headers.first().ok_or(PlotError::NoRuns)?.measure {
+    Ok(match headers.first().ok_or(PlotError::NoRuns)? {
         _ if intervals.len() > 1 && sources.iter().all(|source| source.in_sweep.is_some()) => FigureKind::Heatmap,
-        Measure::Return => FigureKind::Returns,
+        run if run.is_of_agent() => FigureKind::Returns,
         _ => FigureKind::Learning,
     })
 }
@@ -65,9 +64,9 @@ pub fn figure(kind: FigureKind, sources: &[Source]) -> Result<Figure, PlotError>
     };
     match kind {
         FigureKind::Returns => alrao_plots::returns(&agents()?),
-        FigureKind::Learning => match Header::read(sources.first().ok_or(PlotError::NoRuns)?)?.measure {
-            Measure::Return => alrao_plots::learning_of_agents(&agents()?),
-            _ => {
+        FigureKind::Learning => match Header::read(sources.first().ok_or(PlotError::NoRuns)?)?.is_of_agent() {
+            true => alrao_plots::learning_of_agents(&agents()?),
+            false => {
                 let runs = sources.par_iter().map(LearningRecord::read).collect::<Result<Vec<_>, _>>()?;
                 alrao_plots::learning(&runs)
             }

@@ -18,6 +18,7 @@ pub mod command_line;
 pub mod config;
 pub mod figures;
 pub mod run_directory;
+pub mod run_info;
 pub mod runs;
 pub mod summary;
 pub mod sweep;

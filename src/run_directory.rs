@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `config.toml` | the resolved configuration |
+//! | `run.json` | what the run is, for readers |
 //! | `lock` | empty; locked while a process trains here |
 //! | `metrics.jsonl`, `tensorboard/` | what happened |
 //! | `checkpoints/best/` | `network.safetensors`: the network with the best validation |
@@ -12,7 +13,7 @@
 //! | `summary.json` | the final figures |
 //! | `plots/` | figures |
 //!
-//! A new directory appears under its name with its configuration in it, or not at all; so does each checkpoint.
+//! A new directory appears under its name with its configuration and `run.json` in it, or not at all; so does each checkpoint.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -20,11 +21,13 @@ use std::path::{Path, PathBuf};
 
 use alrao_core::tensors::Tensors;
 use alrao_core::units::Units;
+use alrao_plots::RunInfo;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::config::Config;
+use crate::run_info::run_info;
 use crate::summary::Summary;
 use crate::wrong_request::WrongRequest;
 
@@ -40,12 +43,13 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Makes the directory, with its configuration in it.
+    /// Makes the directory, with its configuration and what it is called in it.
     ///
     /// # Errors
     /// [`WrongRequest`] if there is something of that name, or it can't be made.
     pub fn create(path: &Path, config: &Config) -> Result<Self> {
-        create_with(path, "config.toml", &toml::to_string(config)?)?;
+        let (config, info) = (toml::to_string(config)?, serde_json::to_string_pretty(&run_info(config)?)? + "\n");
+        create_with(path, &[("config.toml", &config), (RunInfo::FILE, &info)])?;
         Ok(RunDirectory { path: path.into(), _locked: lock(&path.join(LOCK))? })
     }
 
@@ -164,11 +168,11 @@ impl RunDirectory {
     }
 }
 
-/// Makes a directory with one file in it, both or neither.
+/// Makes a directory with these files in it, all or nothing: names and texts.
 ///
 /// # Errors
 /// [`WrongRequest`] if there is something of that name, or it can't be made.
-pub fn create_with(path: &Path, file: &str, text: &str) -> Result<()> {
+pub fn create_with(path: &Path, files: &[(&str, &str)]) -> Result<()> {
     if is_occupied(path) {
         let problem = "exists; go on with it by --resume, or choose another directory";
         return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
@@ -178,7 +182,9 @@ pub fn create_with(path: &Path, file: &str, text: &str) -> Result<()> {
     fs::create_dir_all(parent).map_err(cannot)?;
     let unnamed = tempfile::Builder::new().prefix(".alrao-").tempdir_in(parent).map_err(cannot)?;
     set_readable(unnamed.path()).map_err(cannot)?;
-    fs::write(unnamed.path().join(file), text).map_err(cannot)?;
+    for (name, text) in files {
+        fs::write(unnamed.path().join(name), text).map_err(cannot)?;
+    }
     fs::rename(unnamed.path(), path).map_err(cannot)?;
     let _ = unnamed.keep();
     Ok(())

@@ -2,8 +2,7 @@
 
 use crate::marks::{Mark, Point, Series};
 use crate::palette::GROUPS;
-use crate::panel::rate;
-use crate::record::{Header, Optimizer};
+use crate::record::Header;
 use crate::statistics::{interquartile_mean, interval};
 
 /// How a run went.
@@ -11,6 +10,8 @@ use crate::statistics::{interquartile_mean, interval};
 pub(crate) struct Curve {
     /// What it is like others in, see [`group_names`].
     pub group: String,
+    /// Whether the network had many rates at once.
+    pub at_many_rates: bool,
     pub seed: u64,
     pub diverged: bool,
     /// By abscissa; none if it diverged before there was one.
@@ -33,7 +34,7 @@ pub(crate) struct Group {
 pub(crate) fn compared(curves: Vec<Curve>) -> Vec<Series> {
     let (mut thin, mut bands, mut thick) = (Vec::new(), Vec::new(), Vec::new());
     let mut groups = grouped(curves);
-    groups.sort_by_key(|group| !group.name.starts_with("alrao")); // whose colour is the same in all figures
+    groups.sort_by_key(|group| !group.curves[0].at_many_rates); // Alrao, whose colour is the same in all figures
     for (group, &color) in groups.iter().zip(GROUPS.iter().cycle()) {
         let unnamed = |marks, points| Series { label: None, color, marks, points };
         thin.extend(
@@ -128,28 +129,14 @@ fn interpolate(curve: &[(f64, f64)], x: f64) -> f64 {
     y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 }
 
-/// What each run is grouped by: optimizer and rate, `alrao`, `sgd η = 0.1`; where a sweep has arms that are the same in
-/// these, the names of its arms.
+/// What each run is grouped by: its method; where a sweep has arms that are the same in that, the names of its arms.
 pub(crate) fn group_names(headers: &[&Header]) -> Vec<String> {
-    let usual: Vec<String> = headers.iter().map(|header| group_name(&header.optimizer)).collect();
+    let usual: Vec<&String> = headers.iter().map(|header| &header.method.label).collect();
     let told_apart = headers.iter().zip(&usual).all(|(header, name)| {
         headers.iter().zip(&usual).all(|(other, other_name)| name != other_name || header.arm == other.arm)
     });
-    if told_apart {
-        return usual;
-    }
-    headers.iter().zip(usual).map(|(header, usual)| header.arm.clone().unwrap_or(usual)).collect()
-}
-
-/// Optimizer and rate, or interval of rates if it isn't the paper's.
-pub(crate) fn group_name(optimizer: &Optimizer) -> String {
-    match (optimizer.eta, optimizer.eta_min, optimizer.eta_max) {
-        (Some(eta), ..) => format!("{} \u{3b7} = {}", optimizer.kind, rate(eta)),
-        (None, Some(low), Some(high)) if (low, high) != (1e-5, 10.0) => {
-            format!("{} [{}, {}]", optimizer.kind, rate(low), rate(high))
-        }
-        _ => optimizer.kind.clone(),
-    }
+    let name = |header: &&Header| header.arm.as_ref().filter(|_| !told_apart).unwrap_or(&header.method.label).clone();
+    headers.iter().map(name).collect()
 }
 
 pub(crate) fn count(number: usize, noun: &str) -> String {
@@ -163,9 +150,11 @@ pub(crate) fn points(curve: &[(f64, f64)]) -> Vec<Point<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::info::MethodInfo;
+    use crate::info::tests::returns;
 
     fn curve(seed: u64, diverged: bool, points: &[(f64, f64)]) -> Curve {
-        Curve { group: "alrao".into(), seed, diverged, points: points.to_vec() }
+        Curve { group: "many".into(), at_many_rates: true, seed, diverged, points: points.to_vec() }
     }
 
     fn group(curves: Vec<Curve>) -> Group {
@@ -208,39 +197,35 @@ mod tests {
         let (sound, broken) = (curve(0, false, &[(1.0, 1.0), (2.0, 2.0)]), curve(1, true, &[]));
         let halfway = curve(2, true, &[(1.0, 1e9)]);
         let both = group(vec![sound, broken.clone(), halfway]);
-        assert_eq!(both.label(), "alrao (3 seeds, 2 diverged)");
+        assert_eq!(both.label(), "many (3 seeds, 2 diverged)");
         let middle = both.middle();
         let means: Vec<_> = middle.iter().map(|point| (point.x, point.y)).collect();
         assert_eq!(means, [(1.0, 1.0), (2.0, 2.0)]);
         let all = group(vec![broken]);
-        assert_eq!((all.label().as_str(), all.middle().len()), ("alrao (diverged)", 0));
-    }
-
-    fn header(arm: Option<&str>, kind: &str, [eta, eta_min, eta_max]: [Option<f64>; 3]) -> Header {
-        Header {
-            dir: "run".into(),
-            task: "pendulum".into(),
-            arm: arm.map(Into::into),
-            optimizer: Optimizer { kind: kind.into(), eta, eta_min, eta_max },
-            width: 1.0,
-            seed: 0,
-            measure: crate::record::Measure::Return,
-        }
+        assert_eq!((all.label().as_str(), all.middle().len()), ("many (diverged)", 0));
     }
 
     #[test]
-    fn groups_are_named_by_optimizer_and_rate_or_else_by_arm() {
-        let [narrow, papers] = [[None, Some(1e-5), Some(1.0)], [None, Some(1e-5), Some(10.0)]];
-        let headers = [
-            header(None, "alrao", papers),
-            header(None, "alrao", narrow),
-            header(None, "sgd", [Some(0.1), None, None]),
-            header(Some("adam"), "adam", [Some(1e-5), None, None]),
-        ];
+    fn many_rates_have_the_first_colour_and_lie_above() {
+        let single = Curve { group: "first".into(), at_many_rates: false, ..curve(0, false, &[(5.0, 1.0)]) };
+        let series = compared(vec![single, curve(0, false, &[(5.0, 2.0)])]);
+        let thick: Vec<_> = series.iter().filter_map(|series| Some((series.label.as_deref()?, series.color))).collect();
+        assert_eq!(thick, [("first (1 seed)", GROUPS[1]), ("many (1 seed)", GROUPS[0])]);
+    }
+
+    #[test]
+    fn groups_are_named_by_method_or_else_by_arm() {
+        let header = |arm: Option<&str>, label: &str| Header {
+            dir: "run".into(),
+            task: "pendulum".into(),
+            arm: arm.map(Into::into),
+            method: MethodInfo { name: "Any".into(), label: label.into(), rates: [1.0, 1.0], adaptive: false },
+            width: 1.0,
+            seed: 0,
+            metric: returns(),
+        };
         let names = |headers: &[Header]| group_names(&headers.iter().collect::<Vec<_>>());
-        let usual = ["alrao", "alrao [1e\u{2212}5, 1]", "sgd \u{3b7} = 0.1", "adam \u{3b7} = 1e\u{2212}5"];
-        assert_eq!(names(&headers), usual);
-        let arms = [header(Some("wide"), "alrao", papers), header(Some("deep"), "alrao", papers)];
-        assert_eq!(names(&arms), ["wide", "deep"]);
+        assert_eq!(names(&[header(None, "Any"), header(Some("one"), "Any 1")]), ["Any", "Any 1"]);
+        assert_eq!(names(&[header(Some("wide"), "Any"), header(Some("deep"), "Any")]), ["wide", "deep"]);
     }
 }

@@ -23,14 +23,17 @@ pub enum PlotError {
         /// The system's reason.
         source: io::Error,
     },
-    /// `config.toml` isn't that of a run: `seed`, `[optimizer] kind` and either `[environment] name` or `[data] kind` are
-    /// needed.
-    #[error("{} is not the configuration of a run: {source}", path.display())]
-    Config {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: toml::de::Error,
+    /// A run directory without `run.json`.
+    #[error(
+        "{} was written by alrao {version}, whose runs have no run.json, by which this version reads them: read it with \
+         that version, or train the run anew",
+        dir.display()
+    )]
+    OlderVersion {
+        /// The run directory.
+        dir: PathBuf,
+        /// The version that wrote it.
+        version: String,
     },
     /// A line of `metrics.jsonl`, other than one cut off at the end, is no valid record.
     #[error("{}, line {line}: {source}", path.display())]
@@ -42,7 +45,7 @@ pub enum PlotError {
         /// Why.
         source: serde_json::Error,
     },
-    /// `summary.json` or `units.json` is not what it should be.
+    /// `run.json`, `summary.json` or `units.json` is not what it should be.
     #[error("{}: {source}", path.display())]
     Json {
         /// The file.

@@ -1,15 +1,18 @@
-//! The figure of intervals of rates, the paper's Figure 3: what runs came to by `eta_min` and `eta_max`, SGD on the
-//! diagonal; and by interval and width.
+//! The figure of intervals of rates, the paper's Figure 3: what runs came to by `eta_min` and `eta_max`, single rates on
+//! the diagonal; and by interval and width.
+
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
 use crate::PlotError;
 use crate::compare::count;
 use crate::figure::{Figure, Layout};
+use crate::files::null_as_nan;
 use crate::marks::{Mark, Series};
 use crate::palette::{GREY_CELL, viridis};
 use crate::panel::{Axis, Cell, Key, Panel, minus, rate};
-use crate::record::{Header, Measure, Returns, Source, null_as_nan, of_one_task, read_summary};
+use crate::record::{Header, Returns, Source, of_one_task, read_summary};
 
 /// What done runs came to: their test returns or losses, the mean over seeds, by their intervals of rates. Below the
 /// diagonal is Alrao, on it SGD. Where runs are of several widths, they are shown by interval and width as well. A grey
@@ -33,33 +36,28 @@ pub fn heat_map(sources: &[Source]) -> Result<Figure, PlotError> {
     });
     let usual = usual.expect("there are intervals");
 
-    let colors = Colors::of(&outcomes, first.measure);
+    let colors = Colors::of(&outcomes, first.metric.larger_is_better);
     let mut panels = Vec::new();
     // one row of intervals, all of which the other map has, says nothing new
     let (lows, highs) =
         (distinct(intervals.iter().map(|i| (i.0, 0.0))), distinct(intervals.iter().map(|i| (i.1, 0.0))));
-    let sgd = outcomes.iter().any(|outcome| outcome.interval().is_none() && outcome.corner().is_some());
-    if widths.len() == 1 || sgd || lows.len().min(highs.len()) > 1 {
-        panels.push(by_rates(&outcomes, usual, &colors));
+    let on_diagonal = names(outcomes.iter().filter(|outcome| outcome.is_on_diagonal()));
+    if widths.len() == 1 || on_diagonal.is_some() || lows.len().min(highs.len()) > 1 {
+        panels.push(by_rates(&outcomes, usual, on_diagonal.as_deref(), &colors));
     }
     if widths.len() > 1 {
-        panels.iter_mut().for_each(|panel: &mut Panel| panel.title = Some("by rates, SGD on the diagonal"));
+        let on_diagonal = on_diagonal.map_or(String::new(), |names| format!(", {names} on the diagonal"));
+        panels.iter_mut().for_each(|panel: &mut Panel| panel.title = Some(format!("by rates{on_diagonal}")));
         panels.push(by_width(&outcomes, &intervals, &widths, &colors));
     }
     panels.last_mut().expect("one").key = Some(colors.key());
-    let most = outcomes.iter().map(|outcome| outcome.header.seed).collect::<std::collections::BTreeSet<_>>().len();
-    let measure = match first.measure {
-        Measure::Return => "test return",
-        Measure::Nats => "test loss, nats per image",
-        Measure::BitsPerCharacter => "test, bits per character",
-        Measure::Perplexity => "test perplexity",
-    };
-    let title = format!("{}: {measure}, {}", first.task, count(most, "seed"));
+    let most = outcomes.iter().map(|outcome| outcome.header.seed).collect::<BTreeSet<_>>().len();
+    let title = format!("{}: test {}, {}", first.task, first.metric.label(), count(most, "seed"));
     Ok(Figure { title, panels, layout: Layout::Beside })
 }
 
-/// `eta_max` from left to right, `eta_min` from bottom to top.
-fn by_rates(outcomes: &[Outcome], width: f64, colors: &Colors) -> Panel {
+/// `eta_max` from left to right, `eta_min` from bottom to top; and what is on the diagonal.
+fn by_rates(outcomes: &[Outcome], width: f64, on_diagonal: Option<&str>, colors: &Colors) -> Panel {
     let of_width: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.header.width == width).collect();
     let corners = of_width.iter().filter_map(|outcome| outcome.corner());
     let rates: Vec<f64> =
@@ -71,7 +69,8 @@ fn by_rates(outcomes: &[Outcome], width: f64, colors: &Colors) -> Panel {
         colors.cell(place(high), place(low), here.copied())
     };
     let names: Vec<String> = rates.iter().map(|&r| rate(r)).collect();
-    let x = Axis::places("\u{3b7} max; SGD: \u{3b7}", names.clone());
+    let on_diagonal = on_diagonal.map_or(String::new(), |names| format!("; {names}: \u{3b7}"));
+    let x = Axis::places(format!("\u{3b7} max{on_diagonal}"), names.clone());
     Panel {
         cells: cells.iter().map(cell).collect(),
         ..Panel::new(x, Axis::places("\u{3b7} min", names), vec![diverged(outcomes)])
@@ -93,9 +92,16 @@ fn by_width(outcomes: &[Outcome], intervals: &[(f64, f64)], widths: &[(f64, f64)
         }
     }
     let x = Axis::places("width \u{3b3}", widths.iter().map(|(width, _)| rate(*width)).collect());
-    let names = intervals.iter().map(|(low, high)| format!("{}..{}", rate(*low), rate(*high)));
-    let panel = Panel::new(x, Axis::places("interval of \u{3b7}", names.collect()), vec![diverged(outcomes)]);
-    Panel { title: Some("Alrao, by interval and width"), cells, ..panel }
+    let spans = intervals.iter().map(|(low, high)| format!("{}..{}", rate(*low), rate(*high)));
+    let panel = Panel::new(x, Axis::places("interval of \u{3b7}", spans.collect()), vec![diverged(outcomes)]);
+    let methods = names(outcomes.iter().filter(|outcome| outcome.interval().is_some())).expect("there are intervals");
+    Panel { title: Some(format!("{methods}, by interval and width")), cells, ..panel }
+}
+
+/// What the methods of these runs are called, if there are any.
+fn names<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Option<String> {
+    let names: BTreeSet<&str> = outcomes.map(|outcome| outcome.header.method.name.as_str()).collect();
+    (!names.is_empty()).then(|| names.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 /// The legend's entry of what can't be told.
@@ -140,20 +146,24 @@ impl Outcome {
         };
         let value = test.map(|test| match test {
             Test::Agent { returns } => returns.mean,
-            Test::Supervised { loss } => header.measure.of(loss),
+            Test::Supervised { loss } => header.metric.measure.of(loss),
         });
         Ok(Outcome { header, value: value.filter(|value| value.is_finite() && !diverged) })
     }
 
-    /// Alrao's rates.
+    /// Where it has many rates.
     fn interval(&self) -> Option<(f64, f64)> {
-        self.header.optimizer.eta_min.zip(self.header.optimizer.eta_max)
+        self.header.method.interval()
     }
 
-    /// Its place in the map: Alrao's interval, or twice SGD's rate.
+    /// Whether it has a single rate that compares with those of an interval.
+    fn is_on_diagonal(&self) -> bool {
+        self.interval().is_none() && !self.header.method.adaptive
+    }
+
+    /// Its place in the map: an interval, or twice a single rate.
     fn corner(&self) -> Option<(f64, f64)> {
-        let optimizer = &self.header.optimizer;
-        let diagonal = optimizer.eta.filter(|_| optimizer.kind == "sgd").map(|eta| (eta, eta));
+        let diagonal = self.header.method.rate().filter(|_| self.is_on_diagonal()).map(|eta| (eta, eta));
         self.interval().or(diagonal)
     }
 }
@@ -167,8 +177,8 @@ struct Colors {
 }
 
 impl Colors {
-    fn of(outcomes: &[Outcome], measure: Measure) -> Self {
-        let sign = if measure.larger_is_better() { -1.0 } else { 1.0 };
+    fn of(outcomes: &[Outcome], larger_is_better: bool) -> Self {
+        let sign = if larger_is_better { -1.0 } else { 1.0 };
         let mut values: Vec<f64> = outcomes.iter().filter_map(|outcome| outcome.value).map(|y| sign * y).collect();
         values.sort_by(f64::total_cmp);
         let (Some(&best), Some(&worst)) = (values.first(), values.last()) else {
@@ -224,42 +234,43 @@ fn distinct(pairs: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Optimizer;
+    use crate::info::MethodInfo;
+    use crate::info::tests::nats;
 
-    fn outcome(eta: Option<f64>, interval: Option<(f64, f64)>, value: Option<f64>) -> Outcome {
-        let kind = if eta.is_some() { "sgd" } else { "alrao" }.into();
-        let (eta_min, eta_max) = interval.unzip();
+    fn outcome(rates: [f64; 2], adaptive: bool, value: Option<f64>) -> Outcome {
         let header = Header {
             dir: "run".into(),
             task: "cifar10".into(),
             arm: None,
-            optimizer: Optimizer { kind, eta, eta_min, eta_max },
+            method: MethodInfo::new("Plain", rates, false, adaptive),
             width: 1.0,
             seed: 0,
-            measure: Measure::Nats,
+            metric: nats(),
         };
         Outcome { header, value }
     }
 
     #[test]
-    fn alrao_lies_below_the_diagonal_and_bright_is_good() {
+    fn intervals_lie_below_the_diagonal_and_bright_is_good() {
         let outcomes = [
-            outcome(Some(1e-3), None, Some(2.0)),
-            outcome(None, Some((1e-3, 1.0)), Some(1.0)),
-            outcome(Some(1.0), None, None),
+            outcome([1e-3, 1e-3], false, Some(2.0)),
+            outcome([1e-3, 1.0], false, Some(1.0)),
+            outcome([1.0, 1.0], false, None),
+            outcome([0.1, 0.1], true, Some(2.0)), // has no place
         ];
-        let panel = by_rates(&outcomes, 1.0, &Colors::of(&outcomes, Measure::Nats));
+        let panel = by_rates(&outcomes, 1.0, Some("Plain"), &Colors::of(&outcomes, false));
+        assert_eq!(panel.x.label, "\u{3b7} max; Plain: \u{3b7}");
         let cells: Vec<_> = panel.cells.iter().map(|cell| (cell.x, cell.y, cell.fill)).collect();
         assert_eq!(cells, [(0.0, 0.0, viridis(0.0)), (1.0, 0.0, viridis(1.0)), (1.0, 1.0, GREY_CELL)]);
     }
 
     #[test]
     fn what_is_far_worse_than_most_does_not_flatten_the_scale() {
-        let outcomes: Vec<_> = [1.0, 1.1, 1.2, 400.0].map(|loss| outcome(Some(1.0), None, Some(loss))).into();
-        let colors = Colors::of(&outcomes, Measure::Nats);
+        let outcomes: Vec<_> = [1.0, 1.1, 1.2, 400.0].map(|loss| outcome([1.0, 1.0], false, Some(loss))).into();
+        let colors = Colors::of(&outcomes, false);
         assert!((colors.worst - 1.6).abs() < 1e-9 && colors.clipped, "{}", colors.worst);
         assert_eq!(colors.key().labels, ["\u{2265} 1.60", "1.30", "1.00"]);
-        let outcomes: Vec<_> = [-150.0, -200.0, -1400.0].map(|y| outcome(Some(1.0), None, Some(y))).into();
-        assert_eq!(Colors::of(&outcomes, Measure::Return).key().labels[0], "\u{2264} \u{2212}300");
+        let outcomes: Vec<_> = [-150.0, -200.0, -1400.0].map(|y| outcome([1.0, 1.0], false, Some(y))).into();
+        assert_eq!(Colors::of(&outcomes, true).key().labels[0], "\u{2264} \u{2212}300");
     }
 }

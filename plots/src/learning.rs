@@ -4,14 +4,14 @@
 use serde::Deserialize;
 
 use crate::PlotError;
-use crate::compare::{Curve, Group, group_name, group_names, grouped, points, summed_up};
+use crate::compare::{Curve, Group, group_names, grouped, points, summed_up};
 use crate::figure::{Figure, Layout};
+use crate::files::{null_as_nan, read_lines};
+use crate::info::MethodInfo;
 use crate::marks::{Mark, Point, Series};
 use crate::palette::{BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, YELLOW, plasma};
 use crate::panel::{Axis, Panel, with_air};
-use crate::record::{
-    Header, Measure, Optimizer, RunRecord, Source, null_as_nan, of_one_task, read_lines, read_summary,
-};
+use crate::record::{Header, RunRecord, Source, of_one_task, read_summary};
 use crate::returns::{training_curves, validation_curves};
 
 /// What a run directory tells about one supervised run.
@@ -64,15 +64,15 @@ struct Summary {
 }
 
 impl LearningRecord {
-    /// Reads `config.toml`, `metrics.jsonl` and, if it is there, `summary.json`.
+    /// Reads `run.json`, `metrics.jsonl` and, if it is there, `summary.json`.
     ///
     /// # Errors
     /// A file is missing or malformed, or the run is one of an agent. A last line of `metrics.jsonl` that a kill cut off
     /// is no error.
     pub fn read(source: &Source) -> Result<Self, PlotError> {
         let header = Header::read(source)?;
-        let (measure, dir) = (header.measure, &source.dir);
-        if measure == Measure::Return {
+        let (measure, dir) = (header.metric.measure, &source.dir);
+        if header.is_of_agent() {
             return Err(PlotError::NotSupervised { dir: dir.clone() });
         }
         let summary: Option<Summary> = read_summary(dir)?;
@@ -91,7 +91,7 @@ impl LearningRecord {
 
     /// Losses of epochs, where they are finite, by what `x` says of an epoch.
     fn losses(&self, x: impl Fn(&Epoch) -> u64, scores: impl Fn(&Epoch) -> Option<Scores>) -> Vec<(f64, f64)> {
-        let of_epoch = |epoch: &Epoch| Some((x(epoch) as f64, self.header.measure.of(scores(epoch)?.loss)));
+        let of_epoch = |epoch: &Epoch| Some((x(epoch) as f64, self.header.metric.measure.of(scores(epoch)?.loss)));
         let losses = self.epochs.iter().filter_map(of_epoch);
         losses.filter(|(_, loss)| loss.is_finite()).collect()
     }
@@ -112,13 +112,14 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
         if run.updates.is_empty() && run.epochs.is_empty() {
             return Err(PlotError::NoLosses { dir: first.dir.clone() });
         }
-        let title = format!("{}, {}, seed {}", first.task, group_name(&first.optimizer), first.seed);
-        return Ok(Figure::one(title, Panel::new(Axis::new("updates"), Axis::new(first.measure.name()), single(run))));
+        let title = format!("{}, {}, seed {}", first.task, first.method.label, first.seed);
+        return Ok(Figure::one(title, Panel::new(Axis::new("updates"), Axis::new(&first.metric.label()), single(run))));
     }
     let names = group_names(&runs.iter().map(|run| &run.header).collect::<Vec<_>>());
     let curves = |scores: fn(&Epoch) -> Option<Scores>| -> Vec<Curve> {
         let curve = |(run, group): (&LearningRecord, &String)| Curve {
             group: group.clone(),
+            at_many_rates: run.header.method.interval().is_some(),
             seed: run.header.seed,
             diverged: run.diverged,
             points: run.losses(|epoch| epoch.epoch, scores),
@@ -129,11 +130,11 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
     if let Some((run, _)) = runs.iter().zip(&validation).find(|(run, curve)| curve.points.is_empty() && !run.diverged) {
         return Err(PlotError::NoEpochs { dir: run.header.dir.clone() });
     }
-    let optimizers = runs.iter().map(|run| run.header.optimizer.clone()).zip(names.iter().cloned()).collect();
+    let methods = runs.iter().map(|run| run.header.method.clone()).zip(names.iter().cloned()).collect();
     let tested = |run: &LearningRecord| run.epochs.is_empty() || run.epochs.iter().any(|epoch| epoch.test.is_some());
     let judged =
         if runs.iter().all(tested) { ("test", curves(|epoch| epoch.test)) } else { ("validation", validation) };
-    Ok(beside(first, "epochs", optimizers, [("while learning", train), judged]))
+    Ok(beside(first, "epochs", &first.metric.label(), methods, [("while learning", train), judged]))
 }
 
 /// How agents learnt: the returns of training episodes and of validations over environment steps, side by side, of each
@@ -145,39 +146,40 @@ pub fn learning_of_agents(runs: &[RunRecord]) -> Result<Figure, PlotError> {
     let first = of_one_task(runs.iter().map(|run| &run.header))?;
     let (train, validation) = (training_curves(runs), validation_curves(runs)?);
     let names = validation.iter().map(|curve| curve.group.clone());
-    let optimizers = runs.iter().map(|run| run.header.optimizer.clone()).zip(names).collect();
-    Ok(beside(first, "environment steps", optimizers, [("while learning", train), ("validation", validation)]))
+    let methods = runs.iter().map(|run| run.header.method.clone()).zip(names).collect();
+    let y = first.metric.label() + " per episode";
+    Ok(beside(first, "environment steps", &y, methods, [("while learning", train), ("validation", validation)]))
 }
 
 /// Two panels with a title each, which share their legend and the range of their ordinates.
 fn beside(
     first: &Header,
     x: &str,
-    optimizers: Vec<(Optimizer, String)>,
+    y: &str,
+    methods: Vec<(MethodInfo, String)>,
     curves: [(&'static str, Vec<Curve>); 2],
 ) -> Figure {
     let how = summed_up(&curves[0].1, ": interquartile means");
-    let title = format!("{}, {} runs{how}", first.task, optimizers.len());
+    let title = format!("{}, {} runs{how}", first.task, methods.len());
     let titles = curves.each_ref().map(|(title, _)| *title);
     let groups = curves.map(|(_, curves)| grouped(curves));
     let middles = groups.iter().flatten().map(Group::middle).filter(|points| !points.is_empty());
-    let (low, high) = usual_range(&middles.collect::<Vec<_>>(), first.measure.larger_is_better());
+    let (low, high) = usual_range(&middles.collect::<Vec<_>>(), first.metric.larger_is_better);
     let series = |group: &Group| {
         let points = group.middle();
-        let (color, marks) = style(&group.name, &optimizers);
+        let (color, marks) = style(&group.name, &methods);
         // dots would run into each other
         let marks = if points.len() > 40 { &marks[..1] } else { marks };
         let hidden = !points.is_empty() && points.iter().all(|point| !(low..=high).contains(&point.y));
         let remark = if hidden { ", off the scale" } else { "" };
         Series { label: Some(group.label() + remark), color, marks, points }
     };
-    let panel = |title, y: &str, groups: &[Group]| {
+    let panel = |title: &str, y: &str, groups: &[Group]| {
         let mut series: Vec<_> = groups.iter().map(series).collect();
         series.sort_by_key(|series| series.color == BLUE); // Alrao above the others
         let panel = Panel::new(Axis::new(x), Axis::new(y).within(low, high), series);
-        Panel { title: Some(title), ..panel }
+        Panel { title: Some(title.into()), ..panel }
     };
-    let y = first.measure.name();
     let mut panels = vec![panel(titles[0], y, &groups[0]), panel(titles[1], "", &groups[1])];
     let labels: Vec<_> = panels[1].series.iter().map(|series| series.label.clone()).collect();
     // a curve that is off one scale and on the other has one entry
@@ -185,27 +187,29 @@ fn beside(
     Figure { title, panels, layout: Layout::Beside }
 }
 
-/// SGD in the order of its rates, from dark to bright; Alrao and Adam in colours of their own, one a group.
-fn style(group: &str, all: &[(Optimizer, String)]) -> (plotters::style::RGBColor, &'static [Mark]) {
+/// A method at a single rate in the order of its rates, from dark to bright, as SGD; many rates at once, as Alrao's, and
+/// adaptive methods, as Adam, in colours of their own, one a group.
+fn style(group: &str, all: &[(MethodInfo, String)]) -> (plotters::style::RGBColor, &'static [Mark]) {
     const THIN: &[Mark] = &[Mark::Line { width: 2.0, opacity: 1.0 }, Mark::Dots { radius: 2.6, opacity: 1.0 }];
     const THICK: &[Mark] = &[Mark::Line { width: 4.0, opacity: 1.0 }, Mark::Dots { radius: 4.4, opacity: 1.0 }];
     const DASHED: &[Mark] =
         &[Mark::Dashes { width: 3.0, dash: 9.0, gap: 5.0 }, Mark::Dots { radius: 4.0, opacity: 1.0 }];
-    let (optimizer, _) = all.iter().find(|(_, other)| other == group).expect("each has one");
-    let mut alike: Vec<&(Optimizer, String)> = Vec::new();
-    for other in all.iter().filter(|(other, _)| other.kind == optimizer.kind) {
+    let (method, _) = all.iter().find(|(_, other)| other == group).expect("each has one");
+    let look = |method: &MethodInfo| method.rate().map(|_| method.adaptive);
+    let mut alike: Vec<&(MethodInfo, String)> = Vec::new();
+    for other in all.iter().filter(|(other, _)| look(other) == look(method)) {
         if !alike.iter().any(|(_, name)| *name == other.1) {
             alike.push(other);
         }
     }
-    alike.sort_by(|(a, _), (b, _)| a.eta.unwrap_or(0.0).total_cmp(&b.eta.unwrap_or(0.0)));
-    alike.sort_by_key(|(other, _)| group_name(other) != other.kind); // the paper's interval first
+    alike.sort_by(|(a, _), (b, _)| a.rate().unwrap_or(0.0).total_cmp(&b.rate().unwrap_or(0.0)));
+    alike.sort_by_key(|(other, _)| !other.is_usual());
     let place = alike.iter().position(|(_, name)| name == group).unwrap_or(0);
-    match optimizer.kind.as_str() {
-        "sgd" => (plasma(place as f64 / (alike.len() - 1).max(1) as f64), THIN),
-        "adam" => ([GREEN, SKY_BLUE][place % 2], DASHED),
-        _ if place == 0 => (BLUE, THICK),
-        _ => ([PURPLE, SKY_BLUE, VERMILION, ORANGE, GREY][(place - 1) % 5], THICK),
+    match look(method) {
+        Some(false) => (plasma(place as f64 / (alike.len() - 1).max(1) as f64), THIN),
+        Some(true) => ([GREEN, SKY_BLUE][place % 2], DASHED),
+        None if place == 0 => (BLUE, THICK),
+        None => ([PURPLE, SKY_BLUE, VERMILION, ORANGE, GREY][(place - 1) % 5], THICK),
     }
 }
 
@@ -229,8 +233,9 @@ fn single(run: &LearningRecord) -> Vec<Series> {
     let last = run.updates.iter().chain(&validation).map(|(step, _)| *step).fold(0.0, f64::max);
     let level = |loss: f64| vec![Point::new(0.0, loss), Point::new(last, loss)];
     let best = run.epochs.iter().enumerate().rfind(|(_, epoch)| epoch.best);
-    let best = best
-        .map(|(n, epoch)| (n + 1, vec![Point::new(epoch.step as f64, run.header.measure.of(epoch.validation.loss))]));
+    let best = best.map(|(n, epoch)| {
+        (n + 1, vec![Point::new(epoch.step as f64, run.header.metric.measure.of(epoch.validation.loss))])
+    });
     let name = |loss: f64| format!("test of the best: {loss:.3}");
     const LINE: Mark = Mark::Line { width: 2.6, opacity: 1.0 };
     const DOTS: Mark = Mark::Dots { radius: 4.2, opacity: 1.0 };
@@ -268,19 +273,29 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::info::tests::nats;
+    use crate::info::{Measure, Metric, RunInfo};
 
-    fn run_of(optimizer: &str, symbol: &str, metrics: &str, summary: &str) -> Result<LearningRecord, PlotError> {
+    fn run_of(method: MethodInfo, metric: Metric, metrics: &str, summary: &str) -> Result<LearningRecord, PlotError> {
         let dir = tempfile::tempdir().unwrap();
-        let config =
-            format!("seed = 3\n[data]\nkind = \"text\"\n{symbol}[model]\ngamma = 1.0\n[optimizer]\n{optimizer}\n");
-        fs::write(dir.path().join("config.toml"), config).unwrap();
+        let info = RunInfo { task: "text".into(), seed: 3, width: 1.0, metric, method };
+        fs::write(dir.path().join("run.json"), serde_json::to_string(&info).unwrap()).unwrap();
         fs::write(dir.path().join("metrics.jsonl"), metrics).unwrap();
         fs::write(dir.path().join("summary.json"), summary).unwrap();
         LearningRecord::read(&dir.path().into())
     }
 
-    fn run(symbol: &str, metrics: &str) -> Result<LearningRecord, PlotError> {
-        run_of("kind = \"alrao\"", symbol, metrics, r#"{"test":{"loss":0.6931471805599453,"top1":0.5}}"#)
+    fn run(measure: Measure, metrics: &str) -> Result<LearningRecord, PlotError> {
+        let metric = Metric { measure, ..nats() };
+        run_of(many("Many"), metric, metrics, r#"{"test":{"loss":0.6931471805599453,"top1":0.5}}"#)
+    }
+
+    fn many(name: &str) -> MethodInfo {
+        MethodInfo::new(name, [1e-5, 10.0], true, false)
+    }
+
+    fn single(name: &str, rate: f64, adaptive: bool) -> MethodInfo {
+        MethodInfo::new(name, [rate, rate], false, adaptive)
     }
 
     const METRICS: &str = r#"{"kind":"update","epoch":1,"step":5,"loss":1.3862943611198906}
@@ -295,22 +310,20 @@ mod tests {
 
     #[test]
     fn losses_are_told_in_the_unit_of_the_task() {
-        let bits = run("symbol = \"character\"\n", METRICS).unwrap();
+        let bits = run(Measure::Bits, METRICS).unwrap();
         assert_eq!((bits.updates.clone(), bits.test), (vec![(5.0, 2.0)], Some(1.0)));
-        assert_eq!(
-            (bits.header.task.as_str(), bits.header.measure.name()),
-            ("text, by character", "bits per character")
-        );
-        let perplexity = run("symbol = \"word\"\n", METRICS).unwrap();
+        let perplexity = run(Measure::Perplexity, METRICS).unwrap();
         assert!((perplexity.updates[0].1 - 4.0).abs() < 1e-9);
         assert_eq!(perplexity.losses(|epoch| epoch.step, |epoch| Some(epoch.validation)), [(8.0, 1.0)]);
-        assert_eq!(run("", METRICS).unwrap().test, Some(LN_2));
+        assert_eq!(run(Measure::Nats, METRICS).unwrap().test, Some(LN_2));
+        let figure = learning(&[run(Measure::Nats, METRICS).unwrap()]).unwrap();
+        assert_eq!((figure.title.as_str(), &*figure.panels[0].y.label), ("text, Many, seed 3", "loss, nats per image"));
     }
 
     #[test]
     fn one_run_shows_all_there_is() {
         let labels = |metrics: &str| -> Vec<String> {
-            single(&run("", metrics).unwrap()).into_iter().filter_map(|series| series.label).collect()
+            super::single(&run(Measure::Nats, metrics).unwrap()).into_iter().filter_map(|series| series.label).collect()
         };
         let all =
             ["learning, some updates", "learning, epoch", "validation", "test of the best: 0.693", "best, epoch 1"];
@@ -321,25 +334,25 @@ mod tests {
 
     #[test]
     fn several_runs_lie_beside_each_other_with_training_and_validation() {
-        let of = |optimizer: &str, metrics: &str, summary: &str| run_of(optimizer, "", metrics, summary).unwrap();
+        let of = |method, metrics: &str, summary: &str| run_of(method, nats(), metrics, summary).unwrap();
         let huge = METRICS.replace("\"loss\":1.0", "\"loss\":1e9").replace("\"loss\":0.0", "\"loss\":1e9");
         let runs = [
-            of("kind = \"sgd\"\neta = 0.1", METRICS, "{}"),
-            of("kind = \"sgd\"\neta = 10", &huge, "{}"),
-            of("kind = \"sgd\"\neta = 1000", "", r#"{"diverged":true}"#),
-            of("kind = \"adam\"\neta = 0.001", METRICS, "{}"),
-            of("kind = \"alrao\"", METRICS, "{}"),
+            of(many("Many"), METRICS, "{}"),
+            of(single("Plain", 0.1, false), METRICS, "{}"),
+            of(single("Plain", 10.0, false), &huge, "{}"),
+            of(single("Plain", 1000.0, false), "", r#"{"diverged":true}"#),
+            of(single("Moments", 0.001, true), METRICS, "{}"),
         ];
         let figure = learning(&runs).unwrap();
         let labels: Vec<&str> = figure.panels[0].series.iter().filter_map(|series| series.label.as_deref()).collect();
         assert_eq!(
             labels,
             [
-                "sgd \u{3b7} = 0.1 (1 seed)",
-                "sgd \u{3b7} = 10 (1 seed), off the scale",
-                "sgd \u{3b7} = 1000 (diverged)",
-                "adam \u{3b7} = 1e\u{2212}3 (1 seed)",
-                "alrao (1 seed)",
+                "Plain \u{3b7} = 0.1 (1 seed)",
+                "Plain \u{3b7} = 10 (1 seed), off the scale",
+                "Plain \u{3b7} = 1000 (diverged)",
+                "Moments \u{3b7} = 1e\u{2212}3 (1 seed)",
+                "Many (1 seed)",
             ]
         );
         let ordinates = |panel: &Panel| -> Vec<f64> {
@@ -353,40 +366,41 @@ mod tests {
 
     #[test]
     fn several_runs_whose_epochs_were_all_tested_are_compared_by_that() {
-        let (untested, tested) = (run("", METRICS).unwrap(), run("", &tested(METRICS)).unwrap());
+        let (untested, tested) = (run(Measure::Nats, METRICS).unwrap(), run(Measure::Nats, &tested(METRICS)).unwrap());
         let right = |runs: &[LearningRecord]| {
             let panel = learning(runs).unwrap().panels.remove(1);
             (panel.title.unwrap(), panel.series[0].points[0].y)
         };
-        assert_eq!(right(&[tested.clone(), tested.clone()]), ("test", 2.0));
-        assert_eq!(right(&[tested, untested]), ("validation", 0.0));
+        assert_eq!(right(&[tested.clone(), tested.clone()]), ("test".into(), 2.0));
+        assert_eq!(right(&[tested, untested]), ("validation".into(), 0.0));
     }
 
     #[test]
     fn groups_of_one_optimizer_are_told_apart() {
-        let optimizer = |kind: &str, eta| Optimizer { kind: kind.into(), eta, eta_min: None, eta_max: None };
         let groups = [
-            (optimizer("alrao", None), "kept"),
-            (optimizer("alrao", None), "dropped"),
-            (optimizer("adam", Some(1e-3)), "adam"),
-            (optimizer("adam", Some(1e-3)), "adam, ten heads"),
-            (optimizer("sgd", Some(0.1)), "constant"),
-            (optimizer("sgd", Some(0.1)), "annealed"),
+            (MethodInfo::new("Many", [1e-5, 1.0], false, false), "narrow"),
+            (many("Many"), "usual"),
+            (single("Moments", 1e-3, true), "moments"),
+            (single("Moments", 1e-3, true), "moments, ten heads"),
+            (single("Plain", 0.1, false), "constant"),
+            (single("Plain", 0.1, false), "annealed"),
+            (single("Plain", 0.01, false), "slow"),
         ];
-        let groups = groups.map(|(optimizer, name)| (optimizer, name.to_string()));
+        let groups = groups.map(|(method, name)| (method, name.to_string()));
         let looks: Vec<_> = groups.iter().map(|(_, name)| style(name, &groups).0).collect();
         for (i, look) in looks.iter().enumerate() {
             assert!(!looks[..i].contains(look), "{}: {look:?}", groups[i].1);
         }
+        assert_eq!((looks[1], looks[2], looks[6]), (BLUE, GREEN, plasma(0.0)));
     }
 
     #[test]
     fn what_cannot_be_drawn_is_named() {
         let refused = |runs: &[LearningRecord]| learning(runs).err().unwrap().to_string();
-        assert!(refused(&[run("", "").unwrap()]).contains("no finite loss"));
-        let begun = run("", METRICS.lines().next().unwrap()).unwrap();
+        assert!(refused(&[run(Measure::Nats, "").unwrap()]).contains("no finite loss"));
+        let begun = run(Measure::Nats, METRICS.lines().next().unwrap()).unwrap();
         assert!(refused(&[begun.clone(), begun]).contains("no epoch yet"));
-        let two = [run("", METRICS).unwrap(), run("symbol = \"word\"\n", METRICS).unwrap()];
-        assert!(refused(&two).contains("text, by word"));
+        let two = [run(Measure::Nats, METRICS).unwrap(), run(Measure::Perplexity, METRICS).unwrap()];
+        assert!(refused(&two).contains("one task"));
     }
 }

@@ -23,7 +23,7 @@ const KEY_BAR: i32 = 18;
 /// A chart. Where its axes say nothing else, their ranges are those of its points.
 #[derive(Clone)]
 pub(crate) struct Panel {
-    pub title: Option<&'static str>,
+    pub title: Option<String>,
     pub x: Axis,
     pub y: Axis,
     /// In the order they are drawn and listed.
@@ -106,9 +106,9 @@ impl Panel {
 
     /// Draws it into a rectangle of the canvas: left, top, width and height in pixels.
     pub(crate) fn draw(&self, canvas: &Canvas, [left, top, wide, high]: [i32; 4]) -> Result<Place, Failed> {
-        let title = self.title.map_or(0, |_| TITLE);
+        let title = self.title.as_ref().map_or(0, |_| TITLE);
         let left_room = self.left_room();
-        if let Some(text) = self.title {
+        if let Some(text) = &self.title {
             let style = text_style(19, FontStyle::Bold).pos(Pos::new(HPos::Left, VPos::Center));
             canvas.draw_text(text, &style, fine(left + left_room, top + TITLE / 2))?;
         }

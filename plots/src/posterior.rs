@@ -3,12 +3,12 @@
 use serde::Deserialize;
 
 use crate::PlotError;
-use crate::compare::group_name;
 use crate::figure::Figure;
+use crate::files::{null_as_nan, read_lines};
 use crate::marks::{Mark, Point, Series};
 use crate::palette::viridis;
 use crate::panel::{Axis, Panel, rate};
-use crate::record::{Header, Measure, Source, null_as_nan, read_lines};
+use crate::record::{Header, Source};
 
 /// The weights of the heads over time, from the slowest at the bottom to the fastest at the top.
 ///
@@ -29,15 +29,11 @@ pub fn posterior(source: &Source) -> Result<Figure, PlotError> {
         marks: &[Mark::Band { opacity: 1.0 }],
         points: area(&posteriors, head),
     });
-    let unit = if header.measure == Measure::Return { "environment steps" } else { "updates" };
+    let unit = if header.is_of_agent() { "environment steps" } else { "updates" };
     let first = posteriors[0].0;
     let x = Axis::new(unit).within(if posteriors.len() > 1 { first } else { 0.0 }, last);
-    let title = format!(
-        "{}, {}, seed {}: heads and their rates \u{3b7}",
-        header.task,
-        group_name(&header.optimizer),
-        header.seed
-    );
+    let title =
+        format!("{}, {}, seed {}: heads and their rates \u{3b7}", header.task, header.method.label, header.seed);
     Ok(Figure::one(title, Panel::new(x, Axis::new("weight of the head").within(0.0, 1.0), series.collect())))
 }
 
@@ -52,7 +48,7 @@ fn area(posteriors: &[(f64, Vec<f64>)], head: usize) -> Vec<Point<f64>> {
 
 /// The rates of heads: log-spaced (paper, Algorithm 1, line 6).
 fn names(header: &Header, heads: usize) -> Vec<String> {
-    let (Some(low), Some(high)) = (header.optimizer.eta_min, header.optimizer.eta_max) else {
+    let Some((low, high)) = header.method.interval() else {
         return (1..=heads).map(|head| format!("head {head}")).collect();
     };
     let share = |head: usize| head as f64 / (heads - 1) as f64;

@@ -3,12 +3,13 @@
 use serde::Deserialize;
 
 use crate::PlotError;
-use crate::compare::{count, group_name};
+use crate::compare::count;
 use crate::figure::{Figure, Layout};
+use crate::files::{null_as_nan, read_json};
 use crate::marks::{Mark, Point, Series};
 use crate::palette::{BLUE, GREY, GROUPS, VERMILION, viridis};
 use crate::panel::{Axis, Panel};
-use crate::record::{Header, Source, null_as_nan, read_json};
+use crate::record::{Header, Source};
 
 /// Bins of a decade of rates.
 const BINS: i64 = 4;
@@ -72,7 +73,7 @@ pub fn rates(source: &Source) -> Result<Figure, PlotError> {
     let (low, high) = changes.fold((0.0, 0.0), |(low, high): (f64, f64), change| (low.min(change), high.max(change)));
     let y = Axis::log("change of weights / first size", (low.floor().max(high.ceil() - 12.0), high.ceil().max(1.0)));
     let changes = Panel::new(Axis::log("learning rate \u{3b7} of the unit", range), y, series);
-    let title = format!("{}, {}, seed {}: units", header.task, group_name(&header.optimizer), header.seed);
+    let title = format!("{}, {}, seed {}: units", header.task, header.method.label, header.seed);
     Ok(Figure { title, panels: vec![histogram, changes], layout: Layout::Below })
 }
 

@@ -3,15 +3,14 @@
 //! Only what figures show is kept. Records of other kinds and unknown fields are skipped, so that older readers can
 //! read newer runs. A run may still be going on, or have been killed in the middle of a line.
 
-use std::f64::consts::LN_2;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 
 use crate::PlotError;
+use crate::files::{null_as_nan, read_json, read_lines};
+use crate::info::{Measure, MethodInfo, Metric, RunInfo};
 
 /// A run directory, and what a sweep calls what it holds.
 #[derive(Debug, Clone)]
@@ -27,31 +26,18 @@ pub struct Source {
 pub struct Header {
     /// The run directory.
     pub dir: PathBuf,
-    /// What was learnt: the sweep's name for it; else the environment, or the data with the network or the symbols.
+    /// What was learnt: the sweep's name for it, or else the run's own.
     pub task: String,
     /// The sweep's name for how it was learnt.
     pub arm: Option<String>,
     /// How the network was trained.
-    pub optimizer: Optimizer,
+    pub method: MethodInfo,
     /// The width of the network, as a multiple of the usual one.
     pub width: f64,
     /// The run's seed.
     pub seed: u64,
-    /// What results are told in.
-    pub measure: Measure,
-}
-
-/// What results are told in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measure {
-    /// The return of an episode.
-    Return,
-    /// Nats an image.
-    Nats,
-    /// Of text by characters.
-    BitsPerCharacter,
-    /// Of text by words.
-    Perplexity,
+    /// What runs of the task are compared by.
+    pub metric: Metric,
 }
 
 /// What a run directory tells about one run of an agent.
@@ -65,19 +51,6 @@ pub struct RunRecord {
     pub validations: Vec<Validation>,
     /// The final figures, once the run is done.
     pub summary: Option<Summary>,
-}
-
-/// Table `[optimizer]` of the configuration.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Optimizer {
-    /// `alrao`, `sgd` or `adam`.
-    pub kind: String,
-    /// The learning rate, where the optimizer has a single one.
-    pub eta: Option<f64>,
-    /// The smallest rate, where it has many.
-    pub eta_min: Option<f64>,
-    /// The largest.
-    pub eta_max: Option<f64>,
 }
 
 /// A training episode that ended.
@@ -154,54 +127,19 @@ impl From<&Path> for Source {
 }
 
 impl Header {
-    /// Reads `config.toml`.
+    /// Reads `run.json`.
     ///
     /// # Errors
-    /// It is missing or malformed.
+    /// As [`RunInfo::read`].
     pub fn read(source: &Source) -> Result<Self, PlotError> {
-        let path = source.dir.join("config.toml");
-        let text = fs::read_to_string(&path).map_err(PlotError::read(&path))?;
-        let Config { seed, task, optimizer } =
-            toml::from_str(&text).map_err(|source| PlotError::Config { path, source })?;
-        let (usual_name, measure, width) = match task {
-            Task::Agent { environment, agent } => (environment.name, Measure::Return, agent.network.gamma),
-            Task::Supervised { data: Data { kind, symbol }, model } => {
-                let measure = match symbol.as_deref() {
-                    Some("character") => Measure::BitsPerCharacter,
-                    Some("word") => Measure::Perplexity,
-                    _ => Measure::Nats,
-                };
-                let detail = model.architecture.or(symbol.map(|symbol| format!("by {symbol}")));
-                (Some(kind).into_iter().chain(detail).collect::<Vec<_>>().join(", "), measure, model.gamma)
-            }
-        };
+        let RunInfo { task: usual_name, seed, width, metric, method } = RunInfo::read(&source.dir)?;
         let (task, arm) = source.in_sweep.clone().unzip();
-        let task = task.unwrap_or(usual_name);
-        Ok(Header { dir: source.dir.clone(), task, arm, optimizer, width: width.unwrap_or(1.0), seed, measure })
-    }
-}
-
-impl Measure {
-    /// A loss in nats a sample in this unit.
-    pub(crate) fn of(self, loss: f64) -> f64 {
-        match self {
-            Measure::Return | Measure::Nats => loss,
-            Measure::BitsPerCharacter => loss / LN_2,
-            Measure::Perplexity => loss.exp(),
-        }
+        Ok(Header { dir: source.dir.clone(), task: task.unwrap_or(usual_name), arm, method, width, seed, metric })
     }
 
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Measure::Return => "return per episode",
-            Measure::Nats => "loss, nats per image",
-            Measure::BitsPerCharacter => "bits per character",
-            Measure::Perplexity => "perplexity",
-        }
-    }
-
-    pub(crate) fn larger_is_better(self) -> bool {
-        self == Measure::Return
+    /// Whether it is the run of an agent, rather than of a network that learns from data.
+    pub fn is_of_agent(&self) -> bool {
+        self.metric.measure == Measure::Return
     }
 }
 
@@ -209,7 +147,7 @@ impl Measure {
 pub(crate) fn of_one_task<'a>(headers: impl IntoIterator<Item = &'a Header>) -> Result<&'a Header, PlotError> {
     let mut headers = headers.into_iter();
     let first = headers.next().ok_or(PlotError::NoRuns)?;
-    match headers.find(|run| (&run.task, run.measure) != (&first.task, first.measure)) {
+    match headers.find(|run| (&run.task, &run.metric) != (&first.task, &first.metric)) {
         None => Ok(first),
         Some(other) => Err(PlotError::Tasks {
             dir: first.dir.clone(),
@@ -221,7 +159,7 @@ pub(crate) fn of_one_task<'a>(headers: impl IntoIterator<Item = &'a Header>) -> 
 }
 
 impl RunRecord {
-    /// Reads `config.toml`, `metrics.jsonl` and, if it is there, `summary.json`.
+    /// Reads `run.json`, `metrics.jsonl` and, if it is there, `summary.json`.
     ///
     /// # Errors
     /// A file is missing or malformed, or the run is none of an agent. A last line of `metrics.jsonl` that a kill cut off
@@ -229,7 +167,7 @@ impl RunRecord {
     pub fn read(source: &Source) -> Result<Self, PlotError> {
         let header = Header::read(source)?;
         let dir = &source.dir;
-        if header.measure != Measure::Return {
+        if !header.is_of_agent() {
             return Err(PlotError::NoAgent { dir: dir.clone() });
         }
         let (mut episodes, mut validations) = (Vec::new(), Vec::new());
@@ -260,72 +198,6 @@ impl RunRecord {
     }
 }
 
-/// The records in a `metrics.jsonl`, whose last line a kill may have cut off.
-pub(crate) fn read_lines<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>, PlotError> {
-    // Bytes, for a cut may fall within a character.
-    let bytes = fs::read(path).map_err(PlotError::read(path))?;
-    let mut records = Vec::new();
-    for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
-        match serde_json::from_slice(line) {
-            Ok(record) => records.push(record),
-            Err(_) if !line.ends_with(b"\n") => {}
-            Err(source) => return Err(PlotError::Metrics { path: path.into(), line: index + 1, source }),
-        }
-    }
-    Ok(records)
-}
-
-#[derive(Deserialize)]
-struct Config {
-    seed: u64,
-    #[serde(flatten)]
-    task: Task,
-    optimizer: Optimizer,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "`[environment] name` or `[data] kind` is needed")]
-enum Task {
-    Agent {
-        environment: Environment,
-        #[serde(default)]
-        agent: Agent,
-    },
-    Supervised {
-        data: Data,
-        #[serde(default)]
-        model: Model,
-    },
-}
-
-#[derive(Deserialize)]
-struct Environment {
-    name: String,
-}
-
-#[derive(Default, Deserialize)]
-struct Agent {
-    #[serde(default)]
-    network: Network,
-}
-
-#[derive(Default, Deserialize)]
-struct Network {
-    gamma: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct Data {
-    kind: String,
-    symbol: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct Model {
-    architecture: Option<String>,
-    gamma: Option<f64>,
-}
-
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Record {
@@ -340,30 +212,20 @@ pub(crate) fn read_summary<S: DeserializeOwned>(dir: &Path) -> Result<Option<S>,
     read_json(&dir.join("summary.json"))
 }
 
-/// None if the file isn't there.
-pub(crate) fn read_json<J: DeserializeOwned>(path: &Path) -> Result<Option<J>, PlotError> {
-    match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| PlotError::Json { path: path.into(), source }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(PlotError::Read { path: path.into(), source }),
-    }
-}
-
-/// JSON has no word for NaN or infinity: writers put null.
-pub(crate) fn null_as_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
-    const CONFIG: &str = "seed = 3\n[environment]\nname = \"pendulum\"\n[optimizer]\nkind = \"sgd\"\neta = 1\n";
+    const INFO: &str = r#"{"task":"pendulum","seed":3,"width":2.0,
+        "metric":{"name":"return","unit":null,"larger_is_better":true,"measure":"return"},
+        "method":{"name":"Plain","label":"Plain 1","rates":[1,1],"adaptive":false}}"#;
     const EPISODE: &str = r#"{"kind":"episode","step":200,"episode":1,"return":-1023.5,"length":200,"epsilon":0.9}"#;
 
-    fn read(config: &str, metrics: &str, summary: Option<&str>) -> Result<RunRecord, PlotError> {
+    fn read(metrics: &str, summary: Option<&str>) -> Result<RunRecord, PlotError> {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("config.toml"), config).unwrap();
+        fs::write(dir.path().join("run.json"), INFO).unwrap();
         fs::write(dir.path().join("metrics.jsonl"), metrics).unwrap();
         if let Some(summary) = summary {
             fs::write(dir.path().join("summary.json"), summary).unwrap();
@@ -378,10 +240,9 @@ mod tests {
         let summary = format!(
             r#"{{"task":"pendulum","seed":3,"diverged":false,"best":{{"step":2500}},"test":{trial},"random":null}}"#
         );
-        let run = read(CONFIG, &format!("{EPISODE}\n{validation}\n"), Some(&summary)).unwrap();
-        assert_eq!((run.header.task.as_str(), run.header.seed, run.header.width), ("pendulum", 3, 1.0));
-        let optimizer = Optimizer { kind: "sgd".into(), eta: Some(1.0), eta_min: None, eta_max: None };
-        assert_eq!(run.header.optimizer, optimizer);
+        let run = read(&format!("{EPISODE}\n{validation}\n"), Some(&summary)).unwrap();
+        assert_eq!((run.header.task.as_str(), run.header.seed, run.header.width), ("pendulum", 3, 2.0));
+        assert_eq!((run.header.metric.name.as_str(), run.header.method.rate()), ("return", Some(1.0)));
         assert_eq!(run.episodes, [Episode { step: 200, value: -1023.5 }]);
         assert_eq!(run.validations[0].returns, Returns { mean: -300.0, std: 80.0 });
         assert_eq!(run.best_step(), Some(2500));
@@ -395,7 +256,7 @@ mod tests {
             format!(r#"{{"kind":"validation","step":{step},"episodes":1,"return":{{"mean":1,"std":0}},"best":{best}}}"#)
         };
         let metrics = [line(10, true), line(20, true), line(30, false)].join("\n");
-        assert_eq!(read(CONFIG, &metrics, None).unwrap().best_step(), Some(20));
+        assert_eq!(read(&metrics, None).unwrap().best_step(), Some(20));
     }
 
     #[test]
@@ -404,13 +265,13 @@ mod tests {
             "{}\n{}\n{EPISODE}\n",
             r#"{"kind":"weather","step":"cloudy"}"#, r#"{"kind":"episode","step":9,"return":null}"#
         );
-        assert_eq!(read(CONFIG, &metrics, None).unwrap().episodes.len(), 1);
+        assert_eq!(read(&metrics, None).unwrap().episodes.len(), 1);
     }
 
     #[test]
     fn steps_gone_over_again_are_put_in_order() {
         let line = |step| format!(r#"{{"kind":"episode","step":{step},"return":1}}"#);
-        let run = read(CONFIG, &[200, 400, 200, 600].map(line).join("\n"), None).unwrap();
+        let run = read(&[200, 400, 200, 600].map(line).join("\n"), None).unwrap();
         let steps: Vec<_> = run.episodes.iter().map(|episode| episode.step).collect();
         assert_eq!(steps, [200, 200, 400, 600]);
     }
@@ -418,24 +279,18 @@ mod tests {
     #[test]
     fn a_last_line_cut_off_anywhere_is_ignored() {
         for cut in 1..EPISODE.len() {
-            let run = read(CONFIG, &format!("{EPISODE}\n{}", &EPISODE[..cut]), None).unwrap();
+            let run = read(&format!("{EPISODE}\n{}", &EPISODE[..cut]), None).unwrap();
             assert_eq!(run.episodes.len(), 1, "cut after {cut} bytes");
         }
-        let whole = read(CONFIG, &format!("{EPISODE}\n{EPISODE}"), None).unwrap();
+        let whole = read(&format!("{EPISODE}\n{EPISODE}"), None).unwrap();
         assert_eq!(whole.episodes.len(), 2, "only the newline is missing");
     }
 
     #[test]
     fn a_bad_line_elsewhere_is_named() {
         for metrics in [format!("{EPISODE}\n{{\"kind\":\n{EPISODE}\n"), format!("{EPISODE}\nnonsense\n")] {
-            let error = read(CONFIG, &metrics, None).unwrap_err().to_string();
+            let error = read(&metrics, None).unwrap_err().to_string();
             assert!(error.contains("metrics.jsonl, line 2: "), "{error}");
         }
-    }
-
-    #[test]
-    fn a_configuration_without_environment_is_refused() {
-        let error = read("seed = 3\n[optimizer]\nkind = \"sgd\"\n", "", None).unwrap_err().to_string();
-        assert!(error.contains("config.toml") && error.contains("environment"), "{error}");
     }
 }

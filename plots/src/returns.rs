@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::PlotError;
-use crate::compare::{Curve, compared, count, group_name, group_names, points, summed_up};
+use crate::compare::{Curve, compared, count, group_names, points, summed_up};
 use crate::figure::Figure;
 use crate::marks::{Mark, Point, Series};
 use crate::palette::{BLUE, GREEN, GREY, SKY_BLUE, VERMILION, YELLOW};
@@ -24,7 +24,7 @@ pub fn returns(runs: &[RunRecord]) -> Result<Figure, PlotError> {
         return Err(PlotError::NoEpisodes { dir: run.header.dir.clone() });
     }
     let (title, series) = match runs {
-        [run] => (format!("{}, {}, seed {}", first.task, group_name(&first.optimizer), first.seed), single(run)),
+        [run] => (format!("{}, {}, seed {}", first.task, first.method.label, first.seed), single(run)),
         _ => {
             let curves = validation_curves(runs)?;
             let how = summed_up(&curves, ": interquartile mean and 95 % interval");
@@ -55,6 +55,7 @@ fn curves(runs: &[RunRecord], points: impl Fn(&RunRecord) -> Vec<(f64, f64)>) ->
     let names = group_names(&runs.iter().map(|run| &run.header).collect::<Vec<_>>());
     let curve = |(run, group): (&RunRecord, String)| Curve {
         group,
+        at_many_rates: run.header.method.interval().is_some(),
         seed: run.header.seed,
         diverged: run.diverged(),
         points: points(run),

@@ -9,6 +9,32 @@ use rand_seeder::Seeder;
 /// Draws of the bootstrap.
 const DRAWS: usize = 10_000;
 
+/// Mean, standard deviation, with n - 1 in the denominator and 0 of one value, and ends of some values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The mean.
+    pub mean: f64,
+    /// The standard deviation.
+    pub std: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// Of these values; there must be at least one.
+    pub fn of(values: &[f64]) -> Self {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let std = (squares / (n - 1.0).max(1.0)).sqrt();
+        let min = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        Spread { mean, std, min, max }
+    }
+}
+
 /// The mean of the values without the lowest and the highest quarter of them; there must be at least one.
 pub fn interquartile_mean(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
@@ -55,6 +81,12 @@ mod tests {
         mean: f64,
         interval: [f64; 2],
         error: [f64; 2],
+    }
+
+    #[test]
+    fn a_spread_by_hand() {
+        assert_eq!(Spread::of(&[1.0, 4.0, 7.0]), Spread { mean: 4.0, std: 3.0, min: 1.0, max: 7.0 });
+        assert_eq!(Spread::of(&[2.0]), Spread { mean: 2.0, std: 0.0, min: 2.0, max: 2.0 });
     }
 
     #[test]

@@ -4,12 +4,15 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use alrao_plots::{Figure, PlotError, RunRecord, Source, heat_map, learning_of_agents, posterior, rates, returns};
+use alrao_plots::{
+    Figure, Measure, MethodInfo, Metric, PlotError, RunInfo, RunRecord, Source, heat_map, learning_of_agents,
+    posterior, rates, returns,
+};
 
 /// A run of 250 episodes of 200 steps that learns Pendulum, more or less well.
 struct Sample {
     environment: &'static str,
-    optimizer: &'static str,
+    method: Method,
     seed: u64,
     /// The return it arrives at.
     level: f64,
@@ -17,8 +20,39 @@ struct Sample {
     learnt: f64,
 }
 
-const ALRAO: Sample =
-    Sample { environment: "pendulum", optimizer: "kind = \"alrao\"", seed: 0, level: -150.0, learnt: 70.0 };
+/// Name, rates, whether they are usual, whether it is adaptive.
+type Method = (&'static str, [f64; 2], bool, bool);
+
+const USUAL: Method = ("Alrao", [1e-5, 10.0], true, false);
+
+const ALRAO: Sample = Sample { environment: "pendulum", method: USUAL, seed: 0, level: -150.0, learnt: 70.0 };
+
+fn many(low: f64, high: f64) -> Method {
+    ("Alrao", [low, high], false, false)
+}
+
+fn sgd(rate: f64) -> Method {
+    ("SGD", [rate, rate], false, false)
+}
+
+fn adam(rate: f64) -> Method {
+    ("Adam", [rate, rate], false, true)
+}
+
+/// `run.json` of an agent's run, or of one that learnt images.
+fn info(task: &str, (name, rates, usual, adaptive): Method, seed: u64, width: f64) -> String {
+    let metric = match task {
+        "cifar10" => Metric {
+            name: "loss".into(),
+            unit: Some("nats per image".into()),
+            larger_is_better: false,
+            measure: Measure::Nats,
+        },
+        _ => Metric { name: "return".into(), unit: None, larger_is_better: true, measure: Measure::Return },
+    };
+    let method = MethodInfo::new(name, rates, usual, adaptive);
+    serde_json::to_string(&RunInfo { task: task.into(), seed, width, metric, method }).unwrap()
+}
 
 impl Sample {
     fn noise(&self, index: u64) -> f64 {
@@ -34,11 +68,7 @@ impl Sample {
     fn write(&self, root: &Path) -> PathBuf {
         let dir = root.join(format!("{}-{}", self.environment, self.seed));
         fs::create_dir_all(&dir).unwrap();
-        let config = format!(
-            "seed = {}\n[environment]\nname = \"{}\"\n[optimizer]\n{}\n",
-            self.seed, self.environment, self.optimizer
-        );
-        fs::write(dir.join("config.toml"), config).unwrap();
+        fs::write(dir.join("run.json"), info(self.environment, self.method, self.seed, 1.0)).unwrap();
 
         let (mut metrics, mut best) = (String::new(), (f64::NEG_INFINITY, 0));
         for episode in 1..=250 {
@@ -77,16 +107,16 @@ fn read(samples: &[Sample]) -> Vec<RunRecord> {
 }
 
 fn compared() -> Vec<RunRecord> {
-    let of = |seed, optimizer, level, learnt| Sample { seed, optimizer, level, learnt, ..ALRAO };
+    let of = |seed, method, level, learnt| Sample { seed, method, level, learnt, ..ALRAO };
     let mut samples = vec![ALRAO];
     for seed in 1..3 {
-        samples.push(of(seed, ALRAO.optimizer, -155.0 - 10.0 * seed as f64, 60.0 + 12.0 * seed as f64));
+        samples.push(of(seed, USUAL, -155.0 - 10.0 * seed as f64, 60.0 + 12.0 * seed as f64));
     }
     for seed in 3..6 {
-        samples.push(of(seed, "kind = \"sgd\"\neta = 0.1", -330.0 + 20.0 * seed as f64, 60.0 + 14.0 * seed as f64));
+        samples.push(of(seed, sgd(0.1), -330.0 + 20.0 * seed as f64, 60.0 + 14.0 * seed as f64));
     }
     for seed in 6..9 {
-        samples.push(of(seed, "kind = \"adam\"\neta = 0.0001", -500.0 + 40.0 * seed as f64, 20.0 + 8.0 * seed as f64));
+        samples.push(of(seed, adam(1e-4), -500.0 + 40.0 * seed as f64, 20.0 + 8.0 * seed as f64));
     }
     read(&samples)
 }
@@ -102,11 +132,11 @@ fn save(figure: &Figure, name: &str) -> Vec<u8> {
     fs::read(out).unwrap()
 }
 
-/// A run directory with this configuration, these metrics and this summary.
-fn made(root: &Path, name: &str, config: &str, metrics: &str, summary: &str) -> Source {
+/// A run directory with this `run.json`, these metrics and this summary.
+fn made(root: &Path, name: &str, info: &str, metrics: &str, summary: &str) -> Source {
     let dir = root.join(name);
     fs::create_dir_all(&dir).unwrap();
-    fs::write(dir.join("config.toml"), config).unwrap();
+    fs::write(dir.join("run.json"), info).unwrap();
     fs::write(dir.join("metrics.jsonl"), metrics).unwrap();
     fs::write(dir.join("summary.json"), summary).unwrap();
     dir.as_path().into()
@@ -123,7 +153,7 @@ fn one_run_as_svg_says_all_about_it() {
     assert!(svg.starts_with(br#"<svg width="960" height="635""#), "drawn fine, shown at its size");
     let texts = texts(&svg);
     for expected in [
-        "pendulum, alrao, seed 0",
+        "pendulum, Alrao, seed 0",
         "environment steps",
         "return per episode",
         "10k",
@@ -152,11 +182,11 @@ fn a_rare_crash_is_left_off_the_scale_and_told() {
 fn several_runs_as_svg_are_compared_by_group() {
     let svg = draw(&compared(), "several.svg");
     let texts = texts(&svg);
-    let adam = "adam \u{3b7} = 1e\u{2212}4 (3 seeds)";
+    let adam = "Adam \u{3b7} = 1e\u{2212}4 (3 seeds)";
     for expected in [
         "pendulum, 9 runs: interquartile mean and 95 % interval",
-        "alrao (3 seeds)",
-        "sgd \u{3b7} = 0.1 (3 seeds)",
+        "Alrao (3 seeds)",
+        "SGD \u{3b7} = 0.1 (3 seeds)",
         adam,
     ] {
         assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
@@ -167,14 +197,14 @@ fn several_runs_as_svg_are_compared_by_group() {
 
 #[test]
 fn one_seed_run_twice_counts_once() {
-    assert!(texts(&draw(&read(&[ALRAO, ALRAO]), "twice.svg")).contains(&"alrao (1 seed)"));
+    assert!(texts(&draw(&read(&[ALRAO, ALRAO]), "twice.svg")).contains(&"Alrao (1 seed)"));
 }
 
 #[test]
 fn learning_curves_of_agents_lie_beside_each_other() {
     let svg = save(&learning_of_agents(&compared()).unwrap(), "learning.svg");
     let texts = texts(&svg);
-    for expected in ["while learning", "validation", "alrao (3 seeds)", "sgd \u{3b7} = 0.1 (3 seeds)"] {
+    for expected in ["while learning", "validation", "Alrao (3 seeds)", "SGD \u{3b7} = 0.1 (3 seeds)"] {
         assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
     }
 }
@@ -182,12 +212,12 @@ fn learning_curves_of_agents_lie_beside_each_other() {
 #[test]
 fn weights_of_heads_are_stacked_and_go_on_where_heads_were_thrown_away() {
     let root = tempfile::tempdir().unwrap();
-    let config = "seed = 1\n[data]\nkind = \"cifar10\"\n[optimizer]\nkind = \"alrao\"\neta_min = 1e-4\neta_max = 1.0\n";
+    let info = info("cifar10", many(1e-4, 1.0), 1, 1.0);
     let line = |step: u64, weights: &str| {
         format!("{{\"kind\":\"update\",\"step\":{step},\"loss\":1,\"posterior\":[{weights}]}}\n")
     };
     let metrics = line(100, "0.2,0.3,0.5") + &line(200, "0.0,0.9,0.1") + &line(300, "null,1,0") + &line(400, "1");
-    let source = made(root.path(), "run", config, &metrics, "{}");
+    let source = made(root.path(), "run", &info, &metrics, "{}");
     let svg = save(&posterior(&source).unwrap(), "posterior.svg");
     let texts = texts(&svg);
     for expected in ["1e\u{2212}4", "0.01", "1", "weight of the head", "updates"] {
@@ -198,15 +228,14 @@ fn weights_of_heads_are_stacked_and_go_on_where_heads_were_thrown_away() {
     let data: serde_json::Value = serde_json::from_str(&page.data).unwrap();
     assert_eq!(data[0]["series"][1]["points"], serde_json::json!([[100.0, 0.3], [200.0, 0.9], [400.0, 1.0]]));
 
-    let lone = made(root.path(), "lone", config, &line(100, "1"), "{}");
+    let lone = made(root.path(), "lone", &info, &line(100, "1"), "{}");
     assert!(posterior(&lone).err().unwrap().to_string().contains("one head"));
 }
 
 #[test]
 fn units_are_counted_by_rate_and_told_by_how_far_they_moved() {
     let root = tempfile::tempdir().unwrap();
-    let config = "seed = 1\n[environment]\nname = \"pendulum\"\n[optimizer]\nkind = \"alrao\"\n";
-    let source = made(root.path(), "run", config, "", "{}");
+    let source = made(root.path(), "run", &info("pendulum", USUAL, 1, 1.0), "", "{}");
     assert!(rates(&source).err().unwrap().to_string().contains("units.json"));
     let units = r#"{"layers":[
         {"layer":"layer0","rate":[1e-5,0.1,9.9],"first_size":[0.5,0.5,0.5],"size":[0.5,1,null],"change":[5e-6,0.5,null]},
@@ -228,51 +257,60 @@ fn units_are_counted_by_rate_and_told_by_how_far_they_moved() {
     assert!(rates(&source).err().unwrap().to_string().contains("units.json"));
 }
 
-/// A run that learnt images at these rates, at this width, and came to this loss, or diverged.
-fn came_to(root: &Path, rates: &str, width: f64, seed: u64, loss: Option<f64>) -> Source {
-    let config = format!(
-        "seed = {seed}\n[data]\nkind = \"cifar10\"\n[model]\ngamma = {width:?}\n[optimizer]\n{}\n",
-        rates.replace(", ", "\n")
-    );
+/// A run that learnt images by this method, at this width, and came to this loss, or diverged.
+fn came_to(root: &Path, method: Method, width: f64, seed: u64, loss: Option<f64>) -> Source {
     let summary = match loss {
         Some(loss) => format!(r#"{{"diverged":false,"test":{{"loss":{loss},"top1":0.5}}}}"#),
         None => r#"{"diverged":true,"test":null}"#.into(),
     };
-    made(root, &format!("{rates}-{width}-{seed}"), &config, "", &summary)
+    let (name, [low, high], ..) = method;
+    made(root, &format!("{name}-{low}-{high}-{width}-{seed}"), &info("cifar10", method, seed, width), "", &summary)
 }
 
 #[test]
 fn a_heat_map_has_intervals_below_the_diagonal_and_sgd_on_it() {
     let root = tempfile::tempdir().unwrap();
-    let interval = |low: f64, high: f64| format!("kind = \"alrao\", eta_min = {low:?}, eta_max = {high:?}");
-    let sgd = |eta: f64| format!("kind = \"sgd\", eta = {eta:?}");
-    let run = |rates: &str, width, seed, loss| came_to(root.path(), rates, width, seed, loss);
+    let run = |method, width, seed, loss| came_to(root.path(), method, width, seed, loss);
     let mut runs = vec![
-        run(&interval(1e-5, 0.1), 1.0, 0, Some(1.25)),
-        run(&interval(1e-5, 0.1), 1.0, 1, Some(1.35)),
-        run(&interval(1e-5, 10.0), 1.0, 0, Some(1.5)),
-        run(&interval(1e-5, 10.0), 1.0, 1, None),
-        run(&interval(0.1, 10.0), 1.0, 0, Some(2.0)),
-        run(&sgd(1e-5), 1.0, 0, Some(2.3)),
-        run(&sgd(0.1), 1.0, 0, Some(1.2)),
-        run(&sgd(10.0), 1.0, 0, None),
-        run("kind = \"adam\", eta = 0.001", 1.0, 0, Some(1.0)),
+        run(many(1e-5, 0.1), 1.0, 0, Some(1.25)),
+        run(many(1e-5, 0.1), 1.0, 1, Some(1.35)),
+        run(many(1e-5, 10.0), 1.0, 0, Some(1.5)),
+        run(many(1e-5, 10.0), 1.0, 1, None),
+        run(many(0.1, 10.0), 1.0, 0, Some(2.0)),
+        run(sgd(1e-5), 1.0, 0, Some(2.3)),
+        run(sgd(0.1), 1.0, 0, Some(1.2)),
+        run(sgd(10.0), 1.0, 0, None),
+        run(adam(1e-3), 1.0, 0, Some(1.0)),
     ];
     let svg = save(&heat_map(&runs).unwrap(), "heatmap.svg");
     let texts = texts(&svg);
-    for expected in
-        ["cifar10: test loss, nats per image, 2 seeds", "1.30", "1.50", "2.00", "2.30", "1.20", "\u{3b7} min"]
-    {
+    for expected in [
+        "cifar10: test loss, nats per image, 2 seeds",
+        "1.30",
+        "1.50",
+        "2.00",
+        "2.30",
+        "1.20",
+        "\u{3b7} min",
+        "\u{3b7} max; SGD: \u{3b7}",
+    ] {
         assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
     }
     assert!(texts.contains(&"diverged, all runs or in a corner some"), "{texts:?}");
     // the entry, SGD at 10, and a corner of Alrao's
     assert_eq!(str::from_utf8(&svg).unwrap().matches("#A0A0A0").count(), 3);
 
-    runs.push(run(&interval(1e-5, 0.1), 4.0, 0, Some(1.1)));
+    runs.push(run(many(1e-5, 0.1), 4.0, 0, Some(1.1)));
     let svg = save(&heat_map(&runs).unwrap(), "heatmap-width.svg");
     let texts = self::texts(&svg);
-    for expected in ["Alrao, by interval and width", "width \u{3b3}", "4", "1e\u{2212}5..0.1", "1.10"] {
+    for expected in [
+        "by rates, SGD on the diagonal",
+        "Alrao, by interval and width",
+        "width \u{3b3}",
+        "4",
+        "1e\u{2212}5..0.1",
+        "1.10",
+    ] {
         assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
     }
 }
@@ -281,7 +319,7 @@ fn a_heat_map_has_intervals_below_the_diagonal_and_sgd_on_it() {
 fn a_heat_map_needs_intervals_and_done_runs_of_one_task() {
     let root = tempfile::tempdir().unwrap();
     let refused = |runs: &[Source]| heat_map(runs).err().unwrap().to_string();
-    let one = came_to(root.path(), "kind = \"alrao\", eta_min = 1e-5, eta_max = 1.0", 1.0, 0, Some(1.0));
+    let one = came_to(root.path(), many(1e-5, 1.0), 1.0, 0, Some(1.0));
     assert!(refused(std::slice::from_ref(&one)).contains("here there are 1"));
     let agent = ALRAO.write(root.path());
     assert!(refused(&[one.clone(), agent.as_path().into()]).contains("one task"));

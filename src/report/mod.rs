@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use alrao_envs::Registry;
-use alrao_plots::{PlotError, Source};
+use alrao_plots::{Measure, PlotError, RunInfo, Source};
 use anyhow::Result;
 
 use self::page::Page;
@@ -39,8 +39,8 @@ const MOST_ARMS: usize = 12;
 
 fn of_run(run: &Path, registry: &Registry) -> Result<Page> {
     let config = Config::of_run(run)?;
-    let (task, kind) = (config.task.name(), config.optimizer.kind.name());
-    let mut page = Page::new(&format!("{task}, {kind}, seed {}", config.seed));
+    let info = RunInfo::read(run)?;
+    let mut page = Page::new(&format!("{}, {}, seed {}", info.task, info.method.label, info.seed));
     let summary = read_summary(run)?;
     page.text(match &summary {
         None => "The run is not done yet.",
@@ -52,7 +52,7 @@ fn of_run(run: &Path, registry: &Registry) -> Result<Page> {
     page.heading(2, "Learning");
     let source = run.into();
     figure(&mut page, figures::usual_of_run(&config.task), std::slice::from_ref(&source))?;
-    inside(&mut page, registry, &source, &config, summary.as_ref())?;
+    inside(&mut page, registry, &source, &info, summary.as_ref())?;
     page.heading(2, "Configuration");
     made_with(&mut page, &config);
     page.folded("config.toml", &fs::read_to_string(run.join("config.toml"))?);
@@ -95,14 +95,14 @@ fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result
                 figure(&mut page, FigureKind::Returns, &of_task)?;
             }
         }
-        let configs = of_task.iter().map(|source| Ok((source, Config::of_run(&source.dir)?)));
-        let configs = configs.collect::<Result<Vec<_>>>()?;
-        let (shown, config) = configs.iter().min_by_key(|(_, config)| rank(config)).expect("of each task is one");
+        let infos = of_task.iter().map(|source| Ok((source, RunInfo::read(&source.dir)?)));
+        let infos = infos.collect::<Result<Vec<_>>>()?;
+        let (shown, info) = infos.iter().min_by_key(|(_, info)| rank(info)).expect("of each task is one");
         let name = shown.dir.file_name().unwrap_or_default().to_string_lossy();
         page.text(&format!("What follows is of the run {name}."));
-        inside(&mut page, registry, shown, config, read_summary(&shown.dir)?.as_ref())?;
+        inside(&mut page, registry, shown, info, read_summary(&shown.dir)?.as_ref())?;
         page.heading(3, "Configuration");
-        made_with(&mut page, config);
+        made_with(&mut page, &Config::of_run(&shown.dir)?);
         page.folded(&format!("{name}/config.toml"), &fs::read_to_string(shown.dir.join("config.toml"))?);
     }
 
@@ -121,12 +121,12 @@ fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result
     Ok(page)
 }
 
-/// Which runs of a sweep there is most to tell of: first Alrao on the paper's interval, then Alrao.
-fn rank(config: &Config) -> u8 {
-    match (config.optimizer.kind, config.optimizer.eta_min, config.optimizer.eta_max) {
-        (OptimizerKind::Alrao, Some(1e-5), Some(10.0)) => 0,
-        (OptimizerKind::Alrao, ..) => 1,
-        _ => 2,
+/// Which runs of a sweep there is most to tell of: first those at many rates, on the usual interval, then on others.
+fn rank(info: &RunInfo) -> u8 {
+    match info.method.interval() {
+        Some(_) if info.method.is_usual() => 0,
+        Some(_) => 1,
+        None => 2,
     }
 }
 
@@ -180,11 +180,11 @@ fn inside(
     page: &mut Page,
     registry: &Registry,
     source: &Source,
-    config: &Config,
+    info: &RunInfo,
     summary: Option<&Summary>,
 ) -> Result<()> {
     let lone = [source.clone()];
-    if config.optimizer.kind == OptimizerKind::Alrao {
+    if info.method.interval().is_some() {
         page.heading(3, "Which head was trusted when");
         figure(page, FigureKind::Posterior, &lone)?;
         page.heading(3, "Learning rates");
@@ -193,7 +193,7 @@ fn inside(
         }
         figure(page, FigureKind::Rates, &lone)?;
     }
-    if let Task::Agent(_) = config.task {
+    if info.metric.measure == Measure::Return {
         page.heading(3, "An episode");
         match gif(registry, &source.dir) {
             Ok((bytes, words)) => {
@@ -219,7 +219,7 @@ fn gif(registry: &Registry, run: &Path) -> Result<(Vec<u8>, String)> {
 fn figure(page: &mut Page, kind: FigureKind, sources: &[Source]) -> Result<()> {
     match figures::figure(kind, sources).and_then(|figure| figure.on_page()) {
         Ok(figure) => page.figure(&figure),
-        Err(error @ (PlotError::Config { .. } | PlotError::Metrics { .. } | PlotError::Json { .. })) => {
+        Err(error @ (PlotError::OlderVersion { .. } | PlotError::Metrics { .. } | PlotError::Json { .. })) => {
             return Err(error.into());
         }
         Err(error) => page.text(&format!("There is no figure here: {error}.")),

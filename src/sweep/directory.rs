@@ -14,10 +14,13 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use alrao_plots::{PlotError, RunInfo};
 use anyhow::{Context, Result};
+use serde::Deserialize;
 
 use crate::config::Config;
 use crate::run_directory::{RunDirectory, create_with, lock, read_summary};
+use crate::run_info::run_info;
 use crate::summary::Summary;
 use crate::sweep::plan::Run;
 use crate::wrong_request::WrongRequest;
@@ -60,7 +63,7 @@ impl SweepDirectory {
             };
             return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
         }
-        create_with(path, RUNS, &lines)?;
+        create_with(path, &[(RUNS, &lines)])?;
         Ok(SweepDirectory { path: path.into(), runs })
     }
 
@@ -76,8 +79,10 @@ impl SweepDirectory {
         }
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         let run = |(number, line): (usize, &str)| {
-            serde_json::from_str(line)
-                .map_err(|error| WrongRequest(format!("{}: line {}: {error}", file.display(), number + 1)))
+            serde_json::from_str(line).map_err(|error| {
+                of_older_version(path, &text)
+                    .unwrap_or_else(|| WrongRequest(format!("{}: line {}: {error}", file.display(), number + 1)))
+            })
         };
         let runs = text.lines().enumerate().map(run).collect::<Result<Vec<Run>, _>>()?;
         let of_another_version = |run: &&Run| run.config.versions != runs[0].config.versions;
@@ -105,6 +110,18 @@ impl SweepDirectory {
     /// A run's directory, whether it is there or not.
     pub fn of(&self, run: &Run) -> PathBuf {
         self.path.join(&run.name)
+    }
+
+    /// What a run is, by its directory; by its configuration before there is one.
+    ///
+    /// # Errors
+    /// [`WrongRequest`] if the directory is of a version that this one can't read, or damaged.
+    pub fn info(&self, run: &Run) -> Result<RunInfo> {
+        let directory = self.of(run);
+        match directory.exists() {
+            true => Ok(RunInfo::read(&directory).map_err(WrongRequest::of)?),
+            false => run_info(&run.config),
+        }
     }
 
     /// The threads of the run that has the most.
@@ -172,6 +189,17 @@ impl SweepDirectory {
         file.persist(directory.join(FAILURE))?;
         Ok(())
     }
+}
+
+/// What is wrong with a list of runs that can't be read because an older version wrote it, which a run's directory tells.
+fn of_older_version(sweep: &Path, list: &str) -> Option<WrongRequest> {
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+    }
+    let names = list.lines().filter_map(|line| serde_json::from_str(line).ok());
+    let mut errors = names.filter_map(|Named { name }| RunInfo::read(&sweep.join(name)).err());
+    errors.find(|error| matches!(error, PlotError::OlderVersion { .. })).map(WrongRequest::of)
 }
 
 fn read_if_there(path: &Path) -> Result<Option<String>> {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use alrao_agents::evaluation::Evaluation;
-use alrao_plots::statistics::{interquartile_mean, interval};
+use alrao_plots::RunInfo;
+use alrao_plots::statistics::{Spread, interquartile_mean, interval};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -37,9 +37,9 @@ struct Row {
     task: String,
     arm: String,
     /// what `figure` is
-    measure: &'static str,
+    measure: String,
     #[serde(skip)]
-    smaller_is_better: bool,
+    larger_is_better: bool,
     /// environment steps of a run, or its most epochs; none for all tasks together
     budget: Option<u64>,
     /// over the figures of the runs that have one
@@ -96,7 +96,7 @@ impl Table {
             match rows.iter_mut().find(|row| row.task == run.task && row.arm == run.arm) {
                 Some(row) => row.add(run, &state),
                 None => {
-                    let mut row = Row::new(run);
+                    let mut row = Row::new(run, &sweep.info(run)?);
                     row.add(run, &state);
                     rows.push(row);
                 }
@@ -162,7 +162,7 @@ impl Table {
             let cells = [
                 row.task.clone(),
                 row.arm.clone(),
-                row.measure.into(),
+                row.measure.clone(),
                 row.budget.map_or(String::new(), |budget| budget.to_string()),
                 cell(s.map(|s| s.mean)),
                 cell(s.map(|s| s.std)),
@@ -191,14 +191,10 @@ impl Table {
 }
 
 impl Row {
-    fn new(run: &Run) -> Self {
-        let measure = match &run.config.task {
-            Task::Agent(_) => "test return",
-            Task::Supervised(task) => task.measure(),
-        };
+    fn new(run: &Run, info: &RunInfo) -> Self {
         Row {
-            measure,
-            smaller_is_better: matches!(run.config.task, Task::Supervised(_)),
+            measure: format!("test {}", info.metric.name),
+            larger_is_better: info.metric.larger_is_better,
             task: run.task.clone(),
             arm: run.arm.clone(),
             budget: Some(run.config.budget()),
@@ -236,12 +232,11 @@ impl Row {
     fn sum_up(&mut self, tasks: &[Vec<f64>]) {
         let figures = tasks.concat();
         self.statistics = tasks.iter().all(|runs| !runs.is_empty()).then(|| {
-            let over_seeds = Evaluation::of(&figures).returns;
-            let (min, max) = (over_seeds.min, over_seeds.max);
-            let (worst, best) = if self.smaller_is_better { (max, min) } else { (min, max) };
+            let Spread { mean, std, min, max } = Spread::of(&figures);
+            let (worst, best) = if self.larger_is_better { (min, max) } else { (max, min) };
             Statistics {
-                mean: over_seeds.mean,
-                std: over_seeds.std,
+                mean,
+                std,
                 worst,
                 best,
                 interquartile_mean: interquartile_mean(&figures),
@@ -250,7 +245,7 @@ impl Row {
         });
         let top1: Vec<f64> = self.tests.iter().filter_map(|of_seed| of_seed.top1).collect();
         self.top1 = (!top1.is_empty()).then(|| {
-            let over_seeds = Evaluation::of(&top1).returns;
+            let over_seeds = Spread::of(&top1);
             [over_seeds.mean, over_seeds.std]
         });
     }
@@ -340,7 +335,7 @@ fn all_tasks(rows: &[Row]) -> Vec<Row> {
         let scores = of_tasks.iter().map(|row| scores(row)).collect::<Option<Vec<_>>>()?;
         let mut row = Row {
             task: "all tasks".into(),
-            measure: "score",
+            measure: "score".into(),
             budget: None,
             best_rate: false,
             paper: None,
@@ -373,12 +368,14 @@ fn is_best_rate(rows: &[Row], index: usize) -> bool {
     let row = &rows[index];
     let rates: Vec<&Row> = rows.iter().filter(|other| row.differs_in_rate_only(other)).collect();
     let means = rates.iter().filter_map(|rate| rate.whole_mean());
-    let best = if row.smaller_is_better { means.min_by(f64::total_cmp) } else { means.max_by(f64::total_cmp) };
+    let best = if row.larger_is_better { means.max_by(f64::total_cmp) } else { means.min_by(f64::total_cmp) };
     rates.len() > 1 && best.is_some() && row.whole_mean() == best
 }
 
 #[cfg(test)]
 mod tests {
+    use alrao_agents::evaluation::Evaluation;
+
     use super::*;
     use crate::sweep::directory::tests::sweep;
 

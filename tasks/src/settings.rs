@@ -214,15 +214,6 @@ impl SupervisedTask {
         }
     }
 
-    /// What runs are compared by, see [`Scores::figure`](crate::scores::Scores::figure).
-    pub fn measure(&self) -> &'static str {
-        match self.data {
-            DataSettings::Text { symbol: Symbol::Character, .. } => "bits per character",
-            DataSettings::Text { symbol: Symbol::Word, .. } => "perplexity",
-            DataSettings::Cifar10 { .. } | DataSettings::ImageFolder { .. } => "loss",
-        }
-    }
-
     /// Checks every setting; the data are looked at when they are [read](Self::read).
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use crate::{alrao, outcome, succeed};
@@ -140,7 +141,7 @@ fn report(directory: &Path) -> String {
 fn a_run_is_reported() {
     let page = report(&alrao_run());
     for expected in [
-        "<h1>pendulum, alrao, seed 0</h1>",
+        "<h1>pendulum, Alrao, seed 0</h1>",
         "-371 ± 36",
         "weight of the head",
         "heads learns at",
@@ -170,8 +171,10 @@ fn what_files_say_is_no_part_of_a_reports_page() {
     let (run, out) = (root.path().join("run"), root.path().join("report.html"));
     fs::create_dir(&run).unwrap();
     let evil = "<img src=x onerror=alert(1)>";
-    let config = fs::read_to_string(alrao_run().join("config.toml")).unwrap();
-    fs::write(run.join("config.toml"), config.replace("\"pendulum\"", &format!("\"{evil}\""))).unwrap();
+    for file in ["config.toml", "run.json"] {
+        let text = fs::read_to_string(alrao_run().join(file)).unwrap();
+        fs::write(run.join(file), text.replace("\"pendulum\"", &format!("\"{evil}\""))).unwrap();
+    }
     fs::copy(alrao_run().join("metrics.jsonl"), run.join("metrics.jsonl")).unwrap();
     fs::copy(alrao_run().join("units.json"), run.join("units.json")).unwrap();
     succeed(alrao(&format!("report {} --out {}", run.display(), out.display())));
@@ -191,6 +194,39 @@ fn what_cannot_be_reported_is_refused() {
     unfinished(root.path());
     refused(&format!("report {empty}"), &["none of its 6 runs is done"]);
     assert!(!root.path().join("report.html").exists());
+}
+
+/// Neither a setting that there is no more nor a file that there was none of is told of as damage.
+#[test]
+fn a_run_of_the_version_before_is_said_to_be_one() {
+    let root = tempfile::tempdir().unwrap();
+    let copy = Command::new("cp").arg("-r").arg(sweep()).arg(root.path().join("sweep")).status().unwrap();
+    assert!(copy.success());
+    let (sweep, root) = (root.path().join("sweep"), root.path().display());
+    let run = sweep.join("pendulum-hidden=16x16-alrao-eta_max=10-seed0");
+    fs::remove_file(run.join("run.json")).unwrap();
+    let before = concat!("written by alrao ", env!("CARGO_PKG_VERSION"));
+    let sentence = [run.to_str().unwrap(), before, "run.json", "train the run anew"];
+    let list = fs::read_to_string(sweep.join("sweep.jsonl")).unwrap();
+    let config = fs::read_to_string(run.join("config.toml")).unwrap();
+    for setting in ["optimizer", "optimiser"] {
+        fs::write(sweep.join("sweep.jsonl"), list.replace("optimizer", setting)).unwrap();
+        fs::write(run.join("config.toml"), config.replace("optimizer", setting)).unwrap();
+        let (sweep, run) = (sweep.display(), run.display());
+        for words in [
+            format!("plot {run}"),
+            format!("report {run}"),
+            format!("eval {run}"),
+            format!("watch {run} --gif {root}/a.gif"),
+            format!("train --resume {run}"),
+            format!("table {sweep}"),
+            format!("report {sweep}"),
+        ] {
+            let (code, said) = outcome(alrao(&words));
+            assert!(code == 2 && said.trim_end().lines().count() == 1, "{words}: {code} {said}");
+            assert!(sentence.iter().all(|part| said.contains(part)), "{words}: {said}");
+        }
+    }
 }
 
 /// A sweep directory whose runs have not begun.
