@@ -25,8 +25,8 @@ pub enum PlotError {
     },
     /// A run directory without `run.json`.
     #[error(
-        "{} was written by alrao {version}, whose runs have no run.json, by which this version reads them: read it with \
-         that version, or train the run anew",
+        "{} was written by an earlier alrao ({version}), before runs had the run.json by which this one reads them: read it \
+         with that one, or train the run anew",
         dir.display()
     )]
     OlderVersion {

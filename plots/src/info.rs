@@ -174,7 +174,7 @@ pub(crate) mod tests {
         let error = || RunInfo::read(dir.path()).unwrap_err().to_string();
         assert!(error().contains("can't read") && error().contains("config.toml"), "{}", error());
         fs::write(dir.path().join("config.toml"), "optimiser = 3\n[versions]\nalrao = \"0.0.7\"\n").unwrap();
-        let words = ["written by alrao 0.0.7", "run.json", "train"];
+        let words = ["an earlier alrao (0.0.7)", "run.json", "train"];
         assert!(words.iter().all(|word| error().contains(word)), "{}", error());
         fs::write(dir.path().join("config.toml"), "not toml").unwrap();
         assert!(error().contains("an unknown version"), "{}", error());

@@ -426,6 +426,20 @@ mod tests {
     }
 
     #[test]
+    fn a_table_says_what_the_runs_say_they_are_compared_by() {
+        let (_root, sweep) = sweep(&["pendulum"], &[&["optimizer.kind=adam"]], 2);
+        end(&sweep, "pendulum-adam-seed0", Some(5.0), false);
+        end(&sweep, "pendulum-adam-seed1", Some(7.0), false);
+        let path = sweep.of(&sweep.runs[0]).join(RunInfo::FILE);
+        let mut info = RunInfo::read(path.parent().unwrap()).unwrap();
+        (info.metric.name, info.metric.larger_is_better) = ("cost".into(), false);
+        std::fs::write(path, serde_json::to_string(&info).unwrap()).unwrap();
+        let markdown = Table::of(&sweep).unwrap().write(TableFormat::Markdown);
+        assert!(markdown.starts_with("## pendulum: test cost after 50000 steps\n"), "{markdown}");
+        assert!(markdown.contains("| 2 of 2 | 7.0 | 5.0 |"), "{markdown}");
+    }
+
+    #[test]
     fn arms_are_compared_on_all_tasks_together() {
         let (_root, sweep) =
             sweep(&["pendulum", "cartpole"], &[&["optimizer.kind=adam"], &["optimizer.kind=alrao"]], 2);

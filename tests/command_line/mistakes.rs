@@ -77,7 +77,7 @@ fn what_is_no_run_directory_is_said_to_be_none() {
     }
     refused(&format!("plot {empty}"), &[&empty, "neither a run directory", "nor a sweep directory"]);
     fs::write(Path::new(&empty).join("config.toml"), "seed = true\n").unwrap();
-    refused(&format!("eval {empty}"), &["written by alrao of an unknown version", "run.json"]);
+    refused(&format!("eval {empty}"), &["earlier alrao (of an unknown version)", "run.json"]);
     let info = r#"{"task":"","seed":0,"width":1,
         "metric":{"name":"return","unit":null,"larger_is_better":true,"measure":"return"},
         "method":{"name":"","label":"","rates":[1,1],"adaptive":false}}"#;

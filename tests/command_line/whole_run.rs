@@ -22,6 +22,12 @@ fn a_run_leaves_what_its_users_need() {
     let random = summary["random"]["return"]["mean"].as_f64().unwrap();
     assert!((-1900.0..-500.0).contains(&random), "{random}");
 
+    let info: serde_json::Value = serde_json::from_str(&fs::read_to_string(run.join("run.json")).unwrap()).unwrap();
+    let metric = serde_json::json!({"name": "return", "unit": null, "larger_is_better": true, "measure": "return"});
+    let method = serde_json::json!({"name": "Alrao", "label": "Alrao", "rates": [1e-5, 10.0], "adaptive": false});
+    let expected = serde_json::json!({"task": "pendulum", "seed": 3, "width": 1.0, "metric": metric, "method": method});
+    assert_eq!(info, expected);
+
     assert_eq!(summary["diagnosis"]["units"], 64);
     assert!(said.contains("a single rate for SGD"), "{said}");
 
