@@ -13,7 +13,8 @@
 //! | `summary.json` | the final figures |
 //! | `plots/` | figures |
 //!
-//! A new directory appears under its name with its configuration and `run.json` in it, or not at all; so does each checkpoint.
+//! A new directory appears under its name with its configuration and `run.json` in it, or not at all; so does each
+//! checkpoint.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;

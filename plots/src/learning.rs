@@ -113,7 +113,7 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
             return Err(PlotError::NoLosses { dir: first.dir.clone() });
         }
         let title = format!("{}, {}, seed {}", first.task, first.method.label, first.seed);
-        return Ok(Figure::one(title, Panel::new(Axis::new("updates"), Axis::new(&first.metric.label()), single(run))));
+        return Ok(Figure::one(title, Panel::new(Axis::new("updates"), Axis::new(first.metric.label()), single(run))));
     }
     let names = group_names(&runs.iter().map(|run| &run.header).collect::<Vec<_>>());
     let curves = |scores: fn(&Epoch) -> Option<Scores>| -> Vec<Curve> {
