@@ -54,15 +54,15 @@ fn time(seconds: &str) -> Result<Duration> {
 
 fn agent(method: &str, width: &str) -> Result<(AgentSettings, Method)> {
     let plain = method != "defaults";
-    let hidden = vec![width.parse().context("width")?; 2];
+    let hidden_sizes = vec![width.parse().context("width")?; 2];
     let settings = AgentSettings {
-        warm_up: WARM_UP,
+        learning_starts: WARM_UP,
         gradient_steps: 1,
-        double: !plain,
+        double_q: !plain,
         n_step: if plain { 1 } else { AgentSettings::default().n_step },
-        standardise: !plain,
-        exploration: Exploration { start: 0.05, end: 0.05, share: 1.0, longest_hold: 0 },
-        network: QNetworkSettings { hidden, layer_norm: !plain, ..Default::default() },
+        normalize_obs: !plain,
+        exploration: Exploration { initial_eps: 0.05, final_eps: 0.05, fraction: 1.0, max_repeat: 0 },
+        network: QNetworkSettings { hidden_sizes, layer_norm: !plain, ..Default::default() },
         ..Default::default()
     };
     match method {

@@ -16,13 +16,14 @@ use alrao_tasks::settings::{DataSettings, ModelSettings, SupervisedTask};
 use alrao_tasks::training::Schedule as EpochSchedule;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use strsim::jaro_winkler;
 use tch::Device;
 use toml::de::DeTable;
 use toml::{Table, Value};
 
 use crate::wrong_request::WrongRequest;
 
-pub use optimizer::{OptimizerKind, OptimizerSettings, RuleName};
+pub use optimizer::{BaseOptimizer, OptimizerKind, OptimizerSettings};
 
 /// The built-in configurations, by name.
 const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/configs.rs"));
@@ -198,9 +199,12 @@ impl Config {
             );
         }
         RunInfo::read(directory).map_err(WrongRequest::of)?;
-        let wrong =
-            |error: toml::de::Error| WrongRequest(format!("{}: {}", path.display(), error.to_string().trim_end()));
-        Ok(toml::from_str(&read_file(&path)?).map_err(wrong)?)
+        let text = read_file(&path)?;
+        let wrong = |error| {
+            let by = written_by(&text).map_or(String::new(), |versions| format!("\n{}", other_names(&versions)));
+            WrongRequest(format!("{}: {}{by}", path.display(), explain(&error)))
+        };
+        Ok(toml::from_str(&text).map_err(wrong)?)
     }
 
     /// Checks what can be checked before anything is made, and fills in every default.
@@ -247,7 +251,7 @@ impl Config {
     pub fn budget(&self) -> u64 {
         match &self.task {
             Task::Agent(task) => task.schedule.steps,
-            Task::Supervised(task) => task.training.epochs,
+            Task::Supervised(task) => task.training.max_epochs,
         }
     }
 
@@ -307,7 +311,7 @@ impl AgentTask {
     /// Checks every setting, and fills in the environment's defaults.
     fn resolve(&mut self, registry: &Registry) -> Result<()> {
         self.agent.check().map_err(WrongRequest::of)?;
-        self.schedule.check(self.agent.warm_up).map_err(WrongRequest::of)?;
+        self.schedule.check(self.agent.learning_starts).map_err(WrongRequest::of)?;
         let wrong = |error| WrongRequest(format!("environment: {error}"));
         self.environment = registry.resolve(&self.environment).map_err(wrong)?;
         let environment = self.make(registry).map_err(wrong)?;
@@ -370,7 +374,7 @@ fn read_file(path: &Path) -> Result<String> {
 /// [`WrongRequest`], naming the file, line and field.
 pub fn read_table(source: &str) -> Result<Table> {
     let text = text(source)?;
-    let wrong = |error: toml::de::Error| WrongRequest(format!("{source}: {}", error.to_string().trim_end()));
+    let wrong = |error| WrongRequest(format!("{source}: {}", explain(&error)));
     toml::from_str::<Config>(&text).map_err(wrong)?;
     Ok(toml::from_str(&text).map_err(wrong)?)
 }
@@ -441,7 +445,36 @@ pub fn insert(table: &mut Table, key: &str, value: Value) -> Result<(), String> 
 /// # Errors
 /// The first field that is unknown, missing or of another type.
 pub fn check(table: &Table) -> Result<(), String> {
-    table.clone().try_into::<Config>().map(drop).map_err(|error| error.message().to_string())
+    table.clone().try_into::<Config>().map(drop).map_err(|error| nearest_first(error.message()))
+}
+
+/// Describes a mistake in a TOML file with its place; where a field is unknown, the fields that exist, the nearest first.
+pub fn explain(error: &toml::de::Error) -> String {
+    let text = error.to_string().replace(error.message(), &nearest_first(error.message()));
+    text.trim_end().into()
+}
+
+/// Sorts the fields that an error about an unknown one lists, the nearest first; other messages stay.
+pub fn nearest_first(message: &str) -> String {
+    let field = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
+    let Some((unknown, (_, expected))) =
+        field.and_then(|(unknown, rest)| Some((unknown, rest.split_once("expected ")?)))
+    else {
+        return message.into();
+    };
+    let mut known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    known.sort_by(|a, b| jaro_winkler(b, unknown).total_cmp(&jaro_winkler(a, unknown)));
+    format!("unknown field `{unknown}`, expected one of `{}`", known.join("`, `"))
+}
+
+/// Returns the versions that a configuration names, whatever else is in it.
+fn written_by(text: &str) -> Option<Versions> {
+    toml::from_str::<Table>(text).ok()?.remove("versions")?.try_into().ok()
+}
+
+/// Says why a file that these versions wrote can't be read.
+pub fn other_names(versions: &Versions) -> String {
+    format!("It was written by {versions}, which has other names for its settings: use that build, or start again")
 }
 
 /// A TOML value; whatever isn't one is a string, so that words need no quotes on the command line.
@@ -461,7 +494,7 @@ fn unknown(source: &str) -> WrongRequest {
 #[cfg(test)]
 mod tests {
     use alrao_core::optimizer::{AdamRule, Rule};
-    use alrao_core::rates::RatesOf;
+    use alrao_core::rates::LrGranularity;
 
     use super::*;
 
@@ -477,11 +510,14 @@ mod tests {
 
     #[test]
     fn a_resolved_configuration_reads_back_the_same() {
-        let copies = read(&["optimizer.kind=adam", "optimizer.heads=10"]).unwrap().method().unwrap();
+        let copies = read(&["optimizer.kind=adam", "optimizer.num_heads=10"]).unwrap().method().unwrap();
         assert_eq!((copies.heads, copies.interval.eta_max()), (10, 1e-3));
-        let adam = read(&["optimizer.rule=adam", "optimizer.rates=step"]).unwrap().method().unwrap();
-        assert_eq!((adam.rule, adam.rates, adam.heads), (Rule::Adam(AdamRule::default()), RatesOf::Step, 10));
-        let config = read(&["optimizer.heads=3", "agent.network.hidden=[32, 32]", "device=cpu"]).unwrap();
+        let adam = read(&["optimizer.base=adam", "optimizer.lr_per=unit-resampled"]).unwrap().method().unwrap();
+        assert_eq!(
+            (adam.rule, adam.lr_per, adam.heads),
+            (Rule::Adam(AdamRule::default()), LrGranularity::UnitResampled, 10)
+        );
+        let config = read(&["optimizer.num_heads=3", "agent.network.hidden_sizes=[32, 32]", "device=cpu"]).unwrap();
         assert_eq!(config.method().unwrap().heads, 3);
         let again: Config = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
         assert_eq!(again.resolve(&Registry::builtin()).unwrap(), config);
@@ -506,11 +542,41 @@ mod tests {
     #[test]
     fn baselines_are_one_setting_away() {
         assert_eq!(read(&["optimizer.kind=adam"]).unwrap().method().unwrap(), Method::adam(1e-3).unwrap());
-        let sgd = read(&["optimizer.kind=sgd", "optimizer.eta=0.1"]).unwrap();
+        let sgd = read(&["optimizer.kind=sgd", "optimizer.lr=0.1"]).unwrap();
         assert_eq!(sgd.method().unwrap(), Method::sgd(0.1).unwrap());
-        assert!(message(&["optimizer.kind=sgd"]).contains("optimizer.eta"));
-        assert!(message(&["optimizer.eta=0.1"]).contains("optimizer.eta"));
-        assert!(message(&["optimizer.kind=adam", "optimizer.rates=step"]).contains("optimizer.rates"));
+        assert!(message(&["optimizer.kind=sgd"]).contains("optimizer.lr"));
+        assert!(message(&["optimizer.lr=0.1"]).contains("optimizer.lr"));
+        assert!(message(&["optimizer.kind=adam", "optimizer.lr_per=unit-resampled"]).contains("optimizer.lr_per"));
+    }
+
+    #[test]
+    fn an_unknown_field_lists_those_that_exist_the_nearest_first() {
+        for (set, nearest) in [
+            ("agent.batch=64", "`batch`, expected one of `batch_size`, "),
+            ("agent.double=true", "`double`, expected one of `double_q`, "),
+            ("optimizer.eta_min=1", "`eta_min`, expected one of `lr_min`, "),
+            ("agent.network.hidden=[8]", "`hidden`, expected one of `hidden_sizes`, "),
+            ("agent.prioritised_replay.alpha=1", "`prioritised_replay`, expected one of `prioritized_replay`, "),
+        ] {
+            let message = message(&[set]);
+            assert!(message.contains(&format!("--set {set}: unknown field {nearest}")), "{message}");
+        }
+        let message = message(&["agent.priority.alpha=1"]);
+        assert!(message.contains("`prioritized_replay`") && message.contains("`gamma`"), "{message}");
+    }
+
+    #[test]
+    fn a_run_with_other_names_says_which_version_wrote_it() {
+        let run = tempfile::tempdir().unwrap();
+        let text = "[environment]\nname = \"pendulum\"\n[optimizer]\neta_min = 1\n[versions]\nalrao = \"0.0.7\"\n\
+                    libtorch = \"2.11.0\"\n";
+        fs::write(run.path().join("config.toml"), text).unwrap();
+        let info = crate::run_info::run_info(&read(&[]).unwrap()).unwrap();
+        fs::write(run.path().join("run.json"), serde_json::to_string(&info).unwrap()).unwrap();
+        let message = Config::of_run(run.path()).unwrap_err().to_string();
+        let words =
+            ["config.toml", "line 4", "`eta_min`, expected one of `lr_min`", "written by alrao 0.0.7 on libtorch"];
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
     }
 
     #[test]
@@ -532,10 +598,10 @@ mod tests {
             (["schedule.steps=many"], &["--set schedule.steps=many", "string \"many\""]),
             (["schedule.steps.x=1"], &["`steps` is not a section"]),
             (["schedule.steps"], &["KEY=VALUE"]),
-            (["optimizer.eta_min=100"], &["eta_min = 1e2", "eta_max = 1e1"]),
-            (["optimizer.heads=0"], &["optimizer.heads"]),
-            (["optimizer.clip=0"], &["optimizer.clip = 0", "above 0"]),
-            (["schedule.steps=1000"], &["schedule.steps = 1000", "agent.warm_up"]),
+            (["optimizer.lr_min=100"], &["lr_min = 1e2", "lr_max = 1e1"]),
+            (["optimizer.num_heads=0"], &["optimizer.num_heads"]),
+            (["optimizer.max_grad_norm=0"], &["optimizer.max_grad_norm = 0", "above 0"]),
+            (["schedule.steps=1000"], &["schedule.steps = 1000", "agent.learning_starts"]),
             (["environment.name=pendulm"], &["did you mean `pendulum`"]),
             (
                 ["environment.torque=3"],

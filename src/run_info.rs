@@ -16,8 +16,8 @@ use crate::config::{Config, Task};
 /// As [`Config::method`].
 pub fn run_info(config: &Config) -> Result<RunInfo> {
     let width = match &config.task {
-        Task::Agent(task) => task.agent.network.gamma,
-        Task::Supervised(task) => task.model.gamma,
+        Task::Agent(task) => task.agent.network.width_factor,
+        Task::Supervised(task) => task.model.width_factor,
     };
     let (metric, method) = (metric(&config.task), method(config)?);
     Ok(RunInfo { task: config.task.name(), seed: config.seed, width, metric, method })
@@ -76,12 +76,12 @@ mod tests {
             (method.label, method.rates, method.adaptive)
         };
         assert_eq!(method(&[]), ("Alrao".into(), [1e-5, 10.0], false));
-        let narrow = method(&["optimizer.eta_max=1", "optimizer.rule=adam"]);
+        let narrow = method(&["optimizer.lr_max=1", "optimizer.base=adam"]);
         assert_eq!(narrow, ("Alrao [1e\u{2212}5, 1]".into(), [1e-5, 1.0], true));
-        let sgd = method(&["optimizer.kind=sgd", "optimizer.eta=0.1"]);
+        let sgd = method(&["optimizer.kind=sgd", "optimizer.lr=0.1"]);
         assert_eq!(sgd, ("SGD \u{3b7} = 0.1".into(), [0.1, 0.1], false));
         assert_eq!(method(&["optimizer.kind=adam"]), ("Adam \u{3b7} = 1e\u{2212}3".into(), [1e-3, 1e-3], true));
-        assert_eq!(info("ptb-char", &["model.gamma=0.5", "seed=7"]).width, 0.5);
-        assert_eq!(info("ptb-char", &["model.gamma=0.5", "seed=7"]).seed, 7);
+        assert_eq!(info("ptb-char", &["model.width_factor=0.5", "seed=7"]).width, 0.5);
+        assert_eq!(info("ptb-char", &["model.width_factor=0.5", "seed=7"]).seed, 7);
     }
 }

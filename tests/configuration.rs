@@ -12,7 +12,7 @@ const DOCUMENT: &str = include_str!("../docs/configuration.md");
 const KINDS: [(&str, &[&str]); 7] = [
     ("pendulum", &[]),
     ("lunar-lander", &[]),
-    ("pendulum", &["optimizer.kind=sgd", "optimizer.eta=0.1"]),
+    ("pendulum", &["optimizer.kind=sgd", "optimizer.lr=0.1"]),
     ("pendulum", &["optimizer.kind=adam"]),
     ("ptb-char", &["data.folder=."]),
     ("cifar10-mobilenet", &["data.folder=."]),
@@ -55,7 +55,7 @@ fn members(kind: &(&str, &[&str]), section: &str) -> Vec<String> {
 
 /// Every field of a configuration of this kind, from the top.
 fn fields(kind: &(&str, &[&str])) -> BTreeSet<String> {
-    const WITHIN_AGENT: [&str; 3] = ["network", "exploration", "priority"];
+    const WITHIN_AGENT: [&str; 3] = ["network", "exploration", "prioritized_replay"];
     let mut found = BTreeSet::new();
     let mut sections = vec![String::new()];
     let table = as_table(kind);
@@ -132,7 +132,8 @@ fn what_is_a_number_has_a_range() {
     for (path, [_, range]) in documented() {
         let is_number = |value: &Value| value.is_integer() || value.is_float();
         let number = tables.iter().any(|table| lookup(table, &path).is_some_and(is_number));
-        let counts_from_nothing = ["seed", "agent.warm_up", "training.drop_heads_after", "training.test_every"];
+        let counts_from_nothing =
+            ["seed", "agent.learning_starts", "training.prune_heads_after", "training.test_every"];
         assert!(!number || !range.is_empty() || counts_from_nothing.contains(&path.as_str()), "{path} has no range");
     }
 }

@@ -15,8 +15,8 @@ fn a_program_trains_a_run_in_an_environment_of_its_own_and_has_its_summary_and_i
         "schedule.validate_every=200",
         "schedule.validation_episodes=1",
         "schedule.test_episodes=2",
-        "agent.warm_up=100",
-        "agent.network.hidden=[8]",
+        "agent.learning_starts=100",
+        "agent.network.hidden_sizes=[8]",
         "device=cpu",
     ];
     let mut registry = Registry::builtin();

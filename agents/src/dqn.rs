@@ -12,6 +12,7 @@ use alrao_core::diagnosis::Diagnosis;
 use alrao_core::layers::{Body, Standardised};
 use alrao_core::method::Method;
 use alrao_core::network::{Network, Pass};
+use alrao_core::optimizer::LrScheduleKind;
 use alrao_core::parameters::ParameterBuilder;
 use alrao_core::streams::Stream;
 use alrao_core::tensors::Tensors;
@@ -31,34 +32,34 @@ use crate::return_scale::ReturnScale;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AgentSettings {
-    /// What a reward is worth one step later.
-    pub discount: f64,
-    /// Transitions in a batch.
-    pub batch: usize,
-    /// Transitions remembered.
-    pub memory: usize,
-    /// Environment steps before learning begins.
-    pub warm_up: u64,
-    /// Environment steps from one time of learning to the next.
-    pub update_every: u64,
-    /// Updates each time.
+    /// Discount factor.
+    pub gamma: f64,
+    /// Transitions per batch.
+    pub batch_size: usize,
+    /// Capacity of the replay buffer, in transitions.
+    pub buffer_size: usize,
+    /// Environment steps before the first update.
+    pub learning_starts: u64,
+    /// Environment steps between updates.
+    pub train_freq: u64,
+    /// Updates every `train_freq` environment steps.
     pub gradient_steps: u64,
-    /// Steps whose rewards a target sums up before it relies on the network.
+    /// Rewards summed before bootstrapping.
     pub n_step: usize,
-    /// How far the target network moves towards the network after each update, in (0, 1].
-    pub target_rate: f64,
-    /// Whether learning rates fall along half a cosine, to nothing at the end of the training.
-    pub anneal: bool,
-    /// Whether the network, rather than the target network, chooses the action that a target is built on.
-    pub double: bool,
+    /// Coefficient of the soft update of the target network after each update, in (0, 1].
+    pub tau: f64,
+    /// Learning-rate schedule over the whole training.
+    pub lr_schedule: LrScheduleKind,
+    /// Whether the online network selects the action that the target network evaluates (double Q-learning).
+    pub double_q: bool,
     /// Standard deviation that discounted returns are scaled to.
     pub return_std: f64,
-    /// Whether observations are brought to a mean of 0 and a deviation of 1, feature by feature.
-    pub standardise: bool,
-    /// The schedule of random actions.
+    /// Whether observations are normalized to mean 0 and standard deviation 1, feature by feature.
+    pub normalize_obs: bool,
+    /// Epsilon-greedy exploration.
     pub exploration: Exploration,
-    /// Which transitions are drawn.
-    pub priority: PrioritySettings,
+    /// Prioritized experience replay.
+    pub prioritized_replay: PrioritySettings,
     /// The Q-network.
     pub network: QNetworkSettings,
 }
@@ -66,20 +67,20 @@ pub struct AgentSettings {
 impl Default for AgentSettings {
     fn default() -> Self {
         AgentSettings {
-            discount: 0.99,
-            batch: 128,
-            memory: 100_000,
-            warm_up: 1_000,
-            update_every: 1,
+            gamma: 0.99,
+            batch_size: 128,
+            buffer_size: 100_000,
+            learning_starts: 1_000,
+            train_freq: 1,
             gradient_steps: 1,
             n_step: 5,
-            target_rate: 0.005,
-            anneal: true,
-            double: true,
+            tau: 0.005,
+            lr_schedule: LrScheduleKind::Cosine,
+            double_q: true,
             return_std: 4.0,
-            standardise: true,
+            normalize_obs: true,
             exploration: Exploration::default(),
-            priority: PrioritySettings::default(),
+            prioritized_replay: PrioritySettings::default(),
             network: QNetworkSettings::default(),
         }
     }
@@ -94,29 +95,29 @@ impl AgentSettings {
         const WIDEST: i64 = 16_384;
         let positive = (Bound::Excluded(0.0), Bound::Excluded(f64::INFINITY));
         let above_zero = (Bound::Excluded(0.0), Bound::Included(1.0));
-        within("agent.discount", self.discount, 0.0..=1.0)?;
-        within("agent.target_rate", self.target_rate, above_zero)?;
-        within("agent.exploration.start", self.exploration.start, 0.0..=1.0)?;
-        within("agent.exploration.end", self.exploration.end, 0.0..=1.0)?;
-        within("agent.exploration.share", self.exploration.share, above_zero)?;
-        within("agent.exploration.longest_hold", self.exploration.longest_hold, 0..=1_000)?;
+        within("agent.gamma", self.gamma, 0.0..=1.0)?;
+        within("agent.tau", self.tau, above_zero)?;
+        within("agent.exploration.initial_eps", self.exploration.initial_eps, 0.0..=1.0)?;
+        within("agent.exploration.final_eps", self.exploration.final_eps, 0.0..=1.0)?;
+        within("agent.exploration.fraction", self.exploration.fraction, above_zero)?;
+        within("agent.exploration.max_repeat", self.exploration.max_repeat, 0..=1_000)?;
         within("agent.return_std", self.return_std, positive)?;
-        within("agent.network.gamma", self.network.gamma, (Bound::Excluded(0.0), Bound::Included(16.0)))?;
+        within("agent.network.width_factor", self.network.width_factor, (Bound::Excluded(0.0), Bound::Included(16.0)))?;
         within("agent.network.sigma", self.network.sigma, positive)?;
-        within("agent.priority.alpha", self.priority.alpha, 0.0..=1.0)?;
-        within("agent.priority.beta", self.priority.beta, 0.0..=1.0)?;
-        within("agent.update_every", self.update_every, 1..)?;
+        within("agent.prioritized_replay.alpha", self.prioritized_replay.alpha, 0.0..=1.0)?;
+        within("agent.prioritized_replay.beta", self.prioritized_replay.beta, 0.0..=1.0)?;
+        within("agent.train_freq", self.train_freq, 1..)?;
         within("agent.gradient_steps", self.gradient_steps, 1..=1_000)?;
         within("agent.n_step", self.n_step, 1..=1_000)?;
-        within("agent.batch", self.batch, 1..=65_536)?;
-        if self.memory < self.batch {
-            let problem = format!("must hold at least a batch of {}", self.batch);
-            return Err(Error::setting("agent.memory", self.memory, problem));
+        within("agent.batch_size", self.batch_size, 1..=65_536)?;
+        if self.buffer_size < self.batch_size {
+            let problem = format!("must hold at least a batch of {}", self.batch_size);
+            return Err(Error::setting("agent.buffer_size", self.buffer_size, problem));
         }
-        let hidden = &self.network.hidden;
+        let hidden = &self.network.hidden_sizes;
         if hidden.is_empty() || hidden.iter().any(|width| !(2..=WIDEST).contains(width)) {
             let problem = format!("needs at least one layer, each of 2 to {WIDEST} units");
-            return Err(Error::setting("agent.network.hidden", format!("{hidden:?}"), problem));
+            return Err(Error::setting("agent.network.hidden_sizes", format!("{hidden:?}"), problem));
         }
         Ok(())
     }
@@ -190,11 +191,11 @@ impl Agent {
         Ok(Agent {
             target: q.network().copy(),
             q,
-            replay: Replay::new(settings.memory, observation_len, settings.priority),
+            replay: Replay::new(settings.buffer_size, observation_len, settings.prioritized_replay),
             scales: Scales {
                 observations: ObservationScale::new(observation_len),
                 observations_known: 0,
-                returns: ReturnScale::new(settings.return_std, settings.discount),
+                returns: ReturnScale::new(settings.return_std, settings.gamma),
                 factor: 1.0,
             },
             settings: settings.clone(),
@@ -224,21 +225,21 @@ impl Agent {
     pub fn learn(&mut self, spent: f64, rng: &mut Stream) -> Result<Update, Error> {
         // what autograd is to look at says so itself, and libtorch's calls are shorter where it need not
         let _without_autograd = tch::no_grad_guard();
-        let AgentSettings { batch, n_step: n, discount, double, target_rate, .. } = self.settings;
-        let batch = self.replay.sample(batch, Lookahead { n, discount }, spent, rng, self.device);
+        let AgentSettings { batch_size, n_step: n, gamma, double_q, tau, .. } = self.settings;
+        let batch = self.replay.sample(batch_size, Lookahead { n, gamma }, spent, rng, self.device);
         self.follow_scale();
         self.follow_observations();
         let scale = self.scales.factor;
         let (pass, values) = self.learning_pass(&batch)?;
         let target_values: Vec<f32> = numbers(&self.target.mean(&batch.next())?); // [B, A]
         let (values, chooser) = values.split_at(target_values.len());
-        let y = td_target(&batch, scale, &target_values, if double { chooser } else { &target_values }); // [B]
+        let y = td_target(&batch, scale, &target_values, if double_q { chooser } else { &target_values }); // [B]
         let targets = Tensor::from_slice(&y).to_device(self.device);
         let actions = batch.actions.shallow_clone();
         let report = self.q.learn_from(&pass, actions, targets, batch.weights.as_ref())?;
-        self.target.move_towards(self.q.network(), target_rate);
+        self.target.move_towards(self.q.network(), tau);
         let by_sample = values.chunks_exact(values.len() / y.len());
-        if self.settings.priority.alpha > 0.0 {
+        if self.settings.prioritized_replay.alpha > 0.0 {
             let actions: Vec<i64> = numbers(&batch.actions);
             let taken = by_sample.clone().zip(actions).map(|(values, action)| values[action as usize]);
             let errors: Vec<f32> = taken.zip(&y).map(|(taken, y)| taken - y).collect();
@@ -255,7 +256,7 @@ impl Agent {
     /// A pass of the network to learn from, and the values in it, `[B, A]`; below them, for Double DQN to choose actions by,
     /// those after the batch's steps, `[2B, A]`.
     fn learning_pass(&self, batch: &Batch) -> Result<(Pass, Vec<f32>), Error> {
-        let (network, double) = (self.q.network(), self.settings.double);
+        let (network, double) = (self.q.network(), self.settings.double_q);
         if double && network.body().same_in_training() {
             let pass = self.q.pass(&batch.both)?; // one serves both
             let values = numbers(&network.average(&pass.out));
@@ -286,7 +287,7 @@ impl Agent {
     fn follow_observations(&mut self) {
         let scales = &mut self.scales;
         let observations = scales.observations.observations();
-        if self.settings.standardise && observations as f64 >= 1.01 * scales.observations_known as f64 {
+        if self.settings.normalize_obs && observations as f64 >= 1.01 * scales.observations_known as f64 {
             scales.observations_known = observations;
             self.q.standardise(&scales.observations.mean(), &scales.observations.std());
         }
@@ -388,16 +389,16 @@ mod tests {
     #[test]
     fn settings_that_cannot_be_are_named() {
         let bad = [
-            (AgentSettings { discount: 1.5, ..Default::default() }, "agent.discount"),
-            (AgentSettings { memory: 10, ..Default::default() }, "agent.memory"),
-            (AgentSettings { target_rate: 0.0, ..Default::default() }, "agent.target_rate"),
+            (AgentSettings { gamma: 1.5, ..Default::default() }, "agent.gamma"),
+            (AgentSettings { buffer_size: 10, ..Default::default() }, "agent.buffer_size"),
+            (AgentSettings { tau: 0.0, ..Default::default() }, "agent.tau"),
             (AgentSettings { return_std: f64::NAN, ..Default::default() }, "agent.return_std"),
-            (AgentSettings { update_every: 0, ..Default::default() }, "agent.update_every"),
+            (AgentSettings { train_freq: 0, ..Default::default() }, "agent.train_freq"),
             (AgentSettings { gradient_steps: 0, ..Default::default() }, "agent.gradient_steps"),
             (AgentSettings { n_step: 0, ..Default::default() }, "agent.n_step"),
             (
-                AgentSettings { priority: PrioritySettings { alpha: 2.0, beta: 0.4 }, ..Default::default() },
-                "agent.priority.alpha",
+                AgentSettings { prioritized_replay: PrioritySettings { alpha: 2.0, beta: 0.4 }, ..Default::default() },
+                "agent.prioritized_replay.alpha",
             ),
         ];
         for (settings, field) in bad {

@@ -18,26 +18,26 @@ const CHANGES: u32 = 10;
 #[serde(deny_unknown_fields, default)]
 pub struct Exploration {
     /// Epsilon at the first step.
-    pub start: f64,
-    /// Epsilon at the end of the decay and from then on.
-    pub end: f64,
-    /// How much of the budget of environment steps the decay takes, in (0, 1].
-    pub share: f64,
-    /// The most environment steps that an action is kept up while every episode returns the same; 0 to do without.
-    pub longest_hold: u32,
+    pub initial_eps: f64,
+    /// Epsilon after the decay.
+    pub final_eps: f64,
+    /// Fraction of the training over which epsilon decays, in (0, 1].
+    pub fraction: f64,
+    /// Maximum repeats of a random action while all returns are equal; 0 turns repeats off.
+    pub max_repeat: u32,
 }
 
 impl Default for Exploration {
     fn default() -> Self {
-        Exploration { start: 1.0, end: 0.05, share: 0.2, longest_hold: 50 }
+        Exploration { initial_eps: 1.0, final_eps: 0.05, fraction: 0.2, max_repeat: 50 }
     }
 }
 
 impl Exploration {
     /// Epsilon at an environment step, out of a budget of `budget` steps.
     pub fn epsilon(&self, step: u64, budget: u64) -> f64 {
-        let decayed = (step as f64 / (self.share * budget as f64)).min(1.0);
-        self.start * (1.0 - decayed) + self.end * decayed
+        let decayed = (step as f64 / (self.fraction * budget as f64)).min(1.0);
+        self.initial_eps * (1.0 - decayed) + self.final_eps * decayed
     }
 }
 
@@ -54,7 +54,7 @@ pub struct Search {
 impl Search {
     /// Whether there is nothing to learn from yet.
     pub fn goes_on(&self, exploration: &Exploration) -> bool {
-        exploration.longest_hold > 0 && self.changes < CHANGES
+        exploration.max_repeat > 0 && self.changes < CHANGES
     }
 
     /// The next of `actions` actions: the one that is kept up, or another, drawn with its number of steps. Numbers of
@@ -62,7 +62,7 @@ impl Search {
     pub fn action(&mut self, exploration: &Exploration, actions: usize, rng: &mut impl Rng) -> usize {
         if self.left == 0 {
             self.action = rng.random_range(0..actions);
-            self.left = f64::from(exploration.longest_hold + 1).powf(rng.random()) as u32;
+            self.left = f64::from(exploration.max_repeat + 1).powf(rng.random()) as u32;
         }
         self.left -= 1;
         self.action
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn epsilon_falls_linearly_and_stays() {
-        let exploration = Exploration { start: 1.0, end: 0.2, share: 0.5, ..Default::default() };
+        let exploration = Exploration { initial_eps: 1.0, final_eps: 0.2, fraction: 0.5, ..Default::default() };
         let at = |step| exploration.epsilon(step, 1000);
         assert_eq!([at(0), at(250), at(500), at(1000)], [1.0, 0.6, 0.2, 0.2]);
     }
@@ -99,12 +99,12 @@ mod tests {
             [-170.0, -200.0].iter().for_each(|r| search.end_episode(*r)); // one that stands out changes it twice
         }
         assert!(!search.goes_on(&exploration));
-        assert!(!Search::default().goes_on(&Exploration { longest_hold: 0, ..exploration }));
+        assert!(!Search::default().goes_on(&Exploration { max_repeat: 0, ..exploration }));
     }
 
     #[test]
     fn actions_are_kept_up_for_any_number_of_steps() {
-        let (exploration, mut search) = (Exploration { longest_hold: 4, ..Default::default() }, Search::default());
+        let (exploration, mut search) = (Exploration { max_repeat: 4, ..Default::default() }, Search::default());
         let mut rng = stream(0, "exploration");
         let mut holds = [0i32; 6];
         for _ in 0..1000 {

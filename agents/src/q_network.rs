@@ -6,7 +6,7 @@
 //! use alrao_agents::q_network::{QNetwork, QNetworkSettings};
 //! use alrao_core::{method::Method, tch::{Device, Tensor}};
 //!
-//! let settings = QNetworkSettings { hidden: vec![32, 32], ..Default::default() };
+//! let settings = QNetworkSettings { hidden_sizes: vec![32, 32], ..Default::default() };
 //! let mut q = QNetwork::new(2, 3, &settings, &Method::default(), 0, Device::Cpu)?;
 //! let observations = Tensor::from_slice(&[0.0f32, 1.0, 1.0, 0.0]).view([2, 2]); // [B, observation]
 //! let (actions, targets) = (Tensor::from_slice(&[0i64, 2]), Tensor::from_slice(&[0.5f32, -0.5])); // [B]
@@ -38,27 +38,33 @@ use tch::{Device, Kind, TchError, Tensor};
 #[serde(deny_unknown_fields, default)]
 pub struct QNetworkSettings {
     /// Units of each hidden layer.
-    pub hidden: Vec<i64>,
-    /// What their numbers are multiplied by: the width factor.
-    pub gamma: f64,
+    pub hidden_sizes: Vec<i64>,
+    /// Factor on the hidden sizes.
+    pub width_factor: f64,
     /// Whether hidden layers are normalised.
     pub layer_norm: bool,
     /// Whether half of the last layer tells the value of a state, the other half the advantages of actions.
     pub dueling: bool,
-    /// Width of the likelihood, in units of the targets: errors beyond it have bounded influence.
+    /// Scale sigma of the likelihood, in units of the targets; larger errors have bounded influence.
     pub sigma: f64,
 }
 
 impl Default for QNetworkSettings {
     fn default() -> Self {
-        QNetworkSettings { hidden: vec![256, 256], gamma: 1.0, layer_norm: true, dueling: false, sigma: 1.0 }
+        QNetworkSettings {
+            hidden_sizes: vec![256, 256],
+            width_factor: 1.0,
+            layer_norm: true,
+            dueling: false,
+            sigma: 1.0,
+        }
     }
 }
 
 impl QNetworkSettings {
     /// The body that they describe.
     pub(crate) fn mlp(&self, builder: &mut ParameterBuilder, inputs: i64) -> Mlp {
-        Mlp::new(builder, inputs, &self.hidden, self.gamma).normalised(self.layer_norm)
+        Mlp::new(builder, inputs, &self.hidden_sizes, self.width_factor).normalised(self.layer_norm)
     }
 }
 
@@ -336,7 +342,7 @@ mod tests {
 
     fn learn_a_table(method: &Method, steps: usize, dueling: bool) -> f64 {
         tch::set_num_threads(1); // more of them wait for each other where others work, too
-        let settings = QNetworkSettings { hidden: vec![64, 64], dueling, ..Default::default() };
+        let settings = QNetworkSettings { hidden_sizes: vec![64, 64], dueling, ..Default::default() };
         let mut q = QNetwork::new(2, 2, &settings, method, 0, Device::Cpu).unwrap();
         let observations = Tensor::from_slice(&[0f32, 0., 0., 1., 1., 0., 1., 1.]).view([4, 2]).repeat([2, 1]);
         let actions = Tensor::from_slice(&[0i64, 0, 0, 0, 1, 1, 1, 1]);

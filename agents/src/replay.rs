@@ -67,7 +67,7 @@ pub struct Lookahead {
     /// Steps whose rewards are summed up, n; fewer where the episode or the memory ends before.
     pub n: usize,
     /// What a reward is worth one step later.
-    pub discount: f64,
+    pub gamma: f64,
 }
 
 /// B transitions, each over m <= n steps.
@@ -77,9 +77,9 @@ pub struct Batch {
     pub both: Tensor,
     /// Indices of actions, `[B]`.
     pub actions: Tensor,
-    /// Discounted sums of raw rewards, `r_1 + discount r_2 + .. + discount^(m-1) r_m`, `[B]`.
+    /// Discounted sums of raw rewards, `r_1 + gamma r_2 + .. + gamma^(m-1) r_m`, `[B]`.
     pub returns: Vec<f32>,
-    /// What the value of what was seen after them counts: `discount^m`, or 0 where the episode terminated, `[B]`.
+    /// What the value of what was seen after them counts: `gamma^m`, or 0 where the episode terminated, `[B]`.
     pub discounts: Vec<f32>,
     /// Importance weights, `[B]`; none where all transitions are equally likely.
     pub weights: Option<Tensor>,
@@ -268,11 +268,11 @@ impl Replay {
     }
 
     /// What follows from a slot on.
-    fn look_ahead(&self, slot: usize, Lookahead { n, discount }: Lookahead) -> Ahead {
+    fn look_ahead(&self, slot: usize, Lookahead { n, gamma }: Lookahead) -> Ahead {
         let (mut sum, mut factor, mut last) = (0.0, 1.0, slot);
         for m in 1..=n {
             sum += factor * f64::from(self.rewards[last]);
-            factor *= discount;
+            factor *= gamma;
             let following = (last + 1) % self.capacity;
             if self.ends[last] != End::Open || following == self.head || m == n {
                 break;
@@ -316,7 +316,7 @@ mod tests {
     use super::*;
     use alrao_core::streams::stream;
 
-    const ONE_STEP: Lookahead = Lookahead { n: 1, discount: 0.9 };
+    const ONE_STEP: Lookahead = Lookahead { n: 1, gamma: 0.9 };
 
     /// Transition i goes from observation [i] to [i + 1]; every episode has `length` of them.
     fn filled(capacity: usize, transitions: usize, length: usize, end: End) -> Replay {
@@ -372,7 +372,7 @@ mod tests {
         for (end, after_end) in [(End::Truncated, 1.0), (End::Terminated, 0.0)] {
             let replay = filled(16, 23, 5, end);
             for slot in 0..16 {
-                let Ahead { sum, discount, last } = replay.look_ahead(slot, Lookahead { n: 3, discount: 0.5 });
+                let Ahead { sum, discount, last } = replay.look_ahead(slot, Lookahead { n: 3, gamma: 0.5 });
                 let i = replay.observation(slot)[0] as usize;
                 let m = 3.min(5 - i % 5).min(23 - i);
                 let expected: f64 = (0..m).map(|k| -((i + k) as f64) * 0.5f64.powi(k as i32)).sum();

@@ -20,7 +20,7 @@ const LONGEST: usize = 1_000;
 pub struct ReturnScale {
     /// The standard deviation that scaled returns have.
     std: f64,
-    discount: f64,
+    gamma: f64,
     /// rewards since the statistics last took some in
     rewards: Vec<f64>,
     returns: Moments,
@@ -28,8 +28,8 @@ pub struct ReturnScale {
 
 impl ReturnScale {
     /// A scale that brings returns, discounted so, to this standard deviation.
-    pub fn new(std: f64, discount: f64) -> Self {
-        ReturnScale { std, discount, rewards: Vec::new(), returns: Moments::default() }
+    pub fn new(std: f64, gamma: f64) -> Self {
+        ReturnScale { std, gamma, rewards: Vec::new(), returns: Moments::default() }
     }
 
     /// Takes in one raw reward, and whether the episode ended with it.
@@ -38,7 +38,7 @@ impl ReturnScale {
         if ended || self.rewards.len() == LONGEST {
             let mut discounted = 0.0;
             for reward in self.rewards.drain(..).rev() {
-                discounted = reward + self.discount * discounted;
+                discounted = reward + self.gamma * discounted;
                 self.returns.observe(discounted);
             }
         }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use alrao_core::layers::{Body, Standardised};
 use alrao_core::method::Method;
 use alrao_core::network::Network;
-use alrao_core::optimizer::Decay;
+use alrao_core::optimizer::{Decay, LrScheduleKind};
 use alrao_core::parameters::ParameterBuilder;
 use alrao_core::streams::{Stream, stream};
 use alrao_core::tensors::Tensors;
@@ -87,7 +87,7 @@ impl Schedule {
     ///
     /// # Errors
     /// [`Error::Setting`] for the first field that can't be.
-    pub fn check(&self, warm_up: u64) -> Result<(), Error> {
+    pub fn check(&self, learning_starts: u64) -> Result<(), Error> {
         const MOST_EPISODES: usize = 10_000; // each has an environment of its own
         within("schedule.steps", self.steps, 1..)?;
         within("schedule.validate_every", self.validate_every, 1..)?;
@@ -95,8 +95,8 @@ impl Schedule {
         within("schedule.test_episodes", self.test_episodes, 1..=MOST_EPISODES)?;
         within("schedule.checkpoint_every", self.checkpoint_every, 1..)?;
         within("schedule.log_every", self.log_every, 1..)?;
-        if self.steps <= warm_up {
-            let problem = format!("must be more than agent.warm_up = {warm_up}, or nothing is learnt");
+        if self.steps <= learning_starts {
+            let problem = format!("must be more than agent.learning_starts = {learning_starts}, or nothing is learnt");
             return Err(Error::setting("schedule.steps", self.steps, problem));
         }
         Ok(())
@@ -170,8 +170,8 @@ pub struct Training {
     schedule: Schedule,
     agent: Agent,
     exploration: Exploration,
-    warm_up: u64,
-    update_every: u64,
+    learning_starts: u64,
+    train_freq: u64,
     gradient_steps: u64,
     environment: Recorded<Box<dyn Environment>>,
     validation_environments: Vec<Box<dyn Environment>>,
@@ -255,15 +255,15 @@ impl Training {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
-        schedule.check(settings.warm_up)?;
+        schedule.check(settings.learning_starts)?;
         let mut environment = Recorded::new(make()?);
         let (observation_len, actions) = (environment.observation_len(), environment.action_count());
         if actions == 0 {
             return Err(Error::NoActions);
         }
         let mut method = method.clone();
-        if settings.anneal {
-            let updates = (schedule.steps - settings.warm_up) / settings.update_every * settings.gradient_steps;
+        if settings.lr_schedule == LrScheduleKind::Cosine {
+            let updates = (schedule.steps - settings.learning_starts) / settings.train_freq * settings.gradient_steps;
             method.schedule.decay = Decay::Cosine { updates };
         }
         let agent = Agent::with_body(observation_len, actions, settings, body, &method, seed, device)?;
@@ -284,8 +284,8 @@ impl Training {
         Ok(Training {
             agent,
             exploration: settings.exploration,
-            warm_up: settings.warm_up,
-            update_every: settings.update_every,
+            learning_starts: settings.learning_starts,
+            train_freq: settings.train_freq,
             gradient_steps: settings.gradient_steps,
             environment,
             validation_environments,
@@ -359,7 +359,7 @@ impl Training {
         let end = self.act(epsilon)?;
         self.progress.step += 1;
         let step = self.progress.step;
-        if step > self.warm_up && step.is_multiple_of(self.update_every) {
+        if step > self.learning_starts && step.is_multiple_of(self.train_freq) {
             let spent = step as f64 / self.schedule.steps as f64;
             for _ in 0..self.gradient_steps {
                 let update = self.agent.learn(spent, &mut self.progress.replay)?;
@@ -374,7 +374,7 @@ impl Training {
         if due(self.schedule.log_every) && self.progress.sums.updates > 0 {
             self.tell_updates();
         }
-        if due(self.schedule.validate_every) && step > self.warm_up {
+        if due(self.schedule.validate_every) && step > self.learning_starts {
             self.validate()?;
         }
         if due(self.schedule.checkpoint_every) {

@@ -90,13 +90,14 @@ impl Environment for Echo {
 const WARM_UP: u64 = 100;
 const BATCH: usize = 16;
 
-fn training(seed: u64, double: bool, passes: &Passes) -> Training {
+fn training(seed: u64, double_q: bool, passes: &Passes) -> Training {
     tch::set_num_threads(1);
     let make = || -> Result<Box<dyn Environment>, EnvironmentError> {
         Ok(Box::new(TimeLimit::new(Echo { seen: [0.0; 2], steps: 0 }, 10)))
     };
     let schedule = Schedule { validate_every: 600, validation_episodes: 5, checkpoint_every: 300, ..Schedule::of(600) };
-    let settings = AgentSettings { discount: 0.5, batch: BATCH, warm_up: WARM_UP, double, ..Default::default() };
+    let settings =
+        AgentSettings { gamma: 0.5, batch_size: BATCH, learning_starts: WARM_UP, double_q, ..Default::default() };
     let body = |builder: &mut ParameterBuilder, inputs| Noisy::new(builder, inputs, passes.clone());
     Training::with_body(&schedule, &settings, body, &Method::alrao(), &make, seed, Device::Cpu).unwrap()
 }
@@ -160,9 +161,9 @@ fn it_learns_and_goes_on_from_a_checkpoint_to_the_same_bytes() {
 #[test]
 fn learning_alone_is_in_training() {
     let batch = BATCH as i64;
-    for double in [true, false] {
+    for double_q in [true, false] {
         let passes = Passes::default();
-        let mut training = training(0, double, &passes);
+        let mut training = training(0, double_q, &passes);
         let _ = go_to(&Halt::Checkpoint, &mut training);
         let passes = passes.take();
         let count =
@@ -171,7 +172,7 @@ fn learning_alone_is_in_training() {
         assert_eq!(count(true, batch), updates);
         assert_eq!(passes.iter().filter(|p| p.training).count(), updates);
         // the target network's values, and by Double DQN the network's, which chooses by them
-        assert_eq!(count(false, batch), updates * if double { 2 } else { 1 });
+        assert_eq!(count(false, batch), updates * if double_q { 2 } else { 1 });
         assert!(count(false, 1) > 0, "it acted by passes without noise");
     }
 }

@@ -8,6 +8,7 @@ use alrao_agents::dqn::AgentSettings;
 use alrao_agents::q_network::QNetworkSettings;
 use alrao_agents::training::{Halt, Schedule, Training};
 use alrao_core::method::Method;
+use alrao_core::optimizer::LrScheduleKind::{Constant, Cosine};
 use alrao_core::tch::{Device, Tensor};
 use alrao_envs::{Environment, EnvironmentError, Step, TimeLimit};
 
@@ -48,16 +49,16 @@ fn trained(settings: AgentSettings, steps: u64) -> Training {
     let make =
         || -> Result<Box<dyn Environment>, EnvironmentError> { Ok(Box::new(TimeLimit::new(TwoStates::default(), 10))) };
     let schedule = Schedule { validation_episodes: 1, ..Schedule::of(steps) };
-    let network = QNetworkSettings { hidden: vec![32, 32], ..Default::default() };
-    let settings = AgentSettings { discount: 0.5, n_step: 1, network, ..settings };
+    let network = QNetworkSettings { hidden_sizes: vec![32, 32], ..Default::default() };
+    let settings = AgentSettings { gamma: 0.5, n_step: 1, network, ..settings };
     let mut training = Training::new(&schedule, &settings, &Method::alrao(), &make, 0, Device::Cpu).unwrap();
     while training.go_on().unwrap() != Halt::Done {}
     training
 }
 
 /// The largest error of a value after 5,000 environment steps.
-fn largest_error(double: bool) -> f64 {
-    let training = trained(AgentSettings { warm_up: 200, double, ..Default::default() }, 5_000);
+fn largest_error(double_q: bool) -> f64 {
+    let training = trained(AgentSettings { learning_starts: 200, double_q, ..Default::default() }, 5_000);
     let states = Tensor::from_slice(&[1f32, 0., 0., 1.]).view([2, 2]);
     let values = training.agent().target().mean(&states).unwrap() / training.agent().reward_factor();
     let expected = Tensor::from_slice(&[0.25f32, 0.5, 2.0, 0.25]).view([2, 2]);
@@ -66,19 +67,20 @@ fn largest_error(double: bool) -> f64 {
 
 #[test]
 fn values_are_those_of_the_closed_form() {
-    for double in [true, false] {
-        let error = largest_error(double);
-        assert!(error < 1e-2, "double {double}: {error}");
+    for double_q in [true, false] {
+        let error = largest_error(double_q);
+        assert!(error < 1e-2, "double_q {double_q}: {error}");
     }
 }
 
 #[test]
 fn annealed_rates_reach_nothing_with_the_last_update() {
-    for (anneal, gradient_steps) in [(true, 1), (true, 2), (false, 1)] {
-        let settings = AgentSettings { anneal, update_every: 3, gradient_steps, warm_up: 130, ..Default::default() };
+    for (lr_schedule, gradient_steps) in [(Cosine, 1), (Cosine, 2), (Constant, 1)] {
+        let settings =
+            AgentSettings { lr_schedule, train_freq: 3, gradient_steps, learning_starts: 130, ..Default::default() };
         let training = trained(settings, 190);
         let (learner, updates) = (training.agent().q().learner(), 20 * gradient_steps);
         assert_eq!(learner.updates(), updates);
-        assert_eq!(learner.method().schedule.factor(updates), if anneal { 0.0 } else { 1.0 });
+        assert_eq!(learner.method().schedule.factor(updates), if lr_schedule == Cosine { 0.0 } else { 1.0 });
     }
 }

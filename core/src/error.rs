@@ -6,9 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The interval of learning rates is empty or not positive.
-    #[error(
-        "learning rates must satisfy 0 < eta_min <= eta_max < infinity, but eta_min = {min:e} and eta_max = {max:e}"
-    )]
+    #[error("learning rates must satisfy 0 < lr_min <= lr_max < infinity, but lr_min = {min:e} and lr_max = {max:e}")]
     RateInterval {
         /// The lower end as given.
         min: f64,
@@ -33,7 +31,7 @@ pub enum Error {
     /// No head explains the data with a finite likelihood.
     #[error(
         "no head's likelihood is a finite number at update {update}; the largest rates of units are {largest_rates:?}: \
-         lower eta_max, or look for targets that are no numbers"
+         lower lr_max, or look for targets that are no numbers"
     )]
     NoFiniteHead {
         /// Updates made before.
@@ -44,7 +42,7 @@ pub enum Error {
     /// The body's features are not finite.
     #[error(
         "the features are no finite numbers at update {update}; the largest rates of units are {largest_rates:?}: \
-         lower eta_max, normalise the layers, clip gradients, or look for inputs that are no numbers"
+         lower lr_max, normalise the layers, clip gradients, or look for inputs that are no numbers"
     )]
     NoFiniteFeatures {
         /// Updates made before.

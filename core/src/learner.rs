@@ -23,7 +23,7 @@ use crate::method::Method;
 use crate::network::{Network, Pass};
 use crate::optimizer::Optimizer;
 use crate::parameters::{Parameters, Weights};
-use crate::rates::RatesOf;
+use crate::rates::LrGranularity;
 use crate::streams::{Stream, stream};
 use crate::tensors::Tensors;
 use crate::units::Units;
@@ -103,13 +103,13 @@ impl Learner {
         let (body, heads) = (network.parameters(), network.heads().parameters());
         let rates_seed = rng.clone().random();
         let mut draw = |count| method.interval.sample_iter(&mut *rng).take(count).collect::<Vec<f64>>();
-        let (unit_rates, body_rates) = match method.rates {
-            RatesOf::Unit | RatesOf::Step => {
+        let (unit_rates, body_rates) = match method.lr_per {
+            LrGranularity::Unit | LrGranularity::UnitResampled => {
                 let rates = draw(body.units());
                 let spread = body.spread(&rates);
                 (rates, spread)
             }
-            RatesOf::Parameter => {
+            LrGranularity::Parameter => {
                 let theta = body.theta();
                 let rates = Tensor::from_slice(&draw(theta.numel())).to_kind(theta.kind()).to_device(theta.device());
                 (vec![method.interval.eta_max(); body.units()], rates)
@@ -220,7 +220,7 @@ impl Learner {
 
     /// Other rates for the units, where each step has its own; those of the first were drawn at the beginning.
     fn draw_rates(&mut self, body: &Parameters) {
-        if self.method.rates == RatesOf::Step && self.updates > 0 {
+        if self.method.lr_per == LrGranularity::UnitResampled && self.updates > 0 {
             let mut rng = stream(self.rates_seed, &format!("rates of update {}", self.updates));
             let rates: Vec<f64> = self.method.interval.sample_iter(&mut rng).take(body.units()).collect();
             self.body.optimizer.set_rates(&body.spread(&rates));
@@ -261,7 +261,7 @@ impl Learner {
     /// own, or they change from step to step.
     pub fn units<B>(&self, network: &Network<B>, first: &Network<B>) -> Option<Units> {
         let interval = self.method.interval;
-        let own = self.method.rates == RatesOf::Unit && interval.eta_min() < interval.eta_max();
+        let own = self.method.lr_per == LrGranularity::Unit && interval.eta_min() < interval.eta_max();
         let (_, rates) = self.body.optimizer.state().into_iter().find(|(name, _)| own && *name == "minus_eta")?;
         Some(Units::read(network.parameters(), first.parameters(), &rates))
     }
@@ -443,7 +443,7 @@ mod tests {
         let before = network.parameters().theta().copy();
         let error = step(&mut learner, &mut network).unwrap_err();
         assert!(matches!(&error, Error::NoFiniteHead { update: 0, largest_rates } if largest_rates.len() == 3));
-        assert!(error.to_string().contains("update 0") && error.to_string().contains("eta_max"), "{error}");
+        assert!(error.to_string().contains("update 0") && error.to_string().contains("lr_max"), "{error}");
         assert_eq!(network.parameters().theta(), &before);
     }
 
@@ -597,8 +597,9 @@ mod tests {
 
     #[test]
     fn rates_are_of_units_of_parameters_or_of_steps() {
-        let of = |rates| steps(&Method { rates, ..Method::alrao() });
-        let [unit, parameter, step] = [RatesOf::Unit, RatesOf::Parameter, RatesOf::Step].map(of);
+        let of = |lr_per| steps(&Method { lr_per, ..Method::alrao() });
+        let [unit, parameter, step] =
+            [LrGranularity::Unit, LrGranularity::Parameter, LrGranularity::UnitResampled].map(of);
         // the first step is along the same gradient
         let ratio =
             |places: &[Tensor]| Vec::<f32>::try_from((&places[1] - &places[0]) / (&unit[1] - &unit[0])).unwrap();
@@ -609,7 +610,7 @@ mod tests {
         let of_one: Vec<f32> =
             ratio(&parameter).into_iter().zip(&own).filter(|(_, unit)| **unit == own[0]).map(|(r, _)| r).collect();
         assert!(of_one.windows(2).any(|pair| (pair[0] / pair[1] - 1.0).abs() > 0.01), "{of_one:?}");
-        assert!(step[3] == of(RatesOf::Step)[3], "of the seed alone");
+        assert!(step[3] == of(LrGranularity::UnitResampled)[3], "of the seed alone");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::averaging::Averaging;
 use crate::optimizer::{AdamRule, Rule, Schedule, SgdRule};
-use crate::rates::{RateInterval, RatesOf};
+use crate::rates::{LrGranularity, RateInterval};
 
 /// Everything about learning that isn't the network.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,7 +17,7 @@ pub struct Method {
     /// Where the rates of units and heads come from.
     pub interval: RateInterval,
     /// What has a rate of its own in the body.
-    pub rates: RatesOf,
+    pub lr_per: LrGranularity,
     /// K, the number of heads.
     pub heads: i64,
     /// What is done with a gradient and a rate.
@@ -67,7 +67,7 @@ impl Method {
     pub fn alrao() -> Self {
         Method {
             interval: RateInterval::default(),
-            rates: RatesOf::default(),
+            lr_per: LrGranularity::default(),
             heads: 10,
             rule: Rule::Sgd(SgdRule::default()),
             schedule: Schedule::default(),

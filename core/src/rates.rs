@@ -3,7 +3,7 @@
 //! | symbol | here | paper |
 //! |---|---|---|
 //! | `logU(eta_min, eta_max)` | [`RateInterval`] as a distribution | section 4.1 |
-//! | what draws one | [`RatesOf`] | section 4.2 |
+//! | what draws one | [`LrGranularity`] | section 4.2 |
 //! | `eta_j` of head j | [`RateInterval::spaced`] | section 4.4, Algorithm 1 line 6 |
 
 use rand::{Rng, RngExt};
@@ -12,17 +12,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// What has a learning rate of its own in the body. Only the first is the paper's; the others are there to compare with.
+/// Granularity of the body's learning rates. `Unit` is the paper's, the others are for comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RatesOf {
+#[serde(rename_all = "kebab-case")]
+pub enum LrGranularity {
     /// Every unit, from the beginning to the end.
     #[default]
     Unit,
     /// Every parameter, from the beginning to the end.
     Parameter,
     /// Every unit, drawn anew at each step, which is in expectation SGD at the mean rate (paper, footnote 1).
-    Step,
+    UnitResampled,
 }
 
 /// The interval `[eta_min, eta_max]` that all learning rates come from.

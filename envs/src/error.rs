@@ -137,7 +137,7 @@ pub enum EnvironmentError {
         name: String,
         /// Which setting.
         setting: String,
-        /// Those that it has.
+        /// The settings that exist, the nearest first.
         known: Vec<String>,
     },
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use strsim::jaro_winkler;
 use toml::Table;
 
 use crate::{Action, ActionSpace, Checked, Environment, EnvironmentError, TimeLimit};
@@ -81,11 +82,12 @@ impl EnvSpec {
         let mut settings = defaults.clone();
         for (setting, value) in given {
             if !defaults.contains_key(setting) {
-                let known = defaults.keys().map(String::as_str).chain(["reward_scale"]).map(Into::into).collect();
+                let mut known: Vec<&str> = defaults.keys().map(String::as_str).chain(["reward_scale"]).collect();
+                known.sort_by(|a, b| jaro_winkler(b, setting).total_cmp(&jaro_winkler(a, setting)));
                 return Err(EnvironmentError::NoSuchSetting {
                     name: self.name.clone(),
                     setting: setting.clone(),
-                    known,
+                    known: known.into_iter().map(Into::into).collect(),
                 });
             }
             settings.insert(setting.clone(), value.clone());

@@ -116,7 +116,7 @@ pub enum PlotError {
     /// A heat map of runs that don't differ in their intervals.
     #[error(
         "a heat map shows Alrao at several intervals of rates, and here there are {intervals}: give runs, or a sweep, that \
-         differ in optimizer.eta_min and optimizer.eta_max"
+         differ in optimizer.lr_min and optimizer.lr_max"
     )]
     NoIntervals {
         /// How many there are.

@@ -3,7 +3,7 @@
 use alrao_core::averaging::Averaging;
 use alrao_core::method::{Evidence, Method};
 use alrao_core::optimizer::{AdamRule, Rule, SgdRule};
-use alrao_core::rates::{RateInterval, RatesOf};
+use alrao_core::rates::{LrGranularity, RateInterval};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
@@ -18,19 +18,19 @@ pub struct OptimizerSettings {
     pub kind: OptimizerKind,
     /// The smallest learning rate (alrao).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub eta_min: Option<f64>,
+    pub lr_min: Option<f64>,
     /// The largest learning rate (alrao).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub eta_max: Option<f64>,
-    /// What has a rate of its own in the body (alrao).
+    pub lr_max: Option<f64>,
+    /// What has a learning rate of its own in the body (alrao).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rates: Option<RatesOf>,
-    /// The rule that the rates are for (alrao).
+    pub lr_per: Option<LrGranularity>,
+    /// The update rule that the learning rates are for (alrao).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule: Option<RuleName>,
-    /// Copies of the output layer.
+    pub base: Option<BaseOptimizer>,
+    /// Number of output heads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub heads: Option<i64>,
+    pub num_heads: Option<i64>,
     /// What averages the heads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub averaging: Option<Averaging>,
@@ -39,19 +39,19 @@ pub struct OptimizerSettings {
     pub evidence: Option<Evidence>,
     /// The learning rate (sgd, adam).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub eta: Option<f64>,
-    /// What is left of the velocity after a step (SGD's rule).
+    pub lr: Option<f64>,
+    /// Fraction of the velocity that a step keeps (SGD's rule).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub momentum: Option<f64>,
-    /// Whether momentum looks ahead (SGD's rule).
+    /// Whether momentum is Nesterov's (SGD's rule).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nesterov: Option<bool>,
     /// Weight decay (SGD's rule).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
-    /// The longest that the gradient of the body, and that of each head, may be.
+    /// Maximum norm of the body's gradient, and of each head's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clip: Option<f64>,
+    pub max_grad_norm: Option<f64>,
 }
 
 /// The name of a method.
@@ -61,16 +61,16 @@ pub enum OptimizerKind {
     /// A random rate for each unit; nothing to choose.
     #[default]
     Alrao,
-    /// Stochastic gradient descent; `eta` must be given.
+    /// Stochastic gradient descent; `lr` must be given.
     Sgd,
-    /// Adam; `eta` is 1e-3 unless given.
+    /// Adam; `lr` is 1e-3 unless given.
     Adam,
 }
 
-/// The name of a rule of descent.
+/// The update rule under Alrao's learning rates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum RuleName {
+pub enum BaseOptimizer {
     /// Stochastic gradient descent.
     Sgd,
     /// Adam.
@@ -83,36 +83,36 @@ impl OptimizerSettings {
     /// # Errors
     /// [`WrongRequest`], naming the field that can't be.
     pub fn resolve(&self) -> Result<Self> {
-        let rule = match self.kind {
-            OptimizerKind::Alrao => self.rule.unwrap_or(RuleName::Sgd),
-            OptimizerKind::Sgd => RuleName::Sgd,
-            OptimizerKind::Adam => RuleName::Adam,
+        let base = match self.kind {
+            OptimizerKind::Alrao => self.base.unwrap_or(BaseOptimizer::Sgd),
+            OptimizerKind::Sgd => BaseOptimizer::Sgd,
+            OptimizerKind::Adam => BaseOptimizer::Adam,
         };
-        self.refuse_foreign(rule)?;
+        self.refuse_foreign(base)?;
         let alrao = self.kind == OptimizerKind::Alrao;
-        let eta = match self.kind {
+        let lr = match self.kind {
             OptimizerKind::Alrao => None,
             OptimizerKind::Sgd => {
-                Some(self.eta.ok_or_else(|| WrongRequest("optimizer.eta: `sgd` needs a learning rate".into()))?)
+                Some(self.lr.ok_or_else(|| WrongRequest("optimizer.lr: `sgd` needs a learning rate".into()))?)
             }
-            OptimizerKind::Adam => Some(self.eta.unwrap_or(1e-3)),
+            OptimizerKind::Adam => Some(self.lr.unwrap_or(1e-3)),
         };
         let papers = RateInterval::default();
-        let sgd = (rule == RuleName::Sgd).then(SgdRule::default);
+        let sgd = (base == BaseOptimizer::Sgd).then(SgdRule::default);
         let resolved = OptimizerSettings {
             kind: self.kind,
-            eta_min: alrao.then(|| self.eta_min.unwrap_or(papers.eta_min())),
-            eta_max: alrao.then(|| self.eta_max.unwrap_or(papers.eta_max())),
-            rates: alrao.then(|| self.rates.unwrap_or_default()),
-            rule: alrao.then_some(rule),
-            heads: Some(self.heads.unwrap_or(if alrao { Method::alrao().heads } else { 1 })),
+            lr_min: alrao.then(|| self.lr_min.unwrap_or(papers.eta_min())),
+            lr_max: alrao.then(|| self.lr_max.unwrap_or(papers.eta_max())),
+            lr_per: alrao.then(|| self.lr_per.unwrap_or_default()),
+            base: alrao.then_some(base),
+            num_heads: Some(self.num_heads.unwrap_or(if alrao { Method::alrao().heads } else { 1 })),
             averaging: Some(self.averaging.unwrap_or_default()),
             evidence: Some(self.evidence.unwrap_or_default()),
-            eta,
+            lr,
             momentum: sgd.map(|sgd| self.momentum.unwrap_or(sgd.momentum)),
             nesterov: sgd.map(|sgd| self.nesterov.unwrap_or(sgd.nesterov)),
             weight_decay: sgd.map(|sgd| self.weight_decay.unwrap_or(sgd.weight_decay)),
-            clip: self.clip,
+            max_grad_norm: self.max_grad_norm,
         };
         resolved.check()?;
         Ok(resolved)
@@ -127,16 +127,16 @@ impl OptimizerSettings {
         let given = |value: Option<f64>| value.expect("resolved");
         let method = match settings.kind {
             OptimizerKind::Alrao => Method {
-                interval: RateInterval::new(given(settings.eta_min), given(settings.eta_max)).context("optimizer")?,
-                rates: settings.rates.expect("resolved"),
-                rule: match settings.rule.expect("resolved") {
-                    RuleName::Sgd => Rule::Sgd(SgdRule::default()),
-                    RuleName::Adam => Rule::Adam(AdamRule::default()),
+                interval: RateInterval::new(given(settings.lr_min), given(settings.lr_max)).context("optimizer")?,
+                lr_per: settings.lr_per.expect("resolved"),
+                rule: match settings.base.expect("resolved") {
+                    BaseOptimizer::Sgd => Rule::Sgd(SgdRule::default()),
+                    BaseOptimizer::Adam => Rule::Adam(AdamRule::default()),
                 },
                 ..Method::alrao()
             },
-            OptimizerKind::Sgd => Method::sgd(given(settings.eta)).context("optimizer")?,
-            OptimizerKind::Adam => Method::adam(given(settings.eta)).context("optimizer")?,
+            OptimizerKind::Sgd => Method::sgd(given(settings.lr)).context("optimizer")?,
+            OptimizerKind::Adam => Method::adam(given(settings.lr)).context("optimizer")?,
         };
         let rule = match method.rule {
             Rule::Sgd(_) => Rule::Sgd(SgdRule {
@@ -148,23 +148,23 @@ impl OptimizerSettings {
         };
         Ok(Method {
             rule,
-            heads: settings.heads.expect("resolved"),
+            heads: settings.num_heads.expect("resolved"),
             averaging: settings.averaging.expect("resolved"),
             evidence: settings.evidence.expect("resolved"),
-            clip: settings.clip,
+            clip: settings.max_grad_norm,
             ..method
         })
     }
 
     /// Refuses fields that the kind, or the rule, hasn't.
-    fn refuse_foreign(&self, rule: RuleName) -> Result<(), WrongRequest> {
+    fn refuse_foreign(&self, base: BaseOptimizer) -> Result<(), WrongRequest> {
         let of_kind = match self.kind {
-            OptimizerKind::Alrao => &[("eta", self.eta.is_some())][..],
+            OptimizerKind::Alrao => &[("lr", self.lr.is_some())][..],
             _ => &[
-                ("eta_min", self.eta_min.is_some()),
-                ("eta_max", self.eta_max.is_some()),
-                ("rates", self.rates.is_some()),
-                ("rule", self.rule.is_some()),
+                ("lr_min", self.lr_min.is_some()),
+                ("lr_max", self.lr_max.is_some()),
+                ("lr_per", self.lr_per.is_some()),
+                ("base", self.base.is_some()),
             ],
         };
         let of_sgd = [
@@ -178,7 +178,7 @@ impl OptimizerSettings {
             return Err(WrongRequest(format!("optimizer.{field}: `{}` has no such field", self.kind.name())));
         }
         match foreign(&of_sgd) {
-            Some(field) if rule == RuleName::Adam => {
+            Some(field) if base == BaseOptimizer::Adam => {
                 Err(WrongRequest(format!("optimizer.{field}: Adam's rule has no such field, only SGD's has")))
             }
             _ => Ok(()),
@@ -187,11 +187,11 @@ impl OptimizerSettings {
 
     /// Checks the values of resolved settings.
     fn check(&self) -> Result<(), WrongRequest> {
-        let (min, max) = (self.eta_min.or(self.eta), self.eta_max.or(self.eta));
+        let (min, max) = (self.lr_min.or(self.lr), self.lr_max.or(self.lr));
         RateInterval::new(min.expect("one of both"), max.expect("one of both"))
             .map_err(|error| WrongRequest(format!("optimizer: {error}")))?;
-        if self.heads.is_some_and(|heads| heads < 1) {
-            return Err(WrongRequest(format!("optimizer.heads: {}", alrao_core::Error::NoHeads)));
+        if self.num_heads.is_some_and(|heads| heads < 1) {
+            return Err(WrongRequest(format!("optimizer.num_heads: {}", alrao_core::Error::NoHeads)));
         }
         let momentum = self.momentum.unwrap_or(0.0);
         if !(0.0..1.0).contains(&momentum) {
@@ -204,8 +204,8 @@ impl OptimizerSettings {
         if let Some(decay) = self.weight_decay.filter(|decay| !(*decay >= 0.0 && decay.is_finite())) {
             return Err(WrongRequest(format!("optimizer.weight_decay = {decay}: must be at least 0")));
         }
-        match self.clip.filter(|clip| !(*clip > 0.0 && clip.is_finite())) {
-            Some(clip) => Err(WrongRequest(format!("optimizer.clip = {clip}: must be above 0"))),
+        match self.max_grad_norm.filter(|clip| !(*clip > 0.0 && clip.is_finite())) {
+            Some(clip) => Err(WrongRequest(format!("optimizer.max_grad_norm = {clip}: must be above 0"))),
             None => Ok(()),
         }
     }
@@ -232,8 +232,8 @@ mod tests {
 
     #[test]
     fn everything_that_a_method_has_can_be_set() {
-        let all = "momentum = 0.9\nnesterov = true\nweight_decay = 0.01\naveraging = \"bayes\"\nevidence = \"sum\"\nclip = 2.0";
-        for kind in ["", "kind = \"sgd\"\neta = 0.1\n"] {
+        let all = "momentum = 0.9\nnesterov = true\nweight_decay = 0.01\naveraging = \"bayes\"\nevidence = \"sum\"\nmax_grad_norm = 2.0";
+        for kind in ["", "kind = \"sgd\"\nlr = 0.1\n"] {
             let method = read(&format!("{kind}{all}")).unwrap().method().unwrap();
             assert_eq!(method.rule, Rule::Sgd(SgdRule { momentum: 0.9, nesterov: true, weight_decay: 0.01 }));
             assert_eq!((method.averaging, method.evidence), (Averaging::Bayes, Evidence::Sum));
@@ -246,7 +246,7 @@ mod tests {
     fn what_a_rule_has_not_or_what_cant_be_is_refused_by_its_name() {
         for (text, words) in [
             ("kind = \"adam\"\nmomentum = 0.9", &["optimizer.momentum", "Adam's rule"][..]),
-            ("rule = \"adam\"\nweight_decay = 0.9", &["optimizer.weight_decay", "Adam's rule"]),
+            ("base = \"adam\"\nweight_decay = 0.9", &["optimizer.weight_decay", "Adam's rule"]),
             ("momentum = 1.0", &["optimizer.momentum = 1", "below 1"]),
             ("momentum = nan", &["optimizer.momentum = NaN", "below 1"]),
             ("nesterov = true", &["optimizer.nesterov", "optimizer.momentum"]),

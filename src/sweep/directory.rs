@@ -17,8 +17,9 @@ use std::path::{Path, PathBuf};
 use alrao_plots::{PlotError, RunInfo};
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::config::Config;
+use crate::config::{Config, Versions, other_names};
 use crate::run_directory::{RunDirectory, create_with, lock, read_summary};
 use crate::run_info::run_info;
 use crate::summary::Summary;
@@ -80,8 +81,12 @@ impl SweepDirectory {
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         let run = |(number, line): (usize, &str)| {
             serde_json::from_str(line).map_err(|error| {
-                of_older_version(path, &text)
-                    .unwrap_or_else(|| WrongRequest(format!("{}: line {}: {error}", file.display(), number + 1)))
+                of_older_version(path, &text).unwrap_or_else(|| {
+                    let versions = serde_json::from_str::<Value>(line).map(|mut run| run["config"]["versions"].take());
+                    let versions = versions.and_then(serde_json::from_value::<Versions>);
+                    let by = versions.map_or(String::new(), |versions| format!("\n{}", other_names(&versions)));
+                    WrongRequest(format!("{}: line {}: {error}{by}", file.display(), number + 1))
+                })
             })
         };
         let runs = text.lines().enumerate().map(run).collect::<Result<Vec<Run>, _>>()?;
@@ -251,7 +256,8 @@ pub(crate) mod tests {
         sweep.prepare(run).unwrap();
         assert_eq!(sweep.state(run).unwrap(), State::Unfinished);
         let config = sweep.of(run).join("config.toml");
-        fs::write(&config, fs::read_to_string(&config).unwrap().replace("batch = 128", "batch = 64")).unwrap();
+        fs::write(&config, fs::read_to_string(&config).unwrap().replace("batch_size = 128", "batch_size = 64"))
+            .unwrap();
         let error = sweep.state(run).unwrap_err().to_string();
         let words = ["pendulum-adam-seed0", "another setting", "delete it"];
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
@@ -281,6 +287,19 @@ pub(crate) mod tests {
         SweepDirectory::create(&mixed, vec![old, by(&sweep.runs[1], "0.2.0")]).unwrap();
         let error = SweepDirectory::read(&mixed).unwrap_err();
         let words = ["seed0 is by alrao 0.1.0", "seed1 by alrao 0.2.0", "one version"];
+        assert!(error.is::<WrongRequest>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
+    }
+    #[test]
+    fn a_sweep_with_other_names_says_which_version_wrote_it() {
+        let (_root, sweep) = sweep(&["pendulum"], &[&["optimizer.kind=adam"]], 1);
+        let versions = Some(Versions { alrao: "0.0.7".into(), libtorch: "2.11.0".into() });
+        let config = Config { versions, ..sweep.runs[0].config.clone() };
+        let path = sweep.path().with_file_name("old");
+        SweepDirectory::create(&path, vec![Run { config, ..sweep.runs[0].clone() }]).unwrap();
+        let file = path.join(RUNS);
+        fs::write(&file, fs::read_to_string(&file).unwrap().replace("lr_schedule", "anneal")).unwrap();
+        let error = SweepDirectory::read(&path).unwrap_err();
+        let words = ["sweep.jsonl: line 1", "`anneal`", "written by alrao 0.0.7"];
         assert!(error.is::<WrongRequest>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
     }
 }

@@ -50,12 +50,12 @@ pub fn published(config: &Config, best_rate: bool) -> Option<Published> {
     let optimizer = &config.optimizer;
     let (of_three, papers_own) = match optimizer.kind {
         OptimizerKind::Sgd => (0, best_rate),
-        OptimizerKind::Adam => (1, optimizer.eta == Some(1e-3)),
-        OptimizerKind::Alrao => (2, (optimizer.eta_min, optimizer.eta_max) == (Some(1e-5), Some(10.0))),
+        OptimizerKind::Adam => (1, optimizer.lr == Some(1e-3)),
+        OptimizerKind::Alrao => (2, (optimizer.lr_min, optimizer.lr_max) == (Some(1e-5), Some(10.0))),
     };
     let (width, papers_task) = match &config.task {
         Task::Agent(task) => (1.0, task.environment.reward_scale.is_none_or(|scale| scale == 1.0)),
-        Task::Supervised(task) => (task.model.gamma, task.data.is_all()),
+        Task::Supervised(task) => (task.model.width_factor, task.data.is_all()),
     };
     let name = config.task.name();
     let (_, _, published) = TABLE_1.iter().find(|(task, gamma, _)| *task == name && *gamma == width)?;
@@ -88,15 +88,18 @@ mod tests {
             published(&config, true).map(|published| published.figure[0])
         };
         assert_eq!(figure("cifar10-vgg19", &[]), Some(0.45));
-        assert_eq!(figure("cifar10-vgg19", &["model.gamma=3"]), Some(0.381));
-        assert_eq!(figure("imagenet-resnet50", &["model.gamma=3", "optimizer.kind=adam"]), Some(1.99));
-        assert_eq!(figure("imagenet-resnet50", &["model.gamma=3", "optimizer.kind=sgd", "optimizer.eta=1"]), None);
-        assert_eq!(figure("pendulum", &["optimizer.kind=sgd", "optimizer.eta=1e-4"]), Some(-372.0));
+        assert_eq!(figure("cifar10-vgg19", &["model.width_factor=3"]), Some(0.381));
+        assert_eq!(figure("imagenet-resnet50", &["model.width_factor=3", "optimizer.kind=adam"]), Some(1.99));
+        assert_eq!(
+            figure("imagenet-resnet50", &["model.width_factor=3", "optimizer.kind=sgd", "optimizer.lr=1"]),
+            None
+        );
+        assert_eq!(figure("pendulum", &["optimizer.kind=sgd", "optimizer.lr=1e-4"]), Some(-372.0));
         for (task, set) in [
-            ("cifar10-vgg19", "model.gamma=2"),
-            ("cifar10-vgg19", "data.images=1000"),
+            ("cifar10-vgg19", "model.width_factor=2"),
+            ("cifar10-vgg19", "data.max_train_images=1000"),
             ("pendulum", "environment.reward_scale=100"),
-            ("pendulum", "optimizer.eta_max=1"),
+            ("pendulum", "optimizer.lr_max=1"),
             ("cartpole", "seed=0"),
         ] {
             assert_eq!(figure(task, &[set]), None, "{task} {set}");

@@ -9,7 +9,7 @@
 //!
 //! [[arm]]
 //! optimizer.kind = "sgd"
-//! optimizer.eta = [1e-3, 1e-2, 0.1] # a list multiplies
+//! optimizer.lr = [1e-3, 1e-2, 0.1] # a list multiplies
 //!
 //! [[arm]]
 //! optimizer.kind = "alrao"
@@ -112,7 +112,7 @@ pub fn read(
         Some((_, text)) => text.to_string(),
         None => read_file(source)?,
     };
-    let wrong = |error: toml::de::Error| WrongRequest(error.to_string().trim_end().into());
+    let wrong = |error| WrongRequest(config::explain(&error));
     let file: SweepFile = toml::from_str(&text).map_err(wrong).context(source.to_string())?;
     let folder = Path::new(source).parent().unwrap_or(Path::new(""));
     let seeds = seeds.unwrap_or(&file.seeds);
@@ -394,8 +394,8 @@ mod tests {
         let runs = read("table1-rl", &[], None, complete).unwrap();
         assert_eq!(runs.len(), 2 * 9 * 5);
         let named = |name: &str| &runs.iter().find(|run| run.name == name).unwrap().config;
-        assert_eq!(named("pendulum-sgd-eta=1e-5-seed0").optimizer.eta, Some(1e-5));
-        assert_eq!(named("lunar-lander-sgd-eta=10-seed4").optimizer.eta, Some(10.0));
+        assert_eq!(named("pendulum-sgd-lr=1e-5-seed0").optimizer.lr, Some(1e-5));
+        assert_eq!(named("lunar-lander-sgd-lr=10-seed4").optimizer.lr, Some(10.0));
         assert_eq!(named("lunar-lander-adam-seed3").budget(), 100_000);
         assert_eq!(named("pendulum-alrao-seed4").seed, 4);
     }
@@ -462,20 +462,20 @@ mod tests {
             schedule.steps = [2000, 3000]
             [[arm]]
             name = "wide"
-            agent.network.hidden = [[64], [64, 32]]
-            optimizer.eta_max = [1, 10.0]
+            agent.network.hidden_sizes = [[64], [64, 32]]
+            optimizer.lr_max = [1, 10.0]
         "#;
         assert_eq!(
             names(text)[..4],
             [
-                "pendulum-steps=2000-wide-hidden=64-eta_max=1-seed3",
-                "pendulum-steps=2000-wide-hidden=64-eta_max=10-seed3",
-                "pendulum-steps=2000-wide-hidden=64x32-eta_max=1-seed3",
-                "pendulum-steps=2000-wide-hidden=64x32-eta_max=10-seed3",
+                "pendulum-steps=2000-wide-hidden_sizes=64-lr_max=1-seed3",
+                "pendulum-steps=2000-wide-hidden_sizes=64-lr_max=10-seed3",
+                "pendulum-steps=2000-wide-hidden_sizes=64x32-lr_max=1-seed3",
+                "pendulum-steps=2000-wide-hidden_sizes=64x32-lr_max=10-seed3",
             ]
         );
         assert_eq!(names(text).len(), 8);
-        assert_eq!(runs(text).unwrap()[2].config.task.agent().unwrap().agent.network.hidden, [64, 32]);
+        assert_eq!(runs(text).unwrap()[2].config.task.agent().unwrap().agent.network.hidden_sizes, [64, 32]);
     }
 
     #[test]
@@ -497,16 +497,16 @@ mod tests {
                 "[[arm]]\noptimizer.kind = \"sgd\"\noptimizer.etaa = [1]",
                 &["line 6", "optimizer.etaa", "unknown field"][..],
             ),
-            ("[[arm]]\nagent.network.hidden = [64, 32]", &["line 5", "agent.network.hidden", "[[64, 64]]"]),
-            ("[[arm]]\noptimizer.kind = \"sgd\"", &["pendulum-sgd-seed0", "optimizer.eta"]),
-            ("[[arm]]\noptimizer.kind = \"sgd\"\noptimizer.eta = [0.1, -1]", &["pendulum-sgd-eta=-1-seed0", "-1"]),
+            ("[[arm]]\nagent.network.hidden_sizes = [64, 32]", &["line 5", "agent.network.hidden_sizes", "[[64, 64]]"]),
+            ("[[arm]]\noptimizer.kind = \"sgd\"", &["pendulum-sgd-seed0", "optimizer.lr"]),
+            ("[[arm]]\noptimizer.kind = \"sgd\"\noptimizer.lr = [0.1, -1]", &["pendulum-sgd-lr=-1-seed0", "-1"]),
             ("[[arm]]\n[[arm]]", &["pendulum-alrao-seed0", "name"]),
             (
-                "[[arm]]\n[[arm]]\nname = \"b\"\noptimizer.heads = 10",
+                "[[arm]]\n[[arm]]\nname = \"b\"\noptimizer.num_heads = 10",
                 &["pendulum-alrao-seed0 and pendulum-b-seed0", "same"],
             ),
             (
-                "[[arm]]\noptimizer.eta_max = []",
+                "[[arm]]\noptimizer.lr_max = []",
                 &["expands to 0 runs", "1 tasks x 0 arms x 2 seeds", "at least one value"],
             ),
             ("[[arm]]\nconfig = \"pendulum\"", &["line 5", "config"]),
@@ -538,10 +538,12 @@ mod tests {
     fn a_sweep_that_explodes_is_refused_before_it_does() {
         let list = format!("{:?}", (1..=200).collect::<Vec<_>>());
         let text = format!(
-            "seeds = \"0-9\"\n[[task]]\nconfig = \"pendulum\"\nagent.batch = {list}\n[[arm]]\noptimizer.heads = {list}\n"
+            "seeds = \"0-9\"\n[[task]]\nconfig = \"pendulum\"\nagent.batch_size = {list}\n[[arm]]\noptimizer.num_heads = {list}\n"
         );
         assert!(runs(&text).unwrap_err().contains("expands to 400000 runs"));
-        let text = format!("{text}optimizer.eta_max = {list}\n");
-        assert!(runs(&text).unwrap_err().contains("line 6: [[arm]] optimizer.heads: multiplies to more than 10000"));
+        let text = format!("{text}optimizer.lr_max = {list}\n");
+        assert!(
+            runs(&text).unwrap_err().contains("line 6: [[arm]] optimizer.num_heads: multiplies to more than 10000")
+        );
     }
 }

@@ -259,7 +259,7 @@ impl Row {
     fn differs_in_rate_only(&self, other: &Row) -> bool {
         let without_rate = |row: &Row| {
             let mut config = Config { seed: 0, ..row.config.clone() };
-            config.optimizer.eta = None;
+            config.optimizer.lr = None;
             config
         };
         self.config.optimizer.kind == OptimizerKind::Sgd && without_rate(self) == without_rate(other)
@@ -394,33 +394,30 @@ mod tests {
     #[test]
     fn a_table_sums_up_arms_and_counts_what_has_no_return() {
         let sgd = |eta| ["optimizer.kind=sgd", eta];
-        let arms = [&sgd("optimizer.eta=0.1")[..], &sgd("optimizer.eta=1")[..], &["optimizer.kind=alrao"][..]];
+        let arms = [&sgd("optimizer.lr=0.1")[..], &sgd("optimizer.lr=1")[..], &["optimizer.kind=alrao"][..]];
         let (_root, sweep) = sweep(&["pendulum", "cartpole"], &arms, 2);
-        end(&sweep, "pendulum-sgd-eta=0.1-seed0", Some(-100.0), false);
-        end(&sweep, "pendulum-sgd-eta=0.1-seed1", Some(-200.0), true);
-        end(&sweep, "pendulum-sgd-eta=1-seed0", Some(-10.0), false);
-        end(&sweep, "pendulum-sgd-eta=1-seed1", None, true);
+        end(&sweep, "pendulum-sgd-lr=0.1-seed0", Some(-100.0), false);
+        end(&sweep, "pendulum-sgd-lr=0.1-seed1", Some(-200.0), true);
+        end(&sweep, "pendulum-sgd-lr=1-seed0", Some(-10.0), false);
+        end(&sweep, "pendulum-sgd-lr=1-seed1", None, true);
         end(&sweep, "pendulum-alrao-seed0", Some(-150.0), false);
         let table = Table::of(&sweep).unwrap();
         let markdown = table.write(TableFormat::Markdown);
         for line in [
             "## pendulum: test return after 50000 steps",
             // A rate at which a run came to nothing is not the best, however well the others did.
-            "| sgd-eta=0.1 * | -150.0 ± 70.7 | 2 of 2 | -200.0 | -100.0 | -150.0 [-200.0, -100.0] | 1 | -372 ± 24 |",
-            "| sgd-eta=1 | -10.0 ± 0.0 | 1 of 2 | -10.0 | -10.0 | -10.0 | 1 |  |",
+            "| sgd-lr=0.1 * | -150.0 ± 70.7 | 2 of 2 | -200.0 | -100.0 | -150.0 [-200.0, -100.0] | 1 | -372 ± 24 |",
+            "| sgd-lr=1 | -10.0 ± 0.0 | 1 of 2 | -10.0 | -10.0 | -10.0 | 1 |  |",
             "| alrao | -150.0 ± 0.0 | 1 of 2 | -150.0 | -150.0 | -150.0 | 0 | -371 ± 36 |",
             "pendulum, alrao: of 2 runs, 0 failed and 1 are unfinished.",
-            "| sgd-eta=1 | - | 0 of 2 | - | - | - | 0 |", // CartPole is none of the paper's
+            "| sgd-lr=1 | - | 0 of 2 | - | - | - | 0 |", // CartPole is none of the paper's
         ] {
             assert!(markdown.lines().any(|found| found == line), "no {line} in\n{markdown}");
         }
         let csv = table.write(TableFormat::Csv);
         let columns: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
         assert_eq!(columns, [23; 10]);
-        assert!(
-            csv.contains("pendulum,sgd-eta=1,test return,50000,-10,0,1,-10,-10,-10,,,false,,,,,,,2,1,0,0"),
-            "{csv}"
-        );
+        assert!(csv.contains("pendulum,sgd-lr=1,test return,50000,-10,0,1,-10,-10,-10,,,false,,,,,,,2,1,0,0"), "{csv}");
         let json: serde_json::Value = serde_json::from_str(&table.write(TableFormat::Json)).unwrap();
         assert_eq!(json[0]["tests"][1], serde_json::json!({"seed": 1, "figure": -200.0, "random": -1000.0}));
     }

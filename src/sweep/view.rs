@@ -203,7 +203,7 @@ fn share(config: &Config, progress: &Progress) -> f64 {
 /// Steps before learning begins, which take next to no time.
 fn warm_up(config: &Config) -> u64 {
     match &config.task {
-        Task::Agent(task) => task.agent.warm_up,
+        Task::Agent(task) => task.agent.learning_starts,
         Task::Supervised(_) => 0,
     }
 }
@@ -308,8 +308,8 @@ mod tests {
     }
     #[test]
     fn a_table_fits_its_terminal() {
-        assert_eq!(shortened("pendulum-sgd-eta=0.1-seed0", 26), "pendulum-sgd-eta=0.1-seed0");
-        assert_eq!(shortened("pendulum-sgd-eta=0.1-seed0", 13), "pend….1-seed0");
+        assert_eq!(shortened("pendulum-sgd-lr=0.1-seed0", 26), "pendulum-sgd-lr=0.1-seed0");
+        assert_eq!(shortened("pendulum-sgd-lr=0.1-seed0", 13), "pend….1-seed0");
         let lines = || ["a", "b", "c"].map(String::from).into_iter();
         assert_eq!(fitted(lines(), 3, 3), ["a", "b", "c"]);
         assert_eq!(fitted(lines(), 3, 2), ["a", "and 2 more"]);
@@ -322,7 +322,7 @@ mod tests {
     fn steps_of_the_warm_up_take_no_time() {
         let config = Config::read(
             "pendulum",
-            &["schedule.steps=3000".into(), "agent.warm_up=1000".into()],
+            &["schedule.steps=3000".into(), "agent.learning_starts=1000".into()],
             &Registry::builtin(),
         )
         .unwrap();

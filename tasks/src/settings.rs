@@ -38,39 +38,39 @@ pub enum DataSettings {
         folder: Option<PathBuf>,
         /// What the text is a sequence of.
         symbol: Symbol,
-        /// Streams that are read side by side.
+        /// Streams of text that are read in parallel.
         #[serde(default = "twenty")]
-        streams: usize,
-        /// Symbols of each stream in a batch, through which gradients go back.
+        batch_size: usize,
+        /// Sequence length of truncated back-propagation through time, in symbols.
         #[serde(default = "seventy")]
-        steps: usize,
+        bptt: usize,
     },
     /// CIFAR-10, see [`Cifar10`].
     Cifar10 {
         /// Where the files are; must be given before training starts.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         folder: Option<PathBuf>,
-        /// Images in a batch to learn from.
+        /// Training images per batch.
         #[serde(default = "thirty_two")]
-        batch: usize,
-        /// The most images to learn from, and as large a share of those to validate by.
+        batch_size: usize,
+        /// Maximum number of training images; the validation images are reduced by the same fraction.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        images: Option<usize>,
+        max_train_images: Option<usize>,
     },
     /// A folder of images in ImageNet's layout, see [`ImageFolder`].
     ImageFolder {
         /// Where it is; must be given before training starts.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         folder: Option<PathBuf>,
-        /// Pixels of a side that images are brought to.
+        /// Side length of the network's input images, in pixels.
         #[serde(default = "two_hundred_and_twenty_four")]
-        side: usize,
-        /// Images in a batch to learn from.
+        image_size: usize,
+        /// Training images per batch.
         #[serde(default = "one_hundred_and_twenty_eight")]
-        batch: usize,
-        /// The most images to learn from, and as large a share of those to validate by.
+        batch_size: usize,
+        /// Maximum number of training images; the validation images are reduced by the same fraction.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        images: Option<usize>,
+        max_train_images: Option<usize>,
     },
 }
 
@@ -97,16 +97,18 @@ impl DataSettings {
     pub fn is_all(&self) -> bool {
         match self {
             DataSettings::Text { .. } => true,
-            DataSettings::Cifar10 { images, .. } | DataSettings::ImageFolder { images, .. } => images.is_none(),
+            DataSettings::Cifar10 { max_train_images, .. } | DataSettings::ImageFolder { max_train_images, .. } => {
+                max_train_images.is_none()
+            }
         }
     }
 
     /// Pixels of a side of its images.
-    fn side(&self) -> Option<usize> {
+    fn image_size(&self) -> Option<usize> {
         match self {
             DataSettings::Text { .. } => None,
             DataSettings::Cifar10 { .. } => Some(Cifar10::SIDE),
-            DataSettings::ImageFolder { side, .. } => Some(*side),
+            DataSettings::ImageFolder { image_size, .. } => Some(*image_size),
         }
     }
 }
@@ -141,8 +143,8 @@ pub struct ModelSettings {
     /// Of `mobilenet`: 2 if not given, or 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
-    /// Width of the hidden layers as a multiple of the usual one (the paper's gamma).
-    pub gamma: f64,
+    /// Factor on the width of the hidden layers (the paper's gamma).
+    pub width_factor: f64,
     /// What numbers the layers of a network of images compute in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
@@ -153,7 +155,7 @@ pub struct ModelSettings {
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        ModelSettings { architecture: None, version: None, gamma: 1.0, precision: None, channels_last: None }
+        ModelSettings { architecture: None, version: None, width_factor: 1.0, precision: None, channels_last: None }
     }
 }
 
@@ -221,11 +223,15 @@ impl SupervisedTask {
     pub fn check(&self) -> Result<(), Error> {
         const WIDEST: f64 = 16.0;
         self.training.check()?;
-        let gamma = self.model.gamma;
-        if !(gamma > 0.0 && gamma <= WIDEST) {
-            return Err(Error::setting("model.gamma", gamma, format!("must be above 0 and at most {WIDEST}")));
+        let width_factor = self.model.width_factor;
+        if !(width_factor > 0.0 && width_factor <= WIDEST) {
+            return Err(Error::setting(
+                "model.width_factor",
+                width_factor,
+                format!("must be above 0 and at most {WIDEST}"),
+            ));
         }
-        match self.data.side() {
+        match self.data.image_size() {
             Some(side) => {
                 let architecture = self.model.of_images()?;
                 let smallest = architecture.smallest_image();
@@ -237,9 +243,12 @@ impl SupervisedTask {
             None => self.model.of_text()?,
         }
         let least: &[(&str, usize, usize)] = match &self.data {
-            DataSettings::Text { streams, steps, .. } => &[("data.streams", *streams, 1), ("data.steps", *steps, 1)],
-            DataSettings::Cifar10 { batch, images, .. } | DataSettings::ImageFolder { batch, images, .. } => {
-                &[("data.batch", *batch, 2), ("data.images", images.unwrap_or(2), 2)]
+            DataSettings::Text { batch_size, bptt, .. } => {
+                &[("data.batch_size", *batch_size, 1), ("data.bptt", *bptt, 1)]
+            }
+            DataSettings::Cifar10 { batch_size, max_train_images, .. }
+            | DataSettings::ImageFolder { batch_size, max_train_images, .. } => {
+                &[("data.batch_size", *batch_size, 2), ("data.max_train_images", max_train_images.unwrap_or(2), 2)]
             }
         };
         if let Some((field, value, least)) = least.iter().find(|(_, value, least)| value < least) {
@@ -262,12 +271,14 @@ impl SupervisedTask {
             Data::Images(ImageBatches { images, batch: *batch, most: *most, seed })
         };
         Ok(match &self.data {
-            DataSettings::Text { symbol, streams, steps, .. } => {
-                Data::Text(Text::read(folder, *symbol, *streams, *steps)?)
+            DataSettings::Text { symbol, batch_size, bptt, .. } => {
+                Data::Text(Text::read(folder, *symbol, *batch_size, *bptt)?)
             }
-            DataSettings::Cifar10 { batch, images, .. } => of(Arc::new(Cifar10::read(folder)?), batch, images),
-            DataSettings::ImageFolder { side, batch, images, .. } => {
-                of(Arc::new(ImageFolder::read(folder, *side)?), batch, images)
+            DataSettings::Cifar10 { batch_size, max_train_images, .. } => {
+                of(Arc::new(Cifar10::read(folder)?), batch_size, max_train_images)
+            }
+            DataSettings::ImageFolder { image_size, batch_size, max_train_images, .. } => {
+                of(Arc::new(ImageFolder::read(folder, *image_size)?), batch_size, max_train_images)
             }
         })
     }
@@ -277,14 +288,14 @@ impl SupervisedTask {
     /// # Errors
     /// [`Error::Core`]: the method can't be.
     pub fn network(&self, data: &Data, method: &Method, seed: u64, device: Device) -> Result<Network<Model>, Error> {
-        let (classes, gamma) = (data.classes(), self.model.gamma);
+        let (classes, width_factor) = (data.classes(), self.model.width_factor);
         let architecture = self.model.of_images();
         let model = |builder: &mut ParameterBuilder| match data {
-            Data::Text(_) => Model::Text(LanguageModel::new(builder, classes, gamma)),
+            Data::Text(_) => Model::Text(LanguageModel::new(builder, classes, width_factor)),
             Data::Images(data) => {
                 let (colours, computation) = (data.images.colours(), self.model.computation(device));
                 let architecture = architecture.expect("checked as the data were read");
-                Model::Image(ImageModel::new(builder, architecture, gamma, colours, computation, device))
+                Model::Image(ImageModel::new(builder, architecture, width_factor, colours, computation, device))
             }
         };
         let rng = &mut stream(seed, "weights");

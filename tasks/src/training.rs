@@ -18,7 +18,7 @@ use alrao_core::likelihood::Categorical;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::noise;
-use alrao_core::optimizer::Decay;
+use alrao_core::optimizer::{Decay, LrScheduleKind};
 use alrao_core::recorded::Recordings;
 use alrao_core::streams::{Stream, stream};
 use alrao_core::tensors::Tensors;
@@ -46,23 +46,23 @@ const LATE: f64 = 8.0;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
-    /// The most epochs.
-    pub epochs: u64,
+    /// Maximum number of epochs.
+    pub max_epochs: u64,
     /// Epochs without a better validation loss after which training stops.
     pub patience: u64,
-    /// Whether learning rates fall along half a cosine, to nothing after the most epochs.
-    pub anneal: bool,
-    /// Epochs after which all heads but the heaviest are thrown away (paper, section 4.4); 0 keeps them.
-    pub drop_heads_after: u64,
+    /// Learning-rate schedule; the cosine ends after `max_epochs`.
+    pub lr_schedule: LrScheduleKind,
+    /// Epochs after which all heads but the top-weighted one are pruned (paper, section 4.4); 0 keeps them.
+    pub prune_heads_after: u64,
     /// Epochs from one look at the test data to the next, for learning curves; 0 for none. The network that is tested in
     /// the end is chosen by the validation data all the same.
     pub test_every: u64,
     /// Whether the statistics that normalisations predict by are taken anew from 2048 images to learn from before an epoch
     /// is judged; else they are the running ones, which lag behind units that learn fast.
-    pub fresh_statistics: bool,
+    pub precise_bn: bool,
     /// Whether what is judged and kept is the average of the networks after all updates, the later ones above all: where
     /// rates don't fall, the last steps' noise is averaged away. Else it is the network itself, as in the paper.
-    pub average: bool,
+    pub weight_averaging: bool,
     /// Updates from one record to the next.
     pub log_every: u64,
     /// Seconds from one checkpoint to the next; there is one after each epoch, too.
@@ -72,13 +72,13 @@ pub struct Schedule {
 impl Default for Schedule {
     fn default() -> Self {
         Schedule {
-            epochs: 1_000,
+            max_epochs: 1_000,
             patience: 20,
-            anneal: false,
-            drop_heads_after: 0,
+            lr_schedule: LrScheduleKind::Constant,
+            prune_heads_after: 0,
             test_every: 0,
-            fresh_statistics: true,
-            average: true,
+            precise_bn: true,
+            weight_averaging: true,
             log_every: 100,
             checkpoint_seconds: 300,
         }
@@ -92,7 +92,7 @@ impl Schedule {
     /// [`Error::Setting`] for the first that can't be.
     pub fn check(&self) -> Result<(), Error> {
         let fields = [
-            ("training.epochs", self.epochs),
+            ("training.max_epochs", self.max_epochs),
             ("training.patience", self.patience),
             ("training.log_every", self.log_every),
             ("training.checkpoint_seconds", self.checkpoint_seconds),
@@ -100,10 +100,10 @@ impl Schedule {
         if let Some((field, value)) = fields.into_iter().find(|(_, value)| *value == 0) {
             return Err(Error::setting(field, value, "must be at least 1"));
         }
-        if self.average && !self.fresh_statistics {
-            let problem = "running statistics are of other networks than the average: leave training.fresh_statistics \
+        if self.weight_averaging && !self.precise_bn {
+            let problem = "running statistics are of other networks than the average: leave training.precise_bn \
                            on, or set this to false too";
-            return Err(Error::setting("training.average", true, problem));
+            return Err(Error::setting("training.weight_averaging", true, problem));
         }
         Ok(())
     }
@@ -234,14 +234,14 @@ impl Training {
     ) -> Result<Self, Error> {
         schedule.check()?;
         let mut method = method.clone();
-        if schedule.anneal {
-            method.schedule.decay = Decay::Cosine { updates: schedule.epochs * data.batches(Split::Train) };
+        if schedule.lr_schedule == LrScheduleKind::Cosine {
+            method.schedule.decay = Decay::Cosine { updates: schedule.max_epochs * data.batches(Split::Train) };
         }
         let learner = Learner::new(&method, &network, &mut stream(seed, "rates"))?;
         Ok(Training {
             schedule: schedule.clone(),
             data,
-            average: schedule.average.then(|| network.copy()),
+            average: schedule.weight_averaging.then(|| network.copy()),
             network,
             learner,
             recordings: Recordings::on(device),
@@ -373,7 +373,7 @@ impl Training {
 
     /// Whether a training that has come so far has thrown heads away, which it does with the first batch after that epoch.
     fn drops_heads(&self, Progress { epochs, batches, .. }: &Progress) -> bool {
-        let after = self.schedule.drop_heads_after;
+        let after = self.schedule.prune_heads_after;
         after > 0 && (*epochs > after || *epochs == after && *batches > 0)
     }
 
@@ -381,7 +381,7 @@ impl Training {
         let Progress { epochs, best, .. } = &self.progress;
         // as long as no loss was a number, epochs count from the first
         let since_best = epochs - best.map_or(0, |best| best.epoch);
-        *epochs >= self.schedule.epochs || since_best >= self.schedule.patience
+        *epochs >= self.schedule.max_epochs || since_best >= self.schedule.patience
     }
 
     /// One batch, or the end of an epoch, and what comes due with it.
@@ -472,7 +472,7 @@ impl Training {
         let measure = self.data.measure();
         let train = std::mem::replace(&mut self.since_epoch, Tally::new(self.device)).scores(measure);
         self.progress.epochs += 1;
-        if self.schedule.fresh_statistics {
+        if self.schedule.precise_bn {
             self.renew_statistics()?;
         }
         let validation = self.judge(Split::Validation)?;
@@ -598,7 +598,7 @@ mod tests {
 
     #[test]
     fn images_are_learnt_and_an_interruption_changes_nothing() {
-        let schedule = Schedule { epochs: 20, log_every: 3, checkpoint_seconds: 1, ..Default::default() };
+        let schedule = Schedule { max_epochs: 20, log_every: 3, checkpoint_seconds: 1, ..Default::default() };
         let whole = events_of(image_training(&schedule, 0), None);
         let again = events_of(image_training(&schedule, 0), Some(&|| image_training(&schedule, 0)));
         assert_eq!(whole.1, again.1);
@@ -612,8 +612,8 @@ mod tests {
 
     #[test]
     fn fresh_statistics_change_what_is_predicted_and_nothing_that_is_learnt() {
-        let end = |fresh_statistics| {
-            let schedule = Schedule { epochs: 3, fresh_statistics, average: false, ..Default::default() };
+        let end = |precise_bn| {
+            let schedule = Schedule { max_epochs: 3, precise_bn, weight_averaging: false, ..Default::default() };
             let (training, events) = events_of(image_training(&schedule, 0), None);
             let losses = events.into_iter().filter_map(|event| match event {
                 Event::Epoch { train, validation, .. } => Some((train.loss, validation.loss)),
@@ -631,7 +631,7 @@ mod tests {
 
     #[test]
     fn damaged_images_are_told_of_once_and_too_many_are_an_error() {
-        let schedule = Schedule { epochs: 3, ..Default::default() };
+        let schedule = Schedule { max_epochs: 3, ..Default::default() };
         let (_, events) = events_of(image_training(&schedule, 1), None);
         let told = events.iter().filter_map(|event| match event {
             Event::LeftOut { file, count, .. } => Some((file.path.clone(), *count)),
@@ -681,7 +681,7 @@ mod tests {
 
     #[test]
     fn the_alphabet_is_learnt_with_no_rate_to_choose() {
-        let schedule = Schedule { epochs: 40, log_every: 26, ..Default::default() };
+        let schedule = Schedule { max_epochs: 40, log_every: 26, ..Default::default() };
         let (training, events) = events(&schedule, &Method::alrao(), false);
         let validation = |event: &Event| match event {
             Event::Epoch { validation, .. } => Some(*validation),
@@ -702,7 +702,7 @@ mod tests {
             _ => None,
         };
         for (test_every, expected) in [(0, [false; 4]), (1, [true; 4]), (2, [false, true, false, true])] {
-            let schedule = Schedule { epochs: 4, test_every, ..Default::default() };
+            let schedule = Schedule { max_epochs: 4, test_every, ..Default::default() };
             let (_, events) = events(&schedule, &Method::alrao(), false);
             let scores: Vec<_> = events.iter().filter_map(test).collect();
             assert_eq!(scores.iter().map(|(_, test)| test.is_some()).collect::<Vec<_>>(), expected);
@@ -715,7 +715,7 @@ mod tests {
 
     #[test]
     fn an_interrupted_training_ends_the_same() {
-        let schedule = Schedule { epochs: 2, log_every: 5, checkpoint_seconds: 1, ..Default::default() };
+        let schedule = Schedule { max_epochs: 2, log_every: 5, checkpoint_seconds: 1, ..Default::default() };
         let (whole, expected) = events(&schedule, &Method::alrao(), false);
         let (again, found) = events(&schedule, &Method::alrao(), true);
         assert_eq!(found, expected);
@@ -725,8 +725,8 @@ mod tests {
     /// Of the networks after updates 1, 2, .. n, that after t weighs `t (t+1) .. (t+7)` in all.
     #[test]
     fn the_average_is_of_all_updates_the_later_ones_above_all_and_learning_is_as_without() {
-        let averaged = Schedule { epochs: 2, average: true, ..Default::default() };
-        let (alone, _) = events(&Schedule { average: false, ..averaged.clone() }, &Method::alrao(), false);
+        let averaged = Schedule { max_epochs: 2, weight_averaging: true, ..Default::default() };
+        let (alone, _) = events(&Schedule { weight_averaging: false, ..averaged.clone() }, &Method::alrao(), false);
         let mut training = training(&averaged, &Method::alrao());
         let (mut sum, mut weights) = (training.network.parameters().theta().zeros_like().to_kind(Kind::Double), 0.0);
         for update in 1..=20 {
@@ -747,25 +747,30 @@ mod tests {
 
     #[test]
     fn an_average_goes_on_after_an_interruption_and_with_one_head() {
-        let schedule =
-            Schedule { epochs: 3, drop_heads_after: 1, average: true, checkpoint_seconds: 1, ..Default::default() };
+        let schedule = Schedule {
+            max_epochs: 3,
+            prune_heads_after: 1,
+            weight_averaging: true,
+            checkpoint_seconds: 1,
+            ..Default::default()
+        };
         let (whole, expected) = events(&schedule, &Method::alrao(), false);
         let (again, found) = events(&schedule, &Method::alrao(), true);
         assert_eq!((found, whole.network().heads().k()), (expected, 1));
         assert_eq!(again.network().parameters().theta(), whole.network().parameters().theta());
-        let images = Schedule { epochs: 3, average: true, checkpoint_seconds: 1, ..Default::default() };
+        let images = Schedule { max_epochs: 3, weight_averaging: true, checkpoint_seconds: 1, ..Default::default() };
         let whole = events_of(image_training(&images, 0), None).1;
         assert_eq!(events_of(image_training(&images, 0), Some(&|| image_training(&images, 0))).1, whole);
 
-        let running = Schedule { average: true, fresh_statistics: false, ..Default::default() };
+        let running = Schedule { weight_averaging: true, precise_bn: false, ..Default::default() };
         let error = running.check().unwrap_err().to_string();
-        assert!(error.contains("training.average = true") && error.contains("training.fresh_statistics"), "{error}");
+        assert!(error.contains("training.weight_averaging = true") && error.contains("training.precise_bn"), "{error}");
     }
 
     #[test]
     fn heads_are_thrown_away_after_an_epoch_whether_interrupted_or_not() {
         let schedule =
-            Schedule { epochs: 3, log_every: 5, drop_heads_after: 1, checkpoint_seconds: 1, ..Default::default() };
+            Schedule { max_epochs: 3, log_every: 5, prune_heads_after: 1, checkpoint_seconds: 1, ..Default::default() };
         let (whole, expected) = events(&schedule, &Method::alrao(), false);
         let heads = |event: &Event| match event {
             Event::Update { epoch, posterior, .. } => Some((*epoch, posterior.len())),
@@ -784,7 +789,7 @@ mod tests {
 
     #[test]
     fn annealed_rates_fall_to_nothing_with_the_last_epoch() {
-        let schedule = Schedule { epochs: 2, anneal: true, ..Default::default() };
+        let schedule = Schedule { max_epochs: 2, lr_schedule: LrScheduleKind::Cosine, ..Default::default() };
         let training = training(&schedule, &Method::alrao());
         let updates = 2 * training.data.batches(Split::Train);
         let factor = |update| training.learner.method().schedule.factor(update);

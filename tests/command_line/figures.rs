@@ -19,20 +19,20 @@ schedule.validate_every = 250
 schedule.log_every = 50
 schedule.validation_episodes = 2
 schedule.test_episodes = 3
-agent.warm_up = 200
-agent.batch = 32
-agent.memory = 600
-agent.network.hidden = [[16, 16]]
+agent.learning_starts = 200
+agent.batch_size = 32
+agent.buffer_size = 600
+agent.network.hidden_sizes = [[16, 16]]
 "#
         )
     };
     let arms = r#"
 [[arm]]
-optimizer.eta_max = [0.1, 10.0]
+optimizer.lr_max = [0.1, 10.0]
 
 [[arm]]
 optimizer.kind = "sgd"
-optimizer.eta = 0.1
+optimizer.lr = 0.1
 "#;
     format!("seeds = \"0\"\n{}{}{arms}", task("pendulum"), task("cartpole"))
 }
@@ -52,7 +52,7 @@ fn sweep() -> PathBuf {
 }
 
 fn alrao_run() -> PathBuf {
-    sweep().join("pendulum-hidden=16x16-alrao-eta_max=10-seed0")
+    sweep().join("pendulum-hidden_sizes=16x16-alrao-lr_max=10-seed0")
 }
 
 fn refused(words: &str, expected: &[&str]) {
@@ -69,11 +69,11 @@ fn every_figure_is_drawn() {
         succeed(alrao(&format!("plot {words} --out {}", out.display())));
         fs::read_to_string(&out).unwrap()
     };
-    let task = format!("{} --task pendulum-hidden=16x16", sweep.display());
+    let task = format!("{} --task pendulum-hidden_sizes=16x16", sweep.display());
     assert!(drawn(&task).contains("\u{3b7} min"), "a sweep over intervals has a heat map");
     assert!(drawn(&format!("{task} --figure learning")).contains("while learning"));
     assert!(drawn(&format!("{task} --figure returns")).contains("3 runs"));
-    let sgd = sweep.join("pendulum-hidden=16x16-sgd-seed0");
+    let sgd = sweep.join("pendulum-hidden_sizes=16x16-sgd-seed0");
     assert!(drawn(&format!("{} {}", run.display(), sgd.display())).contains("2 runs"));
     assert!(drawn(&format!("{} --figure posterior", run.display())).contains("weight of the head"));
     assert!(drawn(&format!("{} --figure rates", run.display())).contains("layer 2 (16 units)"));
@@ -101,7 +101,7 @@ fn a_run_tells_what_became_of_its_units() {
         };
         assert!(moved(true) < 0.05 && moved(false) > 0.05, "{} {}", moved(true), moved(false));
     }
-    assert!(!sweep().join("pendulum-hidden=16x16-sgd-seed0/units.json").exists());
+    assert!(!sweep().join("pendulum-hidden_sizes=16x16-sgd-seed0/units.json").exists());
 }
 
 #[test]
@@ -109,14 +109,23 @@ fn what_cannot_be_drawn_is_refused() {
     let (sweep, run, root) = (sweep(), alrao_run(), tempfile::tempdir().unwrap());
     let (sweep, run, empty) = (sweep.display(), run.display(), root.path().display());
     refused(&format!("plot {empty}"), &["neither a run directory", "nor a sweep directory"]);
-    refused(&format!("plot {sweep}"), &["several tasks", "--task", "cartpole-hidden=16x16, pendulum-hidden=16x16"]);
-    refused(&format!("plot {sweep} --task pendulom"), &["--task pendulom", "pendulum-hidden=16x16"]);
+    refused(
+        &format!("plot {sweep}"),
+        &["several tasks", "--task", "cartpole-hidden_sizes=16x16, pendulum-hidden_sizes=16x16"],
+    );
+    refused(&format!("plot {sweep} --task pendulom"), &["--task pendulom", "pendulum-hidden_sizes=16x16"]);
     refused(&format!("plot {run} --task pendulum"), &["of sweeps only"]);
-    refused(&format!("plot {run} {sweep}/cartpole-hidden=16x16-sgd-seed0"), &["pendulum", "cartpole", "one task"]);
-    refused(&format!("plot {run} --figure heatmap"), &["optimizer.eta_min", "there are 1"]);
+    refused(
+        &format!("plot {run} {sweep}/cartpole-hidden_sizes=16x16-sgd-seed0"),
+        &["pendulum", "cartpole", "one task"],
+    );
+    refused(&format!("plot {run} --figure heatmap"), &["optimizer.lr_min", "there are 1"]);
     refused(&format!("plot {run} {run} --figure rates"), &["one run", "2"]);
-    refused(&format!("plot {sweep}/pendulum-hidden=16x16-sgd-seed0 --figure rates"), &["units.json", "single rate"]);
-    refused(&format!("plot {sweep}/pendulum-hidden=16x16-sgd-seed0 --figure posterior"), &["one head"]);
+    refused(
+        &format!("plot {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure rates"),
+        &["units.json", "single rate"],
+    );
+    refused(&format!("plot {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure posterior"), &["one head"]);
     refused(&format!("plot {run} --figure pie"), &["returns", "heatmap"]);
     refused(&format!("plot {run} --out {empty}/figure.pdf"), &["figure.pdf", ".svg", ".png"]);
     refused(&format!("plot {run} --out /proc/figure.svg"), &["can't write /proc/figure.svg"]);
@@ -158,9 +167,13 @@ fn a_run_is_reported() {
 #[test]
 fn a_sweep_is_reported() {
     let page = report(&sweep());
-    for expected in
-        ["6 of 6 runs are done", "<h3>cartpole-hidden=16x16: test return", "\u{3b7} min", "while learning", "sgd-seed0"]
-    {
+    for expected in [
+        "6 of 6 runs are done",
+        "<h3>cartpole-hidden_sizes=16x16: test return",
+        "\u{3b7} min",
+        "while learning",
+        "sgd-seed0",
+    ] {
         assert!(page.contains(expected), "{expected} is missing");
     }
 }

@@ -16,8 +16,8 @@ use std::process::{Command, Output};
 /// A run of a few seconds: a small network, a checkpoint every 400 steps.
 const SMALL: &str = "train pendulum --set schedule.steps=4000 --set schedule.validate_every=700 \
     --set schedule.checkpoint_every=400 --set schedule.log_every=150 --set schedule.validation_episodes=2 \
-    --set schedule.test_episodes=3 --set agent.warm_up=200 --set agent.batch=32 --set agent.memory=1500 \
-    --set agent.network.hidden=[32,32] --device cpu";
+    --set schedule.test_episodes=3 --set agent.learning_starts=200 --set agent.batch_size=32 --set agent.buffer_size=1500 \
+    --set agent.network.hidden_sizes=[32,32] --device cpu";
 
 /// The program with these words; paths with spaces don't occur.
 fn alrao(words: &str) -> Command {

@@ -22,9 +22,9 @@ fn a_request_that_makes_no_sense_is_refused() {
     let train = |words: &str| format!("train {words} --out {}", out.display());
     refused(&train("pendulm"), &["pendulm", "nearest", "pendulum"]);
     refused(&train("pendulum --set schedule.stepz=1"), &["stepz", "steps"]);
-    refused(&train("pendulum --set agent.batch=many"), &["agent.batch=many", "string \"many\""]);
+    refused(&train("pendulum --set agent.batch_size=many"), &["agent.batch_size=many", "string \"many\""]);
     refused(&train("pendulum --set environment.torques=1"), &["torques"]);
-    refused(&train("pendulum --set agent.memory=10"), &["agent.memory", "batch"]);
+    refused(&train("pendulum --set agent.buffer_size=10"), &["agent.buffer_size", "batch"]);
     let continuous = ["environment.name = pendulum-continuous", "numbered actions"];
     refused("train continuous.toml", &["continuous.toml"]);
     let file = root.path().join("continuous.toml");
@@ -34,8 +34,11 @@ fn a_request_that_makes_no_sense_is_refused() {
     refused(&train("pendulum --device tpu"), &["tpu", "cuda:N"]);
     refused(&train("pendulum --threads 0"), &["threads"]);
     refused(&train("pendulum --threads 4000000000"), &["threads", "1024"]);
-    refused(&train("pendulum --set agent.network.hidden=[64,100000000]"), &["agent.network.hidden", "16384"]);
-    refused(&train("pendulum --set agent.discount=nan"), &["agent.discount = NaN", "at most 1"]);
+    refused(
+        &train("pendulum --set agent.network.hidden_sizes=[64,100000000]"),
+        &["agent.network.hidden_sizes", "16384"],
+    );
+    refused(&train("pendulum --set agent.gamma=nan"), &["agent.gamma = NaN", "at most 1"]);
     refused(&train("pendulum --seed minus"), &["minus"]);
     refused("train", &["CONFIG"]);
     refused("train pendulum --resume x", &["--resume"]);

@@ -43,8 +43,7 @@ fn summary(run: &Path) -> serde_json::Value {
 fn a_text_is_learnt_evaluated_and_plotted() {
     let (data, root) = (alphabet(), tempfile::tempdir().unwrap());
     let (run, data) = (root.path().join("run"), data.path().display());
-    let words =
-        "--set data.streams=4 --set data.steps=10 --set training.epochs=8 --set training.log_every=20 --device cpu";
+    let words = "--set data.batch_size=4 --set data.bptt=10 --set training.max_epochs=8 --set training.log_every=20 --device cpu";
     let said = succeed(alrao(&format!("train ptb-char --data {data} {words} --out {}", run.display())));
     assert!(said.contains("bits per character") && said.contains("plots/learning.svg"), "{said}");
     let summary = summary(&run);
@@ -75,7 +74,7 @@ fn images_are_learnt_without_the_damaged_one() {
     let damaged = data.path().join("val/cat/7.JPEG");
     let whole = fs::read(&damaged).unwrap();
     fs::write(&damaged, &whole[..100]).unwrap();
-    let words = "--set data.side=32 --set data.batch=16 --set model.gamma=0.03 --set training.epochs=3 --device cpu";
+    let words = "--set data.image_size=32 --set data.batch_size=16 --set model.width_factor=0.03 --set training.max_epochs=3 --device cpu";
     let train = |config: &str, out: &Path| {
         outcome(alrao(&format!("train {config} --data {} {words} --out {}", data.path().display(), out.display())))
     };
@@ -95,8 +94,8 @@ fn images_are_learnt_without_the_damaged_one() {
 fn a_run_whose_validation_never_came_to_a_number_has_diverged() {
     let (data, root) = (cats_and_dogs(), tempfile::tempdir().unwrap());
     let run = root.path().join("run");
-    let words = "--set model.architecture=small-cnn --set data.side=32 --set data.batch=16 --set training.epochs=2 \
-                 --set optimizer.kind=sgd --set optimizer.eta=3e3 --device cpu";
+    let words = "--set model.architecture=small-cnn --set data.image_size=32 --set data.batch_size=16 --set training.max_epochs=2 \
+                 --set optimizer.kind=sgd --set optimizer.lr=3e3 --device cpu";
     let said = succeed(alrao(&format!(
         "train imagenet-resnet50 --data {} {words} --out {}",
         data.path().display(),
@@ -121,12 +120,12 @@ fn what_cannot_be_learnt_is_refused() {
     refused("ptb-word", images, &["ptb.train.txt", "train, val"]);
     refused("cifar10-vgg19", text, &["data_batch_1.bin", "ptb.test.txt"]);
     refused("imagenet-alexnet", text, &["train/CLASS", "ptb.test.txt"]);
-    refused("imagenet-alexnet --set data.side=32", images, &["alexnet", "63 pixels", "32"]);
+    refused("imagenet-alexnet --set data.image_size=32", images, &["alexnet", "63 pixels", "32"]);
     refused("cifar10-mobilenet --set model.version=3", images, &["model.version = 3"]);
     refused("cifar10-mobilenet --set model.architecture=resnet", images, &["resnet", "resnet50"]);
-    refused("cifar10-mobilenet --set data.batch=1", images, &["data.batch = 1", "2"]);
+    refused("cifar10-mobilenet --set data.batch_size=1", images, &["data.batch_size = 1", "2"]);
     refused("ptb-char --set model.channels_last=true", text, &["model.channels_last"]);
-    refused("ptb-char --set optimizer.clip=0", text, &["optimizer.clip = 0"]);
+    refused("ptb-char --set optimizer.max_grad_norm=0", text, &["optimizer.max_grad_norm = 0"]);
     refused("pendulum", text, &["--data", "learns from no data"]);
     assert!(!out.exists());
 }

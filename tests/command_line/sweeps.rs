@@ -21,14 +21,14 @@ schedule.checkpoint_every = 200
 schedule.log_every = 100
 schedule.validation_episodes = 2
 schedule.test_episodes = 3
-agent.warm_up = 200
-agent.batch = 32
-agent.memory = 1000
-agent.network.gamma = 0.125
+agent.learning_starts = 200
+agent.batch_size = 32
+agent.buffer_size = 1000
+agent.network.width_factor = 0.125
 
 [[arm]]
 optimizer.kind = "sgd"
-optimizer.eta = 0.1
+optimizer.lr = 0.1
 
 [[arm]]
 optimizer.kind = "alrao"

@@ -58,7 +58,7 @@ fn a_run_leaves_what_its_users_need() {
 fn a_rate_that_is_far_too_large_ends_as_diverged() {
     let root = tempfile::tempdir().unwrap();
     let run = root.path().join("run");
-    let words = "--set optimizer.kind=sgd --set optimizer.eta=1e30 --out";
+    let words = "--set optimizer.kind=sgd --set optimizer.lr=1e30 --out";
     let said = succeed(alrao(&format!("{SMALL} {words} {}", run.display())));
     assert!(said.contains("diverged"), "{said}");
     let summary: serde_json::Value =
@@ -67,7 +67,7 @@ fn a_rate_that_is_far_too_large_ends_as_diverged() {
     assert_eq!((&summary["diverged"], &summary["test"], &summary["diagnosis"]), (&true.into(), null, null));
 
     let run = root.path().join("alrao");
-    let words = "--set optimizer.eta_min=1e29 --set optimizer.eta_max=1e30 --out";
+    let words = "--set optimizer.lr_min=1e29 --set optimizer.lr_max=1e30 --out";
     let said = succeed(alrao(&format!("{SMALL} {words} {}", run.display())));
     assert!(said.contains("no finite numbers") && said.contains("diverged"), "{said}");
 }

@@ -20,13 +20,12 @@ use crate::setup;
 /// Fields that depend on the clock.
 const CLOCKS: [&str; 3] = ["seconds", "steps_per_second", "samples_per_second"];
 const METHODS: [(&str, &str); 3] =
-    [("alrao", ""), ("sgd", "optimizer.kind=sgd optimizer.eta=0.1"), ("adam", "optimizer.kind=adam")];
+    [("alrao", ""), ("sgd", "optimizer.kind=sgd optimizer.lr=0.1"), ("adam", "optimizer.kind=adam")];
 const AGENTS: [&str; 3] = ["pendulum", "lunar-lander", "cartpole"];
 const OF_AGENTS: &str = "schedule.steps=5000 schedule.validation_episodes=5 schedule.test_episodes=5";
 /// 300 updates of a text, and an epoch of the small network on some of CIFAR-10's images.
-const OF_TEXT: &str = "training.epochs=1 training.log_every=20";
-const OF_IMAGES: &str =
-    "model.architecture=small-cnn data.batch=32 data.images=4000 training.epochs=1 training.log_every=20";
+const OF_TEXT: &str = "training.max_epochs=1 training.log_every=20";
+const OF_IMAGES: &str = "model.architecture=small-cnn data.batch_size=32 data.max_train_images=4000 training.max_epochs=1 training.log_every=20";
 
 /// Which builds.
 #[derive(Args)]

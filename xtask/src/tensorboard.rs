@@ -30,7 +30,7 @@ pub fn run(checkout: &Checkout) -> Result<()> {
     let data = scratch.path().display().to_string();
     train(
         checkout,
-        &["ptb-char", "--data", &data, "--set", "training.epochs=2", "--set", "training.log_every=1"],
+        &["ptb-char", "--data", &data, "--set", "training.max_epochs=2", "--set", "training.log_every=1"],
         &network,
     )?;
     let mut command = Command::new(python);

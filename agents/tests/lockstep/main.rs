@@ -31,12 +31,12 @@ const BOUND: f64 = 1e-5;
 
 fn settings() -> AgentSettings {
     AgentSettings {
-        discount: 0.9,
-        batch: 8,
-        memory: 40,
+        gamma: 0.9,
+        batch_size: 8,
+        buffer_size: 40,
         n_step: 3,
-        target_rate: 0.05,
-        network: QNetworkSettings { hidden: vec![9, 6], sigma: 2.0, ..Default::default() },
+        tau: 0.05,
+        network: QNetworkSettings { hidden_sizes: vec![9, 6], sigma: 2.0, ..Default::default() },
         ..Default::default()
     }
 }
@@ -54,20 +54,20 @@ fn alrao_of_the_defaults() {
 fn alrao_with_all_there_is() {
     let priority = PrioritySettings { alpha: 0.6, beta: 0.4 };
     let network = QNetworkSettings { dueling: true, ..settings().network };
-    check(&AgentSettings { priority, network, ..settings() }, &alrao());
+    check(&AgentSettings { prioritized_replay: priority, network, ..settings() }, &alrao());
 }
 
 #[test]
 fn sgd_as_others_have_it() {
     let network = QNetworkSettings { layer_norm: false, ..settings().network };
-    let plain = AgentSettings { double: false, n_step: 1, network, ..settings() };
+    let plain = AgentSettings { double_q: false, n_step: 1, network, ..settings() };
     check(&plain, &Method::sgd(0.01).unwrap());
 }
 
 #[test]
 fn adam_with_priorities() {
     let priority = PrioritySettings { alpha: 1.0, beta: 0.5 };
-    check(&AgentSettings { priority, ..settings() }, &Method::adam(1e-3).unwrap());
+    check(&AgentSettings { prioritized_replay: priority, ..settings() }, &Method::adam(1e-3).unwrap());
 }
 
 /// Both sides stay together, in both ways.
@@ -132,7 +132,7 @@ fn differences(agent: &Agent, found: &Update, plain: &Plain, expected: &Seen) ->
     }
     let a = Tensor::from_slice(&plain.target.a);
     differences.extend(["q.network.a", "target.a"].map(|name| (name.into(), relative_difference(&saved(name), &a))));
-    if plain.settings.priority.alpha > 0.0 {
+    if plain.settings.prioritized_replay.alpha > 0.0 {
         let leaves = relative_difference(&saved("replay.priorities.leaves"), &Tensor::from_slice(&plain.by_slot()));
         differences.push(("priorities".into(), leaves));
     }

@@ -64,7 +64,7 @@ impl Plain {
     }
 
     pub fn learn(&mut self, spent: f64, rng: &mut Stream) -> Seen {
-        let AgentSettings { n_step, discount: gamma, double, target_rate, .. } = self.settings;
+        let AgentSettings { n_step, gamma, double_q, tau, .. } = self.settings;
         let (drawn, weights) = self.draw(spent, rng);
         self.follow_scale();
         self.follow_observations();
@@ -81,7 +81,7 @@ impl Plain {
             if last.end != End::Terminated {
                 let values = self.values(&self.target, &last.next);
                 let online = self.values(&Averaged::of(&self.online), &last.next);
-                worth += gamma.powi(m as i32) * values[argmax(if double { &online } else { &values })];
+                worth += gamma.powi(m as i32) * values[argmax(if double_q { &online } else { &values })];
             }
             y.push(worth);
             let now = self.values(&Averaged::of(&self.online), &self.steps[i].observation);
@@ -106,7 +106,7 @@ impl Plain {
         let online = Averaged::of(&self.online);
         let towards = |target: &mut Values, online: &Values| {
             for (name, value) in target {
-                let share = if name.starts_with("inputs") { 1.0 } else { target_rate };
+                let share = if name.starts_with("inputs") { 1.0 } else { tau };
                 *value = &*value + (&online[name] - &*value) * share;
             }
         };
@@ -115,7 +115,7 @@ impl Plain {
         self.target.a = online.a;
 
         for ((&i, taken), y) in drawn.iter().zip(taken).zip(y) {
-            self.priorities[i] = ((taken - y).abs() + 1e-3).powf(self.settings.priority.alpha);
+            self.priorities[i] = ((taken - y).abs() + 1e-3).powf(self.settings.prioritized_replay.alpha);
             self.largest = self.largest.max(self.priorities[i]);
         }
         let q_mean = best.iter().sum::<f64>() / best.len() as f64 / self.factor;
@@ -124,7 +124,7 @@ impl Plain {
 
     /// The transitions in memory, slot by slot: the last that were made, in a ring.
     fn ring(&self) -> Vec<usize> {
-        let (made, slots) = (self.steps.len(), self.settings.memory);
+        let (made, slots) = (self.steps.len(), self.settings.buffer_size);
         (0..made.min(slots)).map(|slot| (0..made).rev().find(|i| i % slots == slot).unwrap()).collect()
     }
 
@@ -135,15 +135,15 @@ impl Plain {
 
     /// Transitions of the memory, with replacement, and their importance weights.
     fn draw(&self, spent: f64, rng: &mut Stream) -> (Vec<usize>, Vec<f64>) {
-        let AgentSettings { batch, priority, .. } = self.settings;
+        let AgentSettings { batch_size, prioritized_replay: priority, .. } = self.settings;
         let ring = self.ring();
         if priority.alpha == 0.0 {
-            return ((0..batch).map(|_| ring[rng.random_range(0..ring.len())]).collect(), vec![1.0; batch]);
+            return ((0..batch_size).map(|_| ring[rng.random_range(0..ring.len())]).collect(), vec![1.0; batch_size]);
         }
         let total: f64 = ring.iter().map(|&i| self.priorities[i]).sum();
         let mut drawn = vec![];
-        for part in 0..batch {
-            let mut at = (part as f64 + rng.random::<f64>()) / batch as f64 * total;
+        for part in 0..batch_size {
+            let mut at = (part as f64 + rng.random::<f64>()) / batch_size as f64 * total;
             let mut slots = ring.iter();
             let mut i = *slots.next().unwrap();
             while at >= self.priorities[i] {
@@ -165,7 +165,7 @@ impl Plain {
         for end in (0..self.steps.len()).filter(|&i| self.steps[i].end != End::Open) {
             for i in begin..=end {
                 let rewards = self.steps[i..=end].iter().zip(0..);
-                returns.push(rewards.map(|(step, t)| self.settings.discount.powi(t) * step.reward).sum());
+                returns.push(rewards.map(|(step, t)| self.settings.gamma.powi(t) * step.reward).sum());
             }
             begin = end + 1;
         }

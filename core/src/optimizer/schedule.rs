@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use serde::{Deserialize, Serialize};
+
 /// A warm-up, then a decay.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Schedule {
@@ -34,6 +36,17 @@ pub enum Decay {
         /// Updates after which rates are down to `1 / sqrt(2)`.
         updates: u64,
     },
+}
+
+/// The schedule of learning rates over a whole training, as configurations name it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LrScheduleKind {
+    /// Learning rates follow the method's own schedule, which is constant unless set.
+    #[default]
+    Constant,
+    /// Learning rates fall along half a cosine, to zero at the end of the training.
+    Cosine,
 }
 
 impl Schedule {

@@ -53,7 +53,7 @@ const NETWORKS: [(&str, &str, &[&str], &str); 4] = [
 ];
 /// What rounds a training takes half of on a GPU.
 const ON_GPU: [&str; 2] = ["model.precision=bf16", "model.channels_last=true"];
-const IN_SMALL: [&str; 3] = ["model.gamma=0.125", "data.images=64", "training.epochs=2"];
+const IN_SMALL: [&str; 3] = ["model.width_factor=0.125", "data.max_train_images=64", "training.max_epochs=2"];
 
 /// All trainings whose names begin with one of these, or all, in order of worth.
 ///
@@ -62,7 +62,7 @@ const IN_SMALL: [&str; 3] = ["model.gamma=0.125", "data.images=64", "training.ep
 pub fn queue(only: &[String]) -> Result<Vec<Training>> {
     let mut all = Vec::new();
     for (network, config, settings, rate) in NETWORKS {
-        let sgd = if rate == "0.1" { "optimizer.eta=0.1" } else { "optimizer.eta=0.01" };
+        let sgd = if rate == "0.1" { "optimizer.lr=0.1" } else { "optimizer.lr=0.01" };
         let methods: [(&str, &[&str]); 3] =
             [("alrao", &[]), ("sgd", &["optimizer.kind=sgd", sgd]), ("adam", &["optimizer.kind=adam"])];
         for (method, of_method) in methods {
@@ -74,7 +74,7 @@ pub fn queue(only: &[String]) -> Result<Vec<Training>> {
         name: "mobilenet-gamma3-alrao".into(),
         network: "mobilenet-gamma3",
         config: "cifar10-mobilenet",
-        settings: vec!["model.gamma=3"],
+        settings: vec!["model.width_factor=3"],
     };
     all.push(wide);
     let names: Vec<String> = all.iter().map(|training| training.name.clone()).collect();
