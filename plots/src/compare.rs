@@ -129,13 +129,14 @@ fn interpolate(curve: &[(f64, f64)], x: f64) -> f64 {
     y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 }
 
-/// What each run is grouped by: its method; where a sweep has arms that are the same in that, the names of its arms.
+/// What each run is grouped by: its method; where a sweep has variants that are the same in that, the names of its variants.
 pub(crate) fn group_names(headers: &[&Header]) -> Vec<String> {
     let usual: Vec<&String> = headers.iter().map(|header| &header.method.label).collect();
     let told_apart = headers.iter().zip(&usual).all(|(header, name)| {
-        headers.iter().zip(&usual).all(|(other, other_name)| name != other_name || header.arm == other.arm)
+        headers.iter().zip(&usual).all(|(other, other_name)| name != other_name || header.variant == other.variant)
     });
-    let name = |header: &&Header| header.arm.as_ref().filter(|_| !told_apart).unwrap_or(&header.method.label).clone();
+    let name =
+        |header: &&Header| header.variant.as_ref().filter(|_| !told_apart).unwrap_or(&header.method.label).clone();
     headers.iter().map(name).collect()
 }
 
@@ -214,11 +215,11 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_named_by_method_or_else_by_arm() {
-        let header = |arm: Option<&str>, label: &str| Header {
+    fn groups_are_named_by_method_or_else_by_variant() {
+        let header = |variant: Option<&str>, label: &str| Header {
             dir: "run".into(),
             task: "pendulum".into(),
-            arm: arm.map(Into::into),
+            variant: variant.map(Into::into),
             method: MethodInfo { name: "Any".into(), label: label.into(), rates: [1.0, 1.0], adaptive: false },
             width: 1.0,
             seed: 0,

@@ -241,7 +241,7 @@ mod tests {
         let header = Header {
             dir: "run".into(),
             task: "cifar10".into(),
-            arm: None,
+            variant: None,
             method: MethodInfo::new("Plain", rates, false, adaptive),
             width: 1.0,
             seed: 0,

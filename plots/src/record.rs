@@ -17,7 +17,7 @@ use crate::info::{Measure, MethodInfo, Metric, RunInfo};
 pub struct Source {
     /// The run directory.
     pub dir: PathBuf,
-    /// The names of its task and of its arm, if it belongs to a sweep.
+    /// The names of its task and of its variant, if it belongs to a sweep.
     pub in_sweep: Option<(String, String)>,
 }
 
@@ -29,7 +29,7 @@ pub struct Header {
     /// What was learnt: the sweep's name for it, or else the run's own.
     pub task: String,
     /// The sweep's name for how it was learnt.
-    pub arm: Option<String>,
+    pub variant: Option<String>,
     /// How the network was trained.
     pub method: MethodInfo,
     /// The width of the network, as a multiple of the usual one.
@@ -133,8 +133,8 @@ impl Header {
     /// As [`RunInfo::read`].
     pub fn read(source: &Source) -> Result<Self, PlotError> {
         let RunInfo { task: usual_name, seed, width, metric, method } = RunInfo::read(&source.dir)?;
-        let (task, arm) = source.in_sweep.clone().unzip();
-        Ok(Header { dir: source.dir.clone(), task: task.unwrap_or(usual_name), arm, method, width, seed, metric })
+        let (task, variant) = source.in_sweep.clone().unzip();
+        Ok(Header { dir: source.dir.clone(), task: task.unwrap_or(usual_name), variant, method, width, seed, metric })
     }
 
     /// Whether it is the run of an agent, rather than of a network that learns from data.

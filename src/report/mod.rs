@@ -81,16 +81,16 @@ fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result
         if let [one] = &of_task[..] {
             figure(&mut page, figures::usual_of_run(&Config::of_run(&one.dir)?.task), &of_task)?;
         } else {
-            let mut arms: Vec<_> = of_task.iter().filter_map(|source| source.in_sweep.as_ref()).collect();
-            arms.dedup();
+            let mut variants: Vec<_> = of_task.iter().filter_map(|source| source.in_sweep.as_ref()).collect();
+            variants.dedup();
             page.heading(3, "Learning curves");
-            match arms.len() {
+            match variants.len() {
                 0..=MOST_ARMS => figure(&mut page, FigureKind::Learning, &of_task)?,
-                arms => {
-                    page.text(&format!("{arms} arms are too many to tell apart; alrao plot draws those of some runs."))
-                }
+                variants => page.text(&format!(
+                    "{variants} variants are too many to tell apart; alrao plot draws those of some runs."
+                )),
             }
-            if arms.len() <= 6 && Config::of_run(&of_task[0].dir)?.task.agent().is_ok() {
+            if variants.len() <= 6 && Config::of_run(&of_task[0].dir)?.task.agent().is_ok() {
                 page.heading(3, "Returns");
                 figure(&mut page, FigureKind::Returns, &of_task)?;
             }

@@ -144,9 +144,9 @@ mod tests {
     #[test]
     fn a_table_in_markdown_becomes_one() {
         let mut page = Page::new("t");
-        page.markdown("## pendulum\n\n| arm | mean |\n|---|---|\n| sgd * | -1 |\n\n*: the best.\n");
+        page.markdown("## pendulum\n\n| variant | mean |\n|---|---|\n| sgd * | -1 |\n\n*: the best.\n");
         assert!(page.body.contains("<h3>pendulum</h3>"));
-        assert!(page.body.contains("<tr><th>arm</th><th>mean</th></tr>\n<tr><td>sgd *</td><td>-1</td></tr>"));
+        assert!(page.body.contains("<tr><th>variant</th><th>mean</th></tr>\n<tr><td>sgd *</td><td>-1</td></tr>"));
         assert!(page.body.ends_with("<p>*: the best.</p>\n"), "{}", page.body);
     }
 }

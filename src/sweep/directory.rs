@@ -220,20 +220,20 @@ pub(crate) mod tests {
     use super::*;
     use alrao_envs::Registry;
 
-    /// A sweep directory of these tasks, arms (as `KEY=VALUE`s) and seeds 0 to `seeds` - 1, with nothing run.
-    pub(crate) fn sweep(tasks: &[&str], arms: &[&[&str]], seeds: u64) -> (tempfile::TempDir, SweepDirectory) {
+    /// A sweep directory of these tasks, variants (as `KEY=VALUE`s) and seeds 0 to `seeds` - 1, with nothing run.
+    pub(crate) fn sweep(tasks: &[&str], variants: &[&[&str]], seeds: u64) -> (tempfile::TempDir, SweepDirectory) {
         let root = tempfile::tempdir().unwrap();
         let mut runs = Vec::new();
         for task in tasks {
-            for arm in arms {
-                let sets: Vec<String> = arm.iter().map(|set| set.to_string()).collect();
+            for variant in variants {
+                let sets: Vec<String> = variant.iter().map(|set| set.to_string()).collect();
                 let config =
                     Config::read(task, &sets, &Registry::builtin()).unwrap().resolve(&Registry::builtin()).unwrap();
-                let arm = arm.join("-").replace("optimizer.", "").replace("kind=", "");
+                let variant = variant.join("-").replace("optimizer.", "").replace("kind=", "");
                 runs.extend((0..seeds).map(|seed| Run {
-                    name: format!("{task}-{arm}-seed{seed}"),
+                    name: format!("{task}-{variant}-seed{seed}"),
                     task: task.to_string(),
-                    arm: arm.clone(),
+                    variant: variant.clone(),
                     config: Config { seed, ..config.clone() },
                 }));
             }

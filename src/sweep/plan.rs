@@ -1,4 +1,4 @@
-//! A sweep file: tasks, arms and seeds, and the runs that they multiply to.
+//! A sweep file: tasks, variants and seeds, and the runs that they expand to.
 //!
 //! ```toml
 //! seeds = "0-4"
@@ -7,15 +7,15 @@
 //! config = "pendulum"               # a built-in configuration or a file; without it, the task is one itself
 //! schedule.steps = 20_000           # any field of it
 //!
-//! [[arm]]
+//! [[variant]]
 //! optimizer.kind = "sgd"
-//! optimizer.lr = [1e-3, 1e-2, 0.1] # a list multiplies
+//! optimizer.lr = [1e-3, 1e-2, 0.1] # a list defines a grid
 //!
-//! [[arm]]
+//! [[variant]]
 //! optimizer.kind = "alrao"
 //! ```
 //!
-//! A run's name is made of its task, its arm with the values it has of their lists, and its seed, so it stays the same
+//! A run's name is made of its task, its variant with the values it has of their lists, and its seed, so it stays the same
 //! whatever else is in the file.
 
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ pub struct Run {
     /// What is learnt.
     pub task: String,
     /// How: everything that differs but task and seed.
-    pub arm: String,
+    pub variant: String,
     /// Its configuration, complete.
     pub config: Config,
 }
@@ -59,11 +59,11 @@ pub struct Seeds(Vec<u64>);
 struct SweepFile {
     seeds: Seeds,
     task: Vec<Block>,
-    #[serde(default = "one_plain_arm")]
-    arm: Vec<Block>,
+    #[serde(default = "one_plain_variant")]
+    variant: Vec<Block>,
 }
 
-/// A `[[task]]` or an `[[arm]]`.
+/// A `[[task]]` or an `[[variant]]`.
 #[derive(Default, Deserialize)]
 struct Block {
     name: Option<String>,
@@ -72,7 +72,7 @@ struct Block {
     settings: Table,
 }
 
-fn one_plain_arm() -> Vec<Block> {
+fn one_plain_variant() -> Vec<Block> {
     vec![Block::default()]
 }
 
@@ -140,36 +140,36 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     fn runs(&self, file: &SweepFile) -> Result<Vec<Run>> {
-        let variants = |kind, blocks: &[Block]| -> Result<Vec<Vec<Vec<Setting>>>> {
-            blocks.iter().enumerate().map(|(index, block)| self.variants(kind, index, block)).collect()
+        let combinations = |kind, blocks: &[Block]| -> Result<Vec<Vec<Vec<Setting>>>> {
+            blocks.iter().enumerate().map(|(index, block)| self.combinations(kind, index, block)).collect()
         };
-        let (tasks, arms) = (variants("task", &file.task)?, variants("arm", &file.arm)?);
-        let count = |variants: &[Vec<Vec<Setting>>]| variants.iter().map(Vec::len).sum::<usize>();
-        let (task_count, arm_count, seed_count) = (count(&tasks), count(&arms), self.seeds.0.len());
-        let total = task_count.saturating_mul(arm_count).saturating_mul(seed_count);
+        let (tasks, variants) = (combinations("task", &file.task)?, combinations("variant", &file.variant)?);
+        let count = |combinations: &[Vec<Vec<Setting>>]| combinations.iter().map(Vec::len).sum::<usize>();
+        let (task_count, variant_count, seed_count) = (count(&tasks), count(&variants), self.seeds.0.len());
+        let total = task_count.saturating_mul(variant_count).saturating_mul(seed_count);
         let what_to_do = match total {
             0 => "give each list, and seeds, at least one value",
             1..=MOST_RUNS => "",
             _ => "take values out of lists, or make several sweeps of it",
         };
         if !what_to_do.is_empty() {
-            let product = format!("{task_count} tasks x {arm_count} arms x {seed_count} seeds");
+            let product = format!("{task_count} tasks x {variant_count} variants x {seed_count} seeds");
             let problem = format!("expands to {total} runs, {product}; must be from 1 to {MOST_RUNS}: {what_to_do}");
             return Err(WrongRequest(problem).into());
         }
         let mut runs = Vec::new();
-        for (task_block, task_variants) in file.task.iter().zip(&tasks) {
+        for (task_block, task_combinations) in file.task.iter().zip(&tasks) {
             let base = self.base(task_block)?;
-            for task in task_variants {
-                for (arm_block, arm_variants) in file.arm.iter().zip(&arms) {
-                    for arm in arm_variants {
-                        let config = self.configure(base.as_ref(), task, arm)?;
+            for task in task_combinations {
+                for (variant_block, variant_combinations) in file.variant.iter().zip(&variants) {
+                    for variant in variant_combinations {
+                        let config = self.configure(base.as_ref(), task, variant)?;
                         let task = task_block.label(task, || config.task.name());
-                        let arm = arm_block.label(arm, || config.optimizer.kind.name().into());
+                        let variant = variant_block.label(variant, || config.optimizer.kind.name().into());
                         runs.extend(self.seeds.0.iter().map(|&seed| Run {
-                            name: format!("{task}-{arm}-seed{seed}"),
+                            name: format!("{task}-{variant}-seed{seed}"),
                             task: task.clone(),
-                            arm: arm.clone(),
+                            variant: variant.clone(),
                             config: Config { seed, ..config.clone() },
                         }));
                     }
@@ -184,10 +184,10 @@ impl Sweep<'_> {
     }
 
     /// Every combination of the values that a block lists.
-    fn variants(&self, kind: &'static str, index: usize, block: &Block) -> Result<Vec<Vec<Setting>>> {
+    fn combinations(&self, kind: &'static str, index: usize, block: &Block) -> Result<Vec<Vec<Setting>>> {
         let place = |path: Vec<String>| Place { block: kind, index, path };
-        if kind == "arm" && block.config.is_some() {
-            return Err(self.wrong(&place(vec!["config".into()]), "an arm has none; a task has").into());
+        if kind == "variant" && block.config.is_some() {
+            return Err(self.wrong(&place(vec!["config".into()]), "a variant has none; a task has").into());
         }
         let allowed = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || "._=+-".contains(c));
         if let Some(name) = block.name.as_ref().filter(|name| name.is_empty() || !allowed(name)) {
@@ -196,7 +196,7 @@ impl Sweep<'_> {
         }
         let mut leaves = Vec::new();
         collect(&block.settings, &mut Vec::new(), &mut leaves);
-        let mut variants = vec![Vec::new()];
+        let mut combinations = vec![Vec::new()];
         for (path, value) in leaves {
             let place = place(path.clone());
             let key = path.join(".");
@@ -207,17 +207,17 @@ impl Sweep<'_> {
                 Value::Array(values) => (values, true),
                 value => (vec![value], false),
             };
-            if variants.len().saturating_mul(values.len()) > MOST_RUNS {
-                return Err(self.wrong(&place, &format!("multiplies to more than {MOST_RUNS} runs")).into());
+            if combinations.len().saturating_mul(values.len()) > MOST_RUNS {
+                return Err(self.wrong(&place, &format!("expands to more than {MOST_RUNS} runs")).into());
             }
             let setting =
                 |value: &Value| Setting { place: place.clone(), key: key.clone(), value: value.clone(), varies };
-            let extended = |variant: &Vec<Setting>| -> Vec<Vec<Setting>> {
-                values.iter().map(|value| variant.iter().cloned().chain([setting(value)]).collect()).collect()
+            let extended = |combination: &Vec<Setting>| -> Vec<Vec<Setting>> {
+                values.iter().map(|value| combination.iter().cloned().chain([setting(value)]).collect()).collect()
             };
-            variants = variants.iter().flat_map(extended).collect();
+            combinations = combinations.iter().flat_map(extended).collect();
         }
-        Ok(variants)
+        Ok(combinations)
     }
 
     /// The configuration that a task starts from, if it names one.
@@ -228,13 +228,12 @@ impl Sweep<'_> {
         config::read_table(&source).map(Some)
     }
 
-    fn configure(&self, base: Option<&Table>, task: &[Setting], arm: &[Setting]) -> Result<Config> {
+    fn configure(&self, base: Option<&Table>, task: &[Setting], variant: &[Setting]) -> Result<Config> {
         let mut table = base.cloned().unwrap_or_default();
-        for (position, setting) in task.iter().chain(arm).enumerate() {
+        for (position, setting) in task.iter().chain(variant).enumerate() {
             let wrong = |problem: String| {
                 let of_list = setting.varies && problem.contains("expected a sequence");
-                let hint =
-                    if of_list { "; a list multiplies, so a value that is one is written [[64, 64]]" } else { "" };
+                let hint = if of_list { "; lists define a grid; write a list value as [[64, 64]]" } else { "" };
                 self.wrong(&setting.place, &format!("{problem}{hint}"))
             };
             config::insert(&mut table, &setting.key, setting.value.clone()).map_err(wrong)?;
@@ -261,10 +260,10 @@ impl Sweep<'_> {
 
 impl Block {
     /// What its runs are called: its name, or the usual one, and the values they have of its lists.
-    fn label(&self, variant: &[Setting], usual: impl Fn() -> String) -> String {
+    fn label(&self, combination: &[Setting], usual: impl Fn() -> String) -> String {
         let stem = |config: &String| Path::new(config).file_stem().map(|stem| plain(&stem.to_string_lossy()));
         let name = self.name.clone().or_else(|| self.config.as_ref().and_then(stem)).unwrap_or_else(usual);
-        let varying = variant.iter().filter(|setting| setting.varies).map(|setting| {
+        let varying = combination.iter().filter(|setting| setting.varies).map(|setting| {
             let field = setting.key.rsplit('.').next().unwrap_or(&setting.key);
             format!("-{field}={}", words(&setting.value))
         });
@@ -401,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn every_built_in_sweep_multiplies_and_says_how_long_it_takes() {
+    fn every_built_in_sweep_expands_and_says_how_long_it_takes() {
         let counts = BUILT_IN.iter().map(|&(name, text)| {
             let first = text.lines().next().unwrap();
             assert!(["minutes", "hour", "day"].iter().any(|time| first.contains(time)), "{name}: {first}");
@@ -454,13 +453,13 @@ mod tests {
     }
 
     #[test]
-    fn lists_multiply_and_a_list_in_a_list_is_one_value() {
+    fn lists_define_a_grid_and_a_list_in_a_list_is_one_value() {
         let text = r#"
             seeds = [3]
             [[task]]
             environment.name = "pendulum" # no base: all of it stands here
             schedule.steps = [2000, 3000]
-            [[arm]]
+            [[variant]]
             name = "wide"
             agent.network.hidden_sizes = [[64], [64, 32]]
             optimizer.lr_max = [1, 10.0]
@@ -494,27 +493,30 @@ mod tests {
         let task = "seeds = \"0-1\"\n[[task]]\nconfig = \"pendulum\"\n";
         for (text, words) in [
             (
-                "[[arm]]\noptimizer.kind = \"sgd\"\noptimizer.etaa = [1]",
+                "[[variant]]\noptimizer.kind = \"sgd\"\noptimizer.etaa = [1]",
                 &["line 6", "optimizer.etaa", "unknown field"][..],
             ),
-            ("[[arm]]\nagent.network.hidden_sizes = [64, 32]", &["line 5", "agent.network.hidden_sizes", "[[64, 64]]"]),
-            ("[[arm]]\noptimizer.kind = \"sgd\"", &["pendulum-sgd-seed0", "optimizer.lr"]),
-            ("[[arm]]\noptimizer.kind = \"sgd\"\noptimizer.lr = [0.1, -1]", &["pendulum-sgd-lr=-1-seed0", "-1"]),
-            ("[[arm]]\n[[arm]]", &["pendulum-alrao-seed0", "name"]),
             (
-                "[[arm]]\n[[arm]]\nname = \"b\"\noptimizer.num_heads = 10",
+                "[[variant]]\nagent.network.hidden_sizes = [64, 32]",
+                &["line 5", "agent.network.hidden_sizes", "[[64, 64]]"],
+            ),
+            ("[[variant]]\noptimizer.kind = \"sgd\"", &["pendulum-sgd-seed0", "optimizer.lr"]),
+            ("[[variant]]\noptimizer.kind = \"sgd\"\noptimizer.lr = [0.1, -1]", &["pendulum-sgd-lr=-1-seed0", "-1"]),
+            ("[[variant]]\n[[variant]]", &["pendulum-alrao-seed0", "name"]),
+            (
+                "[[variant]]\n[[variant]]\nname = \"b\"\noptimizer.num_heads = 10",
                 &["pendulum-alrao-seed0 and pendulum-b-seed0", "same"],
             ),
             (
-                "[[arm]]\noptimizer.lr_max = []",
-                &["expands to 0 runs", "1 tasks x 0 arms x 2 seeds", "at least one value"],
+                "[[variant]]\noptimizer.lr_max = []",
+                &["expands to 0 runs", "1 tasks x 0 variants x 2 seeds", "at least one value"],
             ),
-            ("[[arm]]\nconfig = \"pendulum\"", &["line 5", "config"]),
-            ("[[arm]]\nname = \"../b\"", &["line 5", "../b"]),
-            ("[[arm]]\nseed = [1, 2]", &["line 5", "seeds"]),
+            ("[[variant]]\nconfig = \"pendulum\"", &["line 5", "config"]),
+            ("[[variant]]\nname = \"../b\"", &["line 5", "../b"]),
+            ("[[variant]]\nseed = [1, 2]", &["line 5", "seeds"]),
             ("schedule = 5", &["line 4", "[[task]] schedule: "]),
             ("schedule.steps = 500\nschedule.steps.x = 5", &["line 5"]),
-            ("[[arms]]", &["arms", "unknown field"]),
+            ("[[variants]]", &["variants", "unknown field"]),
             ("[[task]]\nconfig = \"pendulm\"", &["pendulm", "pendulum"]),
         ] {
             let error = runs(&format!("{task}{text}\n")).expect_err(text);
@@ -538,12 +540,12 @@ mod tests {
     fn a_sweep_that_explodes_is_refused_before_it_does() {
         let list = format!("{:?}", (1..=200).collect::<Vec<_>>());
         let text = format!(
-            "seeds = \"0-9\"\n[[task]]\nconfig = \"pendulum\"\nagent.batch_size = {list}\n[[arm]]\noptimizer.num_heads = {list}\n"
+            "seeds = \"0-9\"\n[[task]]\nconfig = \"pendulum\"\nagent.batch_size = {list}\n[[variant]]\noptimizer.num_heads = {list}\n"
         );
         assert!(runs(&text).unwrap_err().contains("expands to 400000 runs"));
         let text = format!("{text}optimizer.lr_max = {list}\n");
         assert!(
-            runs(&text).unwrap_err().contains("line 6: [[arm]] optimizer.num_heads: multiplies to more than 10000")
+            runs(&text).unwrap_err().contains("line 6: [[variant]] optimizer.num_heads: expands to more than 10000")
         );
     }
 }

@@ -26,7 +26,7 @@ pub fn sources_at(path: &Path) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for run in &sweep.runs {
         if matches!(sweep.state(run)?, State::Done(_)) {
-            sources.push(Source { dir: sweep.of(run), in_sweep: Some((run.task.clone(), run.arm.clone())) });
+            sources.push(Source { dir: sweep.of(run), in_sweep: Some((run.task.clone(), run.variant.clone())) });
         }
     }
     if sources.is_empty() {

@@ -1,4 +1,4 @@
-//! The table of a sweep: one row for each arm of each task, over its seeds.
+//! The table of a sweep: one row for each variant of each task, over its seeds.
 
 use std::fmt::Write;
 
@@ -31,11 +31,11 @@ pub struct Table {
     rows: Vec<Row>,
 }
 
-/// One arm of one task.
+/// One variant of one task.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Row {
     task: String,
-    arm: String,
+    variant: String,
     /// what `figure` is
     measure: String,
     #[serde(skip)]
@@ -93,7 +93,7 @@ impl Table {
         let mut rows: Vec<Row> = Vec::new();
         for run in &sweep.runs {
             let state = sweep.state(run)?;
-            match rows.iter_mut().find(|row| row.task == run.task && row.arm == run.arm) {
+            match rows.iter_mut().find(|row| row.task == run.task && row.variant == run.variant) {
                 Some(row) => row.add(run, &state),
                 None => {
                     let mut row = Row::new(run, &sweep.info(run)?);
@@ -127,7 +127,7 @@ impl Table {
         let mut text = String::new();
         for of_task in self.rows.chunk_by(|row, next| row.task == next.task) {
             let (first, papers) = (&of_task[0], of_task.iter().any(|row| row.paper.is_some()));
-            let mut columns = vec!["arm", "mean ± std", "seeds", "worst", "best", "IQM [95 %]", "diverged"];
+            let mut columns = vec!["variant", "mean ± std", "seeds", "worst", "best", "IQM [95 %]", "diverged"];
             columns.extend(first.is_supervised().then_some("top-1 %"));
             columns.extend(papers.then_some("paper"));
             columns.extend((papers && first.is_supervised()).then_some("paper's top-1 %"));
@@ -137,8 +137,8 @@ impl Table {
             of_task.iter().for_each(|row| text += &row.markdown(papers));
         }
         for row in self.rows.iter().filter(|row| row.failed + row.unfinished > 0) {
-            let Row { task, arm, failed, unfinished, runs, .. } = row;
-            write!(text, "\n{task}, {arm}: of {runs} runs, {failed} failed and {unfinished} are unfinished.\n")
+            let Row { task, variant, failed, unfinished, runs, .. } = row;
+            write!(text, "\n{task}, {variant}: of {runs} runs, {failed} failed and {unfinished} are unfinished.\n")
                 .expect("memory");
         }
         if self.rows.iter().any(|row| row.best_rate) {
@@ -149,7 +149,7 @@ impl Table {
 
     fn csv(&self) -> String {
         let mut text =
-            "task,arm,measure,budget,mean,std,seeds,worst,best,iqm,iqm_low,iqm_high,best_rate,top1_mean,top1_std,\
+            "task,variant,measure,budget,mean,std,seeds,worst,best,iqm,iqm_low,iqm_high,best_rate,top1_mean,top1_std,\
              paper_mean,paper_std,paper_top1_mean,paper_top1_std,runs,diverged,failed,unfinished\n"
                 .to_string();
         for row in &self.rows {
@@ -161,7 +161,7 @@ impl Table {
             let [papers_mean, papers_std] = cells_of(paper.map(|paper| paper.figure));
             let cells = [
                 row.task.clone(),
-                row.arm.clone(),
+                row.variant.clone(),
                 row.measure.clone(),
                 row.budget.map_or(String::new(), |budget| budget.to_string()),
                 cell(s.map(|s| s.mean)),
@@ -196,7 +196,7 @@ impl Row {
             measure: format!("test {}", info.metric.name),
             larger_is_better: info.metric.larger_is_better,
             task: run.task.clone(),
-            arm: run.arm.clone(),
+            variant: run.variant.clone(),
             budget: Some(run.config.budget()),
             statistics: None,
             best_rate: false,
@@ -294,7 +294,7 @@ impl Row {
         let interval = interval.map_or(String::new(), |[low, high]| format!(" [{}, {}]", digits(low), digits(high)));
         let (paper, papers_top1) = (self.paper.map(|paper| paper.figure), self.paper.and_then(|paper| paper.top1));
         let mut cells = vec![
-            format!("{}{}", self.arm, if self.best_rate { " *" } else { "" }),
+            format!("{}{}", self.variant, if self.best_rate { " *" } else { "" }),
             s.map_or("-".into(), |s| spread(s.mean, s.std)),
             format!("{} of {}", self.tests.len(), self.runs),
             number(s.map(|s| s.worst)),
@@ -311,11 +311,11 @@ impl Row {
     }
 }
 
-/// How agents' arms do on all tasks together, where several are compared on several: a run's score says how far its
+/// How agents' variants do on all tasks together, where several are compared on several: a run's score says how far its
 /// return has come from random play's, 0, to that of the task's best run, 1. Nothing where no run beats random play.
 fn all_tasks(rows: &[Row]) -> Vec<Row> {
-    let (tasks, arms) = (distinct(rows.iter().map(|row| &row.task)), distinct(rows.iter().map(|row| &row.arm)));
-    if tasks.len() < 2 || arms.len() < 2 || rows.iter().any(Row::is_supervised) {
+    let (tasks, variants) = (distinct(rows.iter().map(|row| &row.task)), distinct(rows.iter().map(|row| &row.variant)));
+    if tasks.len() < 2 || variants.len() < 2 || rows.iter().any(Row::is_supervised) {
         return Vec::new();
     }
     let scores = |row: &Row| -> Option<Vec<SeedFigure>> {
@@ -327,8 +327,8 @@ fn all_tasks(rows: &[Row]) -> Vec<Row> {
         };
         row.tests.iter().map(score).collect()
     };
-    let of_arm = |arm: &String| {
-        let of_tasks: Vec<&Row> = rows.iter().filter(|row| row.arm == *arm).collect();
+    let of_variant = |variant: &String| {
+        let of_tasks: Vec<&Row> = rows.iter().filter(|row| row.variant == *variant).collect();
         if of_tasks.len() < tasks.len() {
             return None;
         }
@@ -350,7 +350,7 @@ fn all_tasks(rows: &[Row]) -> Vec<Row> {
         row.sum_up(&scores.iter().map(figures).collect::<Vec<_>>());
         Some(row)
     };
-    arms.into_iter().filter_map(of_arm).collect()
+    variants.into_iter().filter_map(of_variant).collect()
 }
 
 fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a String> {
@@ -394,8 +394,8 @@ mod tests {
     #[test]
     fn a_table_sums_up_arms_and_counts_what_has_no_return() {
         let sgd = |eta| ["optimizer.kind=sgd", eta];
-        let arms = [&sgd("optimizer.lr=0.1")[..], &sgd("optimizer.lr=1")[..], &["optimizer.kind=alrao"][..]];
-        let (_root, sweep) = sweep(&["pendulum", "cartpole"], &arms, 2);
+        let variants = [&sgd("optimizer.lr=0.1")[..], &sgd("optimizer.lr=1")[..], &["optimizer.kind=alrao"][..]];
+        let (_root, sweep) = sweep(&["pendulum", "cartpole"], &variants, 2);
         end(&sweep, "pendulum-sgd-lr=0.1-seed0", Some(-100.0), false);
         end(&sweep, "pendulum-sgd-lr=0.1-seed1", Some(-200.0), true);
         end(&sweep, "pendulum-sgd-lr=1-seed0", Some(-10.0), false);
@@ -472,8 +472,8 @@ mod tests {
 
     #[test]
     fn classes_are_told_beside_the_papers() {
-        let arms = [&["data.folder=/data", "optimizer.kind=adam"][..], &["data.folder=/data"]];
-        let (_root, sweep) = sweep(&["cifar10-googlenet", "imagenet-resnet50"], &arms, 2);
+        let variants = [&["data.folder=/data", "optimizer.kind=adam"][..], &["data.folder=/data"]];
+        let (_root, sweep) = sweep(&["cifar10-googlenet", "imagenet-resnet50"], &variants, 2);
         for run in sweep.runs.iter().filter(|run| run.config.seed == 0 || run.task == "cifar10-googlenet") {
             sweep.prepare(run).unwrap();
             let loss = 0.5 + 0.1 * run.config.seed as f64;
@@ -487,7 +487,7 @@ mod tests {
         let table = Table::of(&sweep).unwrap();
         let markdown = table.write(TableFormat::Markdown);
         for end in [
-            "| arm | mean ± std | seeds | worst | best | IQM [95 %] | diverged | top-1 % | paper | paper's top-1 % |",
+            "| variant | mean ± std | seeds | worst | best | IQM [95 %] | diverged | top-1 % | paper | paper's top-1 % |",
             "| 0.550 ± 0.071 | 2 of 2 | 0.600 | 0.500 | 0.550 [0.500, 0.600] | 0 | 90.0 ± 0.0 | 0.47 ± 0.04 | 89.8 ± 0.4 |",
             "| 90.0 ± 0.0 | 0.47 ± 0.03 | 88.9 ± 0.8 |",
             "| 0.500 ± 0.000 | 1 of 2 | 0.500 | 0.500 | 0.500 | 0 | 90.0 ± 0.0 | 1.42 | 67.5 |",

@@ -26,15 +26,15 @@ agent.network.hidden_sizes = [[16, 16]]
 "#
         )
     };
-    let arms = r#"
-[[arm]]
+    let variants = r#"
+[[variant]]
 optimizer.lr_max = [0.1, 10.0]
 
-[[arm]]
+[[variant]]
 optimizer.kind = "sgd"
 optimizer.lr = 0.1
 "#;
-    format!("seeds = \"0\"\n{}{}{arms}", task("pendulum"), task("cartpole"))
+    format!("seeds = \"0\"\n{}{}{variants}", task("pendulum"), task("cartpole"))
 }
 
 /// The sweep, run once.

@@ -26,11 +26,11 @@ agent.batch_size = 32
 agent.buffer_size = 1000
 agent.network.width_factor = 0.125
 
-[[arm]]
+[[variant]]
 optimizer.kind = "sgd"
 optimizer.lr = 0.1
 
-[[arm]]
+[[variant]]
 optimizer.kind = "alrao"
 "#;
 
