@@ -35,7 +35,7 @@ pub fn html(directory: &Path, registry: &Registry) -> Result<String> {
 }
 
 /// Arms of a sweep that learning curves can be told apart of.
-const MOST_ARMS: usize = 12;
+const MOST_VARIANTS: usize = 12;
 
 fn of_run(run: &Path, registry: &Registry) -> Result<Page> {
     let config = Config::of_run(run)?;
@@ -85,7 +85,7 @@ fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result
             variants.dedup();
             page.heading(3, "Learning curves");
             match variants.len() {
-                0..=MOST_ARMS => figure(&mut page, FigureKind::Learning, &of_task)?,
+                0..=MOST_VARIANTS => figure(&mut page, FigureKind::Learning, &of_task)?,
                 variants => page.text(&format!(
                     "{variants} variants are too many to tell apart; alrao plot draws those of some runs."
                 )),
