@@ -2,7 +2,7 @@
 
 use alrao_agents::evaluation::Evaluation;
 use alrao_agents::training::Best;
-use alrao_core::diagnosis::Diagnosis;
+use alrao_core::diagnosis::LrDiagnostics;
 use alrao_tasks::scores::Scores;
 use alrao_tasks::training::Best as BestEpoch;
 use serde::{Deserialize, Serialize};
@@ -24,8 +24,8 @@ pub struct Summary {
     /// What it came to.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// What the run says about learning rates; none for a run at a single rate.
-    pub diagnosis: Option<Diagnosis>,
+    /// Diagnostics of the learning rates; none for a run with a single one.
+    pub lr_diagnostics: Option<LrDiagnostics>,
 }
 
 /// What a run came to, by the kind of its task.
@@ -40,8 +40,8 @@ pub enum Outcome {
         best: Option<Best>,
         /// Its returns on fresh test episodes; none if there was no validation before the run diverged.
         test: Option<Evaluation>,
-        /// What random actions return on the same episodes.
-        random: Evaluation,
+        /// Returns of the random policy on the same episodes.
+        random_policy: Evaluation,
     },
     /// Of a supervised task.
     Supervised {

@@ -19,21 +19,21 @@ def curves(line):
             yield "episode/length", line["length"]
             yield "epsilon", line["epsilon"]
         case {"kind": "update"}:
-            for name in ["loss", "q_mean", "q_max", "reward_factor", "units_out_of_range"]:
+            for name in ["loss", "mean_max_q", "max_q", "reward_factor", "exploded_units"]:
                 if name in line:
-                    yield f"update/{name}", line[name]
-            yield "update/largest_head_weight", max(line["posterior"])
+                    yield f"train/{name}", line[name]
+            yield "train/max_head_weight", max(line["posterior"])
         case {"kind": "validation"}:
             yield "validation/return", line["return"]["mean"]
         case {"kind": "epoch"}:
-            for part in ["train", "validation"]:
-                yield f"{part}/loss", line[part]["loss"]
-                yield f"{part}/top1", line[part]["top1"]
+            for name in ["loss", "top1"]:
+                yield f"train/{name}_epoch", line["train"][name]
+                yield f"validation/{name}", line["validation"][name]
         case _:
             sys.exit(f"a line of metrics.jsonl of an unknown kind: {line}")
     for speed in ["steps", "samples"]:
         if f"{speed}_per_second" in line:
-            yield f"{speed} per second", line[f"{speed}_per_second"]
+            yield f"time/{speed}_per_second", line[f"{speed}_per_second"]
 
 
 def single(number):

@@ -8,7 +8,7 @@
 
 use std::ops::Bound;
 
-use alrao_core::diagnosis::Diagnosis;
+use alrao_core::diagnosis::LrDiagnostics;
 use alrao_core::layers::{Body, Standardised};
 use alrao_core::method::Method;
 use alrao_core::network::{Network, Pass};
@@ -150,9 +150,9 @@ pub struct Update {
     /// The mixture's loss, in nats.
     pub loss: f64,
     /// Mean over the batch of the largest action value.
-    pub q_mean: f64,
+    pub mean_max_q: f64,
     /// Its largest.
-    pub q_max: f64,
+    pub max_q: f64,
 }
 
 impl Agent {
@@ -248,8 +248,8 @@ impl Agent {
         let best: Vec<f32> = by_sample.map(|values| values[preferred(values)]).collect(); // [B]
         Ok(Update {
             loss: report.loss(),
-            q_mean: best.iter().copied().map(f64::from).sum::<f64>() / best.len() as f64 / scale,
-            q_max: f64::from(best.iter().copied().fold(f32::NEG_INFINITY, f32::max)) / scale,
+            mean_max_q: best.iter().copied().map(f64::from).sum::<f64>() / best.len() as f64 / scale,
+            max_q: f64::from(best.iter().copied().fold(f32::NEG_INFINITY, f32::max)) / scale,
         })
     }
 
@@ -294,7 +294,7 @@ impl Agent {
     }
 
     /// What learning says about learning rates, if it has more than one.
-    pub fn diagnose(&self) -> Option<Diagnosis> {
+    pub fn diagnose(&self) -> Option<LrDiagnostics> {
         let (learner, network) = (self.q.learner(), self.q.network());
         let interval = learner.method().interval;
         (interval.eta_min() < interval.eta_max()).then(|| learner.diagnose(network))

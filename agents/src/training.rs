@@ -132,15 +132,15 @@ pub enum Event {
         /// The mixture's loss, in nats.
         loss: f64,
         /// Largest action value of a state, mean over states, in raw units of return.
-        q_mean: f64,
+        mean_max_q: f64,
         /// Largest action value of all, in raw units of return.
-        q_max: f64,
+        max_q: f64,
         /// What rewards are multiplied by.
         reward_factor: f64,
         /// The Switch's posterior over the heads, `[K]`.
         posterior: Vec<f64>,
-        /// Units of the body whose weights have left a sane range.
-        units_out_of_range: usize,
+        /// Units of the body that exploded: non-finite weights, or grown 100-fold.
+        exploded_units: usize,
     },
     /// The policy, without exploration, on the validation episodes.
     Validation {
@@ -210,8 +210,8 @@ pub struct Best {
 struct Sums {
     updates: u64,
     loss: f64,
-    q_mean: f64,
-    q_max: Option<f64>,
+    mean_max_q: f64,
+    max_q: Option<f64>,
 }
 
 /// What a [`Training`] needs beside its tensors to go on.
@@ -426,17 +426,17 @@ impl Training {
     }
 
     fn tell_updates(&mut self) {
-        let Sums { updates, loss, q_mean, q_max } = std::mem::take(&mut self.progress.sums);
+        let Sums { updates, loss, mean_max_q, max_q } = std::mem::take(&mut self.progress.sums);
         let (learner, network) = (self.agent.q().learner(), self.agent.q().network());
         self.tell(Event::Update {
             step: self.progress.step,
             updates: learner.updates(),
             loss: loss / updates as f64,
-            q_mean: q_mean / updates as f64,
-            q_max: q_max.expect("there was an update"),
+            mean_max_q: mean_max_q / updates as f64,
+            max_q: max_q.expect("there was an update"),
             reward_factor: self.agent.reward_factor(),
             posterior: learner.posterior(),
-            units_out_of_range: learner.units_out_of_range(network),
+            exploded_units: learner.exploded_units(network),
         });
     }
 
@@ -459,8 +459,8 @@ impl Sums {
     fn add(&mut self, update: Update) {
         self.updates += 1;
         self.loss += update.loss;
-        self.q_mean += update.q_mean;
-        self.q_max = Some(self.q_max.map_or(update.q_max, |q_max| q_max.max(update.q_max)));
+        self.mean_max_q += update.mean_max_q;
+        self.max_q = Some(self.max_q.map_or(update.max_q, |max_q| max_q.max(update.max_q)));
     }
 }
 

@@ -16,7 +16,7 @@ use tch::{Kind, Tensor};
 use crate::Error;
 use crate::averaging::{History, ModelAveraging};
 use crate::clip::Clip;
-use crate::diagnosis::{Diagnosis, units_out_of_range};
+use crate::diagnosis::{LrDiagnostics, exploded_units};
 use crate::guard::{SoundHeads, UnitGuard};
 use crate::likelihood::{Likelihood, mixture};
 use crate::method::Method;
@@ -248,13 +248,13 @@ impl Learner {
     }
 
     /// What the run says about learning rates.
-    pub fn diagnose<B>(&self, network: &Network<B>) -> Diagnosis {
-        Diagnosis::read(self.method.interval, self.posterior(), &self.growth(network))
+    pub fn diagnose<B>(&self, network: &Network<B>) -> LrDiagnostics {
+        LrDiagnostics::read(self.method.interval, self.posterior(), &self.growth(network))
     }
 
-    /// How many units of the body have left a sane range, as [`Diagnosis`] counts them.
-    pub fn units_out_of_range<B>(&self, network: &Network<B>) -> usize {
-        units_out_of_range(&self.growth(network))
+    /// Counts the units of the body that exploded, as [`LrDiagnostics`] counts them.
+    pub fn exploded_units<B>(&self, network: &Network<B>) -> usize {
+        exploded_units(&self.growth(network))
     }
 
     /// What became of every unit of the body, which began as that of `first`; `None` where units have no rates of their

@@ -13,34 +13,34 @@ pub struct Units {
     pub layers: Vec<LayerUnits>,
 }
 
-/// The units that some parameters have in common; of each unit one number in every list. Sizes are root mean squares over
-/// the unit's parameters.
+/// The units that some parameters have in common; every list has one number per unit. RMS is the root mean square over the
+/// unit's parameters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LayerUnits {
     /// The scope of its parameters.
     pub layer: String,
-    /// The rate `eta`.
-    pub rate: Vec<f32>,
-    /// The size that it began with.
-    pub first_size: Vec<f32>,
-    /// The size that it has.
-    pub size: Vec<f32>,
-    /// The size of the difference between its parameters and those it began with.
-    pub change: Vec<f32>,
+    /// Learning rate `eta`.
+    pub lr: Vec<f32>,
+    /// RMS of its initial parameters.
+    pub initial_rms: Vec<f32>,
+    /// RMS of its parameters now.
+    pub final_rms: Vec<f32>,
+    /// RMS of the change of its parameters.
+    pub change_rms: Vec<f32>,
 }
 
 impl Units {
     /// The units of `now`, which began as `first` and learnt at these rates, one for each element, `[P]`.
     pub(crate) fn read(now: &Parameters, first: &Parameters, rates: &tch::Tensor) -> Self {
-        let [rate, first_size, size, change] =
+        let [lr, initial_rms, final_rms, change_rms] =
             [rates, first.theta(), now.theta(), &(now.theta() - first.theta())].map(|flat| now.sizes_of(flat));
         let part = |of_units: &[f64], units: &Range<usize>| of_units[units.clone()].iter().map(|&x| x as f32).collect();
         let layer = |(layer, units): (String, Range<usize>)| LayerUnits {
             layer,
-            rate: part(&rate, &units),
-            first_size: part(&first_size, &units),
-            size: part(&size, &units),
-            change: part(&change, &units),
+            lr: part(&lr, &units),
+            initial_rms: part(&initial_rms, &units),
+            final_rms: part(&final_rms, &units),
+            change_rms: part(&change_rms, &units),
         };
         Units { layers: now.layers().into_iter().map(layer).collect() }
     }
@@ -74,12 +74,12 @@ mod tests {
         let units = Units::read(&now, &first, &-first.spread(&[1e-5, 0.1, 10.0]));
         let size = |x: f64, y: f64| ((x * x + y * y) / 2.0).sqrt() as f32;
         let [of_first, of_second] = &units.layers[..] else { panic!("{units:?}") };
-        assert_eq!((of_first.layer.as_str(), &of_first.rate), ("first", &vec![1e-5, 0.1]));
-        assert_eq!((of_second.layer.as_str(), &of_second.rate), ("second", &vec![10.0]));
-        assert_eq!(of_first.first_size, [size(3.0, 4.0); 2]);
-        assert_eq!(of_first.size, [size(3.0, 4.0), size(9.0, 12.0)]);
-        assert_eq!(of_first.change, [0.0, size(6.0, 8.0)]);
-        assert!(of_second.change[0].is_nan() && of_second.first_size == [1.0]);
-        assert!(serde_json::to_string(&units).unwrap().contains(r#""change":[null]"#));
+        assert_eq!((of_first.layer.as_str(), &of_first.lr), ("first", &vec![1e-5, 0.1]));
+        assert_eq!((of_second.layer.as_str(), &of_second.lr), ("second", &vec![10.0]));
+        assert_eq!(of_first.initial_rms, [size(3.0, 4.0); 2]);
+        assert_eq!(of_first.final_rms, [size(3.0, 4.0), size(9.0, 12.0)]);
+        assert_eq!(of_first.change_rms, [0.0, size(6.0, 8.0)]);
+        assert!(of_second.change_rms[0].is_nan() && of_second.initial_rms == [1.0]);
+        assert!(serde_json::to_string(&units).unwrap().contains(r#""change_rms":[null]"#));
     }
 }

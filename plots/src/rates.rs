@@ -115,9 +115,9 @@ struct File {
 
 #[derive(Deserialize)]
 struct Layer {
-    rate: Vec<f64>,
-    first_size: Vec<f64>,
-    change: Vec<Number>,
+    lr: Vec<f64>,
+    initial_rms: Vec<f64>,
+    change_rms: Vec<Number>,
 }
 
 #[derive(Deserialize)]
@@ -126,8 +126,8 @@ struct Number(#[serde(deserialize_with = "null_as_nan")] f64);
 impl File {
     /// The units, each with the number of its layer.
     fn units(self) -> Vec<(usize, Unit)> {
-        let of_layer = |(layer, Layer { rate, first_size, change }): (usize, Layer)| {
-            let numbers = rate.into_iter().zip(first_size).zip(change);
+        let of_layer = |(layer, Layer { lr, initial_rms, change_rms }): (usize, Layer)| {
+            let numbers = lr.into_iter().zip(initial_rms).zip(change_rms);
             numbers.map(move |((rate, size), Number(change))| {
                 (layer, Unit { rate: rate.log10(), change: (change / size).log10() })
             })

@@ -100,7 +100,7 @@ pub struct Summary {
     /// How the best checkpoint did.
     pub test: Option<Trial>,
     /// How a uniformly random policy did.
-    pub random: Option<Trial>,
+    pub random_policy: Option<Trial>,
 }
 
 /// When the best checkpoint was taken.
@@ -238,7 +238,7 @@ mod tests {
         let validation = r#"{"kind":"validation","step":2500,"episodes":10,"return":{"mean":-300.0,"std":80.0,"min":-400.0,"max":-150.0},"best":true,"seconds":4.0}"#;
         let trial = r#"{"episodes":100,"return":{"mean":-150.0,"std":80.0,"min":-400.0,"max":-1.0}}"#;
         let summary = format!(
-            r#"{{"task":"pendulum","seed":3,"diverged":false,"best":{{"step":2500}},"test":{trial},"random":null}}"#
+            r#"{{"task":"pendulum","seed":3,"diverged":false,"best":{{"step":2500}},"test":{trial},"random_policy":null}}"#
         );
         let run = read(&format!("{EPISODE}\n{validation}\n"), Some(&summary)).unwrap();
         assert_eq!((run.header.task.as_str(), run.header.seed, run.header.width), ("pendulum", 3, 2.0));
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(run.validations[0].returns, Returns { mean: -300.0, std: 80.0 });
         assert_eq!(run.best_step(), Some(2500));
         let summary = run.summary.unwrap();
-        assert_eq!((summary.test.unwrap().episodes, summary.random), (100, None));
+        assert_eq!((summary.test.unwrap().episodes, summary.random_policy), (100, None));
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn single(run: &RunRecord) -> Vec<Series> {
         ("test", summary.and_then(|s| s.test.as_ref()), GREEN, &[Mark::Dashes { width: 2.2, dash: 10.0, gap: 6.0 }]),
         (
             "random policy",
-            summary.and_then(|s| s.random.as_ref()),
+            summary.and_then(|s| s.random_policy.as_ref()),
             GREY,
             &[Mark::Dashes { width: 2.2, dash: 1.0, gap: 5.0 }],
         ),

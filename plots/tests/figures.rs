@@ -91,7 +91,7 @@ impl Sample {
         }
         fs::write(dir.join("metrics.jsonl"), metrics).unwrap();
         let summary = format!(
-            r#"{{"seed":{},"best":{{"step":{}}},"test":{{"episodes":100,"return":{{"mean":{},"std":80}}}},"random":{{"episodes":100,"return":{{"mean":-1213.4,"std":300}}}}}}"#,
+            r#"{{"seed":{},"best":{{"step":{}}},"test":{{"episodes":100,"return":{{"mean":{},"std":80}}}},"random_policy":{{"episodes":100,"return":{{"mean":-1213.4,"std":300}}}}}}"#,
             self.seed,
             best.1,
             self.level + 11.83
@@ -238,8 +238,8 @@ fn units_are_counted_by_rate_and_told_by_how_far_they_moved() {
     let source = made(root.path(), "run", &info("pendulum", USUAL, 1, 1.0), "", "{}");
     assert!(rates(&source).err().unwrap().to_string().contains("units.json"));
     let units = r#"{"layers":[
-        {"layer":"layer0","rate":[1e-5,0.1,9.9],"first_size":[0.5,0.5,0.5],"size":[0.5,1,null],"change":[5e-6,0.5,null]},
-        {"layer":"layer1","rate":[0.1,0.1],"first_size":[2,2],"size":[2,2],"change":[0,20]}]}"#;
+        {"layer":"layer0","lr":[1e-5,0.1,9.9],"initial_rms":[0.5,0.5,0.5],"final_rms":[0.5,1,null],"change_rms":[5e-6,0.5,null]},
+        {"layer":"layer1","lr":[0.1,0.1],"initial_rms":[2,2],"final_rms":[2,2],"change_rms":[0,20]}]}"#;
     fs::write(source.dir.join("units.json"), units).unwrap();
     let figure = rates(&source).unwrap();
     let svg = save(&figure, "rates.svg");

@@ -98,13 +98,13 @@ fn requested(request: &TrainRequest, registry: &Registry) -> Result<Config> {
 /// Prints the result and draws the figure.
 fn report(path: &Path, summary: &Summary) -> Result<()> {
     match &summary.outcome {
-        Outcome::Agent { test, random, .. } => {
+        Outcome::Agent { test, random_policy, .. } => {
             let words = |evaluation: &alrao_agents::evaluation::Evaluation| {
                 let returns = evaluation.returns;
                 format!("{:.1} ± {:.1} over {} episodes", returns.mean, returns.std, evaluation.episodes)
             };
             println!("test return    {}", test.as_ref().map_or(NO_TEST.into(), words));
-            println!("random policy  {}", words(random));
+            println!("random policy  {}", words(random_policy));
         }
         Outcome::Supervised { epochs, best, test, .. } => {
             println!("test           {}", test.map_or(NO_TEST.into(), |test| test.to_string()));
@@ -112,8 +112,8 @@ fn report(path: &Path, summary: &Summary) -> Result<()> {
             println!("best epoch     {best} of {epochs}");
         }
     }
-    if let Some(diagnosis) = &summary.diagnosis {
-        let lines = diagnosis.to_string().replace('\n', "\n               ");
+    if let Some(diagnostics) = &summary.lr_diagnostics {
+        let lines = diagnostics.to_string().replace('\n', "\n               ");
         println!("learning rates {lines}");
     }
     println!("run directory  {}", path.display());

@@ -141,9 +141,9 @@ fn result(config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, Stri
     let none = || "none: it diverged, no validation came to a number".to_string();
     match summary.map(|summary| &summary.outcome) {
         None => {}
-        Some(Outcome::Agent { steps, best, test, random }) => {
+        Some(Outcome::Agent { steps, best, test, random_policy }) => {
             pairs.push(("test return", test.as_ref().map_or_else(none, returns)));
-            pairs.push(("random actions", returns(random)));
+            pairs.push(("random policy", returns(random_policy)));
             if let Some(best) = best {
                 let words = format!("of step {}, mean validation return {:.1}", best.step, best.mean_return);
                 pairs.push(("best checkpoint", words));
@@ -188,8 +188,8 @@ fn inside(
         page.heading(3, "Which head was trusted when");
         figure(page, FigureKind::Posterior, &lone)?;
         page.heading(3, "Learning rates");
-        if let Some(diagnosis) = summary.and_then(|summary| summary.diagnosis.as_ref()) {
-            page.lines(&diagnosis.to_string());
+        if let Some(diagnostics) = summary.and_then(|summary| summary.lr_diagnostics.as_ref()) {
+            page.lines(&diagnostics.to_string());
         }
         figure(page, FigureKind::Rates, &lone)?;
     }

@@ -104,9 +104,9 @@ impl Trainer for AgentRun {
                 steps: self.training.steps(),
                 best: self.training.best(),
                 test: test.transpose()?,
-                random: training::test_random(&make, config.seed, episodes)?,
+                random_policy: training::test_random(&make, config.seed, episodes)?,
             },
-            diagnosis: self.training.agent().diagnose(),
+            lr_diagnostics: self.training.agent().diagnose(),
         })
     }
 }

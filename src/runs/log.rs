@@ -91,8 +91,8 @@ impl Log {
         writeln!(self.metrics, "{line}").context(METRICS)?;
         self.metrics_length += line.len() as u64 + 1;
         let (step, scalars) = scalars(event);
-        let steps = steps_per_second.map(|speed| ("steps per second", speed));
-        let samples = samples_per_second.map(|speed| ("samples per second", speed));
+        let steps = steps_per_second.map(|speed| ("time/steps_per_second", speed));
+        let samples = samples_per_second.map(|speed| ("time/samples_per_second", speed));
         for (tag, value) in scalars.into_iter().chain(steps).chain(samples) {
             self.tensorboard.scalar(tag, step as i64, now(), value as f32)?;
         }
@@ -123,34 +123,36 @@ fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
             vec![("episode/return", *episode_return), ("episode/length", *length as f64), ("epsilon", *epsilon)],
         ),
         Event::Agent(Agent::Update {
-            step, loss, q_mean, q_max, reward_factor, posterior, units_out_of_range, ..
+            step, loss, mean_max_q, max_q, reward_factor, posterior, exploded_units, ..
         }) => {
             let curves = [
-                ("update/loss", *loss),
-                ("update/q_mean", *q_mean),
-                ("update/q_max", *q_max),
-                ("update/reward_factor", *reward_factor),
-                ("update/largest_head_weight", heaviest(posterior)),
-                ("update/units_out_of_range", *units_out_of_range as f64),
+                ("train/loss", *loss),
+                ("train/mean_max_q", *mean_max_q),
+                ("train/max_q", *max_q),
+                ("train/reward_factor", *reward_factor),
+                ("train/max_head_weight", heaviest(posterior)),
+                ("train/exploded_units", *exploded_units as f64),
             ];
             (*step, curves.into())
         }
         Event::Agent(Agent::Validation { step, evaluation, .. }) => {
             (*step, vec![("validation/return", evaluation.returns.mean)])
         }
-        Event::Supervised(Supervised::Update { step, loss, posterior, units_out_of_range, .. }) => {
+        Event::Supervised(Supervised::Update { step, loss, posterior, exploded_units, .. }) => {
             let curves = [
-                ("update/loss", *loss),
-                ("update/largest_head_weight", heaviest(posterior)),
-                ("update/units_out_of_range", *units_out_of_range as f64),
+                ("train/loss", *loss),
+                ("train/max_head_weight", heaviest(posterior)),
+                ("train/exploded_units", *exploded_units as f64),
             ];
             (*step, curves.into())
         }
-        Event::Supervised(Supervised::LeftOut { step, count, .. }) => (*step, vec![("left_out", *count as f64)]),
+        Event::Supervised(Supervised::SkippedFile { step, count, .. }) => {
+            (*step, vec![("skipped_files", *count as f64)])
+        }
         Event::Supervised(Supervised::Epoch { step, train, validation, test, .. }) => {
             let mut curves = vec![
-                ("train/loss", train.loss),
-                ("train/top1", train.top1),
+                ("train/loss_epoch", train.loss),
+                ("train/top1_epoch", train.top1),
                 ("validation/loss", validation.loss),
                 ("validation/top1", validation.top1),
             ];

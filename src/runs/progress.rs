@@ -47,7 +47,7 @@ impl Progress {
     /// Takes in an event, how much of the budget is spent, and what is done in a second if it was measured.
     pub fn event(&mut self, event: &Event, spent: f64, speed: Option<(f64, &str)>) {
         self.latest.take_in(event);
-        if let Event::Supervised(Supervised::LeftOut { file, .. }) = event {
+        if let Event::Supervised(Supervised::SkippedFile { file, .. }) = event {
             let line = format!("{}: {}; left out", file.path.display(), file.problem);
             match &self.bar {
                 Some(bar) => bar.println(line),
@@ -94,17 +94,17 @@ impl Latest {
                     format!("episode {episode}: return {episode_return:.1} in {length} steps, epsilon {epsilon:.2}");
                 self.episode = Some(words);
             }
-            Event::Agent(Agent::Update { loss, q_mean, q_max, posterior, units_out_of_range, .. }) => {
-                let q = format!("  Q mean {q_mean:.1} max {q_max:.1}");
-                self.update = Some(format!("loss {loss:.3}{q}{}", of_units(posterior, *units_out_of_range)));
+            Event::Agent(Agent::Update { loss, mean_max_q, max_q, posterior, exploded_units, .. }) => {
+                let q = format!("  mean max Q {mean_max_q:.1}, max Q {max_q:.1}");
+                self.update = Some(format!("loss {loss:.3}{q}{}", of_units(posterior, *exploded_units)));
             }
-            Event::Supervised(Supervised::Update { loss, posterior, units_out_of_range, .. }) => {
-                self.update = Some(format!("loss {loss:.3}{}", of_units(posterior, *units_out_of_range)));
+            Event::Supervised(Supervised::Update { loss, posterior, exploded_units, .. }) => {
+                self.update = Some(format!("loss {loss:.3}{}", of_units(posterior, *exploded_units)));
             }
             Event::Supervised(Supervised::Epoch { epoch, train, validation, .. }) => {
                 self.validation = Some(format!("epoch {epoch}: train {train}; validation {validation}"));
             }
-            Event::Supervised(Supervised::LeftOut { .. }) => {}
+            Event::Supervised(Supervised::SkippedFile { .. }) => {}
             Event::Agent(Agent::Validation { step, evaluation, .. }) => {
                 let returns = evaluation.returns;
                 self.validation = Some(format!("validation {:.1} ± {:.1} at step {step}", returns.mean, returns.std));
@@ -119,10 +119,10 @@ impl Latest {
     }
 }
 
-/// The posterior over heads, if there are several, and the units out of range.
-fn of_units(posterior: &[f64], out_of_range: usize) -> String {
+/// The posterior over heads, if there are several, and the number of exploded units.
+fn of_units(posterior: &[f64], exploded: usize) -> String {
     let heads = if posterior.len() > 1 { format!("  heads {}", bars(posterior)) } else { String::new() };
-    format!("{heads}  units out of range {out_of_range}")
+    format!("{heads}  exploded units {exploded}")
 }
 
 /// Weights between 0 and 1 as a row of bars.
@@ -151,15 +151,15 @@ mod tests {
             step: 200,
             updates: 100,
             loss: 1.25,
-            q_mean: -2.0,
-            q_max: 0.5,
+            mean_max_q: -2.0,
+            max_q: 0.5,
             reward_factor: 1.0,
             posterior: vec![0.0, 0.75, 0.25, 1.0],
-            units_out_of_range: 3,
+            exploded_units: 3,
         }));
         latest.take_in(&episode(2, -8.0));
         let expected = "episode 2: return -8.0 in 200 steps, epsilon 0.50\n\
-                        loss 1.250  Q mean -2.0 max 0.5  heads ▁▇▃█  units out of range 3\n\
+                        loss 1.250  mean max Q -2.0, max Q 0.5  heads ▁▇▃█  exploded units 3\n\
                         validation 2.0 ± 1.4 at step 200";
         assert_eq!(latest.words("\n"), expected);
     }

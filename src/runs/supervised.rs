@@ -3,7 +3,7 @@
 use alrao_core::network::Network;
 use alrao_core::tensors::Tensors;
 use alrao_core::units::Units;
-use alrao_tasks::data::{Data, LeftOut};
+use alrao_tasks::data::{Data, SkippedFile};
 use alrao_tasks::model::Model;
 use alrao_tasks::settings::SupervisedTask;
 use alrao_tasks::training::{self, Training, TrainingState};
@@ -102,7 +102,7 @@ impl Trainer for SupervisedRun {
                 best: self.training.best(),
                 test: test.transpose()?,
             },
-            diagnosis: alrao.then(|| self.training.diagnose()),
+            lr_diagnostics: alrao.then(|| self.training.diagnose()),
         })
     }
 }
@@ -124,6 +124,6 @@ pub fn network(
 }
 
 /// Names files that a test did without.
-pub fn tell(left_out: &[LeftOut]) {
+pub fn tell(left_out: &[SkippedFile]) {
     left_out.iter().for_each(|file| eprintln!("{}: {}; left out", file.path.display(), file.problem));
 }

@@ -67,9 +67,9 @@ struct SeedFigure {
     /// how often its likeliest answer is right, in %
     #[serde(skip_serializing_if = "Option::is_none")]
     top1: Option<f64>,
-    /// the mean return of random actions
+    /// the mean return of the random policy
     #[serde(skip_serializing_if = "Option::is_none")]
-    random: Option<f64>,
+    random_policy: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -217,11 +217,11 @@ impl Row {
             State::Done(summary) => {
                 self.diverged += usize::from(summary.diverged);
                 let (seed, outcome) = (run.config.seed, &summary.outcome);
-                let (top1, random) = match outcome {
+                let (top1, random_policy) = match outcome {
                     Outcome::Supervised { test, .. } => (test.map(|test| 100.0 * test.top1), None),
-                    Outcome::Agent { random, .. } => (None, Some(random.returns.mean)),
+                    Outcome::Agent { random_policy, .. } => (None, Some(random_policy.returns.mean)),
                 };
-                self.tests.extend(outcome.figure().map(|figure| SeedFigure { seed, figure, top1, random }));
+                self.tests.extend(outcome.figure().map(|figure| SeedFigure { seed, figure, top1, random_policy }));
             }
             State::Failed(_) => self.failed += 1,
             State::Missing | State::Unfinished => self.unfinished += 1,
@@ -322,8 +322,8 @@ fn all_tasks(rows: &[Row]) -> Vec<Row> {
         let of_task = rows.iter().filter(|other| other.task == row.task).flat_map(|other| &other.tests);
         let best = of_task.map(|test| test.figure).fold(f64::NEG_INFINITY, f64::max);
         let score = |test: &SeedFigure| {
-            let random = test.random.filter(|random| *random < best)?;
-            Some(SeedFigure { figure: (test.figure - random) / (best - random), random: None, ..*test })
+            let random = test.random_policy.filter(|random| *random < best)?;
+            Some(SeedFigure { figure: (test.figure - random) / (best - random), random_policy: None, ..*test })
         };
         row.tests.iter().map(score).collect()
     };
@@ -386,7 +386,7 @@ mod tests {
         let test = test_return.map(|x| Evaluation::of(&[x]));
         let summary = serde_json::json!({
             "task": run.task, "seed": run.config.seed, "optimizer": run.config.optimizer.kind, "steps": 1, "seconds": 1.0,
-            "diverged": diverged, "best": null, "test": test, "random": Evaluation::of(&[-1000.0]), "diagnosis": null,
+            "diverged": diverged, "best": null, "test": test, "random_policy": Evaluation::of(&[-1000.0]), "lr_diagnostics": null,
         });
         std::fs::write(sweep.of(run).join("summary.json"), summary.to_string()).unwrap();
     }
@@ -419,7 +419,7 @@ mod tests {
         assert_eq!(columns, [23; 10]);
         assert!(csv.contains("pendulum,sgd-lr=1,test return,50000,-10,0,1,-10,-10,-10,,,false,,,,,,,2,1,0,0"), "{csv}");
         let json: serde_json::Value = serde_json::from_str(&table.write(TableFormat::Json)).unwrap();
-        assert_eq!(json[0]["tests"][1], serde_json::json!({"seed": 1, "figure": -200.0, "random": -1000.0}));
+        assert_eq!(json[0]["tests"][1], serde_json::json!({"seed": 1, "figure": -200.0, "random_policy": -1000.0}));
     }
 
     #[test]
@@ -480,7 +480,7 @@ mod tests {
             let summary = serde_json::json!({
                 "task": run.task, "seed": run.config.seed, "optimizer": run.config.optimizer.kind, "epochs": 1,
                 "updates": 1, "seconds": 1.0, "diverged": false, "best": null, "test": {"loss": loss, "top1": 0.9},
-                "diagnosis": null,
+                "lr_diagnostics": null,
             });
             std::fs::write(sweep.of(run).join("summary.json"), summary.to_string()).unwrap();
         }

@@ -51,7 +51,7 @@ pub enum Error {
         /// How many images there are.
         of: usize,
         /// The last of them.
-        last: LeftOut,
+        last: SkippedFile,
     },
     /// The network can't learn from this.
     #[error(transparent)]
@@ -60,7 +60,7 @@ pub enum Error {
 
 /// A file that is damaged, so that its image is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
+pub struct SkippedFile {
     /// The file.
     pub path: PathBuf,
     /// What is wrong with it.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
-use crate::data::{Batches, LeftOut, Measure};
+use crate::data::{Batches, Measure, SkippedFile};
 use crate::model::Model;
 
 /// What a network's predictions are worth, each a mean over samples.
@@ -119,7 +119,7 @@ pub fn evaluate(
     batches: Batches,
     measure: Measure,
     device: Device,
-) -> Result<(Scores, Vec<LeftOut>), Error> {
+) -> Result<(Scores, Vec<SkippedFile>), Error> {
     let (mut tally, mut state, mut left_out) = (Tally::new(device), None, Vec::new());
     for batch in batches {
         let batch = batch?.to_device(device);

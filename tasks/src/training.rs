@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use alrao_core::diagnosis::Diagnosis;
+use alrao_core::diagnosis::LrDiagnostics;
 use alrao_core::layers::{Body, LstmState};
 use alrao_core::learner::Learner;
 use alrao_core::likelihood::Categorical;
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use crate::Error;
-use crate::data::{Batch, Batches, Data, LeftOut, Measure, Split};
+use crate::data::{Batch, Batches, Data, Measure, SkippedFile, Split};
 use crate::model::{self, Model};
 use crate::scores::{Scores, Tally, evaluate};
 
@@ -123,8 +123,8 @@ pub enum Event {
         loss: f64,
         /// The Switch's posterior over the heads, `[K]`.
         posterior: Vec<f64>,
-        /// Units of the body whose weights have left a sane range.
-        units_out_of_range: usize,
+        /// Units of the body that exploded: non-finite weights, or grown 100-fold.
+        exploded_units: usize,
     },
     /// An epoch is over.
     Epoch {
@@ -142,15 +142,15 @@ pub enum Event {
         /// Whether no epoch before had a smaller validation loss.
         best: bool,
     },
-    /// A file is damaged; its image is left out, here and from now on.
-    #[serde(rename = "left_out")]
-    LeftOut {
+    /// A file is corrupt; its image is skipped, here and from now on.
+    #[serde(rename = "skipped_file")]
+    SkippedFile {
         /// Updates so far.
         step: u64,
         /// Which, and what is wrong.
         #[serde(flatten)]
-        file: LeftOut,
-        /// How many have been left out so far.
+        file: SkippedFile,
+        /// Number of files skipped so far.
         count: usize,
     },
 }
@@ -310,7 +310,7 @@ impl Training {
     }
 
     /// What learning says about learning rates.
-    pub fn diagnose(&self) -> Diagnosis {
+    pub fn diagnose(&self) -> LrDiagnostics {
         self.learner.diagnose(&self.network)
     }
 
@@ -323,7 +323,7 @@ impl Training {
     ///
     /// # Errors
     /// A batch can't be made; [`Error::Damaged`].
-    pub fn test(&self, network: &Network<Model>) -> Result<(Scores, Vec<LeftOut>), Error> {
+    pub fn test(&self, network: &Network<Model>) -> Result<(Scores, Vec<SkippedFile>), Error> {
         let (scores, left_out) = self.scores(network, Split::Test)?;
         self.bear(self.progress.left_out.len() + left_out.len(), left_out.last())?;
         Ok((scores, left_out))
@@ -437,19 +437,19 @@ impl Training {
     }
 
     /// Tells of files that are new among those to be left out.
-    fn leave_out(&mut self, files: Vec<LeftOut>) -> Result<(), Error> {
+    fn leave_out(&mut self, files: Vec<SkippedFile>) -> Result<(), Error> {
         for file in files {
             if self.progress.left_out.insert(file.path.clone()) {
                 let count = self.progress.left_out.len();
                 self.bear(count, Some(&file))?;
-                self.halts.push_back(Halt::Event(Event::LeftOut { step: self.learner.updates(), file, count }));
+                self.halts.push_back(Halt::Event(Event::SkippedFile { step: self.learner.updates(), file, count }));
             }
         }
         Ok(())
     }
 
     /// Checks that the data can do without so many files.
-    fn bear(&self, count: usize, last: Option<&LeftOut>) -> Result<(), Error> {
+    fn bear(&self, count: usize, last: Option<&SkippedFile>) -> Result<(), Error> {
         let of = self.data.images();
         match last.filter(|_| count * 100 > of) {
             Some(last) => Err(Error::Damaged { count, of, last: last.clone() }),
@@ -464,7 +464,7 @@ impl Training {
             step: self.learner.updates(),
             loss: tally.scores(Measure::Class).loss,
             posterior: self.learner.posterior(),
-            units_out_of_range: self.learner.units_out_of_range(&self.network),
+            exploded_units: self.learner.exploded_units(&self.network),
         }));
     }
 
@@ -511,7 +511,7 @@ impl Training {
     }
 
     /// What `network` is worth on the data of this split, and what was missing in them.
-    fn scores(&self, network: &Network<Model>, split: Split) -> Result<(Scores, Vec<LeftOut>), Error> {
+    fn scores(&self, network: &Network<Model>, split: Split) -> Result<(Scores, Vec<SkippedFile>), Error> {
         evaluate(network, self.data.through(split, 0, 0), self.data.measure(), self.device)
     }
 }
@@ -634,7 +634,7 @@ mod tests {
         let schedule = Schedule { max_epochs: 3, ..Default::default() };
         let (_, events) = events_of(image_training(&schedule, 1), None);
         let told = events.iter().filter_map(|event| match event {
-            Event::LeftOut { file, count, .. } => Some((file.path.clone(), *count)),
+            Event::SkippedFile { file, count, .. } => Some((file.path.clone(), *count)),
             _ => None,
         });
         assert_eq!(told.collect::<Vec<_>>(), [("0.jpg".into(), 1)]);

@@ -92,7 +92,7 @@ fn a_run_tells_what_became_of_its_units() {
         layer[field].as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
     };
     for layer in layers {
-        let (rate, size, change) = (numbers(layer, "rate"), numbers(layer, "first_size"), numbers(layer, "change"));
+        let (rate, size, change) = (numbers(layer, "lr"), numbers(layer, "initial_rms"), numbers(layer, "change_rms"));
         assert_eq!([rate.len(), size.len(), change.len()], [16; 3]);
         assert!(rate.iter().all(|rate| (1e-5..=10.0).contains(rate)), "{rate:?}");
         let moved = |slow: bool| {
@@ -153,7 +153,7 @@ fn a_run_is_reported() {
         "<h1>pendulum, Alrao, seed 0</h1>",
         "-371 ± 36",
         "weight of the head",
-        "heads learns at",
+        "heads effective",
         "layer 2 (16 units)",
         "src=\"data:image/gif;base64,R0lGOD",
         "prefers-color-scheme: dark",

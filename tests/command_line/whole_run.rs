@@ -19,7 +19,7 @@ fn a_run_leaves_what_its_users_need() {
     assert_eq!(summary["steps"], 4000);
     assert_eq!(summary["diverged"], false);
     assert_eq!(summary["test"]["episodes"], 3);
-    let random = summary["random"]["return"]["mean"].as_f64().unwrap();
+    let random = summary["random_policy"]["return"]["mean"].as_f64().unwrap();
     assert!((-1900.0..-500.0).contains(&random), "{random}");
 
     let info: serde_json::Value = serde_json::from_str(&fs::read_to_string(run.join("run.json")).unwrap()).unwrap();
@@ -28,8 +28,8 @@ fn a_run_leaves_what_its_users_need() {
     let expected = serde_json::json!({"task": "pendulum", "seed": 3, "width": 1.0, "metric": metric, "method": method});
     assert_eq!(info, expected);
 
-    assert_eq!(summary["diagnosis"]["units"], 64);
-    assert!(said.contains("a single rate for SGD"), "{said}");
+    assert_eq!(summary["lr_diagnostics"]["units"], 64);
+    assert!(said.contains("suggested for SGD"), "{said}");
 
     let metrics = metrics(&run);
     let of = |kind: &str| metrics.iter().filter(|line| line["kind"] == kind).collect::<Vec<_>>();
@@ -38,7 +38,7 @@ fn a_run_leaves_what_its_users_need() {
     let posterior: Vec<f64> = serde_json::from_value(of("update").last().unwrap()["posterior"].clone()).unwrap();
     assert_eq!(posterior.len(), 10);
     assert!((posterior.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-    assert_eq!(of("update")[0]["units_out_of_range"], 0);
+    assert_eq!(of("update")[0]["exploded_units"], 0);
 
     // The best network, played again, returns what the summary says.
     let said = succeed(alrao(&format!("eval {}", run.display())));
@@ -64,7 +64,7 @@ fn a_rate_that_is_far_too_large_ends_as_diverged() {
     let summary: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(run.join("summary.json")).unwrap()).unwrap();
     let null = &serde_json::Value::Null;
-    assert_eq!((&summary["diverged"], &summary["test"], &summary["diagnosis"]), (&true.into(), null, null));
+    assert_eq!((&summary["diverged"], &summary["test"], &summary["lr_diagnostics"]), (&true.into(), null, null));
 
     let run = root.path().join("alrao");
     let words = "--set optimizer.lr_min=1e29 --set optimizer.lr_max=1e30 --out";

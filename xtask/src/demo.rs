@@ -44,7 +44,7 @@ fn table(summary: &str) -> Result<String> {
     let lines = [
         format!("{title:<42} {:>15} {:>9} {:>9}", "mean ± std", "worst", "best"),
         row("Alrao, no learning rate", &summary, "test")?,
-        row("random policy", &summary, "random")?,
+        row("random policy", &summary, "random_policy")?,
         format!("{:<42} {:>15}", "Alrao in the paper (Table 1, 10 runs)", "-371 ± 36"),
         format!("\nTook {seconds:.0} s. The paper's spread is between runs, the others' between episodes."),
     ];
@@ -67,7 +67,7 @@ mod tests {
     const SUMMARY: &str = r#"{
         "task": "pendulum", "seconds": 93.4,
         "test": {"episodes": 100, "return": {"mean": -151.26, "std": 84.9, "min": -382.1, "max": -0.7}},
-        "random": {"episodes": 100, "return": {"mean": -1209.4, "std": 290.2, "min": -1810.0, "max": -620.0}}
+        "random_policy": {"episodes": 100, "return": {"mean": -1209.4, "std": 290.2, "min": -1810.0, "max": -620.0}}
     }"#;
 
     #[test]
@@ -84,8 +84,8 @@ Took 93 s. The paper's spread is between runs, the others' between episodes.";
 
     #[test]
     fn a_figure_that_is_missing_is_named() {
-        let without = SUMMARY.replace("\"random\"", "\"other\"");
-        assert_eq!(table(&without).unwrap_err().to_string(), "no number `random.return.mean` in it");
+        let without = SUMMARY.replace("\"random_policy\"", "\"other\"");
+        assert_eq!(table(&without).unwrap_err().to_string(), "no number `random_policy.return.mean` in it");
     }
 
     #[test]

@@ -111,8 +111,8 @@ fn differences(agent: &Agent, found: &Update, plain: &Plain, expected: &Seen) ->
     let near = |a: f64, b: f64| (a - b).abs() / b.abs().max(1.0);
     let mut differences = vec![
         ("loss".to_string(), near(found.loss, expected.loss)),
-        ("q_mean".into(), near(found.q_mean, expected.q_mean)),
-        ("q_max".into(), near(found.q_max, expected.q_max)),
+        ("mean_max_q".into(), near(found.mean_max_q, expected.mean_max_q)),
+        ("max_q".into(), near(found.max_q, expected.max_q)),
         ("scale".into(), near(agent.reward_factor() / plain.factor, 1.0)),
     ];
     let saved = saved(agent);

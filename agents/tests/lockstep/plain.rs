@@ -47,8 +47,8 @@ pub struct Step {
 /// What an update saw, in raw units.
 pub struct Seen {
     pub loss: f64,
-    pub q_mean: f64,
-    pub q_max: f64,
+    pub mean_max_q: f64,
+    pub max_q: f64,
 }
 
 impl Plain {
@@ -118,8 +118,8 @@ impl Plain {
             self.priorities[i] = ((taken - y).abs() + 1e-3).powf(self.settings.prioritized_replay.alpha);
             self.largest = self.largest.max(self.priorities[i]);
         }
-        let q_mean = best.iter().sum::<f64>() / best.len() as f64 / self.factor;
-        Seen { loss, q_mean, q_max: best.into_iter().fold(f64::MIN, f64::max) / self.factor }
+        let mean_max_q = best.iter().sum::<f64>() / best.len() as f64 / self.factor;
+        Seen { loss, mean_max_q, max_q: best.into_iter().fold(f64::MIN, f64::max) / self.factor }
     }
 
     /// The transitions in memory, slot by slot: the last that were made, in a ring.

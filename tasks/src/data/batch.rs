@@ -3,7 +3,7 @@
 use tch::{Device, Tensor};
 
 use crate::Error;
-use crate::error::LeftOut;
+use crate::error::SkippedFile;
 
 /// What to predict from what.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Batch {
     /// Their classes, `[B]`, or the symbols that follow, `[T*B]`; i64.
     pub y: Tensor,
     /// What should have been in it.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<SkippedFile>,
 }
 
 impl Batch {

@@ -13,7 +13,7 @@ use alrao_core::streams::stream;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use super::{Batch, Batches, ImageBatches, LeftOut, Split};
+use super::{Batch, Batches, ImageBatches, SkippedFile, Split};
 use crate::Error;
 
 /// Batches under way: enough that one is ready whenever another is done with.
@@ -99,7 +99,7 @@ impl Work {
         for (place, made) in made.into_iter().enumerate() {
             match made {
                 Ok(()) => whole.push(place),
-                Err(Error::File { path, problem }) => left_out.push(LeftOut { path, problem }),
+                Err(Error::File { path, problem }) => left_out.push(SkippedFile { path, problem }),
                 Err(error) => return Err(error),
             }
         }

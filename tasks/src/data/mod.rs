@@ -10,7 +10,7 @@ mod loader;
 mod measure;
 mod text;
 
-pub use crate::error::LeftOut;
+pub use crate::error::SkippedFile;
 pub use batch::{Batch, Batches, Split};
 pub use cifar10::Cifar10;
 pub use image_folder::ImageFolder;
