@@ -216,7 +216,7 @@ fn a_run_of_the_version_before_is_said_to_be_one() {
     let copy = Command::new("cp").arg("-r").arg(sweep()).arg(root.path().join("sweep")).status().unwrap();
     assert!(copy.success());
     let (sweep, root) = (root.path().join("sweep"), root.path().display());
-    let run = sweep.join("pendulum-hidden=16x16-alrao-eta_max=10-seed0");
+    let run = sweep.join("pendulum-hidden_sizes=16x16-alrao-lr_max=10-seed0");
     fs::remove_file(run.join("run.json")).unwrap();
     let before = concat!("written by an earlier alrao (", env!("CARGO_PKG_VERSION"));
     let sentence = [run.to_str().unwrap(), before, "run.json", "train the run anew"];
