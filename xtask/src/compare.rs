@@ -53,6 +53,8 @@ pub fn run(checkout: &Checkout, request: &Compare) -> Result<()> {
         .map(|pair| pair.split_once('=').with_context(|| format!("--renamed {pair}: say OLD=NEW")))
         .collect::<Result<_>>()
         .map_err(|error| refused(error.to_string()))?;
+    check_program(&request.before)?;
+    request.after.iter().try_for_each(|after| check_program(after))?;
     let after = match &request.after {
         Some(after) => after.clone(),
         None => {
@@ -61,11 +63,6 @@ pub fn run(checkout: &Checkout, request: &Compare) -> Result<()> {
             checkout.root.join("target/release/alrao")
         }
     };
-    for program in [&request.before, &after] {
-        if !program.is_file() {
-            return Err(refused(format!("{}: there is no such program", program.display())));
-        }
-    }
     let scratch = tempfile::tempdir()?;
     let text = scratch.path().join("text");
     write_text(request.text.as_deref(), &text)?;
@@ -99,6 +96,13 @@ pub fn run(checkout: &Checkout, request: &Compare) -> Result<()> {
     }
     println!("{} runs, {numbers} numbers: the same to the bit", runs.len());
     Ok(())
+}
+
+fn check_program(path: &Path) -> Result<()> {
+    match path.is_file() {
+        true => Ok(()),
+        false => Err(refused(format!("{}: there is no such program", path.display()))),
+    }
 }
 
 /// The numbers of each record that a training leaves, in order.

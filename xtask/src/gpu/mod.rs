@@ -67,6 +67,9 @@ pub struct Gpu {
 /// Checks the request, builds what isn't packed, and does as much as there is time for.
 pub fn run(checkout: &Checkout, request: &Gpu) -> Result<()> {
     if let Some(folder) = &request.pack {
+        if folder.exists() {
+            return Err(refused(format!("{} is there already: name a new folder for --pack", folder.display())));
+        }
         return Programs::build(checkout, false)?.pack(folder);
     }
     let (minutes, data) = (request.minutes.expect("required"), request.data.as_ref().expect("required"));

@@ -112,11 +112,8 @@ impl Programs {
     /// Gathers them in a new folder, stripped, with the libraries that other machines lack.
     ///
     /// # Errors
-    /// Refused if the folder is there; the disk is full, or the like.
+    /// The disk is full, or the like.
     pub fn pack(&self, folder: &Path) -> Result<()> {
-        if folder.exists() {
-            return Err(refused(format!("{} is there already: name a new folder for --pack", folder.display())));
-        }
         fs::create_dir_all(folder.join("lib")).with_context(|| folder.display().to_string())?;
         let programs =
             [("alrao", &self.alrao), ("cuda", &self.cuda_tests), ("networks", &self.networks), ("xtask", &self.xtask)];
