@@ -1,6 +1,6 @@
-//! The command line: words into one checked request, one call, an exit code.
+//! The command line: parses the arguments, runs the command and returns an exit code.
 //!
-//! 0: done. 2: the request is wrong (usage, configuration, data that isn't there). 1: it failed on the way.
+//! Exit codes: 0 for success, 2 for a usage error (arguments, configuration, missing data), 1 for any other failure.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use crate::commands::{
 };
 use crate::wrong_request::WrongRequest;
 
-/// Reinforcement learning that needs no learning rate.
+/// Deep Q-learning in Rust without learning-rate tuning.
 #[derive(Parser)]
 #[command(name = "alrao", version)]
 struct CommandLine {
@@ -22,28 +22,28 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train an agent, or a network on data; ends with its test.
+    /// Train an agent or a supervised model, then test it.
     Train(TrainRequest),
-    /// Play a trained agent's best checkpoint greedily and print its returns.
+    /// Evaluate a run's best checkpoint on test episodes or test data.
     Eval(EvalRequest),
-    /// Draw runs: their returns or losses, their heads, their units, or the effect of their intervals of rates.
+    /// Plot returns, learning curves, head weights or learning rates.
     Plot(PlotRequest),
-    /// Train the runs that a sweep file multiplies to, several at a time, and compare them in a table.
+    /// Run a grid of tasks, variants and seeds.
     Sweep(SweepRequest),
-    /// Compare the results of a sweep.
+    /// Print a sweep's results.
     Table(TableRequest),
-    /// Put all there is to know of a run or a sweep on one page of HTML.
+    /// Write an HTML report.
     Report(ReportRequest),
-    /// Watch a trained agent's best checkpoint play an episode.
+    /// Render an episode.
     Watch(WatchRequest),
-    /// Look at the environments by themselves.
+    /// List, check, benchmark or trace environments.
     #[command(subcommand)]
     Env(EnvRequest),
-    /// Say what this machine can train on.
+    /// Check the installation.
     Doctor,
 }
 
-/// Runs the program on its arguments.
+/// Runs the program with its command-line arguments.
 pub fn main() -> ExitCode {
     let registry = Registry::builtin();
     let result = match CommandLine::parse().command {

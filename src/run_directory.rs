@@ -214,7 +214,7 @@ pub fn lock(file: &Path) -> Result<File> {
     match locked.try_lock() {
         Ok(()) => Ok(locked),
         Err(TryLockError::WouldBlock) => {
-            Err(WrongRequest(format!("{directory}: another process is at work in it")).into())
+            Err(WrongRequest(format!("{directory}: in use by another process; wait until it ends, or stop it")).into())
         }
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{directory}: can't be locked")),
     }

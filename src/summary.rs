@@ -1,4 +1,4 @@
-//! `summary.json`: a run's final figures, for scripts.
+//! `summary.json`: the final metrics of a run, for scripts.
 
 use alrao_agents::evaluation::Evaluation;
 use alrao_agents::training::Best;
@@ -7,10 +7,10 @@ use alrao_tasks::scores::Scores;
 use alrao_tasks::training::Best as BestEpoch;
 use serde::{Deserialize, Serialize};
 
-/// The final figures.
+/// The final metrics of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// What was learnt: the environment's name, or the data's and the network's.
+    /// The task: the environment's name, or the dataset's and the model's.
     pub task: String,
     /// The run's seed.
     pub seed: u64,
@@ -18,17 +18,17 @@ pub struct Summary {
     pub optimizer: String,
     /// Wall-clock seconds of training, validations included.
     pub seconds: f64,
-    /// Whether the training loss, or all that a guard could leave, became non-finite, which ends a run; or, of a supervised
-    /// task, no epoch's validation loss was finite.
+    /// Whether the loss, the features or every head became non-finite, which ends a run; or no epoch of a supervised run
+    /// had a finite validation loss.
     pub diverged: bool,
-    /// What it came to.
+    /// The results.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// Diagnostics of the learning rates; none for a run with a single one.
+    /// LrDiagnostics of the learning rates; none for a run with a single learning rate.
     pub lr_diagnostics: Option<LrDiagnostics>,
 }
 
-/// What a run came to, by the kind of its task.
+/// The results of a run, by the kind of its task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Outcome {
@@ -36,11 +36,11 @@ pub enum Outcome {
     Agent {
         /// Environment steps taken.
         steps: u64,
-        /// The validation that chose the network that was tested.
+        /// The validation that selected the tested checkpoint.
         best: Option<Best>,
-        /// Its returns on fresh test episodes; none if there was no validation before the run diverged.
+        /// Returns on the test episodes; none if the run diverged before its first validation.
         test: Option<Evaluation>,
-        /// Returns of the random policy on the same episodes.
+        /// Returns of a uniformly random policy on the test episodes.
         random_policy: Evaluation,
     },
     /// Of a supervised task.
@@ -49,24 +49,24 @@ pub enum Outcome {
         epochs: u64,
         /// Updates.
         updates: u64,
-        /// The epoch that was tested, the best on the validation data.
+        /// The tested epoch, the best on the validation data.
         best: Option<BestEpoch>,
-        /// What it is worth on the test data; none if no epoch's validation loss was finite.
+        /// Metrics on the test data; none if no epoch's validation loss was finite.
         test: Option<Scores>,
     },
 }
 
 impl Outcome {
-    /// The test in a few words.
+    /// Describes the test result in a few words.
     pub fn words(&self) -> String {
         match self {
             Outcome::Agent { test: Some(test), .. } => format!("test return {:.1}", test.returns.mean),
             Outcome::Supervised { test: Some(test), .. } => format!("test {test}"),
-            _ => "no test".into(),
+            _ => "no test result".into(),
         }
     }
 
-    /// The figure to compare runs by, on the test: the mean return, or what is told of the task.
+    /// Returns the primary metric of the test: the mean return, or the metric of the supervised task.
     pub fn figure(&self) -> Option<f64> {
         match self {
             Outcome::Agent { test, .. } => test.map(|test| test.returns.mean),

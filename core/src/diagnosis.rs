@@ -79,8 +79,8 @@ impl std::fmt::Display for LrDiagnostics {
             self.suggested_lr
         )?;
         match self.at_bound {
-            Some(Bound::Lower) => writeln!(f, "the top head is at the lower bound: try a smaller lr_min")?,
-            Some(Bound::Upper) => writeln!(f, "the top head is at the upper bound: try a larger lr_max")?,
+            Some(Bound::Lower) => writeln!(f, "top head at the lower bound: a smaller lr_min may help")?,
+            Some(Bound::Upper) => writeln!(f, "top head at the upper bound: a larger lr_max may help")?,
             None => {}
         }
         write!(f, "exploded units: {} of {}", self.exploded_units, self.units)

@@ -1,31 +1,32 @@
-//! Runs beside each other: a thin curve for each; of each group of seeds the interquartile mean, thick, and its interval.
+//! Comparison of runs: a thin curve for each run; for each group of seeds a thick curve of the interquartile mean (IQM)
+//! and a band of its confidence interval.
 
 use crate::marks::{Mark, Point, Series};
 use crate::palette::GROUPS;
 use crate::record::Header;
 use crate::statistics::{interquartile_mean, interval};
 
-/// How a run went.
+/// The curve of a run.
 #[derive(Clone)]
 pub(crate) struct Curve {
-    /// What it is like others in, see [`group_names`].
+    /// The name of its group, see [`group_names`].
     pub group: String,
-    /// Whether the network had many rates at once.
+    /// Whether the run has a learning-rate range.
     pub at_many_rates: bool,
     pub seed: u64,
     pub diverged: bool,
-    /// By abscissa; none if it diverged before there was one.
+    /// Points by x; none if the run diverged before the first.
     pub points: Vec<(f64, f64)>,
 }
 
-/// What curves of several seeds are summed up by, for a title.
+/// Returns `how` for a title if a group has several seeds, else nothing.
 pub(crate) fn summed_up(curves: &[Curve], how: &'static str) -> &'static str {
     let several =
         curves.iter().any(|curve| curves.iter().any(|other| curve.group == other.group && curve.seed != other.seed));
     if several { how } else { "" }
 }
 
-/// Curves of runs that differ in seed only.
+/// The curves of runs that differ only in their seeds.
 pub(crate) struct Group {
     pub name: String,
     pub curves: Vec<Curve>,
@@ -34,7 +35,7 @@ pub(crate) struct Group {
 pub(crate) fn compared(curves: Vec<Curve>) -> Vec<Series> {
     let (mut thin, mut bands, mut thick) = (Vec::new(), Vec::new(), Vec::new());
     let mut groups = grouped(curves);
-    groups.sort_by_key(|group| !group.curves[0].at_many_rates); // Alrao, whose colour is the same in all figures
+    groups.sort_by_key(|group| !group.curves[0].at_many_rates); // Alrao first, so that it has one color in all figures
     for (group, &color) in groups.iter().zip(GROUPS.iter().cycle()) {
         let unnamed = |marks, points| Series { label: None, color, marks, points };
         thin.extend(
@@ -57,7 +58,7 @@ pub(crate) fn compared(curves: Vec<Curve>) -> Vec<Series> {
     bands.into_iter().chain(thin).chain(thick).collect()
 }
 
-/// The groups, in the order in which their first curves come.
+/// Groups the curves, in the order of their first curves.
 pub(crate) fn grouped(curves: Vec<Curve>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for curve in curves {
@@ -70,7 +71,7 @@ pub(crate) fn grouped(curves: Vec<Curve>) -> Vec<Group> {
 }
 
 impl Group {
-    /// The name, with how many seeds there are and how many of them diverged.
+    /// Returns the name with the number of seeds and of diverged seeds.
     pub(crate) fn label(&self) -> String {
         let seeds = |diverged_only: bool| {
             let counted = self.curves.iter().filter(|curve| curve.diverged || !diverged_only);
@@ -86,8 +87,8 @@ impl Group {
         }
     }
 
-    /// The interquartile mean of [what counts](Self::counting): where every curve is known, at the abscissas of all of
-    /// them, or at some of these if there are more than can be told apart.
+    /// Returns the interquartile mean of the [`counting`](Self::counting) curves over the x range they share, at most at
+    /// `MOST` of their values of x.
     pub(crate) fn middle(&self) -> Vec<Point<f64>> {
         const MOST: usize = 150;
         let curves = self.counting();
@@ -102,7 +103,7 @@ impl Group {
         shown.map(|(_, x)| Point::new(x, interquartile_mean(&self.values(x)))).collect()
     }
 
-    /// The runs that did not diverge, or all if all did.
+    /// Returns the curves that did not diverge, or all curves if all did.
     fn counting(&self) -> Vec<&[(f64, f64)]> {
         let curves = |diverged: bool| {
             let curves = self.curves.iter().filter(move |curve| curve.diverged == diverged);
@@ -112,13 +113,13 @@ impl Group {
         if sound.is_empty() { curves(true) } else { sound }
     }
 
-    /// What counts, at an abscissa where all of it is known; linear in between.
+    /// Interpolates the counting curves at an x within all of them.
     fn values(&self, x: f64) -> Vec<f64> {
         self.counting().into_iter().map(|curve| interpolate(curve, x)).collect()
     }
 }
 
-/// The ordinate at `x`, which lies within `curve`.
+/// Interpolates `curve` linearly at `x`, which lies within it.
 fn interpolate(curve: &[(f64, f64)], x: f64) -> f64 {
     let right = curve.partition_point(|&(other, _)| other < x);
     let (x1, y1) = curve[right];
@@ -129,7 +130,7 @@ fn interpolate(curve: &[(f64, f64)], x: f64) -> f64 {
     y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 }
 
-/// What each run is grouped by: its method; where a sweep has variants that are the same in that, the names of its variants.
+/// Returns each run's group: its method, or its variant if variants of the sweep share a method.
 pub(crate) fn group_names(headers: &[&Header]) -> Vec<String> {
     let usual: Vec<&String> = headers.iter().map(|header| &header.method.label).collect();
     let told_apart = headers.iter().zip(&usual).all(|(header, name)| {

@@ -1,10 +1,10 @@
-//! What can go wrong between a run directory and a picture, said in words that a user can act on.
+//! The errors of reading a run directory and drawing a figure.
 
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a run could not be read, a figure not be drawn, or an event file not be written.
+/// An error of reading a run, drawing a figure or writing an event file.
 #[derive(Debug, thiserror::Error)]
 pub enum PlotError {
     /// A file of a run is missing or unreadable.
@@ -25,8 +25,8 @@ pub enum PlotError {
     },
     /// A run directory without `run.json`.
     #[error(
-        "{} was written by an earlier alrao ({version}), before runs had the run.json by which this one reads them: read it \
-         with that one, or train the run anew",
+        "{} was written by an earlier alrao ({version}) and has no run.json: read it with that version, or train the run \
+         again",
         dir.display()
     )]
     OlderVersion {
@@ -35,7 +35,7 @@ pub enum PlotError {
         /// The version that wrote it.
         version: String,
     },
-    /// A line of `metrics.jsonl`, other than one cut off at the end, is no valid record.
+    /// A line of `metrics.jsonl` is not a valid record; a truncated last line is ignored.
     #[error("{}, line {line}: {source}", path.display())]
     Metrics {
         /// The file.
@@ -45,7 +45,7 @@ pub enum PlotError {
         /// Why.
         source: serde_json::Error,
     },
-    /// `run.json`, `summary.json` or `units.json` is not what it should be.
+    /// `run.json`, `summary.json` or `units.json` is malformed.
     #[error("{}: {source}", path.display())]
     Json {
         /// The file.
@@ -53,8 +53,8 @@ pub enum PlotError {
         /// Where and why.
         source: serde_json::Error,
     },
-    /// The ending of the figure's file names no known format.
-    #[error("don't know the format of {}: end its name in .svg or .png", path.display())]
+    /// The extension of the figure's file is not a known format.
+    #[error("unknown format of {}: use the extension .svg or .png", path.display())]
     Format {
         /// The file asked for.
         path: PathBuf,
@@ -62,26 +62,26 @@ pub enum PlotError {
     /// No run was given.
     #[error("no run to plot: name at least one run directory")]
     NoRuns,
-    /// A figure is of agents, and this run is of none.
-    #[error("{} has no episodes: it learnt from data", dir.display())]
+    /// The figure needs agents, and this run is supervised.
+    #[error("{} is a supervised run without episodes: plot it with --figure learning", dir.display())]
     NoAgent {
         /// The run directory.
         dir: PathBuf,
     },
-    /// A figure is of a network that learns from data, and this run is of an agent.
-    #[error("{} is the run of an agent, which has no losses to show beside these", dir.display())]
+    /// The figure needs supervised runs, and this run is an agent's.
+    #[error("{} is the run of an agent without a loss curve: plot it without the supervised runs", dir.display())]
     NotSupervised {
         /// The run directory.
         dir: PathBuf,
     },
-    /// A supervised run has not told of a finite loss yet.
-    #[error("{} has told of no finite loss yet: plot it later", dir.display())]
+    /// A supervised run has not logged a finite loss yet.
+    #[error("{} has logged no finite loss yet: plot it later", dir.display())]
     NoLosses {
         /// The run directory.
         dir: PathBuf,
     },
-    /// Several supervised runs are compared by their epochs, and this one has ended none yet.
-    #[error("{} has ended no epoch yet, by which several runs are compared: plot it alone or later", dir.display())]
+    /// Several supervised runs are compared by epoch, and this one has not finished an epoch yet.
+    #[error("{} has no finished epoch yet, which a comparison needs: plot it alone or later", dir.display())]
     NoEpochs {
         /// The run directory.
         dir: PathBuf,
@@ -92,51 +92,51 @@ pub enum PlotError {
         /// The run directory.
         dir: PathBuf,
     },
-    /// Several runs are compared by their validations, and this one has none yet.
-    #[error("{} has no validation yet, by which several runs are compared: plot it alone or later", dir.display())]
+    /// Several runs are compared by their validations, and this run has none yet.
+    #[error("{} has no validation yet, which a comparison needs: plot it alone or later", dir.display())]
     NoValidations {
         /// The run directory.
         dir: PathBuf,
     },
-    /// A figure of the heads of a run that has one, or that has told of none yet.
-    #[error("{} tells of no weights of several heads: it has one head, or has only begun", dir.display())]
+    /// The figure needs head weights, and the run has one head or has logged none yet.
+    #[error("{} has no head weights to plot: there is one head, or none was logged yet", dir.display())]
     NoPosterior {
         /// The run directory.
         dir: PathBuf,
     },
-    /// A figure of units' rates without `units.json`.
+    /// The figure needs `units.json`, and the run has none.
     #[error(
-        "{} has no units.json: it learnt at a single rate, is not done yet, or was made before alrao wrote one",
+        "{} has no units.json: it has a single learning rate, is unfinished, or is from a version that wrote none",
         dir.display()
     )]
     NoUnits {
         /// The run directory.
         dir: PathBuf,
     },
-    /// A heat map of runs that don't differ in their intervals.
+    /// A heat map needs several learning-rate ranges.
     #[error(
-        "a heat map shows Alrao at several intervals of rates, and here there are {intervals}: give runs, or a sweep, that \
+        "a heat map needs at least two learning-rate ranges of Alrao, but the number here is {intervals}: select runs that \
          differ in optimizer.lr_min and optimizer.lr_max"
     )]
     NoIntervals {
-        /// How many there are.
+        /// The number of ranges.
         intervals: usize,
     },
-    /// A heat map is of results.
-    #[error("{} is not done yet, so it has no result to show: plot it later", dir.display())]
+    /// A heat map needs finished runs.
+    #[error("{} is unfinished and has no test result yet: plot it later", dir.display())]
     NotDone {
         /// The run directory.
         dir: PathBuf,
     },
-    /// A figure is of one run.
-    #[error("this figure shows one run, and {count} are given: name one")]
+    /// The figure shows one run.
+    #[error("this figure shows one run, but {count} were given: select one")]
     OneRun {
-        /// How many are given.
+        /// The number of runs given.
         count: usize,
     },
-    /// Returns of different environments don't compare, nor do losses of different data or networks.
+    /// The runs are of different tasks.
     #[error(
-        "{} ran {name} but {} ran {other_name}: plot runs of one task at a time",
+        "{} is of {name}, but {} of {other_name}: plot runs of one task at a time",
         dir.display(), other_dir.display()
     )]
     Tasks {
@@ -149,17 +149,17 @@ pub enum PlotError {
         /// Its task.
         other_name: String,
     },
-    /// The drawing failed, for instance on a character that SVG can't hold.
+    /// The drawing failed, for instance on a character that SVG doesn't allow.
     #[error("can't draw the figure: {0}")]
     Draw(#[source] Box<dyn Error + Send + Sync>),
     /// An event file is shorter than a checkpoint says it was.
-    #[error("{} holds {found} bytes, but the run to resume had written {saved}", path.display())]
+    #[error("{} has {found} bytes, but {saved} at the last checkpoint: restore the file, or train the run again", path.display())]
     EventFile {
         /// The file.
         path: PathBuf,
         /// Its length, bytes.
         found: u64,
-        /// The length to go on from, bytes.
+        /// Its length at the checkpoint, bytes.
         saved: u64,
     },
 }

@@ -1,5 +1,5 @@
-//! The figure of intervals of rates, the paper's Figure 3: what runs came to by `eta_min` and `eta_max`, single rates on
-//! the diagonal; and by interval and width.
+//! The heat map of learning-rate ranges, the paper's Figure 3: the results by `eta_min` and `eta_max`, with single
+//! learning rates on the diagonal; and by range and width.
 
 use std::collections::BTreeSet;
 
@@ -14,13 +14,13 @@ use crate::palette::{GREY_CELL, viridis};
 use crate::panel::{Axis, Cell, Key, Panel, minus, rate};
 use crate::record::{Header, Returns, Source, of_one_task, read_summary};
 
-/// What done runs came to: their test returns or losses, the mean over seeds, by their intervals of rates. Below the
-/// diagonal is Alrao, on it SGD. Where runs are of several widths, they are shown by interval and width as well. A grey
-/// cell has diverged, one with a grey corner in some of its runs.
+/// Plots the test metric of finished runs, averaged over seeds, by learning-rate range: Alrao below the diagonal, SGD on
+/// it. If the runs have several widths, a second map shows ranges by width. Grey cell: all seeds diverged; grey corner:
+/// some did.
 ///
 /// # Errors
-/// A file is missing or malformed; a run isn't done; the runs are of different tasks, or Alrao's of less than two
-/// intervals.
+/// A file is missing or malformed; a run is unfinished; the runs are of different tasks, or Alrao's have fewer than two
+/// learning-rate ranges.
 pub fn heat_map(sources: &[Source]) -> Result<Figure, PlotError> {
     let outcomes = sources.iter().map(Outcome::read).collect::<Result<Vec<_>, _>>()?;
     let first = of_one_task(outcomes.iter().map(|outcome| &outcome.header))?;
@@ -38,7 +38,7 @@ pub fn heat_map(sources: &[Source]) -> Result<Figure, PlotError> {
 
     let colors = Colors::of(&outcomes, first.metric.larger_is_better);
     let mut panels = Vec::new();
-    // one row of intervals, all of which the other map has, says nothing new
+    // a single row of ranges, which the other map also has, adds nothing
     let (lows, highs) =
         (distinct(intervals.iter().map(|i| (i.0, 0.0))), distinct(intervals.iter().map(|i| (i.1, 0.0))));
     let on_diagonal = names(outcomes.iter().filter(|outcome| outcome.is_on_diagonal()));
@@ -47,7 +47,7 @@ pub fn heat_map(sources: &[Source]) -> Result<Figure, PlotError> {
     }
     if widths.len() > 1 {
         let on_diagonal = on_diagonal.map_or(String::new(), |names| format!(", {names} on the diagonal"));
-        panels.iter_mut().for_each(|panel: &mut Panel| panel.title = Some(format!("by rates{on_diagonal}")));
+        panels.iter_mut().for_each(|panel: &mut Panel| panel.title = Some(format!("by learning rate{on_diagonal}")));
         panels.push(by_width(&outcomes, &intervals, &widths, &colors));
     }
     panels.last_mut().expect("one").key = Some(colors.key());
@@ -56,7 +56,7 @@ pub fn heat_map(sources: &[Source]) -> Result<Figure, PlotError> {
     Ok(Figure { title, panels, layout: Layout::Beside })
 }
 
-/// `eta_max` from left to right, `eta_min` from bottom to top; and what is on the diagonal.
+/// Draws the map with `eta_max` on x and `eta_min` on y, and single learning rates on the diagonal.
 fn by_rates(outcomes: &[Outcome], width: f64, on_diagonal: Option<&str>, colors: &Colors) -> Panel {
     let of_width: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.header.width == width).collect();
     let corners = of_width.iter().filter_map(|outcome| outcome.corner());
@@ -77,7 +77,7 @@ fn by_rates(outcomes: &[Outcome], width: f64, on_diagonal: Option<&str>, colors:
     }
 }
 
-/// Widths from left to right, intervals from the narrowest at the bottom to the widest at the top.
+/// Draws the map with widths on x and ranges on y, from the narrowest to the widest.
 fn by_width(outcomes: &[Outcome], intervals: &[(f64, f64)], widths: &[(f64, f64)], colors: &Colors) -> Panel {
     let mut intervals = intervals.to_vec();
     intervals.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
@@ -91,27 +91,26 @@ fn by_width(outcomes: &[Outcome], intervals: &[(f64, f64)], widths: &[(f64, f64)
             }
         }
     }
-    let x = Axis::places("width \u{3b3}", widths.iter().map(|(width, _)| rate(*width)).collect());
+    let x = Axis::places("width factor", widths.iter().map(|(width, _)| rate(*width)).collect());
     let spans = intervals.iter().map(|(low, high)| format!("{}..{}", rate(*low), rate(*high)));
-    let panel = Panel::new(x, Axis::places("interval of \u{3b7}", spans.collect()), vec![diverged(outcomes)]);
+    let panel = Panel::new(x, Axis::places("learning-rate range", spans.collect()), vec![diverged(outcomes)]);
     let methods = names(outcomes.iter().filter(|outcome| outcome.interval().is_some())).expect("there are intervals");
-    Panel { title: Some(format!("{methods}, by interval and width")), cells, ..panel }
+    Panel { title: Some(format!("{methods}, by range and width")), cells, ..panel }
 }
 
-/// What the methods of these runs are called, if there are any.
+/// Joins the names of the methods of these runs, if there are any.
 fn names<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Option<String> {
     let names: BTreeSet<&str> = outcomes.map(|outcome| outcome.header.method.name.as_str()).collect();
     (!names.is_empty()).then(|| names.into_iter().collect::<Vec<_>>().join(", "))
 }
 
-/// The legend's entry of what can't be told.
+/// Returns the legend entry of diverged runs.
 fn diverged(outcomes: &[Outcome]) -> Series {
-    let label =
-        outcomes.iter().any(|outcome| outcome.value.is_none()).then(|| "diverged, all runs or in a corner some".into());
+    let label = outcomes.iter().any(|outcome| outcome.value.is_none()).then(|| "diverged (corner: some seeds)".into());
     Series { label, color: GREY_CELL, marks: &[Mark::Bars], points: Vec::new() }
 }
 
-/// What one run came to.
+/// The result of one run.
 struct Outcome {
     header: Header,
     /// none if it diverged
@@ -151,24 +150,24 @@ impl Outcome {
         Ok(Outcome { header, value: value.filter(|value| value.is_finite() && !diverged) })
     }
 
-    /// Where it has many rates.
+    /// Returns the learning-rate range, if there is one.
     fn interval(&self) -> Option<(f64, f64)> {
         self.header.method.interval()
     }
 
-    /// Whether it has a single rate that compares with those of an interval.
+    /// Returns whether the run has a single, non-adaptive learning rate.
     fn is_on_diagonal(&self) -> bool {
         self.interval().is_none() && !self.header.method.adaptive
     }
 
-    /// Its place in the map: an interval, or twice a single rate.
+    /// Returns the run's place in the map: its range, or its single learning rate twice.
     fn corner(&self) -> Option<(f64, f64)> {
         let diagonal = self.header.method.rate().filter(|_| self.is_on_diagonal()).map(|eta| (eta, eta));
         self.interval().or(diagonal)
     }
 }
 
-/// From values to colours: bright is good. What is far worse than most has the colour of the end.
+/// A color scale on which bright is good; values far worse than most get the color at the end.
 struct Colors {
     best: f64,
     worst: f64,
@@ -191,7 +190,7 @@ impl Colors {
         Colors { best: sign * best, worst: sign * worst, clipped, digits }
     }
 
-    /// A cell with the mean of the runs that did not diverge.
+    /// Returns a cell with the mean of the runs that did not diverge.
     fn cell<'a>(&self, x: f64, y: f64, runs: impl Iterator<Item = &'a Outcome>) -> Cell {
         let values: Vec<Option<f64>> = runs.map(|outcome| outcome.value).collect();
         let sound: Vec<f64> = values.iter().copied().flatten().collect();
@@ -223,7 +222,7 @@ impl Colors {
     }
 }
 
-/// Each pair once, sorted.
+/// Sorts the pairs and removes duplicates.
 fn distinct(pairs: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
     let mut pairs: Vec<_> = pairs.collect();
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));

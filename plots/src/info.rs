@@ -1,5 +1,5 @@
-//! `run.json`: what a run is, in the words that figures, tables and reports use. It is written when the run directory is
-//! made, and is all that readers know of tasks and methods.
+//! `run.json`: the description of a run for figures, tables and reports. It is written when the run directory is created
+//! and is all that readers know about tasks and methods.
 
 use std::f64::consts::LN_2;
 use std::fs;
@@ -11,69 +11,69 @@ use crate::PlotError;
 use crate::files::read_json;
 use crate::panel::rate;
 
-/// What a run is.
+/// The description of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunInfo {
-    /// What is learnt.
+    /// The name of the task.
     pub task: String,
     /// The run's seed.
     pub seed: u64,
-    /// The width of the network, as a multiple of the usual one.
+    /// The width factor of the network.
     pub width: f64,
-    /// What runs of the task are compared by.
+    /// The primary metric of the task.
     pub metric: Metric,
-    /// How the network is trained.
+    /// The training method.
     pub method: MethodInfo,
 }
 
 /// What runs of a task are compared by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
-    /// What it is called: `return`, `loss`, `bits per character`.
+    /// Its name: `return`, `loss`, `bits per character`.
     pub name: String,
-    /// What it is counted in, where the name doesn't say so.
+    /// Its unit, unless the name contains it.
     pub unit: Option<String>,
-    /// Whether a larger one is the better one.
+    /// Whether larger values are better.
     pub larger_is_better: bool,
-    /// How it is had from what a run logs.
+    /// How it is computed from the logged values.
     pub measure: Measure,
 }
 
-/// How a metric is had from `metrics.jsonl` and `summary.json`.
+/// The computation of a metric from `metrics.jsonl` and `summary.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Measure {
-    /// It is the return of an episode.
+    /// The return of an episode.
     Return,
-    /// It is the loss, which is logged in nats a sample.
+    /// The loss as logged, in nats per sample.
     Nats,
-    /// It is the loss in bits.
+    /// The loss in bits.
     Bits,
-    /// It is the exponential of the loss.
+    /// The exponential of the loss.
     Perplexity,
 }
 
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MethodInfo {
-    /// The method: `Alrao`, `SGD`.
+    /// The name of the method: `Alrao`, `SGD`.
     pub name: String,
-    /// The method with what it was told to do: `SGD η = 0.1`; its name alone where that is what it usually does.
+    /// The method with its learning rates, `SGD η = 0.1`; only its name for Alrao's default range.
     pub label: String,
-    /// The smallest and the largest learning rate; equal where there is a single one.
+    /// The smallest and the largest learning rate; equal for a single one.
     pub rates: [f64; 2],
-    /// Whether steps are divided by the size of recent gradients, so that a rate is none of plain descent.
+    /// Whether updates are normalized by recent gradients, as in Adam, so that learning rates don't compare with SGD's.
     pub adaptive: bool,
 }
 
 impl RunInfo {
-    /// Its name in the run directory.
+    /// The file's name in the run directory.
     pub const FILE: &str = "run.json";
 
-    /// Reads it from a run directory.
+    /// Reads the description from a run directory.
     ///
     /// # Errors
-    /// [`PlotError::OlderVersion`] if there is a run, but not this file; else it is missing or malformed.
+    /// [`PlotError::OlderVersion`] if the directory is a run without this file; else the file is missing or malformed.
     pub fn read(dir: &Path) -> Result<Self, PlotError> {
         if let Some(info) = read_json(&dir.join(Self::FILE))? {
             return Ok(info);
@@ -85,7 +85,7 @@ impl RunInfo {
     }
 }
 
-/// What is read of the configuration of a run by any version.
+/// The part of a run's configuration that all versions share.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Config {
@@ -98,14 +98,14 @@ struct Versions {
 }
 
 impl Metric {
-    /// Name and unit, for an axis.
+    /// Returns name and unit, for an axis.
     pub(crate) fn label(&self) -> String {
         self.unit.iter().fold(self.name.clone(), |name, unit| format!("{name}, {unit}"))
     }
 }
 
 impl Measure {
-    /// A logged loss, in nats a sample, as this.
+    /// Converts a logged loss, in nats per sample.
     pub(crate) fn of(self, loss: f64) -> f64 {
         match self {
             Measure::Return | Measure::Nats => loss,
@@ -116,8 +116,8 @@ impl Measure {
 }
 
 impl MethodInfo {
-    /// The method of this name at these rates, the smallest and the largest, labelled with them unless they are an interval
-    /// that is usual for it.
+    /// Creates the description of a method with its smallest and largest learning rates, which the label contains unless
+    /// they are its `usual` range.
     pub fn new(name: &str, rates: [f64; 2], usual: bool, adaptive: bool) -> Self {
         let [low, high] = rates;
         let label = match usual {
@@ -128,19 +128,19 @@ impl MethodInfo {
         MethodInfo { name: name.into(), label, rates, adaptive }
     }
 
-    /// The learning rate, where there is a single one.
+    /// Returns the learning rate, if there is a single one.
     pub fn rate(&self) -> Option<f64> {
         let [low, high] = self.rates;
         (low == high).then_some(low)
     }
 
-    /// The smallest and the largest rate, where there are many.
+    /// Returns the learning-rate range, if there is one.
     pub fn interval(&self) -> Option<(f64, f64)> {
         let [low, high] = self.rates;
         (low < high).then_some((low, high))
     }
 
-    /// Whether it has many rates, and does with them what it usually does.
+    /// Returns whether the method has its usual learning-rate range.
     pub fn is_usual(&self) -> bool {
         self.interval().is_some() && self.label == self.name
     }

@@ -1,5 +1,5 @@
-//! How supervised runs went, and the figures of it: the losses of one run, or the learning curves of several beside each
-//! other, as in the paper's Figure 2; the same of agents.
+//! Learning curves: the losses of one supervised run, or training beside test or validation curves of several runs, as
+//! in the paper's Figure 2, for supervised models and agents.
 
 use serde::Deserialize;
 
@@ -14,16 +14,16 @@ use crate::panel::{Axis, Panel, with_air};
 use crate::record::{Header, RunRecord, Source, of_one_task, read_summary};
 use crate::returns::{training_curves, validation_curves};
 
-/// What a run directory tells about one supervised run.
+/// The logged losses of one supervised run.
 #[derive(Debug, Clone)]
 pub struct LearningRecord {
-    /// What the run was.
+    /// The run's description.
     pub header: Header,
-    /// finite losses by update, each of the updates since the last
+    /// finite losses by update, each averaged over the updates since the previous one
     updates: Vec<(f64, f64)>,
     epochs: Vec<Epoch>,
     diverged: bool,
-    /// of the best network
+    /// test metric of the best checkpoint
     test: Option<f64>,
 }
 
@@ -67,8 +67,7 @@ impl LearningRecord {
     /// Reads `run.json`, `metrics.jsonl` and, if it is there, `summary.json`.
     ///
     /// # Errors
-    /// A file is missing or malformed, or the run is one of an agent. A last line of `metrics.jsonl` that a kill cut off
-    /// is no error.
+    /// A file is missing or malformed, or the run is an agent's. A truncated last line of `metrics.jsonl` is ignored.
     pub fn read(source: &Source) -> Result<Self, PlotError> {
         let header = Header::read(source)?;
         let (measure, dir) = (header.metric.measure, &source.dir);
@@ -89,7 +88,7 @@ impl LearningRecord {
         Ok(LearningRecord { header, updates, epochs, diverged, test })
     }
 
-    /// Losses of epochs, where they are finite, by what `x` says of an epoch.
+    /// Returns the finite losses of the epochs over `x`.
     fn losses(&self, x: impl Fn(&Epoch) -> u64, scores: impl Fn(&Epoch) -> Option<Scores>) -> Vec<(f64, f64)> {
         let of_epoch = |epoch: &Epoch| Some((x(epoch) as f64, self.header.metric.measure.of(scores(epoch)?.loss)));
         let losses = self.epochs.iter().filter_map(of_epoch);
@@ -97,12 +96,11 @@ impl LearningRecord {
     }
 }
 
-/// How `runs` learnt.
+/// Plots the learning curves of supervised `runs`.
 ///
-/// One run, over updates: the loss while learning, of some updates at a time and of whole epochs, that on the validation
-/// data, on the test data where epochs were tested, the best epoch, and its test. Several runs, over epochs: the loss
-/// while learning and that on the test data, or on the validation data unless epochs of all of them were tested, side by
-/// side, of each group of seeds the interquartile mean.
+/// One run, over updates: the training loss of updates and of epochs, the validation loss, the test loss if epochs were
+/// tested, the best epoch, and its test. Several runs, over epochs: the interquartile mean of each group of seeds, of the
+/// training loss on the left and of the test loss on the right (validation loss unless all runs tested their epochs).
 ///
 /// # Errors
 /// There is no run, or one without a loss to show; the runs are of different tasks.
@@ -134,11 +132,11 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
     let tested = |run: &LearningRecord| run.epochs.is_empty() || run.epochs.iter().any(|epoch| epoch.test.is_some());
     let judged =
         if runs.iter().all(tested) { ("test", curves(|epoch| epoch.test)) } else { ("validation", validation) };
-    Ok(beside(first, "epochs", &first.metric.label(), methods, [("while learning", train), judged]))
+    Ok(beside(first, "epochs", &first.metric.label(), methods, [("training", train), judged]))
 }
 
-/// How agents learnt: the returns of training episodes and of validations over environment steps, side by side, of each
-/// group of seeds the interquartile mean.
+/// Plots the learning curves of agents: the interquartile mean of each group of seeds over environment steps, of the
+/// training returns on the left and of the validation returns on the right.
 ///
 /// # Errors
 /// There is no run, or one without a validation; the runs are of different environments.
@@ -148,10 +146,10 @@ pub fn learning_of_agents(runs: &[RunRecord]) -> Result<Figure, PlotError> {
     let names = validation.iter().map(|curve| curve.group.clone());
     let methods = runs.iter().map(|run| run.header.method.clone()).zip(names).collect();
     let y = first.metric.label() + " per episode";
-    Ok(beside(first, "environment steps", &y, methods, [("while learning", train), ("validation", validation)]))
+    Ok(beside(first, "environment steps", &y, methods, [("training", train), ("validation", validation)]))
 }
 
-/// Two panels with a title each, which share their legend and the range of their ordinates.
+/// Draws two titled panels with a shared legend and a shared y range.
 fn beside(
     first: &Header,
     x: &str,
@@ -159,7 +157,7 @@ fn beside(
     methods: Vec<(MethodInfo, String)>,
     curves: [(&'static str, Vec<Curve>); 2],
 ) -> Figure {
-    let how = summed_up(&curves[0].1, ": interquartile means");
+    let how = summed_up(&curves[0].1, ": IQM");
     let title = format!("{}, {} runs{how}", first.task, methods.len());
     let titles = curves.each_ref().map(|(title, _)| *title);
     let groups = curves.map(|(_, curves)| grouped(curves));
@@ -171,7 +169,7 @@ fn beside(
         // dots would run into each other
         let marks = if points.len() > 40 { &marks[..1] } else { marks };
         let hidden = !points.is_empty() && points.iter().all(|point| !(low..=high).contains(&point.y));
-        let remark = if hidden { ", off the scale" } else { "" };
+        let remark = if hidden { ", outside the axis range" } else { "" };
         Series { label: Some(group.label() + remark), color, marks, points }
     };
     let panel = |title: &str, y: &str, groups: &[Group]| {
@@ -182,13 +180,13 @@ fn beside(
     };
     let mut panels = vec![panel(titles[0], y, &groups[0]), panel(titles[1], "", &groups[1])];
     let labels: Vec<_> = panels[1].series.iter().map(|series| series.label.clone()).collect();
-    // a curve that is off one scale and on the other has one entry
+    // a curve that only one panel shows has one entry
     panels[0].series.iter_mut().zip(labels).for_each(|(series, label)| series.label = label);
     Figure { title, panels, layout: Layout::Beside }
 }
 
-/// A method at a single rate in the order of its rates, from dark to bright, as SGD; many rates at once, as Alrao's, and
-/// adaptive methods, as Adam, in colours of their own, one a group.
+/// Returns the style of a group: single learning rates, as SGD's, from dark to bright; learning-rate ranges, as Alrao's,
+/// and adaptive methods, as Adam, with a color for each group.
 fn style(group: &str, all: &[(MethodInfo, String)]) -> (plotters::style::RGBColor, &'static [Mark]) {
     const THIN: &[Mark] = &[Mark::Line { width: 2.0, opacity: 1.0 }, Mark::Dots { radius: 2.6, opacity: 1.0 }];
     const THICK: &[Mark] = &[Mark::Line { width: 4.0, opacity: 1.0 }, Mark::Dots { radius: 4.4, opacity: 1.0 }];
@@ -213,8 +211,8 @@ fn style(group: &str, all: &[(MethodInfo, String)]) -> (plotters::style::RGBColo
     }
 }
 
-/// From the best ordinate of all to a little beyond what most curves begin with: a rate at which nothing is learnt, or a
-/// loss that explodes, would flatten all else.
+/// Returns the y range from the best value to slightly beyond most curves' initial values, so that a learning rate that
+/// learns nothing or an exploding loss doesn't flatten the rest.
 fn usual_range(curves: &[Vec<Point<f64>>], larger_is_better: bool) -> (f64, f64) {
     let sign = if larger_is_better { -1.0 } else { 1.0 };
     let best = curves.iter().flatten().map(|point| sign * point.y).fold(f64::INFINITY, f64::min);
@@ -236,18 +234,13 @@ fn single(run: &LearningRecord) -> Vec<Series> {
     let best = best.map(|(n, epoch)| {
         (n + 1, vec![Point::new(epoch.step as f64, run.header.metric.measure.of(epoch.validation.loss))])
     });
-    let name = |loss: f64| format!("test of the best: {loss:.3}");
+    let name = |loss: f64| format!("test, best checkpoint: {loss:.3}");
     const LINE: Mark = Mark::Line { width: 2.6, opacity: 1.0 };
     const DOTS: Mark = Mark::Dots { radius: 4.2, opacity: 1.0 };
     let test = run.test.filter(|loss| loss.is_finite());
     let series: [(Option<String>, _, &'static [Mark], _); 6] = [
-        (
-            Some("learning, some updates".into()),
-            SKY_BLUE,
-            &[Mark::Line { width: 1.3, opacity: 0.7 }],
-            points(&run.updates),
-        ),
-        (Some("learning, epoch".into()), BLUE, &[LINE, DOTS], points(&train)),
+        (Some("training, updates".into()), SKY_BLUE, &[Mark::Line { width: 1.3, opacity: 0.7 }], points(&run.updates)),
+        (Some("training, epochs".into()), BLUE, &[LINE, DOTS], points(&train)),
         (Some("validation".into()), VERMILION, &[LINE, DOTS], points(&validation)),
         (Some("test".into()), GREEN, &[LINE, DOTS], points(&tests)),
         (
@@ -257,7 +250,7 @@ fn single(run: &LearningRecord) -> Vec<Series> {
             test.map(level).unwrap_or_default(),
         ),
         (
-            best.as_ref().map(|(epoch, _)| format!("best, epoch {epoch}")),
+            best.as_ref().map(|(epoch, _)| format!("best checkpoint, epoch {epoch}")),
             YELLOW,
             &[Mark::Star],
             best.map(|(_, point)| point).unwrap_or_default(),
@@ -325,8 +318,13 @@ mod tests {
         let labels = |metrics: &str| -> Vec<String> {
             super::single(&run(Measure::Nats, metrics).unwrap()).into_iter().filter_map(|series| series.label).collect()
         };
-        let all =
-            ["learning, some updates", "learning, epoch", "validation", "test of the best: 0.693", "best, epoch 1"];
+        let all = [
+            "training, updates",
+            "training, epochs",
+            "validation",
+            "test, best checkpoint: 0.693",
+            "best checkpoint, epoch 1",
+        ];
         assert_eq!(labels(METRICS), all);
         assert_eq!(labels(METRICS.lines().next().unwrap()), [all[0], all[3]]);
         assert_eq!(labels(&tested(METRICS))[2..4], ["validation", "test"]);
@@ -349,7 +347,7 @@ mod tests {
             labels,
             [
                 "Plain \u{3b7} = 0.1 (1 seed)",
-                "Plain \u{3b7} = 10 (1 seed), off the scale",
+                "Plain \u{3b7} = 10 (1 seed), outside the axis range",
                 "Plain \u{3b7} = 1000 (diverged)",
                 "Moments \u{3b7} = 1e\u{2212}3 (1 seed)",
                 "Many (1 seed)",
@@ -399,7 +397,7 @@ mod tests {
         let refused = |runs: &[LearningRecord]| learning(runs).err().unwrap().to_string();
         assert!(refused(&[run(Measure::Nats, "").unwrap()]).contains("no finite loss"));
         let begun = run(Measure::Nats, METRICS.lines().next().unwrap()).unwrap();
-        assert!(refused(&[begun.clone(), begun]).contains("no epoch yet"));
+        assert!(refused(&[begun.clone(), begun]).contains("no finished epoch yet"));
         let two = [run(Measure::Nats, METRICS).unwrap(), run(Measure::Perplexity, METRICS).unwrap()];
         assert!(refused(&two).contains("one task"));
     }

@@ -1,4 +1,4 @@
-//! The figure of the Switch's weights: which head the run trusted when, as areas on top of each other.
+//! The figure of the head weights over time, as stacked areas.
 
 use serde::Deserialize;
 
@@ -10,10 +10,10 @@ use crate::palette::viridis;
 use crate::panel::{Axis, Panel, rate};
 use crate::record::{Header, Source};
 
-/// The weights of the heads over time, from the slowest at the bottom to the fastest at the top.
+/// Plots the weights of the heads over time, from the slowest head at the bottom to the fastest at the top.
 ///
 /// # Errors
-/// A file is missing or malformed; the run has one head, or has told of no weights yet.
+/// A file is missing or malformed; the run has one head, or has logged no weights yet.
 pub fn posterior(source: &Source) -> Result<Figure, PlotError> {
     let header = Header::read(source)?;
     let posteriors = read(source)?;
@@ -33,11 +33,11 @@ pub fn posterior(source: &Source) -> Result<Figure, PlotError> {
     let first = posteriors[0].0;
     let x = Axis::new(unit).within(if posteriors.len() > 1 { first } else { 0.0 }, last);
     let title =
-        format!("{}, {}, seed {}: heads and their rates \u{3b7}", header.task, header.method.label, header.seed);
-    Ok(Figure::one(title, Panel::new(x, Axis::new("weight of the head").within(0.0, 1.0), series.collect())))
+        format!("{}, {}, seed {}: head weights by learning rate", header.task, header.method.label, header.seed);
+    Ok(Figure::one(title, Panel::new(x, Axis::new("head weight").within(0.0, 1.0), series.collect())))
 }
 
-/// A head's weights, on top of those of the slower ones.
+/// Stacks a head's weights on those of the slower heads.
 fn area(posteriors: &[(f64, Vec<f64>)], head: usize) -> Vec<Point<f64>> {
     let at = |(x, weights): &(f64, Vec<f64>)| {
         let below: f64 = weights[..head].iter().sum();
@@ -46,7 +46,7 @@ fn area(posteriors: &[(f64, Vec<f64>)], head: usize) -> Vec<Point<f64>> {
     posteriors.iter().map(at).collect()
 }
 
-/// The rates of heads: log-spaced (paper, Algorithm 1, line 6).
+/// Returns the heads' learning rates, which are log-spaced (paper, Algorithm 1, line 6).
 fn names(header: &Header, heads: usize) -> Vec<String> {
     let Some((low, high)) = header.method.interval() else {
         return (1..=heads).map(|head| format!("head {head}")).collect();
@@ -59,7 +59,7 @@ fn short(eta: String) -> String {
     eta.parse().map(rate).unwrap_or(eta)
 }
 
-/// The weights by step. Once all heads but one have been thrown away, all the weight is with the one that had most.
+/// Reads the weights by step. After the other heads were pruned, the top-weighted head has all the weight.
 fn read(source: &Source) -> Result<Vec<(f64, Vec<f64>)>, PlotError> {
     let mut posteriors: Vec<(f64, Vec<f64>)> = Vec::new();
     for record in read_lines(&source.dir.join("metrics.jsonl"))? {
@@ -74,7 +74,7 @@ fn read(source: &Source) -> Result<Vec<(f64, Vec<f64>)>, PlotError> {
             posteriors.push((step as f64, weights));
         }
     }
-    // A resumed run may go over some steps again.
+    // A resumed run may repeat some steps.
     posteriors.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     Ok(posteriors)
 }

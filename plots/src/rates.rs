@@ -1,4 +1,4 @@
-//! The figure of units: how their rates are spread, and how far each has moved at its rate.
+//! The figure of the units: a histogram of their learning rates, and how far each unit's weights moved.
 
 use serde::Deserialize;
 
@@ -11,11 +11,11 @@ use crate::palette::{BLUE, GREY, GROUPS, VERMILION, viridis};
 use crate::panel::{Axis, Panel};
 use crate::record::{Header, Source};
 
-/// Bins of a decade of rates.
+/// Bins per decade of learning rates.
 const BINS: i64 = 4;
 
-/// How many units have which rate; and below it, for each unit, how far its weights are from where they began, as a
-/// multiple of their size then, with the median of each bin.
+/// Plots a histogram of the units' learning rates and, below it, the distance of each unit's weights from their initial
+/// values relative to their initial size, with the median of each bin.
 ///
 /// # Errors
 /// A file is missing or malformed; the run has no `units.json`.
@@ -50,8 +50,8 @@ pub fn rates(source: &Source) -> Result<Figure, PlotError> {
     let mut series = by_layer(&units);
     let lost = |what: fn(f64) -> bool| units.iter().filter(|(_, unit)| what(unit.change)).count();
     for (remark, lost) in [
-        ("not finite any more", lost(|change| change.is_nan() || change == f64::INFINITY)),
-        ("as at the beginning", lost(|change| change == f64::NEG_INFINITY)),
+        ("non-finite", lost(|change| change.is_nan() || change == f64::INFINITY)),
+        ("unchanged", lost(|change| change == f64::NEG_INFINITY)),
     ] {
         if lost > 0 {
             let label = Some(format!("{} {remark}", count(lost, "unit")));
@@ -64,20 +64,20 @@ pub fn rates(source: &Source) -> Result<Figure, PlotError> {
         Some(Point::new(edge(bin) + 0.5 / BINS as f64, *changes.get(changes.len() / 2)?))
     });
     series.push(Series {
-        label: Some("median of the units of a bar".into()),
+        label: Some("bin median".into()),
         color: VERMILION,
         marks: &[Mark::Line { width: 3.0, opacity: 1.0 }, Mark::Dots { radius: 4.4, opacity: 1.0 }],
         points: medians.collect(),
     });
     let changes = units.iter().map(|(_, unit)| unit.change).filter(|change| change.is_finite());
     let (low, high) = changes.fold((0.0, 0.0), |(low, high): (f64, f64), change| (low.min(change), high.max(change)));
-    let y = Axis::log("change of weights / first size", (low.floor().max(high.ceil() - 12.0), high.ceil().max(1.0)));
-    let changes = Panel::new(Axis::log("learning rate \u{3b7} of the unit", range), y, series);
-    let title = format!("{}, {}, seed {}: units", header.task, header.method.label, header.seed);
+    let y = Axis::log("relative weight change (RMS)", (low.floor().max(high.ceil() - 12.0), high.ceil().max(1.0)));
+    let changes = Panel::new(Axis::log("learning rate of the unit", range), y, series);
+    let title = format!("{}, {}, seed {}: unit learning rates", header.task, header.method.label, header.seed);
     Ok(Figure { title, panels: vec![histogram, changes], layout: Layout::Below })
 }
 
-/// A dot for each unit: layers in colours of their own, or many of them from dark to bright.
+/// Draws a dot for each unit, in a color for each layer; many layers go from dark to bright.
 fn by_layer(units: &[(usize, Unit)]) -> Vec<Series> {
     const DOTS: &[Mark] = &[Mark::Dots { radius: 3.4, opacity: 0.75 }];
     let layers = units.last().map_or(0, |(layer, _)| layer + 1);
@@ -99,11 +99,11 @@ fn by_layer(units: &[(usize, Unit)]) -> Vec<Series> {
     series.collect()
 }
 
-/// Decimal logarithms of a unit's numbers.
+/// A unit, in decimal logarithms.
 #[derive(Clone, Copy)]
 struct Unit {
     rate: f64,
-    /// NaN or infinity if the weights are not finite, minus infinity if they are as they were
+    /// NaN or infinity if the weights are non-finite, minus infinity if they are unchanged
     change: f64,
 }
 
@@ -124,7 +124,7 @@ struct Layer {
 struct Number(#[serde(deserialize_with = "null_as_nan")] f64);
 
 impl File {
-    /// The units, each with the number of its layer.
+    /// Returns the units with the index of their layer.
     fn units(self) -> Vec<(usize, Unit)> {
         let of_layer = |(layer, Layer { lr, initial_rms, change_rms }): (usize, Layer)| {
             let numbers = lr.into_iter().zip(initial_rms).zip(change_rms);

@@ -1,4 +1,4 @@
-//! A run directory, read: who ran what, and what came of it.
+//! Reading of run directories.
 //!
 //! Only what figures show is kept. Records of other kinds and unknown fields are skipped, so that older readers can
 //! read newer runs. A run may still be going on, or have been killed in the middle of a line.
@@ -12,68 +12,68 @@ use crate::PlotError;
 use crate::files::{null_as_nan, read_json, read_lines};
 use crate::info::{Measure, MethodInfo, Metric, RunInfo};
 
-/// A run directory, and what a sweep calls what it holds.
+/// A run directory, with the names that a sweep gives it.
 #[derive(Debug, Clone)]
 pub struct Source {
     /// The run directory.
     pub dir: PathBuf,
-    /// The names of its task and of its variant, if it belongs to a sweep.
+    /// The names of its task and variant, if it belongs to a sweep.
     pub in_sweep: Option<(String, String)>,
 }
 
-/// What a run was, whatever its task.
+/// The description of a run of any task.
 #[derive(Debug, Clone)]
 pub struct Header {
     /// The run directory.
     pub dir: PathBuf,
-    /// What was learnt: the sweep's name for it, or else the run's own.
+    /// The name of the task, in the sweep or else of the run.
     pub task: String,
-    /// The sweep's name for how it was learnt.
+    /// The name of the variant in the sweep.
     pub variant: Option<String>,
-    /// How the network was trained.
+    /// The training method.
     pub method: MethodInfo,
-    /// The width of the network, as a multiple of the usual one.
+    /// The width factor of the network.
     pub width: f64,
     /// The run's seed.
     pub seed: u64,
-    /// What runs of the task are compared by.
+    /// The primary metric of the task.
     pub metric: Metric,
 }
 
-/// What a run directory tells about one run of an agent.
+/// The logged episodes and validations of one agent.
 #[derive(Debug, Clone)]
 pub struct RunRecord {
-    /// What the run was.
+    /// The run's description.
     pub header: Header,
     /// Training episodes with a finite return, by step.
     pub episodes: Vec<Episode>,
     /// Validations with a finite mean, by step.
     pub validations: Vec<Validation>,
-    /// The final figures, once the run is done.
+    /// The final metrics, once the run has finished.
     pub summary: Option<Summary>,
 }
 
-/// A training episode that ended.
+/// A finished training episode.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Episode {
-    /// Environment steps made in the run when it ended.
+    /// Environment steps of the run at the end of the episode.
     pub step: u64,
     /// Its return: the undiscounted sum of its rewards.
     #[serde(rename = "return", deserialize_with = "null_as_nan")]
     pub value: f64,
 }
 
-/// Greedy episodes played during training, by which the best checkpoint is chosen.
+/// Greedy episodes during training, which select the best checkpoint.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Validation {
-    /// Environment steps made in the run by then.
+    /// Environment steps of the run so far.
     pub step: u64,
-    /// How many episodes were played.
+    /// The number of episodes.
     pub episodes: u64,
     /// Their returns.
     #[serde(rename = "return")]
     pub returns: Returns,
-    /// Whether the best checkpoint was replaced by this one.
+    /// Whether it became the best checkpoint.
     #[serde(default)]
     pub best: bool,
 }
@@ -89,31 +89,31 @@ pub struct Returns {
     pub std: f64,
 }
 
-/// `summary.json`: the final figures of a run.
+/// `summary.json`: the final metrics of a run.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Summary {
-    /// Whether the run ended because its loss was not finite.
+    /// Whether the run diverged.
     #[serde(default)]
     pub diverged: bool,
-    /// Where the best checkpoint was taken.
+    /// The best checkpoint.
     pub best: Option<Best>,
-    /// How the best checkpoint did.
+    /// The test of the best checkpoint.
     pub test: Option<Trial>,
-    /// How a uniformly random policy did.
+    /// The test of a uniformly random policy.
     pub random_policy: Option<Trial>,
 }
 
-/// When the best checkpoint was taken.
+/// The time of the best checkpoint.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Best {
-    /// Environment steps made by then.
+    /// Environment steps of the run so far.
     pub step: u64,
 }
 
-/// Episodes played by a fixed policy.
+/// Episodes with a fixed policy.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Trial {
-    /// How many.
+    /// The number of episodes.
     pub episodes: u64,
     /// Their returns.
     #[serde(rename = "return")]
@@ -137,7 +137,7 @@ impl Header {
         Ok(Header { dir: source.dir.clone(), task: task.unwrap_or(usual_name), variant, method, width, seed, metric })
     }
 
-    /// Whether it is the run of an agent, rather than of a network that learns from data.
+    /// Returns whether the run is an agent's, not a supervised one.
     pub fn is_of_agent(&self) -> bool {
         self.metric.measure == Measure::Return
     }
@@ -162,8 +162,7 @@ impl RunRecord {
     /// Reads `run.json`, `metrics.jsonl` and, if it is there, `summary.json`.
     ///
     /// # Errors
-    /// A file is missing or malformed, or the run is none of an agent. A last line of `metrics.jsonl` that a kill cut off
-    /// is no error.
+    /// A file is missing or malformed, or the run is supervised. A truncated last line of `metrics.jsonl` is ignored.
     pub fn read(source: &Source) -> Result<Self, PlotError> {
         let header = Header::read(source)?;
         let dir = &source.dir;
@@ -178,7 +177,7 @@ impl RunRecord {
                 _ => {}
             }
         }
-        // A resumed run may go over some steps again.
+        // A resumed run may repeat some steps.
         episodes.sort_by_key(|episode: &Episode| episode.step);
         validations.sort_by_key(|validation: &Validation| validation.step);
         Ok(RunRecord { header, episodes, validations, summary: read_summary(dir)? })
@@ -188,7 +187,7 @@ impl RunRecord {
         self.summary.as_ref().is_some_and(|summary| summary.diverged)
     }
 
-    /// Environment steps at which the best checkpoint so far was taken.
+    /// Returns the environment steps at the best checkpoint so far.
     pub fn best_step(&self) -> Option<u64> {
         let done = self.summary.as_ref().and_then(|summary| summary.best.as_ref());
         done.map(|best| best.step).or_else(|| {
@@ -207,7 +206,7 @@ enum Record {
     Other,
 }
 
-/// None if the run isn't done.
+/// Reads `summary.json`; none if the run is unfinished.
 pub(crate) fn read_summary<S: DeserializeOwned>(dir: &Path) -> Result<Option<S>, PlotError> {
     read_json(&dir.join("summary.json"))
 }

@@ -1,4 +1,4 @@
-//! The figure of episode returns: all there is about one run, or several runs compared by their validations.
+//! The figure of episode returns: everything about one run, or a comparison of several runs' validations.
 
 use std::ops::RangeInclusive;
 
@@ -10,11 +10,12 @@ use crate::palette::{BLUE, GREEN, GREY, SKY_BLUE, VERMILION, YELLOW};
 use crate::panel::{Axis, Panel, minus};
 use crate::record::{RunRecord, Trial, Validation, of_one_task};
 
-/// The episode returns of `runs` over environment steps.
+/// Plots the episode returns of `runs` over environment steps.
 ///
-/// One run: every training episode, their running mean, the validations with their standard deviation, the best
-/// checkpoint, and the mean returns of the test and of a random policy. Several runs: the mean validation return of
-/// each run, thin, and of each group of seeds the interquartile mean, thick, with its 95 % bootstrap interval.
+/// One run: every training episode, their moving average, the validations with their standard deviation, the best
+/// checkpoint, and the mean returns of the test and of a random policy. Several runs: a thin line for each run's mean
+/// validation return, and for each group of seeds a thick line for the interquartile mean (IQM) with its 95 % bootstrap
+/// confidence interval.
 ///
 /// # Errors
 /// There is no run, or one without a return to show; the runs are of different environments.
@@ -27,7 +28,7 @@ pub fn returns(runs: &[RunRecord]) -> Result<Figure, PlotError> {
         [run] => (format!("{}, {}, seed {}", first.task, first.method.label, first.seed), single(run)),
         _ => {
             let curves = validation_curves(runs)?;
-            let how = summed_up(&curves, ": interquartile mean and 95 % interval");
+            let how = summed_up(&curves, ": IQM, 95 % bootstrap CI");
             (format!("{}, {} runs{how}", first.task, runs.len()), compared(curves))
         }
     };
@@ -35,7 +36,7 @@ pub fn returns(runs: &[RunRecord]) -> Result<Figure, PlotError> {
     Ok(Figure::one(title, panel))
 }
 
-/// The curves of validations of several runs.
+/// Returns the validation curves of several runs.
 pub(crate) fn validation_curves(runs: &[RunRecord]) -> Result<Vec<Curve>, PlotError> {
     if let Some(run) = runs.iter().find(|run| run.validations.is_empty() && !run.diverged()) {
         return Err(PlotError::NoValidations { dir: run.header.dir.clone() });
@@ -43,7 +44,7 @@ pub(crate) fn validation_curves(runs: &[RunRecord]) -> Result<Vec<Curve>, PlotEr
     Ok(curves(runs, |run| run.validations.iter().map(|v| (v.step as f64, v.returns.mean)).collect()))
 }
 
-/// The curves of training episodes of several runs: their running means.
+/// Returns the moving averages of the training episodes of several runs.
 pub(crate) fn training_curves(runs: &[RunRecord]) -> Vec<Curve> {
     curves(runs, |run| {
         let episodes = episodes(run);
@@ -67,7 +68,7 @@ fn episodes(run: &RunRecord) -> Vec<(f64, f64)> {
     run.episodes.iter().map(|episode| (episode.step as f64, episode.value)).collect()
 }
 
-/// Over how many of these episodes a mean runs.
+/// Returns the number of episodes in the moving average.
 fn window(episodes: &[(f64, f64)]) -> usize {
     (episodes.len() / 10).clamp(5, 100)
 }
@@ -85,13 +86,13 @@ fn single(run: &RunRecord) -> Vec<Series> {
     let shown: Vec<_> = episodes.iter().copied().filter(|(_, y)| usual.contains(y)).collect();
     let label = match episodes.len() - shown.len() {
         0 => "training episode".into(),
-        hidden => format!("training episode ({hidden} off the scale)"),
+        hidden => format!("training episode ({hidden} outside the axis range)"),
     };
     add(label, SKY_BLUE, &[Mark::Dots { radius: 2.6, opacity: 0.55 }], points(&shown));
 
     let window = window(&episodes);
     add(
-        format!("mean of last {window} episodes"),
+        format!("moving average ({window} episodes)"),
         BLUE,
         &[Mark::Line { width: 2.6, opacity: 1.0 }],
         points(&running_mean(&episodes, window)),
@@ -141,7 +142,7 @@ fn last_step(run: &RunRecord) -> f64 {
     episodes.chain(run.validations.iter().map(|validation| validation.step)).max().unwrap_or(0) as f64
 }
 
-/// The mean of the last `window` ordinates, or of as many as there are yet.
+/// Averages the last `window` values of y at each point, or fewer at the start.
 fn running_mean(curve: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
     (1..=curve.len())
         .map(|end| {
@@ -151,7 +152,8 @@ fn running_mean(curve: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Ordinates within half a range of the middle 98 %: one crash of a lander would flatten all else.
+/// Returns the range of the middle 98 % of y, extended by half its size on both sides, so that a single crash doesn't
+/// flatten the rest.
 fn usual_range(curve: &[(f64, f64)]) -> RangeInclusive<f64> {
     let mut sorted: Vec<_> = curve.iter().map(|&(_, y)| y).collect();
     sorted.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! `alrao doctor`: what this machine can train on, and where things were looked for.
+//! `alrao doctor`: checks the installation and prints the devices, versions and paths in use.
 
 use std::path::{Path, PathBuf};
 
@@ -8,21 +8,21 @@ use alrao_core::method::Method;
 use anyhow::{Context, Result};
 use tch::{Device, Kind, Tensor};
 
-/// Names the folder with data sets.
+/// The environment variable with the path of the dataset directory.
 const DATA_FOLDER: &str = "ALRAO_DATA";
 
 /// Runs the command.
 ///
 /// # Errors
-/// Training on the CPU can't work.
+/// Training on the CPU doesn't work.
 pub fn doctor() -> Result<()> {
     let path = libtorch_path();
     let version = path.as_deref().and_then(Path::parent).and_then(libtorch_version);
     println!("alrao      {}", env!("CARGO_PKG_VERSION"));
-    println!("libtorch   {}", version.as_deref().unwrap_or("of unknown version"));
+    println!("libtorch   {}", version.as_deref().unwrap_or("unknown version"));
     println!("  at       {}", path.map_or("unknown".into(), |path| path.display().to_string()));
     if version.as_deref().and_then(|version| version.split('+').next()) != Some(LIBTORCH) {
-        println!("  note     this program is made for {LIBTORCH}");
+        println!("  note     alrao is built for libtorch {LIBTORCH}; install that version");
     }
     match load_cuda() {
         Ok(count) => println!("CUDA       yes, {count} device{}", if count == 1 { "" } else { "s" }),
@@ -30,10 +30,10 @@ pub fn doctor() -> Result<()> {
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!(
-        "threads    {} by libtorch's default, {cores} cores; runs use the number in their configuration",
+        "threads    {} by default in libtorch, {cores} CPU cores; runs use the `threads` of their configuration",
         tch::get_num_threads()
     );
-    println!("data sets  looked for in");
+    println!("datasets   searched in");
     for folder in data_folders() {
         println!("  {:8} {}", if folder.is_dir() { "found" } else { "missing" }, folder.display());
     }
@@ -42,7 +42,7 @@ pub fn doctor() -> Result<()> {
     Ok(())
 }
 
-/// Where data sets are looked for, the first first.
+/// Returns the directories that are searched for datasets, in order.
 fn data_folders() -> Vec<PathBuf> {
     let named = std::env::var_os(DATA_FOLDER).map(PathBuf::from);
     let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share"));
@@ -50,7 +50,7 @@ fn data_folders() -> Vec<PathBuf> {
     named.into_iter().chain([PathBuf::from("data")]).chain(user.map(|user| user.join("alrao"))).collect()
 }
 
-/// One real step of learning.
+/// Runs one training step.
 fn learn_something() -> Result<()> {
     let mut q = QNetwork::new(3, 2, &QNetworkSettings::default(), &Method::default(), 0, Device::Cpu)?;
     let observations = Tensor::ones([4, 3], (Kind::Float, Device::Cpu));

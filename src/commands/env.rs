@@ -1,4 +1,4 @@
-//! `alrao env`: the environments by themselves, without an agent.
+//! `alrao env`: lists, checks, benchmarks and traces environments without an agent.
 
 use std::fs;
 use std::io::Write;
@@ -18,58 +18,58 @@ use serde_json::Value;
 
 use crate::wrong_request::WrongRequest;
 
-/// What `alrao env` is asked for.
+/// The arguments of `alrao env`.
 #[derive(Subcommand)]
 pub enum EnvRequest {
-    /// Name the environments there are.
+    /// List the environments.
     List,
-    /// Hold an environment to what training counts on.
+    /// Check that an environment conforms to the API.
     Check {
-        /// Its name.
+        /// Name of the environment.
         env: String,
     },
-    /// Count an environment's steps in a second of processor time, with random actions drawn beforehand.
+    /// Measure environment steps per second of CPU time, with random actions drawn in advance.
     Bench(BenchRequest),
-    /// Play an episode and write one JSON line a step: t, action, obs, reward, terminated, truncated.
+    /// Run an episode and print a JSON line per step: t, action, obs, reward, terminated, truncated.
     Trace(TraceRequest),
 }
 
-/// What `alrao env bench` is asked for.
+/// The arguments of `alrao env bench`.
 #[derive(clap::Args)]
 pub struct BenchRequest {
-    /// The environment's name.
+    /// Name of the environment.
     env: String,
-    /// Step this many copies at once, as a vector.
+    /// Step this many environments at once, as a vector environment.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     copies: Option<u32>,
-    /// How long to count, in seconds of processor time.
+    /// Duration in seconds of CPU time.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
 }
 
-/// What `alrao env trace` is asked for.
+/// The arguments of `alrao env trace`.
 #[derive(clap::Args)]
 pub struct TraceRequest {
-    /// The environment's name.
+    /// Name of the environment.
     env: String,
-    /// The seed its episode starts from, as in Gymnasium.
+    /// Seed of the episode, as in Gymnasium's `reset`.
     #[arg(long)]
     seed: u64,
-    /// A file with one action a line: an index, or the numbers of a continuous action.
+    /// File with one action per line: an index, or the values of a continuous action.
     #[arg(long, value_name = "FILE", required_unless_present = "policy", conflicts_with = "policy")]
     actions: Option<PathBuf>,
-    /// What chooses the actions, if no file does.
+    /// Policy that selects the actions, instead of a file.
     #[arg(long)]
     policy: Option<Policy>,
-    /// The most steps to play; it stops before at the end of the episode, or of the actions.
+    /// Maximum number of steps; stops earlier at the end of the episode or of the actions.
     #[arg(long, value_name = "N")]
     steps: usize,
 }
 
-/// A way to act without learning.
+/// A policy that doesn't learn.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Policy {
-    /// Uniformly random actions, drawn from the seed.
+    /// Uniformly random actions, drawn with the seed.
     Random,
     /// The environment's scripted policy, if it has one.
     Heuristic,
@@ -88,7 +88,7 @@ struct Line {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`] if there is no such environment or action; else what the environment fails with.
+/// [`WrongRequest`] for an unknown environment or an invalid action; else the environment's error.
 pub fn env(request: &EnvRequest, registry: &Registry) -> Result<()> {
     match request {
         EnvRequest::List => {
@@ -105,13 +105,13 @@ pub fn env(request: &EnvRequest, registry: &Registry) -> Result<()> {
     }
 }
 
-/// The row of an environment, and one.
+/// Returns an environment's specification and an instance of it.
 fn find<'a>(registry: &'a Registry, name: &str) -> Result<(&'a EnvSpec, Box<dyn Environment>)> {
     let found = || Ok((registry.get(name)?, registry.make(&EnvironmentSettings::new(name))?));
     Ok(found().map_err(|error: EnvironmentError| WrongRequest(error.to_string()))?)
 }
 
-/// How many actions at least are drawn beforehand, and taken between two looks at the clock.
+/// Minimum number of actions drawn in advance and taken between two readings of the clock.
 const ACTIONS: usize = 10_000;
 
 fn bench(request: &BenchRequest, registry: &Registry) -> Result<()> {
@@ -129,20 +129,20 @@ fn bench(request: &BenchRequest, registry: &Registry) -> Result<()> {
             break seconds;
         }
     };
-    println!("{:.0} steps a CPU second over {steps} steps in {episodes} episodes", steps as f64 / seconds);
+    println!("{:.0} steps per CPU second ({steps} steps, {episodes} episodes)", steps as f64 / seconds);
     Ok(())
 }
 
-/// The seconds that processors worked for this program; what else the machine does hardly changes a rate by them.
+/// Returns the CPU seconds of this process, which hardly depend on the machine's other load.
 fn processor_time() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
-/// Plays on for a while, and tells the numbers of steps and of ended episodes.
+/// Takes some steps and returns their number and that of finished episodes.
 type Play = Box<dyn FnMut() -> Result<(usize, usize), EnvironmentError>>;
 
-/// Plays one environment.
+/// Returns a function that steps one environment.
 fn player(registry: &Registry, name: &str) -> Result<Play> {
     let (row, mut environment) = find(registry, name)?;
     let mut rng = stream(0, "random policy");
@@ -161,11 +161,13 @@ fn player(registry: &Registry, name: &str) -> Result<Play> {
     }))
 }
 
-/// Plays so many copies at once.
+/// Returns a function that steps `copies` environments at once.
 fn players(registry: &Registry, name: &str, copies: NonZero<usize>) -> Result<Play> {
     let (row, _) = find(registry, name)?;
     let ActionSpace::Discrete(count) = row.actions else {
-        let problem = format!("--copies: {name} takes continuous actions, and copies are driven by numbered ones");
+        let problem = format!(
+            "--copies: {name} has continuous actions, but a vector environment needs discrete ones; leave --copies out"
+        );
         return Err(WrongRequest(problem).into());
     };
     let mut rng = stream(0, "random policy");
@@ -191,7 +193,11 @@ fn trace(request: &TraceRequest, registry: &Registry) -> Result<()> {
     let heuristic = row.heuristic.filter(|_| request.policy == Some(Policy::Heuristic));
     if request.policy == Some(Policy::Heuristic) && heuristic.is_none() {
         let scripted: Vec<_> = registry.rows().filter(|row| row.heuristic.is_some()).map(|row| &*row.name).collect();
-        let problem = format!("--policy heuristic: plays {}, not {}", scripted.join(", "), request.env);
+        let problem = format!(
+            "--policy heuristic: {} has no heuristic policy; environments with one: {}",
+            request.env,
+            scripted.join(", ")
+        );
         return Err(WrongRequest(problem).into());
     }
     let mut rng = stream(request.seed, "random policy");
@@ -207,7 +213,7 @@ fn trace(request: &TraceRequest, registry: &Registry) -> Result<()> {
         let obs = environment.observation().iter().map(|&x| f64::from(x)).collect();
         let line = Line { t, action: written(&action), obs, reward, terminated, truncated };
         if let Err(error) = writeln!(out, "{}", serde_json::to_string(&line)?) {
-            // whoever reads it has seen enough
+            // the reader has closed the pipe
             return if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) };
         }
         if terminated || truncated {
@@ -217,7 +223,7 @@ fn trace(request: &TraceRequest, registry: &Registry) -> Result<()> {
     Ok(())
 }
 
-/// A uniformly random action.
+/// Draws a uniformly random action.
 fn random(actions: ActionSpace, rng: &mut Stream) -> Action<'static> {
     match actions {
         ActionSpace::Discrete(count) => Action::Discrete(rng.random_range(0..count)),
@@ -227,7 +233,7 @@ fn random(actions: ActionSpace, rng: &mut Stream) -> Action<'static> {
     }
 }
 
-/// An action as action files have it.
+/// Returns an action in the format of action files.
 fn written(action: &Action<'_>) -> Value {
     match action {
         Action::Discrete(index) => (*index).into(),
@@ -238,7 +244,7 @@ fn written(action: &Action<'_>) -> Value {
     }
 }
 
-/// The actions in a file, one a line, of the kind that the environment takes.
+/// Reads a file with one action of the given space per line.
 fn read_actions(path: &Path, actions: ActionSpace) -> Result<Vec<Action<'static>>> {
     let wrong = |problem: String| WrongRequest(format!("{}{problem}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| wrong(format!(": {error}")))?;
@@ -259,7 +265,7 @@ fn read_actions(path: &Path, actions: ActionSpace) -> Result<Vec<Action<'static>
     let action = |(i, line): (usize, &str)| {
         parse(line).ok_or_else(|| wrong(format!(", line {}: `{line}` is not {expected}", i + 1)))
     };
-    text.lines().enumerate().map(action).collect::<Result<_, _>>().context("no such actions")
+    text.lines().enumerate().map(action).collect::<Result<_, _>>().context("invalid actions")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `alrao eval`: what a run's best network returns, played greedily, or what it is worth on the test data.
+//! `alrao eval`: evaluates a run's best checkpoint with greedy actions or on the test data.
 
 use std::path::PathBuf;
 
@@ -15,18 +15,18 @@ use crate::run_directory::load_best;
 use crate::runs::{agent, supervised};
 use crate::wrong_request::WrongRequest;
 
-/// What `alrao eval` is asked for.
+/// The arguments of `alrao eval`.
 #[derive(clap::Args)]
 pub struct EvalRequest {
-    /// A run directory.
+    /// Run directory.
     pub run: PathBuf,
-    /// How many episodes to play; as many as the run's own test by default.
+    /// Number of test episodes [default: as in the run's own test].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub episodes: Option<u32>,
-    /// The seed that episodes derive from; the run's own by default, which plays its test episodes again.
+    /// Random seed of the episodes [default: the run's seed, which repeats its test episodes].
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Where the data of a supervised task are, if not where they were.
+    /// Dataset directory of a supervised task [default: as in training].
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 }
@@ -34,7 +34,7 @@ pub struct EvalRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`] if there is no such run, it has no best network yet, or an option is for runs of the other kind.
+/// [`WrongRequest`] if the run doesn't exist, has no best checkpoint yet, or an option is for runs of the other kind.
 pub fn eval(request: &EvalRequest, registry: &Registry) -> Result<()> {
     let mut config = Config::of_run(&request.run)?;
     if let Some(folder) = &request.data {
@@ -62,7 +62,11 @@ fn of_agent(request: &EvalRequest, registry: &Registry, config: &Config, task: &
 fn of_supervised(request: &EvalRequest, config: &Config, task: &SupervisedTask) -> Result<()> {
     for (option, given) in [("--episodes", request.episodes.is_some()), ("--seed", request.seed.is_some())] {
         if given {
-            return Err(WrongRequest(format!("{option}: {} is tested on its test data", task.name())).into());
+            return Err(WrongRequest(format!(
+                "{option}: {} is supervised and is evaluated on all its test data; leave {option} out",
+                task.name()
+            ))
+            .into());
         }
     }
     let device = DeviceChoice::Auto.resolve()?;

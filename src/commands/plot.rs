@@ -1,4 +1,4 @@
-//! `alrao plot`: a figure of one run, of several beside each other, or of a sweep.
+//! `alrao plot`: plots one run, a comparison of several runs, or a sweep.
 
 use std::path::PathBuf;
 
@@ -9,20 +9,20 @@ use crate::figures::{self, FigureKind};
 use crate::sweep::sources::sources_at;
 use crate::wrong_request::WrongRequest;
 
-/// What `alrao plot` is asked for.
+/// The arguments of `alrao plot`.
 #[derive(clap::Args)]
 pub struct PlotRequest {
-    /// Run directories, or sweep directories, of which the runs that are done are drawn.
+    /// Run directories, or sweep directories, whose finished runs are plotted.
     #[arg(required = true, value_name = "RUN|SWEEP")]
     pub runs: Vec<PathBuf>,
-    /// What to draw; by default the returns of agents, how networks learnt from data, and the heat map of a sweep over
-    /// intervals of rates.
+    /// Type of figure [default: returns for agents, learning for supervised models, heatmap for a sweep over
+    /// learning-rate ranges].
     #[arg(long)]
     pub figure: Option<FigureKind>,
-    /// The task to draw, of sweeps that have several.
+    /// Task to plot, for sweeps with several tasks.
     #[arg(long, value_name = "NAME")]
     pub task: Option<String>,
-    /// The figure, .svg or .png; `plots/FIGURE.svg` in the first directory by default.
+    /// Output file, .svg or .png [default: plots/FIGURE.svg in the first directory].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
@@ -30,7 +30,7 @@ pub struct PlotRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`] if one of them is neither a run nor a sweep directory, or what keeps the figure from being drawn.
+/// [`WrongRequest`] if a directory is neither a run nor a sweep directory, or the figure can't be drawn.
 pub fn plot(request: &PlotRequest) -> Result<()> {
     let mut sources = Vec::new();
     for path in &request.runs {
@@ -48,7 +48,7 @@ pub fn plot(request: &PlotRequest) -> Result<()> {
     Ok(())
 }
 
-/// The runs of one task.
+/// Selects the runs of one task.
 fn choose(mut sources: Vec<Source>, task: Option<&str>) -> Result<Vec<Source>> {
     let name = |source: &Source| source.in_sweep.as_ref().map(|(task, _)| task.clone());
     let mut names: Vec<String> = sources.iter().filter_map(name).collect();
@@ -60,15 +60,15 @@ fn choose(mut sources: Vec<Source>, task: Option<&str>) -> Result<Vec<Source>> {
             sources.retain(|source| name(source).as_deref() == Some(task));
             if sources.is_empty() {
                 let problem = if names.is_empty() {
-                    "tasks are chosen of sweeps only".into()
+                    "selects a task of sweeps only; leave it out for runs".into()
                 } else {
-                    format!("there is {names}")
+                    format!("no such task in the sweep; it has {names}")
                 };
                 return Err(WrongRequest(format!("--task {task}: {problem}")).into());
             }
         }
         None if names.contains(", ") => {
-            return Err(WrongRequest(format!("the sweep has several tasks: choose one by --task: {names}")).into());
+            return Err(WrongRequest(format!("the sweep has several tasks; select one with --task: {names}")).into());
         }
         None => {}
     }

@@ -1,4 +1,4 @@
-//! `alrao report`: a run or a sweep as one page of HTML.
+//! `alrao report`: writes an HTML report of a run or a sweep.
 
 use std::path::PathBuf;
 
@@ -9,12 +9,12 @@ use crate::report;
 use crate::run_directory::write_whole;
 use crate::wrong_request::WrongRequest;
 
-/// What `alrao report` is asked for.
+/// The arguments of `alrao report`.
 #[derive(clap::Args)]
 pub struct ReportRequest {
-    /// A run directory or a sweep directory.
+    /// Run or sweep directory.
     pub directory: PathBuf,
-    /// The page; `report.html` in the directory by default.
+    /// Output file [default: report.html in the directory].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
@@ -22,8 +22,8 @@ pub struct ReportRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`] if there is no such run or sweep, no run of the sweep is done, or the file can't be written; else a
-/// file of a run is damaged.
+/// [`WrongRequest`] if the run or sweep doesn't exist, no run of the sweep has finished, or the file can't be written;
+/// else a file of a run is corrupt.
 pub fn report(request: &ReportRequest, registry: &Registry) -> Result<()> {
     let html = report::html(&request.directory, registry)?;
     let out = request.out.clone().unwrap_or_else(|| request.directory.join("report.html"));

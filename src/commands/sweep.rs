@@ -1,4 +1,4 @@
-//! `alrao sweep`: every run of a sweep trained, several at a time, and their table.
+//! `alrao sweep`: trains the runs of a sweep, several in parallel, and prints their results.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,43 +21,43 @@ use crate::sweep::table::{Table, TableFormat};
 use crate::sweep::view::View;
 use crate::wrong_request::WrongRequest;
 
-/// From one look at the processes to the next.
+/// Interval between polls of the processes.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What `alrao sweep` is asked for.
+/// The arguments of `alrao sweep`.
 #[derive(clap::Args)]
 pub struct SweepRequest {
-    /// A sweep file, or the name of a built-in sweep.
+    /// Sweep file or built-in sweep.
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     pub sweep: Option<String>,
-    /// Set a field of every run's configuration, as in `--set schedule.steps=20000`.
+    /// Override a field in every run, as in `--set schedule.steps=20000`.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
-    /// Seeds in place of the sweep file's, as in `0-9` or `3`.
+    /// Override the sweep file's seeds, as in `0-9` or `3`.
     #[arg(long, conflicts_with = "resume")]
     pub seeds: Option<Seeds>,
-    /// The folder that the data are in, for tasks that learn from some.
+    /// Dataset directory.
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub data: Option<PathBuf>,
-    /// The sweep directory; must not exist yet. By default a new one under `runs`.
+    /// New sweep directory [default: runs/SWEEP].
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
-    /// Go on with the sweep in this directory: with the runs that are missing or unfinished.
+    /// Resume this sweep: train its missing and unfinished runs.
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
-    /// Go on with the runs that failed, too.
+    /// Retry failed runs, too.
     #[arg(long, requires = "resume", conflicts_with = "sweep")]
     pub retry_failed: bool,
-    /// Runs at a time; by default as many as the processor's cores, or Slurm, have room for.
+    /// Number of parallel runs [default: as many as the CPU cores or Slurm allow].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub jobs: Option<u32>,
-    /// Who trains: this machine, or the cluster that `sbatch` submits to.
+    /// Where to train: on this machine, or on the cluster that `sbatch` submits to.
     #[arg(long, default_value = "local")]
     pub executor: ExecutorName,
-    /// An option of `sbatch` for every job, as in `--slurm partition=gpu --slurm time=12:00:00 --slurm gres=gpu:1`.
+    /// Option of `sbatch`, as in `--slurm partition=gpu --slurm time=12:00:00 --slurm gres=gpu:1`.
     #[arg(long, value_name = "KEY[=VALUE]")]
     pub slurm: Vec<SlurmOption>,
-    /// Train only the run of this place in the list, without looking after the others. For the jobs of Slurm.
+    /// Train only the run with this index. Used by Slurm jobs.
     #[arg(long, hide = true, requires = "resume", conflicts_with = "sweep")]
     pub run: Option<usize>,
 }
@@ -65,8 +65,8 @@ pub struct SweepRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`] or a setting's error if the request can't be met, with nothing made; else that runs failed or were
-/// stopped, or what kept the sweep from going on.
+/// [`WrongRequest`] or a setting's error for a usage error, before any file is written; else an error if runs failed or
+/// were stopped, or if the sweep can't continue.
 pub fn sweep(request: &SweepRequest, registry: &Registry) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
@@ -76,7 +76,7 @@ pub fn sweep(request: &SweepRequest, registry: &Registry) -> Result<()> {
     match request.executor {
         ExecutorName::Slurm => slurm::check()?,
         ExecutorName::Local if !request.slurm.is_empty() => {
-            return Err(WrongRequest("--slurm: is for --executor slurm".into()).into());
+            return Err(WrongRequest("--slurm: needs --executor slurm".into()).into());
         }
         ExecutorName::Local => {}
     }
@@ -119,15 +119,20 @@ pub fn sweep(request: &SweepRequest, registry: &Registry) -> Result<()> {
     let go_on = format!("alrao sweep --resume {}{executor}", sweep.path().display());
     match (stopped, failed) {
         (0, 0) => Ok(()),
-        (0, _) => bail!("{failed} runs failed; their process.log says why; try them again by `{go_on} --retry-failed`"),
-        _ => bail!("stopped with {stopped} runs to go and {failed} failed{what_goes_on}; go on by `{go_on}`"),
+        (0, _) => bail!("{failed} runs failed; see their process.log, then retry them with `{go_on} --retry-failed`"),
+        _ => bail!("stopped with {stopped} runs to go and {failed} failed{what_goes_on}; resume with `{go_on}`"),
     }
 }
 
-/// Trains one run of a sweep that another process looks after, or none.
+/// Trains one run of a sweep that another process manages, unless it has finished.
 fn train_one(sweep: &SweepDirectory, index: usize, stop: impl Fn() -> bool) -> Result<()> {
     let Some(run) = sweep.runs.get(index) else {
-        return Err(WrongRequest(format!("{}: has no run {index}", sweep.path().display())).into());
+        return Err(WrongRequest(format!(
+            "{}: has no run {index}; its runs are numbered from 0 to {}",
+            sweep.path().display(),
+            sweep.runs.len() - 1
+        ))
+        .into());
     };
     if let State::Done(_) = sweep.state(run)? {
         return Ok(());
@@ -147,8 +152,7 @@ fn train_one(sweep: &SweepDirectory, index: usize, stop: impl Fn() -> bool) -> R
     }
 }
 
-/// Reads the data that the runs learn from, each once, so that what is wrong with them is said once, before anything is
-/// made.
+/// Reads each dataset of the runs once, so that a problem is reported once, before any file is written.
 fn look_at_data(runs: &[Run]) -> Result<()> {
     let mut seen = Vec::new();
     for run in runs {
@@ -162,7 +166,7 @@ fn look_at_data(runs: &[Run]) -> Result<()> {
     Ok(())
 }
 
-/// The directory that is asked for, made if it is a new one.
+/// Opens the sweep directory given by the arguments, or creates a new one.
 fn directory(request: &SweepRequest, registry: &Registry) -> Result<SweepDirectory> {
     let Some(path) = &request.resume else {
         let source = request.sweep.as_deref().expect("required by the command line");
@@ -188,7 +192,8 @@ fn directory(request: &SweepRequest, registry: &Registry) -> Result<SweepDirecto
     let versions = Versions::in_use()?;
     if let Some(run) = sweep.runs.iter().find(|run| run.config.versions.as_ref() != Some(&versions)) {
         let made = run.config.made_by();
-        let problem = format!("made by {made}, but this is {versions}; go on with that one, or start a new sweep");
+        let problem =
+            format!("started with {made}, but this is {versions}; resume it with that version, or start a new sweep");
         return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
     }
     Ok(sweep)

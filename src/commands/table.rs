@@ -1,4 +1,4 @@
-//! `alrao table`: the results of a sweep beside each other.
+//! `alrao table`: prints the results of a sweep.
 
 use std::path::PathBuf;
 
@@ -7,12 +7,12 @@ use anyhow::Result;
 use crate::sweep::directory::SweepDirectory;
 use crate::sweep::table::{Table, TableFormat};
 
-/// What `alrao table` is asked for.
+/// The arguments of `alrao table`.
 #[derive(clap::Args)]
 pub struct TableRequest {
-    /// A sweep directory.
+    /// Sweep directory.
     pub sweep: PathBuf,
-    /// How to write it.
+    /// Output format.
     #[arg(long, default_value = "markdown")]
     pub format: TableFormat,
 }
@@ -20,7 +20,8 @@ pub struct TableRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) if there is no such sweep, or a run in it that isn't of it.
+/// [`WrongRequest`](crate::wrong_request::WrongRequest) if the sweep doesn't exist, or one of its run
+/// directories has another configuration.
 pub fn table(request: &TableRequest) -> Result<()> {
     print!("{}", Table::of(&SweepDirectory::read(&request.sweep)?)?.write(request.format));
     Ok(())

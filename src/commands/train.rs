@@ -1,4 +1,4 @@
-//! `alrao train`: from a configuration, or a run directory to go on in, to a tested agent or network.
+//! `alrao train`: trains and tests an agent or a supervised model, from a configuration or by resuming a run.
 
 use std::path::{Path, PathBuf};
 
@@ -11,37 +11,37 @@ use crate::run_directory::{free_name, read_summary};
 use crate::runs;
 use crate::summary::{Outcome, Summary};
 
-/// What is said of a test that there was none of.
-const NO_TEST: &str = "none: it diverged, no validation came to a number";
+/// The test result of a run without a best checkpoint.
+const NO_TEST: &str = "none: diverged before a finite validation";
 
-/// What `alrao train` is asked for.
+/// The arguments of `alrao train`.
 #[derive(clap::Args)]
 pub struct TrainRequest {
-    /// A TOML file, or the name of a built-in configuration.
+    /// TOML file or built-in configuration.
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     pub config: Option<String>,
-    /// Set a field of the configuration, as in `--set schedule.steps=20000` or `--set optimizer.kind=sgd`.
+    /// Override a field, as in `--set schedule.steps=20000` or `--set optimizer.kind=sgd`.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
-    /// The seed that every random draw derives from.
+    /// Random seed.
     #[arg(long, conflicts_with = "resume")]
     pub seed: Option<u64>,
-    /// The folder that the data are in, for tasks that learn from some.
+    /// Dataset directory.
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub data: Option<PathBuf>,
-    /// auto, cpu, cuda or cuda:N.
+    /// Device: auto, cpu, cuda or cuda:N.
     #[arg(long, conflicts_with = "resume")]
     pub device: Option<DeviceChoice>,
-    /// libtorch's threads.
+    /// Number of libtorch threads.
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     pub threads: Option<u32>,
-    /// The run directory; must not exist yet. By default a new one under `runs`.
+    /// New run directory [default: runs/TASK-METHOD-seedN].
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
-    /// Go on with the run in this directory from its last checkpoint.
+    /// Resume this run from its last checkpoint.
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
-    /// Wait until no other process trains in the directory; end when standard input closes. For `alrao sweep`.
+    /// Wait until no other process trains in the directory; exit when standard input closes. Used by `alrao sweep`.
     #[arg(long, hide = true, requires = "resume", conflicts_with = "config")]
     pub in_sweep: bool,
 }
@@ -49,8 +49,8 @@ pub struct TrainRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) if the request can't be met, with nothing made; else what failed
-/// on the way.
+/// [`WrongRequest`](crate::wrong_request::WrongRequest) for a usage error, before any file is written; else the error
+/// that stopped the run.
 pub fn train(request: &TrainRequest, registry: &Registry) -> Result<()> {
     if request.in_sweep {
         end_with_standard_input();
@@ -66,13 +66,13 @@ pub fn train(request: &TrainRequest, registry: &Registry) -> Result<()> {
     let resume = if request.in_sweep { runs::resume_when_free } else { runs::resume };
     let summary = resume(path, registry)?;
     if was_done {
-        println!("{} is done already", path.display());
+        println!("{} has already finished", path.display());
     }
     report(path, &summary)
 }
 
-/// Has this process end as soon as whoever started it closes its standard input, or dies and so closes it. A run may
-/// end at any instant, so nothing is cleaned up.
+/// Exits this process as soon as its parent closes the standard input or dies. No cleanup is needed, because a run can
+/// be resumed after a kill at any instant.
 fn end_with_standard_input() {
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
@@ -80,7 +80,7 @@ fn end_with_standard_input() {
     });
 }
 
-/// The configuration that the request asks for.
+/// Returns the configuration given by the arguments.
 fn requested(request: &TrainRequest, registry: &Registry) -> Result<Config> {
     let source = request.config.as_deref().expect("required by the command line");
     let mut config = Config::read(source, &request.set, registry)?;
@@ -95,13 +95,13 @@ fn requested(request: &TrainRequest, registry: &Registry) -> Result<Config> {
     Ok(config)
 }
 
-/// Prints the result and draws the figure.
+/// Prints the result and plots the figure.
 fn report(path: &Path, summary: &Summary) -> Result<()> {
     match &summary.outcome {
         Outcome::Agent { test, random_policy, .. } => {
             let words = |evaluation: &alrao_agents::evaluation::Evaluation| {
                 let returns = evaluation.returns;
-                format!("{:.1} ± {:.1} over {} episodes", returns.mean, returns.std, evaluation.episodes)
+                format!("{:.1} ± {:.1} ({} episodes)", returns.mean, returns.std, evaluation.episodes)
             };
             println!("test return    {}", test.as_ref().map_or(NO_TEST.into(), words));
             println!("random policy  {}", words(random_policy));

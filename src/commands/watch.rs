@@ -1,4 +1,4 @@
-//! `alrao watch`: an episode of a trained agent, as a GIF or in a window.
+//! `alrao watch`: renders an episode of a trained agent to a GIF or in a window.
 
 use std::path::PathBuf;
 
@@ -7,27 +7,27 @@ use anyhow::Result;
 
 use crate::runs::episode;
 
-/// What `alrao watch` is asked for.
+/// The arguments of `alrao watch`.
 #[derive(clap::Args)]
 pub struct WatchRequest {
-    /// A run directory.
+    /// Run directory.
     pub run: PathBuf,
-    /// Write the episode as an animation.
+    /// Write the episode to this GIF file.
     #[arg(long, value_name = "FILE", required_unless_present = "window")]
     pub gif: Option<PathBuf>,
-    /// Show it in a window.
+    /// Show the episode in a window.
     #[arg(long)]
     pub window: bool,
-    /// The seed of the episode; that of the run's first test episode by default.
+    /// Random seed of the episode [default: that of the run's first test episode].
     #[arg(long)]
     pub seed: Option<u64>,
 }
 
-/// Runs the command: the first test episode of the run.
+/// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) if there is no such run, its environment has no picture, or there is no display; else what keeps
-/// the file from being written.
+/// [`WrongRequest`](crate::wrong_request::WrongRequest) if the run doesn't exist, its environment can't be rendered, or
+/// there is no display; else the file can't be written.
 pub fn watch(request: &WatchRequest, registry: &Registry) -> Result<()> {
     let episode = episode(registry, &request.run, request.seed)?;
     println!("{}", episode.words());

@@ -1,4 +1,4 @@
-//! `alrao report`: what there is to know of a run or a sweep, on one page.
+//! `alrao report`: the HTML report of a run or a sweep.
 
 mod page;
 
@@ -20,11 +20,11 @@ use crate::sweep::paper::published;
 use crate::sweep::sources::sources_at;
 use crate::sweep::table::{Table, TableFormat};
 
-/// The page of a run or a sweep directory, as HTML.
+/// Returns the report of a run or sweep directory as HTML.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is neither, or no run of the sweep is done; else a file is
-/// damaged.
+/// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is neither, or no run of the sweep has finished; else a file
+/// is corrupt.
 pub fn html(directory: &Path, registry: &Registry) -> Result<String> {
     let sources = sources_at(directory)?;
     match &sources[..] {
@@ -34,7 +34,7 @@ pub fn html(directory: &Path, registry: &Registry) -> Result<String> {
     .map(|page| page.html())
 }
 
-/// Arms of a sweep that learning curves can be told apart of.
+/// The most variants of a sweep whose learning curves are plotted together.
 const MOST_VARIANTS: usize = 12;
 
 fn of_run(run: &Path, registry: &Registry) -> Result<Page> {
@@ -43,13 +43,13 @@ fn of_run(run: &Path, registry: &Registry) -> Result<Page> {
     let mut page = Page::new(&format!("{}, {}, seed {}", info.task, info.method.label, info.seed));
     let summary = read_summary(run)?;
     page.text(match &summary {
-        None => "The run is not done yet.",
-        Some(Summary { diverged: true, .. }) => "The run diverged: its loss was not finite any more.",
-        Some(_) => "The run is done.",
+        None => "Unfinished.",
+        Some(Summary { diverged: true, .. }) => "Diverged: the loss became non-finite.",
+        Some(_) => "Finished.",
     });
-    page.heading(2, "Result");
+    page.heading(2, "Results");
     page.pairs(&result(&config, summary.as_ref()));
-    page.heading(2, "Learning");
+    page.heading(2, "Learning curve");
     let source = run.into();
     figure(&mut page, figures::usual_of_run(&config.task), std::slice::from_ref(&source))?;
     inside(&mut page, registry, &source, &info, summary.as_ref())?;
@@ -63,7 +63,7 @@ fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result
     let sweep = SweepDirectory::read(directory)?;
     let name = std::path::absolute(directory)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut page = Page::new(&format!("Sweep {name}"));
-    page.text(&format!("{} of {} runs are done.", sources.len(), sweep.runs.len()));
+    page.text(&format!("{} of {} runs finished.", sources.len(), sweep.runs.len()));
     page.heading(2, "Results");
     page.markdown(&Table::of(&sweep)?.write(TableFormat::Markdown));
 
@@ -75,7 +75,7 @@ fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result
         let of_task: Vec<Source> =
             sources.iter().filter(|source| task_of(source).as_ref() == Some(&task)).cloned().collect();
         if figures::usual(&of_task)? == FigureKind::Heatmap {
-            page.heading(3, "Intervals of learning rates");
+            page.heading(3, "Learning-rate ranges");
             figure(&mut page, FigureKind::Heatmap, &of_task)?;
         }
         if let [one] = &of_task[..] {
@@ -87,7 +87,7 @@ fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result
             match variants.len() {
                 0..=MOST_VARIANTS => figure(&mut page, FigureKind::Learning, &of_task)?,
                 variants => page.text(&format!(
-                    "{variants} variants are too many to tell apart; alrao plot draws those of some runs."
+                    "{variants} variants are too many for one figure; plot the curves of selected runs with alrao plot."
                 )),
             }
             if variants.len() <= 6 && Config::of_run(&of_task[0].dir)?.task.agent().is_ok() {
@@ -97,9 +97,9 @@ fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result
         }
         let infos = of_task.iter().map(|source| Ok((source, RunInfo::read(&source.dir)?)));
         let infos = infos.collect::<Result<Vec<_>>>()?;
-        let (shown, info) = infos.iter().min_by_key(|(_, info)| rank(info)).expect("of each task is one");
+        let (shown, info) = infos.iter().min_by_key(|(_, info)| rank(info)).expect("each task has a run");
         let name = shown.dir.file_name().unwrap_or_default().to_string_lossy();
-        page.text(&format!("What follows is of the run {name}."));
+        page.heading(3, &format!("Details of run {name}"));
         inside(&mut page, registry, shown, info, read_summary(&shown.dir)?.as_ref())?;
         page.heading(3, "Configuration");
         made_with(&mut page, &Config::of_run(&shown.dir)?);
@@ -113,7 +113,7 @@ fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result
             State::Done(summary) if summary.diverged => format!("diverged, {}", summary.outcome.words()),
             State::Done(summary) => summary.outcome.words(),
             State::Failed(reason) => format!("failed: {}", reason.trim_end()),
-            State::Missing | State::Unfinished => "not done yet".into(),
+            State::Missing | State::Unfinished => "unfinished".into(),
         };
         states.push((run.name.as_str(), words));
     }
@@ -121,7 +121,7 @@ fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result
     Ok(page)
 }
 
-/// Which runs of a sweep there is most to tell of: first those at many rates, on the usual interval, then on others.
+/// Ranks the runs of a sweep by the details they have: first Alrao on its usual learning-rate range, then on other ranges.
 fn rank(info: &RunInfo) -> u8 {
     match info.method.interval() {
         Some(_) if info.method.is_usual() => 0,
@@ -130,22 +130,22 @@ fn rank(info: &RunInfo) -> u8 {
     }
 }
 
-/// What a run came to, beside the paper.
+/// Returns the results of a run, with the paper's.
 fn result(config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, String)> {
     let mut pairs = Vec::new();
     let returns = |evaluation: &alrao_agents::evaluation::Evaluation| {
         let of = evaluation.returns;
         let (mean, std, min, max) = (of.mean, of.std, of.min, of.max);
-        format!("{mean:.1} ± {std:.1} over {} episodes, from {min:.1} to {max:.1}", evaluation.episodes)
+        format!("{mean:.1} ± {std:.1} ({} episodes, min {min:.1}, max {max:.1})", evaluation.episodes)
     };
-    let none = || "none: it diverged, no validation came to a number".to_string();
+    let none = || "none: diverged before a finite validation".to_string();
     match summary.map(|summary| &summary.outcome) {
         None => {}
         Some(Outcome::Agent { steps, best, test, random_policy }) => {
             pairs.push(("test return", test.as_ref().map_or_else(none, returns)));
             pairs.push(("random policy", returns(random_policy)));
             if let Some(best) = best {
-                let words = format!("of step {}, mean validation return {:.1}", best.step, best.mean_return);
+                let words = format!("at step {}, mean validation return {:.1}", best.step, best.mean_return);
                 pairs.push(("best checkpoint", words));
             }
             pairs.push(("environment steps", steps.to_string()));
@@ -153,7 +153,7 @@ fn result(config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, Stri
         Some(Outcome::Supervised { epochs, updates, best, test }) => {
             pairs.push(("test", test.map_or_else(none, |test| test.to_string())));
             if let Some(best) = best {
-                let words = format!("of epoch {}, validation loss {:.3} nats", best.epoch, best.loss);
+                let words = format!("at epoch {}, validation loss {:.3} nats", best.epoch, best.loss);
                 pairs.push(("best checkpoint", words));
             }
             pairs.push(("epochs, updates", format!("{epochs}, {updates}")));
@@ -165,17 +165,18 @@ fn result(config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, Stri
             true => format!("{mean:.places$}"),
             false => format!("{mean:.places$} ± {std:.places$}"),
         };
-        let best_rate = if config.optimizer.kind == OptimizerKind::Sgd { " (SGD at its best rate)" } else { "" };
-        let top1 = paper.top1.map_or(String::new(), |top1| format!(", {} % right", pair(top1, 1)));
-        pairs.push(("the paper", pair(paper.figure, places) + &top1 + best_rate));
+        let best_rate =
+            if config.optimizer.kind == OptimizerKind::Sgd { " (SGD at its best learning rate)" } else { "" };
+        let top1 = paper.top1.map_or(String::new(), |top1| format!(", top-1 accuracy {} %", pair(top1, 1)));
+        pairs.push(("paper", pair(paper.figure, places) + &top1 + best_rate));
     }
     if let Some(summary) = summary {
-        pairs.push(("time of training", format!("{:.0} seconds", summary.seconds)));
+        pairs.push(("training time", format!("{:.0} s", summary.seconds)));
     }
     pairs
 }
 
-/// What went on in a run: heads, units, and an episode.
+/// Adds the head weights, the units and an episode of a run.
 fn inside(
     page: &mut Page,
     registry: &Registry,
@@ -185,54 +186,54 @@ fn inside(
 ) -> Result<()> {
     let lone = [source.clone()];
     if info.method.interval().is_some() {
-        page.heading(3, "Which head was trusted when");
+        page.heading(3, "Head weights over time");
         figure(page, FigureKind::Posterior, &lone)?;
-        page.heading(3, "Learning rates");
-        if let Some(diagnostics) = summary.and_then(|summary| summary.lr_diagnostics.as_ref()) {
-            page.lines(&diagnostics.to_string());
+        page.heading(3, "Unit learning rates");
+        if let Some(diagnosis) = summary.and_then(|summary| summary.lr_diagnostics.as_ref()) {
+            page.lines(&diagnosis.to_string());
         }
         figure(page, FigureKind::Rates, &lone)?;
     }
     if info.metric.measure == Measure::Return {
-        page.heading(3, "An episode");
+        page.heading(3, "Example episode");
         match gif(registry, &source.dir) {
             Ok((bytes, words)) => {
                 page.text(&words);
                 page.gif(&bytes, &words);
             }
-            Err(error) => page.text(&format!("There is none to see: {error:#}")),
+            Err(error) => page.text(&format!("No episode to show: {error:#}")),
         }
     }
     Ok(())
 }
 
-/// The first test episode, played greedily by the best network; and its return in words.
+/// Renders the first test episode with the greedy policy of the best checkpoint, and describes it.
 fn gif(registry: &Registry, run: &Path) -> Result<(Vec<u8>, String)> {
     let episode = episode(registry, run, None)?;
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("episode.gif");
     episode.save_gif(&file)?;
-    Ok((fs::read(file)?, format!("The first test episode, played by the best network: {}.", episode.words())))
+    Ok((fs::read(file)?, format!("The first test episode with the best checkpoint: {}.", episode.words())))
 }
 
-/// A figure, or why there is none.
+/// Adds a figure, or the reason why it can't be drawn.
 fn figure(page: &mut Page, kind: FigureKind, sources: &[Source]) -> Result<()> {
     match figures::figure(kind, sources).and_then(|figure| figure.on_page()) {
         Ok(figure) => page.figure(&figure),
         Err(error @ (PlotError::OlderVersion { .. } | PlotError::Metrics { .. } | PlotError::Json { .. })) => {
             return Err(error.into());
         }
-        Err(error) => page.text(&format!("There is no figure here: {error}.")),
+        Err(error) => page.text(&format!("No figure: {error}.")),
     }
     Ok(())
 }
 
-/// Device, threads and versions.
+/// Adds device, threads and versions.
 fn made_with(page: &mut Page, config: &Config) {
     let mut pairs = vec![("device", config.device.clone()), ("threads", config.threads.to_string())];
     if let Some(Versions { alrao, libtorch }) = &config.versions {
         pairs.push(("versions", format!("alrao {alrao}, libtorch {libtorch}")));
     }
-    pairs.push(("this page", format!("alrao {}", env!("CARGO_PKG_VERSION"))));
+    pairs.push(("report", format!("alrao {}", env!("CARGO_PKG_VERSION"))));
     page.pairs(&pairs);
 }

@@ -1,5 +1,4 @@
-//! One HTML page that needs nothing beside itself: style, script, figures and pictures are in it. Whatever text is put on
-//! it is escaped.
+//! A self-contained HTML page: style, script, figures and images are inlined, and all text is escaped.
 
 use alrao_plots::OnPage;
 use base64::Engine;
@@ -8,34 +7,34 @@ use base64::prelude::BASE64_STANDARD;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// A page, from top to bottom.
+/// An HTML page, built from top to bottom.
 pub struct Page {
     title: String,
     body: String,
 }
 
 impl Page {
-    /// With a title and nothing else.
+    /// Creates a page with a title.
     pub fn new(title: &str) -> Self {
         Page { title: escape(title), body: String::new() }
     }
 
-    /// A heading, 2 or 3.
+    /// Adds a heading of level 2 or 3.
     pub fn heading(&mut self, level: u8, text: &str) {
         self.body += &format!("<h{level}>{}</h{level}>\n", escape(text));
     }
 
-    /// A paragraph.
+    /// Adds a paragraph.
     pub fn text(&mut self, text: &str) {
         self.body += &format!("<p>{}</p>\n", escape(text));
     }
 
-    /// Lines, one below the other.
+    /// Adds a paragraph with line breaks.
     pub fn lines(&mut self, text: &str) {
         self.body += &format!("<p>{}</p>\n", text.lines().map(escape).collect::<Vec<_>>().join("<br>\n"));
     }
 
-    /// Names and what they stand for.
+    /// Adds a table of names and values.
     pub fn pairs(&mut self, pairs: &[(&str, String)]) {
         let row = |(name, value): &(&str, String)| {
             format!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escape(name), escape(value))
@@ -43,7 +42,7 @@ impl Page {
         self.table("pairs", &pairs.iter().map(row).collect::<String>());
     }
 
-    /// Headings, tables and paragraphs as Markdown has them.
+    /// Adds Markdown's headings, tables and paragraphs.
     pub fn markdown(&mut self, text: &str) {
         let cells = |line: &str, tag: &str| {
             let cells = line.trim_matches('|').split('|').map(|cell| format!("<{tag}>{}</{tag}>", escape(cell.trim())));
@@ -73,7 +72,7 @@ impl Page {
         self.body += &format!("<div class=\"scroll\"><table class=\"{class}\">\n{rows}</table></div>\n");
     }
 
-    /// A figure that shows its values where it is pointed at.
+    /// Adds a figure that shows its values under the pointer.
     pub fn figure(&mut self, figure: &OnPage) {
         let OnPage { title, wide, narrow, data } = figure;
         let (title, data) = (escape(title), escape(data));
@@ -83,19 +82,19 @@ impl Page {
         );
     }
 
-    /// A GIF.
+    /// Adds a GIF.
     pub fn gif(&mut self, bytes: &[u8], what: &str) {
         let data = BASE64_STANDARD.encode(bytes);
         let what = escape(what);
         self.body += &format!("<figure><img alt=\"{what}\" src=\"data:image/gif;base64,{data}\"></figure>\n");
     }
 
-    /// A text as it is, folded away.
+    /// Adds preformatted text that is folded.
     pub fn folded(&mut self, summary: &str, text: &str) {
         self.body += &format!("<details><summary>{}</summary><pre>{}</pre></details>\n", escape(summary), escape(text));
     }
 
-    /// The whole page.
+    /// Returns the HTML.
     pub fn html(&self) -> String {
         let Page { title, body } = self;
         format!(

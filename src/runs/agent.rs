@@ -53,7 +53,7 @@ impl Trainer for AgentRun {
     }
 
     fn unit(&self) -> &'static str {
-        "steps"
+        "env steps"
     }
 
     fn spent(&self) -> f64 {

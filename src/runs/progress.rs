@@ -1,4 +1,4 @@
-//! What a run shows while it goes on: on a terminal a bar with the latest of everything, else a plain line now and then.
+//! The progress display of a run: a bar with the latest metrics on a terminal, otherwise a line every ten seconds.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::Event;
 
-/// Seconds between plain lines.
+/// Interval between lines when the output is not a terminal.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// The progress of a run.
+/// The progress display of a run.
 pub struct Progress {
     bar: Option<ProgressBar>,
     budget: u64,
@@ -23,7 +23,7 @@ pub struct Progress {
     latest: Latest,
 }
 
-/// The latest of everything that a training told, in words.
+/// The latest metrics of each kind, formatted.
 #[derive(Default)]
 struct Latest {
     speed: Option<String>,
@@ -33,7 +33,7 @@ struct Latest {
 }
 
 impl Progress {
-    /// Progress of a run with this budget, in so many units, of which some were spent before.
+    /// Creates the display of a run with `budget` in `unit`, of which `spent` was done before it was resumed.
     pub fn new(budget: u64, unit: &'static str, spent: f64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let template = format!("{{wide_bar}} {{human_pos}}/{{human_len}} {unit}  {{msg}}");
@@ -44,11 +44,11 @@ impl Progress {
         Progress { bar, budget, unit, started: now, spent_before: spent, told: now, latest: Latest::default() }
     }
 
-    /// Takes in an event, how much of the budget is spent, and what is done in a second if it was measured.
+    /// Updates the display with an event, the spent part of the budget and, if measured, the speed per second.
     pub fn event(&mut self, event: &Event, spent: f64, speed: Option<(f64, &str)>) {
         self.latest.take_in(event);
         if let Event::Supervised(Supervised::SkippedFile { file, .. }) = event {
-            let line = format!("{}: {}; left out", file.path.display(), file.problem);
+            let line = format!("{}: {}; skipped", file.path.display(), file.problem);
             match &self.bar {
                 Some(bar) => bar.println(line),
                 None => eprintln!("{line}"),
@@ -65,13 +65,13 @@ impl Progress {
             None if self.told.elapsed() >= EVERY => {
                 self.told = Instant::now();
                 let (budget, unit) = (self.budget, self.unit);
-                eprintln!("{}/{budget} {unit}  {}  {}", spent as u64, self.left(spent), self.latest.words("  "));
+                eprintln!("{}/{budget} {unit} | {} | {}", spent as u64, self.left(spent), self.latest.words(" | "));
             }
             None => {}
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
@@ -82,7 +82,7 @@ impl Progress {
         let pace = self.started.elapsed().as_secs_f64() / (spent - self.spent_before);
         let left = Duration::try_from_secs_f64((self.budget as f64 - spent) * pace);
         let left = left.map_or("?".into(), |left| HumanDuration(left).to_string());
-        format!("{left} left at most")
+        format!("at most {left} left")
     }
 }
 
@@ -90,42 +90,41 @@ impl Latest {
     fn take_in(&mut self, event: &Event) {
         match event {
             Event::Agent(Agent::Episode { episode, episode_return, length, epsilon, .. }) => {
-                let words =
-                    format!("episode {episode}: return {episode_return:.1} in {length} steps, epsilon {epsilon:.2}");
+                let words = format!("episode {episode}: return {episode_return:.1}, length {length}, eps {epsilon:.2}");
                 self.episode = Some(words);
             }
             Event::Agent(Agent::Update { loss, mean_max_q, max_q, posterior, exploded_units, .. }) => {
-                let q = format!("  mean max Q {mean_max_q:.1}, max Q {max_q:.1}");
+                let q = format!(", mean max Q {mean_max_q:.1}, max Q {max_q:.1}");
                 self.update = Some(format!("loss {loss:.3}{q}{}", of_units(posterior, *exploded_units)));
             }
             Event::Supervised(Supervised::Update { loss, posterior, exploded_units, .. }) => {
                 self.update = Some(format!("loss {loss:.3}{}", of_units(posterior, *exploded_units)));
             }
             Event::Supervised(Supervised::Epoch { epoch, train, validation, .. }) => {
-                self.validation = Some(format!("epoch {epoch}: train {train}; validation {validation}"));
+                self.validation = Some(format!("epoch {epoch}: training {train}; validation {validation}"));
             }
             Event::Supervised(Supervised::SkippedFile { .. }) => {}
             Event::Agent(Agent::Validation { step, evaluation, .. }) => {
                 let returns = evaluation.returns;
-                self.validation = Some(format!("validation {:.1} ± {:.1} at step {step}", returns.mean, returns.std));
+                self.validation = Some(format!("validation at step {step}: {:.1} ± {:.1}", returns.mean, returns.std));
             }
         }
     }
 
-    /// One part after another; what has not been told yet is left out.
+    /// Joins the parts that were logged so far.
     fn words(&self, between: &str) -> String {
         let parts = [&self.speed, &self.episode, &self.update, &self.validation];
         parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(between)
     }
 }
 
-/// The posterior over heads, if there are several, and the number of exploded units.
-fn of_units(posterior: &[f64], exploded: usize) -> String {
-    let heads = if posterior.len() > 1 { format!("  heads {}", bars(posterior)) } else { String::new() };
-    format!("{heads}  exploded units {exploded}")
+/// Formats the posterior over heads, if there are several, and the number of exploded units.
+fn of_units(posterior: &[f64], out_of_range: usize) -> String {
+    let heads = if posterior.len() > 1 { format!(" | heads {}", bars(posterior)) } else { String::new() };
+    format!("{heads} | exploded units {out_of_range}")
 }
 
-/// Weights between 0 and 1 as a row of bars.
+/// Draws weights between 0 and 1 as a row of bars.
 fn bars(weights: &[f64]) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     weights.iter().map(|weight| BARS[(weight * 8.0).clamp(0.0, 7.0) as usize]).collect()
@@ -158,9 +157,9 @@ mod tests {
             exploded_units: 3,
         }));
         latest.take_in(&episode(2, -8.0));
-        let expected = "episode 2: return -8.0 in 200 steps, epsilon 0.50\n\
-                        loss 1.250  mean max Q -2.0, max Q 0.5  heads ▁▇▃█  exploded units 3\n\
-                        validation 2.0 ± 1.4 at step 200";
+        let expected = "episode 2: return -8.0, length 200, eps 0.50\n\
+                        loss 1.250, mean max Q -2.0, max Q 0.5 | heads ▁▇▃█ | exploded units 3\n\
+                        validation at step 200: 2.0 ± 1.4";
         assert_eq!(latest.words("\n"), expected);
     }
 }

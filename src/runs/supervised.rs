@@ -125,5 +125,5 @@ pub fn network(
 
 /// Names files that a test did without.
 pub fn tell(left_out: &[SkippedFile]) {
-    left_out.iter().for_each(|file| eprintln!("{}: {}; left out", file.path.display(), file.problem));
+    left_out.iter().for_each(|file| eprintln!("{}: {}; skipped", file.path.display(), file.problem));
 }

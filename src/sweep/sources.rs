@@ -1,4 +1,4 @@
-//! What can be drawn in a directory, be it a run's or a sweep's.
+//! The runs of a run or sweep directory that can be plotted.
 
 use std::path::Path;
 
@@ -9,17 +9,17 @@ use crate::config::Config;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::wrong_request::WrongRequest;
 
-/// A run directory, or the done runs of a sweep directory.
+/// Returns a run directory, or the finished runs of a sweep directory.
 ///
 /// # Errors
-/// [`WrongRequest`] if it is neither, or no run of the sweep is done.
+/// [`WrongRequest`] if it is neither, or no run of the sweep has finished.
 pub fn sources_at(path: &Path) -> Result<Vec<Source>> {
     if path.join("config.toml").is_file() {
         Config::of_run(path)?;
         return Ok(vec![path.into()]);
     }
     if !path.join("sweep.jsonl").is_file() {
-        let problem = "neither a run directory, with config.toml, nor a sweep directory, with sweep.jsonl";
+        let problem = "neither a run directory (no config.toml) nor a sweep directory (no sweep.jsonl)";
         return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
     }
     let sweep = SweepDirectory::read(path)?;
@@ -30,11 +30,11 @@ pub fn sources_at(path: &Path) -> Result<Vec<Source>> {
         }
     }
     if sources.is_empty() {
-        let problem = format!("none of its {} runs is done yet", sweep.runs.len());
+        let problem = format!("none of its {} runs has finished yet: try again later", sweep.runs.len());
         return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
     }
     if sources.len() < sweep.runs.len() {
-        eprintln!("{}: {} of {} runs are done", path.display(), sources.len(), sweep.runs.len());
+        eprintln!("{}: {} of {} runs finished", path.display(), sources.len(), sweep.runs.len());
     }
     Ok(sources)
 }

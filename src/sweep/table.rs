@@ -13,14 +13,14 @@ use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::paper::{Published, published};
 use crate::sweep::plan::Run;
 
-/// How to write a table.
+/// The output format of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum TableFormat {
-    /// For reading.
+    /// Markdown, for reading.
     Markdown,
-    /// For spreadsheets.
+    /// CSV, for spreadsheets.
     Csv,
-    /// For programs, with the return of each seed.
+    /// JSON, for programs, with the metric of each seed.
     Json,
 }
 
@@ -36,17 +36,17 @@ pub struct Table {
 struct Row {
     task: String,
     variant: String,
-    /// what `figure` is
+    /// the name of the metric
     measure: String,
     #[serde(skip)]
     larger_is_better: bool,
-    /// environment steps of a run, or its most epochs; none for all tasks together
+    /// environment steps or maximum epochs of a run; none for all tasks together
     budget: Option<u64>,
-    /// over the figures of the runs that have one
+    /// over the runs that have the metric
     statistics: Option<Statistics>,
-    /// whether it is the best of several rates of SGD, chosen by this table
+    /// whether it is the best of several learning rates of SGD, chosen in hindsight
     best_rate: bool,
-    /// mean and standard deviation of the share of right answers, in %
+    /// mean and standard deviation of the top-1 accuracy, in %
     top1: Option<[f64; 2]>,
     paper: Option<Published>,
     runs: usize,
@@ -58,16 +58,16 @@ struct Row {
     config: Config,
 }
 
-/// What one run came to.
+/// The result of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct SeedFigure {
     seed: u64,
-    /// of its test: the mean return, bits per character, perplexity, or loss
+    /// the test metric: mean return, bits per character, perplexity, or loss
     figure: f64,
-    /// how often its likeliest answer is right, in %
+    /// top-1 accuracy, in %
     #[serde(skip_serializing_if = "Option::is_none")]
     top1: Option<f64>,
-    /// the mean return of the random policy
+    /// the mean return of a random policy
     #[serde(skip_serializing_if = "Option::is_none")]
     random_policy: Option<f64>,
 }
@@ -85,7 +85,7 @@ struct Statistics {
 }
 
 impl Table {
-    /// The table of what there is so far.
+    /// Collects the results so far.
     ///
     /// # Errors
     /// As [`SweepDirectory::state`].
@@ -114,7 +114,7 @@ impl Table {
         Ok(Table { rows })
     }
 
-    /// The table in words.
+    /// Formats the table.
     pub fn write(&self, format: TableFormat) -> String {
         match format {
             TableFormat::Markdown => self.markdown(),
@@ -138,11 +138,11 @@ impl Table {
         }
         for row in self.rows.iter().filter(|row| row.failed + row.unfinished > 0) {
             let Row { task, variant, failed, unfinished, runs, .. } = row;
-            write!(text, "\n{task}, {variant}: of {runs} runs, {failed} failed and {unfinished} are unfinished.\n")
+            write!(text, "\n{task}, {variant}: {failed} of {runs} runs failed, {unfinished} unfinished\n")
                 .expect("memory");
         }
         if self.rows.iter().any(|row| row.best_rate) {
-            text += "\n*: the best of the rates, known only after all of them were run.\n";
+            text += "\n* best learning rate, chosen in hindsight\n";
         }
         text
     }
@@ -228,7 +228,7 @@ impl Row {
         }
     }
 
-    /// Sums up the figures of its runs, `[task][run]`, if there are some of each task.
+    /// Aggregates the metrics of its runs, `[task][run]`, if every task has some.
     fn sum_up(&mut self, tasks: &[Vec<f64>]) {
         let figures = tasks.concat();
         self.statistics = tasks.iter().all(|runs| !runs.is_empty()).then(|| {
@@ -250,12 +250,12 @@ impl Row {
         });
     }
 
-    /// The mean, if every run has its say.
+    /// Returns the mean, if every run has the metric.
     fn whole_mean(&self) -> Option<f64> {
         self.statistics.filter(|_| self.tests.len() == self.runs).map(|statistics| statistics.mean)
     }
 
-    /// Whether both learn the same by SGD, and in the same way but for the rate.
+    /// Returns whether both are SGD and differ only in the learning rate.
     fn differs_in_rate_only(&self, other: &Row) -> bool {
         let without_rate = |row: &Row| {
             let mut config = Config { seed: 0, ..row.config.clone() };
@@ -272,13 +272,13 @@ impl Row {
     fn title(&self) -> String {
         let Row { task, measure, .. } = self;
         match self.budget {
-            Some(budget) if self.is_supervised() => format!("{task}: {measure} after {budget} epochs at most"),
-            Some(budget) => format!("{task}: {measure} after {budget} steps"),
-            None => format!("{task}: {measure}, random play's 0 and the best run's 1"),
+            Some(budget) if self.is_supervised() => format!("{task}: {measure} after at most {budget} epochs"),
+            Some(budget) => format!("{task}: {measure} after {budget} env steps"),
+            None => format!("{task}: {measure} (0 = random policy, 1 = best run)"),
         }
     }
 
-    /// A line, with the paper's figures or without.
+    /// Formats a row, with the paper's results or without.
     fn markdown(&self, papers: bool) -> String {
         let s = self.statistics;
         let places = if self.is_supervised() || self.budget.is_none() { 3 } else { 1 };
@@ -311,8 +311,8 @@ impl Row {
     }
 }
 
-/// How agents' variants do on all tasks together, where several are compared on several: a run's score says how far its
-/// return has come from random play's, 0, to that of the task's best run, 1. Nothing where no run beats random play.
+/// Aggregates several variants of agents over several tasks: a run's normalized score is 0 at the return of the random
+/// policy and 1 at that of the task's best run. Empty if no run of a task beats the random policy.
 fn all_tasks(rows: &[Row]) -> Vec<Row> {
     let (tasks, variants) = (distinct(rows.iter().map(|row| &row.task)), distinct(rows.iter().map(|row| &row.variant)));
     if tasks.len() < 2 || variants.len() < 2 || rows.iter().any(Row::is_supervised) {
@@ -335,13 +335,13 @@ fn all_tasks(rows: &[Row]) -> Vec<Row> {
         let scores = of_tasks.iter().map(|row| scores(row)).collect::<Option<Vec<_>>>()?;
         let mut row = Row {
             task: "all tasks".into(),
-            measure: "score".into(),
+            measure: "normalized score".into(),
             budget: None,
             best_rate: false,
             paper: None,
             runs: of_tasks.iter().map(|row| row.runs).sum(),
             diverged: of_tasks.iter().map(|row| row.diverged).sum(),
-            failed: 0, // they are told of by task
+            failed: 0, // reported for each task
             unfinished: 0,
             tests: scores.concat(),
             ..of_tasks[0].clone()
@@ -363,7 +363,8 @@ fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a String> {
     distinct
 }
 
-/// Whether a row has the best mean of several rates of SGD. A rate at which a run has no return can't be the best.
+/// Returns whether a row has the best mean of several learning rates of SGD, among those at which every run has the
+/// metric.
 fn is_best_rate(rows: &[Row], index: usize) -> bool {
     let row = &rows[index];
     let rates: Vec<&Row> = rows.iter().filter(|other| row.differs_in_rate_only(other)).collect();
@@ -404,13 +405,13 @@ mod tests {
         let table = Table::of(&sweep).unwrap();
         let markdown = table.write(TableFormat::Markdown);
         for line in [
-            "## pendulum: test return after 50000 steps",
-            // A rate at which a run came to nothing is not the best, however well the others did.
+            "## pendulum: test return after 50000 env steps",
+            // A learning rate at which a run has no return is not the best, however good the others are.
             "| sgd-lr=0.1 * | -150.0 ± 70.7 | 2 of 2 | -200.0 | -100.0 | -150.0 [-200.0, -100.0] | 1 | -372 ± 24 |",
             "| sgd-lr=1 | -10.0 ± 0.0 | 1 of 2 | -10.0 | -10.0 | -10.0 | 1 |  |",
             "| alrao | -150.0 ± 0.0 | 1 of 2 | -150.0 | -150.0 | -150.0 | 0 | -371 ± 36 |",
-            "pendulum, alrao: of 2 runs, 0 failed and 1 are unfinished.",
-            "| sgd-lr=1 | - | 0 of 2 | - | - | - | 0 |", // CartPole is none of the paper's
+            "pendulum, alrao: 0 of 2 runs failed, 1 unfinished",
+            "| sgd-lr=1 | - | 0 of 2 | - | - | - | 0 |", // the paper has no CartPole
         ] {
             assert!(markdown.lines().any(|found| found == line), "no {line} in\n{markdown}");
         }
@@ -432,7 +433,7 @@ mod tests {
         (info.metric.name, info.metric.larger_is_better) = ("cost".into(), false);
         std::fs::write(path, serde_json::to_string(&info).unwrap()).unwrap();
         let markdown = Table::of(&sweep).unwrap().write(TableFormat::Markdown);
-        assert!(markdown.starts_with("## pendulum: test cost after 50000 steps\n"), "{markdown}");
+        assert!(markdown.starts_with("## pendulum: test cost after 50000 env steps\n"), "{markdown}");
         assert!(markdown.contains("| 2 of 2 | 7.0 | 5.0 |"), "{markdown}");
     }
 
@@ -454,14 +455,14 @@ mod tests {
         let table = Table::of(&sweep).unwrap();
         let markdown = table.write(TableFormat::Markdown);
         for line in [
-            "## all tasks: score, random play's 0 and the best run's 1",
+            "## all tasks: normalized score (0 = random policy, 1 = best run)",
             // 0.4, 0.6 and 1, 0.75; pairs are drawn within a task, or its interval would go down to 0.4
             "| adam | 0.688 ± 0.253 | 4 of 4 | 0.400 | 1.000 | 0.675 [0.575, 0.800] | 0 |",
             "| alrao | 0.867 ± 0.115 | 3 of 4 | 0.800 | 1.000 | 0.867 [0.800, 0.933] | 0 |",
         ] {
             assert!(markdown.lines().any(|found| found == line), "no {line} in\n{markdown}");
         }
-        assert!(markdown.ends_with("\ncartpole, alrao: of 2 runs, 0 failed and 1 are unfinished.\n"), "{markdown}");
+        assert!(markdown.ends_with("\ncartpole, alrao: 0 of 2 runs failed, 1 unfinished\n"), "{markdown}");
         end(&sweep, "cartpole-alrao-seed1", Some(2000.0), false);
         std::fs::remove_dir_all(sweep.of(&sweep.runs[0])).unwrap();
         end(&sweep, "pendulum-adam-seed0", None, true);

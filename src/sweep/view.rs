@@ -1,6 +1,5 @@
-//! What a sweep shows while it goes on. On a terminal, a table of all runs: those that ended, whose lines stay, then those
-//! that are trained and those that wait, as far as there is room. Elsewhere a line for each run that ends, and a plain one
-//! now and then.
+//! The progress display of a sweep: on a terminal, a table of ended, training and waiting runs, as far as they fit;
+//! otherwise a line for each run that ends, and a progress line every minute.
 
 use std::fs::File;
 use std::io::{IsTerminal, Read, Seek, SeekFrom};
@@ -14,31 +13,31 @@ use serde_json::Value;
 use crate::config::{Config, Task};
 use crate::sweep::directory::{State, SweepDirectory};
 
-/// Between two looks at how far the runs are.
+/// Intervals between readings of the runs' progress.
 const LOOK_EVERY_ON_TERMINAL: Duration = Duration::from_secs(1);
 const LOOK_EVERY_ELSEWHERE: Duration = Duration::from_secs(60);
 
-/// The view of a sweep.
+/// The progress display of a sweep.
 pub struct View<'a> {
     sweep: &'a SweepDirectory,
-    /// on a terminal: what of the table still changes
+    /// on a terminal: the part of the table that still changes
     live: Option<ProgressBar>,
-    /// columns for the names of runs
+    /// columns of the longest run name
     longest_name: usize,
     ended: usize,
     looked: Option<Instant>,
-    /// seconds of a step that learns, or of an epoch, as it was last known
+    /// last known seconds per training step or epoch
     pace: f64,
 }
 
-/// How far a run is, by its own log.
+/// The progress of a run, from its log.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Progress {
-    /// environment steps, or epochs that are over
+    /// environment steps or finished epochs
     step: u64,
-    /// wall-clock seconds that it took
+    /// wall-clock seconds so far
     seconds: f64,
-    /// the mean return or the loss of the last validation, or else the last episode's return
+    /// the mean return or loss of the last validation, or else the last episode's return
     latest: Option<f64>,
 }
 
@@ -54,7 +53,7 @@ struct Line<'a> {
 }
 
 impl<'a> View<'a> {
-    /// A view of a sweep of which so many runs are to go, in this way.
+    /// Creates the display of a sweep with `to_go` unfinished runs, which are trained in this `way`.
     pub fn new(sweep: &'a SweepDirectory, to_go: usize, way: &str) -> Self {
         let style = || ProgressStyle::with_template("{msg}").expect("a good template");
         let live = std::io::stderr().is_terminal().then(|| ProgressBar::new_spinner().with_style(style()));
@@ -70,7 +69,7 @@ impl<'a> View<'a> {
         view
     }
 
-    /// A run ended, this way.
+    /// Shows that a run ended.
     ///
     /// # Errors
     /// Its directory can't be read.
@@ -92,20 +91,20 @@ impl<'a> View<'a> {
             }
             State::Missing | State::Unfinished => {
                 line.state = "stopped";
-                "stopped from outside".into()
+                "stopped by a signal or by Slurm".into()
             }
         };
         if self.live.is_some() {
             let reason = words.strip_prefix("failed: ").map_or(String::new(), |reason| format!("\n    {reason}"));
             self.say(&(self.in_columns(&line) + &reason));
-            self.looked = None; // it must leave the live part at once
+            self.looked = None; // remove it from the live part at once
         } else {
             self.say(&format!("{}/{}  {}: {words}", self.ended, self.sweep.runs.len(), run.name));
         }
         Ok(())
     }
 
-    /// Shows how far these runs are that are trained now, if it is time to; others wait.
+    /// Shows the progress of the `training` runs and the `waiting` runs, if the interval is over.
     pub fn look(&mut self, training: &[usize], waiting: &[usize]) {
         let every = if self.live.is_some() { LOOK_EVERY_ON_TERMINAL } else { LOOK_EVERY_ELSEWHERE };
         if self.looked.is_some_and(|looked| looked.elapsed() < every) {
@@ -131,7 +130,7 @@ impl<'a> View<'a> {
                 self.in_columns(&Line { name: &self.sweep.runs[run].name, state: "waiting", ..Line::default() })
             });
             let mut lines = fitted(trained.chain(others), training.len() + waiting.len(), size().1.saturating_sub(2));
-            lines.push(format!("{} of {total} ended, {} trained, {left} left", self.ended, training.len()));
+            lines.push(format!("{} of {total} runs ended, {} training, {left} left", self.ended, training.len()));
             live.set_message(lines.join("\n"));
             live.tick();
         } else if !first {
@@ -140,18 +139,18 @@ impl<'a> View<'a> {
                 format!("{} {:.0} % {latest}", self.sweep.runs[*run].name, 100.0 * share(config(*run), p))
             });
             let runs = runs.collect::<Vec<_>>().join("; ");
-            self.say(&format!("{}/{total}  {left} left; {runs}", self.ended));
+            self.say(&format!("{}/{total} runs ended | {left} left | {runs}", self.ended));
         }
     }
 
-    /// Takes away what still changes.
+    /// Removes the part that still changes.
     pub fn finish(self) {
         if let Some(live) = self.live {
             live.finish_and_clear();
         }
     }
 
-    /// A line that stays.
+    /// Prints a line that stays.
     fn say(&self, line: &str) {
         match &self.live {
             Some(live) => live.suspend(|| eprintln!("{line}")),
@@ -159,7 +158,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A line as wide as the terminal at most; a name that is too long loses its middle.
+    /// Formats a line for the terminal's width; a name that is too long loses its middle.
     fn in_columns(&self, line: &Line) -> String {
         const OTHERS: usize = 52;
         let width = self.longest_name.min(size().0.saturating_sub(OTHERS)).max(12);
@@ -181,7 +180,7 @@ fn trained<'a>(config: &Config, name: &'a str, progress: &Progress) -> Line<'a> 
     }
 }
 
-/// The first of `count` lines that fit into so many rows, and how many don't.
+/// Returns the first of `count` lines that fit into the rows, and how many don't.
 fn fitted(lines: impl Iterator<Item = String>, count: usize, rows: usize) -> Vec<String> {
     if count <= rows {
         return lines.collect();
@@ -190,17 +189,17 @@ fn fitted(lines: impl Iterator<Item = String>, count: usize, rows: usize) -> Vec
     lines.take(shown).chain([format!("and {} more", count - shown)]).collect()
 }
 
-/// Columns and rows of the terminal.
+/// Returns the columns and rows of the terminal.
 fn size() -> (usize, usize) {
     rustix::termios::tcgetwinsize(std::io::stderr()).map_or((80, 24), |size| (size.ws_col.into(), size.ws_row.into()))
 }
 
-/// The part of a run's budget that is spent.
+/// Returns the completed fraction of a run.
 fn share(config: &Config, progress: &Progress) -> f64 {
     progress.step as f64 / config.budget() as f64
 }
 
-/// Steps before learning begins, which take next to no time.
+/// Returns the steps before learning starts, which take hardly any time.
 fn warm_up(config: &Config) -> u64 {
     match &config.task {
         Task::Agent(task) => task.agent.learning_starts,
@@ -222,7 +221,7 @@ fn bar(share: f64) -> String {
     format!("{}{} {:>3.0} %", "█".repeat(full), "░".repeat(LENGTH.saturating_sub(full)), 100.0 * share)
 }
 
-/// Returns are larger than losses.
+/// Formats a metric; losses get more digits than returns.
 fn figure_words(config: &Config, figure: f64) -> String {
     match config.task {
         Task::Agent(_) => format!("{figure:.1}"),
@@ -235,12 +234,12 @@ fn shortened(name: &str, width: usize) -> String {
     if letters.len() <= width {
         return name.into();
     }
-    let (head, tail) = (width / 3, width - width / 3 - 1); // its end tells more
+    let (head, tail) = (width / 3, width - width / 3 - 1); // its end differs more
     let part = |letters: &[char]| letters.iter().collect::<String>();
     format!("{}…{}", part(&letters[..head]), part(&letters[letters.len() - tail..]))
 }
 
-/// In two figures or so; `?` where it isn't known.
+/// Formats a duration roughly; `?` if it is unknown.
 fn duration(seconds: f64) -> String {
     let minutes = (seconds / 60.0).round();
     match seconds {
@@ -253,7 +252,7 @@ fn duration(seconds: f64) -> String {
 }
 
 impl Progress {
-    /// Of a run, from the end of its `metrics.jsonl`.
+    /// Reads the progress of a run from the end of its `metrics.jsonl`.
     fn of(run: &Path) -> Self {
         const END: u64 = 16_384; // bytes; a line has some 500 at most
         let read = || -> std::io::Result<String> {
@@ -267,7 +266,7 @@ impl Progress {
         let mut progress = Progress::default();
         let mut validated = false;
         for line in read().unwrap_or_default().lines() {
-            let Ok(line) = serde_json::from_str::<Value>(line) else { continue }; // cut off at either end
+            let Ok(line) = serde_json::from_str::<Value>(line) else { continue }; // truncated at either end
             progress.step = match line["epoch"].as_u64() {
                 Some(epoch) if line["kind"] == "epoch" => epoch,
                 Some(under_way) => under_way - 1,

@@ -1,4 +1,4 @@
-//! How well a network predicts: its loss, how often it is right, and what else is told of a task.
+//! Metrics of a supervised model: loss, accuracy, and those specific to a task.
 
 use alrao_core::likelihood::Categorical;
 use alrao_core::network::Network;
@@ -9,26 +9,26 @@ use crate::Error;
 use crate::data::{Batches, Measure, SkippedFile};
 use crate::model::Model;
 
-/// What a network's predictions are worth, each a mean over samples.
+/// Metrics of a model's predictions, averaged over samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// `-log p(y|x)` of the mixture, in nats.
     pub loss: f64,
-    /// How often the likeliest class is right, in [0, 1].
+    /// Top-1 accuracy, in [0, 1].
     pub top1: f64,
-    /// How often the right class is among the five likeliest, in [0, 1].
+    /// Top-5 accuracy, in [0, 1].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top5: Option<f64>,
-    /// The loss in bits, where a sample is a character.
+    /// The loss in bits, if a sample is a character.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits_per_char: Option<f64>,
-    /// `exp(loss)`, where a sample is a word.
+    /// `exp(loss)`, if a sample is a word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perplexity: Option<f64>,
 }
 
 impl Scores {
-    /// The figure that runs are compared by, the smaller the better: bits per character, perplexity, or the loss.
+    /// Returns the primary metric, of which lower is better: bits per character, perplexity, or the loss.
     pub fn figure(&self) -> f64 {
         self.bits_per_char.or(self.perplexity).unwrap_or(self.loss)
     }
@@ -41,18 +41,18 @@ impl std::fmt::Display for Scores {
             (None, Some(perplexity)) => write!(f, "perplexity {perplexity:.1}")?,
             (None, None) => write!(f, "loss {:.3}", self.loss)?,
         }
-        write!(f, ", {:.1} % right", 100.0 * self.top1)?;
+        write!(f, ", top-1 accuracy {:.1} %", 100.0 * self.top1)?;
         match self.top5 {
-            Some(top5) => write!(f, ", {:.1} % among the first five", 100.0 * top5),
+            Some(top5) => write!(f, ", top-5 accuracy {:.1} %", 100.0 * top5),
             None => Ok(()),
         }
     }
 }
 
-/// Sums over samples, kept on the device until they are asked for.
+/// Sums over samples, kept on the device until they are read.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    /// samples and their `-log p`; other samples, how many right, how many right among five; `[5]` f64
+    /// number of samples and the sum of their `-log p`; number of samples, of top-1 and of top-5 hits; `[5]` f64
     sums: Tensor,
 }
 
@@ -61,17 +61,17 @@ impl Tally {
         Tally { sums: Tensor::zeros([5], (Kind::Double, device)) }
     }
 
-    /// Adds the mean loss, `[]`, of so many samples.
+    /// Adds the mean loss, `[]`, of `samples` samples.
     pub fn add_loss(&mut self, loss: &Tensor, samples: i64) {
         let loss = loss.to_kind(Kind::Double);
         let of_one = Tensor::stack(&[loss.ones_like(), loss], 0);
         let _ = self.sums.narrow(0, 0, 2).g_add_(&(of_one * samples));
     }
 
-    /// Adds how often samples are right, from the log-probabilities of the classes, `[B, A]`, and the right ones, `[B]`.
+    /// Adds the top-1 and top-5 hits, from log-probabilities `[B, A]` and labels `[B]`.
     pub fn add_right(&mut self, log_p: &Tensor, y: &Tensor) {
         let of_right = log_p.gather(1, &y.unsqueeze(1), false); // [B, 1]
-        // a class is among the n likeliest if fewer than n are likelier, and never if its chance is no number
+        // a class is in the top n if fewer than n classes are likelier, and never if its log-probability is NaN
         let likelier = log_p.le_tensor(&of_right).logical_not();
         let likelier = likelier.sum_dim_intlist([1].as_slice(), false, Kind::Int64); // [B]
         let among = |n: i64| likelier.lt(n).sum(Kind::Double);
@@ -79,14 +79,14 @@ impl Tally {
         let _ = self.sums.narrow(0, 2, 3).g_add_(&Tensor::stack(&[samples, among(1), among(5)], 0));
     }
 
-    /// Adds both.
+    /// Adds the loss and the hits, from log-probabilities `[B, A]` and labels `[B]`.
     pub fn add(&mut self, log_p: &Tensor, y: &Tensor) {
         let loss = -log_p.gather(1, &y.unsqueeze(1), false).mean(Kind::Double);
         self.add_loss(&loss, y.size()[0]);
         self.add_right(log_p, y);
     }
 
-    /// The means; waits for the device. Where nothing was added they are NaN.
+    /// Returns the means, after waiting for the device; NaN if nothing was added.
     pub fn scores(&self, measure: Measure) -> Scores {
         let sums = self.numbers();
         let (loss, [top1, top5]) = (sums[1] / sums[0], [3, 4].map(|i| sums[i] / sums[2]));
@@ -99,21 +99,21 @@ impl Tally {
         }
     }
 
-    /// The sums, as they can be saved and taken back.
+    /// Returns the sums, to be saved.
     pub fn numbers(&self) -> Vec<f64> {
         Vec::try_from(&self.sums).expect("five numbers")
     }
 
-    /// Goes on from saved sums.
+    /// Restores saved sums.
     pub fn of(numbers: &[f64], device: Device) -> Self {
         Tally { sums: Tensor::from_slice(numbers).to_device(device) }
     }
 }
 
-/// What the predictions of a network for these batches are worth, and what was missing in them.
+/// Evaluates a network on batches, and returns the skipped files, too.
 ///
 /// # Errors
-/// A batch can't be made, or doesn't fit the network.
+/// A batch can't be read, or doesn't fit the network.
 pub fn evaluate(
     network: &Network<Model>,
     batches: Batches,
@@ -125,7 +125,7 @@ pub fn evaluate(
         let batch = batch?.to_device(device);
         left_out.extend(batch.left_out);
         if batch.y.size()[0] == 0 {
-            continue; // all of it is missing
+            continue; // every file was skipped
         }
         let out = network.outputs_by(|model, weights| {
             let (z, after) = model.forward_from(weights, &batch.x, state.as_ref());

@@ -71,11 +71,11 @@ fn every_figure_is_drawn() {
     };
     let task = format!("{} --task pendulum-hidden_sizes=16x16", sweep.display());
     assert!(drawn(&task).contains("\u{3b7} min"), "a sweep over intervals has a heat map");
-    assert!(drawn(&format!("{task} --figure learning")).contains("while learning"));
+    assert!(drawn(&format!("{task} --figure learning")).contains("training"));
     assert!(drawn(&format!("{task} --figure returns")).contains("3 runs"));
     let sgd = sweep.join("pendulum-hidden_sizes=16x16-sgd-seed0");
     assert!(drawn(&format!("{} {}", run.display(), sgd.display())).contains("2 runs"));
-    assert!(drawn(&format!("{} --figure posterior", run.display())).contains("weight of the head"));
+    assert!(drawn(&format!("{} --figure posterior", run.display())).contains("head weight"));
     assert!(drawn(&format!("{} --figure rates", run.display())).contains("layer 2 (16 units)"));
     let said = succeed(alrao(&format!("plot {}", run.display())));
     assert!(said.contains("plots/returns.svg") && run.join("plots/returns.svg").exists(), "{said}");
@@ -119,11 +119,11 @@ fn what_cannot_be_drawn_is_refused() {
         &format!("plot {run} {sweep}/cartpole-hidden_sizes=16x16-sgd-seed0"),
         &["pendulum", "cartpole", "one task"],
     );
-    refused(&format!("plot {run} --figure heatmap"), &["optimizer.lr_min", "there are 1"]);
+    refused(&format!("plot {run} --figure heatmap"), &["optimizer.lr_min", "number here is 1"]);
     refused(&format!("plot {run} {run} --figure rates"), &["one run", "2"]);
     refused(
         &format!("plot {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure rates"),
-        &["units.json", "single rate"],
+        &["units.json", "single learning rate"],
     );
     refused(&format!("plot {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure posterior"), &["one head"]);
     refused(&format!("plot {run} --figure pie"), &["returns", "heatmap"]);
@@ -131,7 +131,7 @@ fn what_cannot_be_drawn_is_refused() {
     refused(&format!("plot {run} --out /proc/figure.svg"), &["can't write /proc/figure.svg"]);
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     unfinished(root.path());
-    refused(&format!("plot {empty}"), &["none of its 6 runs is done"]);
+    refused(&format!("plot {empty}"), &["none of its 6 runs has finished"]);
 }
 
 /// The page of a directory, which refers to nothing beside itself.
@@ -152,7 +152,7 @@ fn a_run_is_reported() {
     for expected in [
         "<h1>pendulum, Alrao, seed 0</h1>",
         "-371 ± 36",
-        "weight of the head",
+        "head weight",
         "heads effective",
         "layer 2 (16 units)",
         "src=\"data:image/gif;base64,R0lGOD",
@@ -167,13 +167,9 @@ fn a_run_is_reported() {
 #[test]
 fn a_sweep_is_reported() {
     let page = report(&sweep());
-    for expected in [
-        "6 of 6 runs are done",
-        "<h3>cartpole-hidden_sizes=16x16: test return",
-        "\u{3b7} min",
-        "while learning",
-        "sgd-seed0",
-    ] {
+    for expected in
+        ["6 of 6 runs finished", "<h3>cartpole-hidden_sizes=16x16: test return", "\u{3b7} min", "training", "sgd-seed0"]
+    {
         assert!(page.contains(expected), "{expected} is missing");
     }
 }
@@ -193,7 +189,7 @@ fn what_files_say_is_no_part_of_a_reports_page() {
     succeed(alrao(&format!("report {} --out {}", run.display(), out.display())));
     let page = fs::read_to_string(&out).unwrap();
     assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;") && !page.contains("<img src=x"), "{page}");
-    assert!(page.contains("not done yet") && page.contains("There is none to see"));
+    assert!(page.contains("Unfinished.") && page.contains("No episode to show"));
 }
 
 #[test]
@@ -205,7 +201,7 @@ fn what_cannot_be_reported_is_refused() {
     refused(&format!("report {run} --out {empty}"), &["can't be written"]);
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     unfinished(root.path());
-    refused(&format!("report {empty}"), &["none of its 6 runs is done"]);
+    refused(&format!("report {empty}"), &["none of its 6 runs has finished"]);
     assert!(!root.path().join("report.html").exists());
 }
 
@@ -219,7 +215,7 @@ fn a_run_of_the_version_before_is_said_to_be_one() {
     let run = sweep.join("pendulum-hidden_sizes=16x16-alrao-lr_max=10-seed0");
     fs::remove_file(run.join("run.json")).unwrap();
     let before = concat!("written by an earlier alrao (", env!("CARGO_PKG_VERSION"));
-    let sentence = [run.to_str().unwrap(), before, "run.json", "train the run anew"];
+    let sentence = [run.to_str().unwrap(), before, "run.json", "train the run again"];
     let list = fs::read_to_string(sweep.join("sweep.jsonl")).unwrap();
     let config = fs::read_to_string(run.join("config.toml")).unwrap();
     for setting in ["optimizer", "optimiser"] {

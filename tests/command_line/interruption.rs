@@ -43,7 +43,7 @@ fn a_finished_run_is_left_as_it_is() {
     succeed(with_path(&format!("{SMALL} --set schedule.steps=300 --out"), &run));
     let before = std::fs::metadata(run.join("metrics.jsonl")).unwrap().modified().unwrap();
     let said = succeed(with_path("train --resume", &run));
-    assert!(said.contains("done already") && said.contains("test return"), "{said}");
+    assert!(said.contains("already finished") && said.contains("test return"), "{said}");
     assert_eq!(std::fs::metadata(run.join("metrics.jsonl")).unwrap().modified().unwrap(), before);
 }
 

@@ -80,7 +80,7 @@ fn images_are_learnt_without_the_damaged_one() {
     };
     let (code, said) = train("imagenet-resnet50", &run);
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("7.JPEG: no whole PNG") && said.contains("left out"), "{said}");
+    assert!(said.contains("7.JPEG: no whole PNG") && said.contains("skipped"), "{said}");
     assert_eq!(summary(&run)["task"], "imagenet-resnet50");
 
     fs::write(data.path().join("train/dog/3.JPEG"), "a dog").unwrap();
@@ -101,7 +101,7 @@ fn a_run_whose_validation_never_came_to_a_number_has_diverged() {
         data.path().display(),
         run.display()
     )));
-    assert!(said.contains("none: it diverged"), "{said}");
+    assert!(said.contains("none: diverged"), "{said}");
     assert_eq!((&summary(&run)["diverged"], &summary(&run)["test"]), (&true.into(), &serde_json::Value::Null));
 }
 

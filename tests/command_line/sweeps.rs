@@ -90,7 +90,7 @@ fn a_run_does_not_outlive_its_killed_sweep() {
     let mut process = quiet(long);
     wait_until("two runs train", || locked(&out).len() == 2);
     let error = outcome(resume(&out));
-    assert!(error.0 == 2 && error.1.contains("another process is at work in it"), "{error:?}");
+    assert!(error.0 == 2 && error.1.contains("in use by another process"), "{error:?}");
     process.kill().unwrap();
     process.wait().unwrap();
     wait_until("no run trains", || locked(&out).is_empty());
@@ -108,7 +108,7 @@ fn a_sweep_that_is_told_to_stop_leaves_all_to_go_on_with() {
     let (code, said) = said(process.wait_with_output().unwrap());
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("stopped with 4 runs to go") && said.contains("alrao sweep --resume"), "{said}");
-    assert!(said.contains("of 2 runs, 0 failed and 2 are unfinished"), "{said}");
+    assert!(said.contains("0 of 2 runs failed, 2 unfinished"), "{said}");
     fs::remove_dir_all(locked_or_not(&out).remove(0)).unwrap(); // a run that is missing is run, too
     assert!(succeed(resume(&out)).contains("4 of 4 runs to go"));
 }

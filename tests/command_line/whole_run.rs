@@ -75,7 +75,7 @@ fn a_rate_that_is_far_too_large_ends_as_diverged() {
 #[test]
 fn the_doctor_says_what_there_is() {
     let said = succeed(alrao("doctor"));
-    for word in ["libtorch   2.11.0", "libtorch_cpu.so", "CUDA", "threads", "data sets", "training on the CPU works"] {
+    for word in ["libtorch   2.11.0", "libtorch_cpu.so", "CUDA", "threads", "datasets", "training on the CPU works"] {
         assert!(said.contains(word), "no `{word}` in {said}");
     }
 }
