@@ -130,7 +130,9 @@ impl TryFrom<Sections> for Config {
                 })
             }
             (None, None) => return Err("missing field `environment.name`, or `data.kind`".into()),
-            (Some(_), Some(_)) => return Err("has both `environment` and `data`, but a run learns one task".into()),
+            (Some(_), Some(_)) => {
+                return Err("has both `environment` and `data`, but a run has one task: remove one section".into());
+            }
         };
         Ok(Config { seed, device, threads, task, optimizer, versions })
     }
@@ -194,9 +196,7 @@ impl Config {
     pub fn of_run(directory: &Path) -> Result<Config> {
         let path = directory.join("config.toml");
         if !path.is_file() {
-            return Err(
-                WrongRequest(format!("{}: not a run directory, it has no config.toml", directory.display())).into()
-            );
+            return Err(WrongRequest(format!("{}: not a run directory (no config.toml)", directory.display())).into());
         }
         RunInfo::read(directory).map_err(WrongRequest::of)?;
         let text = read_file(&path)?;
@@ -291,7 +291,9 @@ impl Task {
                 task.data.set_folder(folder);
                 Ok(())
             }
-            Task::Agent(_) => Err(WrongRequest(format!("--data: {} learns from no data", self.name())).into()),
+            Task::Agent(_) => {
+                Err(WrongRequest(format!("--data: {} needs no dataset; leave it out", self.name())).into())
+            }
         }
     }
 
@@ -302,7 +304,10 @@ impl Task {
     pub fn agent(&self) -> Result<&AgentTask> {
         match self {
             Task::Agent(task) => Ok(task),
-            Task::Supervised(_) => Err(WrongRequest(format!("{} has no agent: it is supervised", self.name())).into()),
+            Task::Supervised(_) => {
+                Err(WrongRequest(format!("{} is supervised and has no agent; choose the run of an agent", self.name()))
+                    .into())
+            }
         }
     }
 }
@@ -349,7 +354,8 @@ impl Versions {
         let libtorch = match version {
             Some(version) if version.split('+').next() != Some(LIBTORCH) => {
                 let path = path.expect("it has a version").display().to_string();
-                let problem = format!("{path}: this is libtorch {version}, but {LIBTORCH} is needed");
+                let problem =
+                    format!("{path}: this is libtorch {version}, but alrao needs {LIBTORCH}: install that version");
                 return Err(WrongRequest(problem).into());
             }
             version => version.unwrap_or_else(|| LIBTORCH.into()),
@@ -474,7 +480,7 @@ fn written_by(text: &str) -> Option<Versions> {
 
 /// Says why a file that these versions wrote can't be read.
 pub fn other_names(versions: &Versions) -> String {
-    format!("It was written by {versions}, which has other names for its settings: use that build, or start again")
+    format!("It was written by {versions}, whose settings have other names: use that version, or train again")
 }
 
 /// A TOML value; whatever isn't one is a string, so that words need no quotes on the command line.
@@ -488,7 +494,7 @@ fn unknown(source: &str) -> WrongRequest {
     let mut names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
     names.sort_by_key(|name| strsim::damerau_levenshtein(name, source));
     let nearest = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
-    WrongRequest(format!("{source}: no such file and no such built-in configuration; the nearest built in: {nearest}"))
+    WrongRequest(format!("{source}: no such file or built-in configuration; the nearest built-in ones: {nearest}"))
 }
 
 #[cfg(test)]
@@ -614,7 +620,7 @@ mod tests {
             assert!(words.iter().all(|word| message.contains(word)), "{sets:?}: {message}");
         }
         let message = format!("{:#}", Config::read("pendlum", &[], &Registry::builtin()).unwrap_err());
-        assert!(message.contains("pendlum") && message.contains("nearest built in: pendulum"), "{message}");
+        assert!(message.contains("pendlum") && message.contains("nearest built-in ones: pendulum"), "{message}");
     }
 
     #[test]

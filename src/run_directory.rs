@@ -1,20 +1,18 @@
-//! A run's directory: what is in it, and how it is written so that a kill at any instant leaves a directory that
-//! resumes.
+//! The run directory: its files, written so that a run can be resumed after a kill at any instant.
 //!
 //! | file | what |
 //! |---|---|
 //! | `config.toml` | the resolved configuration |
-//! | `run.json` | what the run is, for readers |
+//! | `run.json` | description of the run, for readers |
 //! | `lock` | empty; locked while a process trains here |
-//! | `metrics.jsonl`, `tensorboard/` | what happened |
+//! | `metrics.jsonl`, `tensorboard/` | logs |
 //! | `checkpoints/best/` | `network.safetensors`: the network with the best validation |
-//! | `checkpoints/last/` | everything needed to go on |
-//! | `units.json` | what became of every unit |
-//! | `summary.json` | the final figures |
+//! | `checkpoints/last/` | everything needed to resume |
+//! | `units.json` | final state of every unit |
+//! | `summary.json` | the final metrics |
 //! | `plots/` | figures |
 //!
-//! A new directory appears under its name with its configuration and `run.json` in it, or not at all; so does each
-//! checkpoint.
+//! A new directory is created atomically, with its configuration and `run.json`; so is each checkpoint.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -32,11 +30,11 @@ use crate::run_info::run_info;
 use crate::summary::Summary;
 use crate::wrong_request::WrongRequest;
 
-/// The file that a process locks while it trains in a directory: one that nobody edits, since editors put another file in
-/// the place of what they save, which is not locked.
+/// The file that a process locks while it trains in a directory. Nobody edits it: an editor would replace it with an
+/// unlocked file.
 const LOCK: &str = "lock";
 
-/// A run directory that this process trains in.
+/// A run directory, locked by this process.
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
@@ -44,17 +42,17 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Makes the directory, with its configuration and what it is called in it.
+    /// Creates the directory with its configuration and description.
     ///
     /// # Errors
-    /// [`WrongRequest`] if there is something of that name, or it can't be made.
+    /// [`WrongRequest`] if the path exists or can't be created.
     pub fn create(path: &Path, config: &Config) -> Result<Self> {
         let (config, info) = (toml::to_string(config)?, serde_json::to_string_pretty(&run_info(config)?)? + "\n");
         create_with(path, &[("config.toml", &config), (RunInfo::FILE, &info)])?;
         Ok(RunDirectory { path: path.into(), _locked: lock(&path.join(LOCK))? })
     }
 
-    /// Opens a directory to go on in.
+    /// Opens and locks a directory, to resume its run.
     ///
     /// # Errors
     /// [`WrongRequest`] if another process trains in it.
@@ -62,7 +60,7 @@ impl RunDirectory {
         Ok(RunDirectory { path: path.into(), _locked: lock(&path.join(LOCK))? })
     }
 
-    /// Opens a directory to go on in, as soon as no other process trains in it.
+    /// Opens a directory to resume its run, after waiting for its lock.
     ///
     /// # Errors
     /// It can't be locked.
@@ -72,16 +70,15 @@ impl RunDirectory {
         Ok(RunDirectory { path: path.into(), _locked: locked })
     }
 
-    /// Where it is.
+    /// Returns the directory's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Saves a training so that it can go on from here, in place of what was saved before: tensors by the name of their
-    /// file, and the rest.
+    /// Replaces the last checkpoint: tensors by file name, and the remaining state.
     ///
     /// # Errors
-    /// The disk is full, or the like; what was saved before is still there.
+    /// The checkpoint can't be written; the previous one is kept.
     pub fn save_last(&self, files: &[(&str, Tensors)], state: &impl Serialize) -> Result<()> {
         self.replace_checkpoint("last", |dir| {
             for (name, tensors) in files {
@@ -91,11 +88,11 @@ impl RunDirectory {
         })
     }
 
-    /// Brings a training to where it was last saved: `load` is given a reader of tensors by the name of their file, and
-    /// the rest; `None` if it never was.
+    /// Restores the last checkpoint: calls `load` with a reader of tensors by file name and the remaining state. Returns
+    /// `None` if there is no checkpoint.
     ///
     /// # Errors
-    /// The checkpoint is damaged or of another configuration.
+    /// The checkpoint is corrupt or of another configuration.
     pub fn load_last<S: DeserializeOwned, R>(
         &self,
         load: impl FnOnce(&dyn Fn(&str) -> Result<Tensors>, S) -> Result<R>,
@@ -108,41 +105,41 @@ impl RunDirectory {
         load(&read, state).with_context(|| dir.display().to_string()).map(Some)
     }
 
-    /// Keeps this network as the best so far.
+    /// Replaces the best checkpoint.
     ///
     /// # Errors
-    /// The disk is full, or the like; the best before is still there.
+    /// The checkpoint can't be written; the previous one is kept.
     pub fn save_best(&self, tensors: &Tensors) -> Result<()> {
         self.replace_checkpoint("best", |dir| Ok(tensors.write(&dir.join("network.safetensors"))?))
     }
 
-    /// Whether there is a best network so far.
+    /// Returns whether there is a best checkpoint.
     ///
     /// # Errors
-    /// The disk can't be read.
+    /// The directory can't be read.
     pub fn has_best(&self) -> Result<bool> {
         Ok(self.checkpoint("best")?.is_some())
     }
 
-    /// Writes the final figures: with them the run is done.
+    /// Writes the final metrics, which marks the run as finished.
     ///
     /// # Errors
-    /// The disk is full, or the like.
+    /// The file can't be written.
     pub fn write_summary(&self, summary: &Summary) -> Result<()> {
         let text = serde_json::to_string_pretty(summary)? + "\n";
         Ok(write_whole(&self.path.join("summary.json"), &text)?)
     }
 
-    /// Writes what became of every unit.
+    /// Writes the final state of every unit.
     ///
     /// # Errors
-    /// The disk is full, or the like.
+    /// The file can't be written.
     pub fn write_units(&self, units: &Units) -> Result<()> {
         let text = serde_json::to_string(units)? + "\n";
         Ok(write_whole(&self.path.join("units.json"), &text)?)
     }
 
-    /// Writes a checkpoint beside the one of that name, then puts it in its place.
+    /// Writes a checkpoint to a temporary directory, then replaces the one of that name.
     fn replace_checkpoint(&self, name: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let checkpoints = self.path.join("checkpoints");
         let (new, old, current) =
@@ -169,16 +166,16 @@ impl RunDirectory {
     }
 }
 
-/// Makes a directory with these files in it, all or nothing: names and texts.
+/// Creates a directory atomically with these files, given by name and text.
 ///
 /// # Errors
-/// [`WrongRequest`] if there is something of that name, or it can't be made.
+/// [`WrongRequest`] if the path exists or can't be created.
 pub fn create_with(path: &Path, files: &[(&str, &str)]) -> Result<()> {
     if is_occupied(path) {
-        let problem = "exists; go on with it by --resume, or choose another directory";
+        let problem = "exists; resume it with --resume, or choose another directory with --out";
         return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
     }
-    let cannot = |error: std::io::Error| WrongRequest(format!("{}: can't be made: {error}", path.display()));
+    let cannot = |error: std::io::Error| WrongRequest(format!("{}: can't be created: {error}", path.display()));
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(cannot)?;
     let unnamed = tempfile::Builder::new().prefix(".alrao-").tempdir_in(parent).map_err(cannot)?;
@@ -191,10 +188,10 @@ pub fn create_with(path: &Path, files: &[(&str, &str)]) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file atomically.
 ///
 /// # Errors
-/// There is no such folder, the disk is full, or the like.
+/// The folder doesn't exist, or the file can't be written.
 pub fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -204,7 +201,7 @@ pub fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Locks a directory's file for as long as it is open, or its process lives.
+/// Locks a directory's lock file until it is closed or the process ends.
 ///
 /// # Errors
 /// [`WrongRequest`] if another process has locked it.
@@ -220,27 +217,27 @@ pub fn lock(file: &Path) -> Result<File> {
     }
 }
 
-/// For writing, without which file systems of networks don't lock a file for one process alone.
+/// Opens a file for writing, which network file systems need for an exclusive lock.
 fn open_to_lock(file: &Path) -> std::io::Result<File> {
     OpenOptions::new().append(true).create(true).open(file)
 }
 
-/// The best network of a run.
+/// Reads the best checkpoint of a run.
 ///
 /// # Errors
-/// [`WrongRequest`] if the run has none yet; else the file is damaged.
+/// [`WrongRequest`] if the run has none yet; else the file is corrupt.
 pub fn load_best(run: &Path) -> Result<Tensors> {
     let Some(dir) = checkpoint(run, "best")? else {
-        let problem = "has no best checkpoint yet, because no validation was made";
+        let problem = "has no best checkpoint yet; wait for its first validation";
         return Err(WrongRequest(format!("{}: {problem}", run.display())).into());
     };
     Ok(Tensors::read(&dir.join("network.safetensors"))?)
 }
 
-/// A run's final figures; none before it is done.
+/// Reads a run's final metrics; none before it has finished.
 ///
 /// # Errors
-/// The file is damaged.
+/// The file is corrupt.
 pub fn read_summary(run: &Path) -> Result<Option<Summary>> {
     let path = run.join("summary.json");
     if !path.exists() {
@@ -250,7 +247,7 @@ pub fn read_summary(run: &Path) -> Result<Option<Summary>> {
     Ok(Some(serde_json::from_str(&text).with_context(|| path.display().to_string())?))
 }
 
-/// A checkpoint's directory, if there is one. A kill while it was being replaced leaves the one before aside, whole.
+/// Returns a checkpoint's directory, if there is one, after restoring the previous one if a replacement was interrupted.
 fn checkpoint(run: &Path, name: &str) -> Result<Option<PathBuf>> {
     let current = run.join("checkpoints").join(name);
     let old = run.join("checkpoints").join(format!("{name}.old"));
@@ -269,7 +266,7 @@ fn remove(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether there is anything at this path that a new run would overwrite.
+/// Returns whether a new run at this path would overwrite anything.
 fn is_occupied(path: &Path) -> bool {
     match fs::read_dir(path) {
         Ok(mut entries) => entries.next().is_some(),
@@ -277,22 +274,22 @@ fn is_occupied(path: &Path) -> bool {
     }
 }
 
-/// Gives what was made as a private temporary the permissions of what is made by name.
+/// Gives a temporary file or directory the usual permissions.
 fn set_readable(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mode = if path.is_dir() { 0o755 } else { 0o644 };
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
-/// The first directory under `runs` of that name, or with a number after it, that is free.
+/// Returns the first unused directory under `runs` of that name, with a number appended if needed.
 ///
 /// # Errors
-/// None of ten thousand names is free.
+/// Ten thousand names are taken.
 pub fn free_name(name: &str) -> Result<PathBuf> {
     let names = (1..10_000).map(|n| if n == 1 { name.into() } else { format!("{name}-{n}") });
     match names.map(|name| Path::new("runs").join(name)).find(|path| path.symlink_metadata().is_err()) {
         Some(path) => Ok(path),
-        None => bail!("runs: every name from {name} on is taken; name another directory by --out"),
+        None => bail!("runs: every directory name from {name} on is taken; choose another one with --out"),
     }
 }
 

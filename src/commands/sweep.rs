@@ -128,9 +128,9 @@ pub fn sweep(request: &SweepRequest, registry: &Registry) -> Result<()> {
 fn train_one(sweep: &SweepDirectory, index: usize, stop: impl Fn() -> bool) -> Result<()> {
     let Some(run) = sweep.runs.get(index) else {
         return Err(WrongRequest(format!(
-            "{}: has no run {index}; its runs are numbered from 0 to {}",
+            "{}: has no run {index}; it has {} runs",
             sweep.path().display(),
-            sweep.runs.len() - 1
+            sweep.runs.len()
         ))
         .into());
     };

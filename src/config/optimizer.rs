@@ -1,4 +1,4 @@
-//! How a network learns, as it is written down: `[optimizer]`.
+//! The `[optimizer]` section of a configuration.
 
 use alrao_core::averaging::Averaging;
 use alrao_core::method::{Evidence, Method};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::wrong_request::WrongRequest;
 
-/// How the network learns: `alrao`, or one of the baselines.
+/// The settings of the optimizer: `alrao`, or one of the baselines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptimizerSettings {
@@ -22,7 +22,7 @@ pub struct OptimizerSettings {
     /// The largest learning rate (alrao).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lr_max: Option<f64>,
-    /// What has a learning rate of its own in the body (alrao).
+    /// The parts of the body that have their own learning rate (alrao).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lr_per: Option<LrGranularity>,
     /// The update rule that the learning rates are for (alrao).
@@ -31,10 +31,10 @@ pub struct OptimizerSettings {
     /// Number of output heads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub num_heads: Option<i64>,
-    /// What averages the heads.
+    /// The averaging of the heads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub averaging: Option<Averaging>,
-    /// What counts as one observation of the averaging.
+    /// The unit of one observation of the averaging.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
     /// The learning rate (sgd, adam).
@@ -58,7 +58,7 @@ pub struct OptimizerSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
-    /// A random rate for each unit; nothing to choose.
+    /// Alrao: a random learning rate for each unit, with nothing to tune.
     #[default]
     Alrao,
     /// Stochastic gradient descent; `lr` must be given.
@@ -78,10 +78,10 @@ pub enum BaseOptimizer {
 }
 
 impl OptimizerSettings {
-    /// With every field that the kind has, and none that it doesn't.
+    /// Fills in the defaults of the kind's fields.
     ///
     /// # Errors
-    /// [`WrongRequest`], naming the field that can't be.
+    /// [`WrongRequest`], naming the invalid field.
     pub fn resolve(&self) -> Result<Self> {
         let base = match self.kind {
             OptimizerKind::Alrao => self.base.unwrap_or(BaseOptimizer::Sgd),
@@ -92,9 +92,9 @@ impl OptimizerSettings {
         let alrao = self.kind == OptimizerKind::Alrao;
         let lr = match self.kind {
             OptimizerKind::Alrao => None,
-            OptimizerKind::Sgd => {
-                Some(self.lr.ok_or_else(|| WrongRequest("optimizer.lr: `sgd` needs a learning rate".into()))?)
-            }
+            OptimizerKind::Sgd => Some(self.lr.ok_or_else(|| {
+                WrongRequest("optimizer.lr: missing; `sgd` needs a learning rate, as in --set optimizer.lr=0.1".into())
+            })?),
             OptimizerKind::Adam => Some(self.lr.unwrap_or(1e-3)),
         };
         let papers = RateInterval::default();
@@ -118,7 +118,7 @@ impl OptimizerSettings {
         Ok(resolved)
     }
 
-    /// The method that the settings stand for.
+    /// Returns the method with these settings.
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve).
@@ -156,7 +156,7 @@ impl OptimizerSettings {
         })
     }
 
-    /// Refuses fields that the kind, or the rule, hasn't.
+    /// Rejects fields of other kinds and base optimizers.
     fn refuse_foreign(&self, base: BaseOptimizer) -> Result<(), WrongRequest> {
         let of_kind = match self.kind {
             OptimizerKind::Alrao => &[("lr", self.lr.is_some())][..],
@@ -175,11 +175,11 @@ impl OptimizerSettings {
         let foreign =
             |fields: &[(&'static str, bool)]| fields.iter().find(|(_, given)| *given).map(|(field, _)| *field);
         if let Some(field) = foreign(of_kind) {
-            return Err(WrongRequest(format!("optimizer.{field}: `{}` has no such field", self.kind.name())));
+            return Err(WrongRequest(format!("optimizer.{field}: not a field of `{}`; remove it", self.kind.name())));
         }
         match foreign(&of_sgd) {
             Some(field) if base == BaseOptimizer::Adam => {
-                Err(WrongRequest(format!("optimizer.{field}: Adam's rule has no such field, only SGD's has")))
+                Err(WrongRequest(format!("optimizer.{field}: not a field of Adam, only of SGD; remove it")))
             }
             _ => Ok(()),
         }
@@ -212,7 +212,7 @@ impl OptimizerSettings {
 }
 
 impl OptimizerKind {
-    /// As it stands in a configuration.
+    /// Returns the name used in configurations.
     pub fn name(&self) -> &'static str {
         match self {
             OptimizerKind::Alrao => "alrao",
@@ -245,8 +245,8 @@ mod tests {
     #[test]
     fn what_a_rule_has_not_or_what_cant_be_is_refused_by_its_name() {
         for (text, words) in [
-            ("kind = \"adam\"\nmomentum = 0.9", &["optimizer.momentum", "Adam's rule"][..]),
-            ("base = \"adam\"\nweight_decay = 0.9", &["optimizer.weight_decay", "Adam's rule"]),
+            ("kind = \"adam\"\nmomentum = 0.9", &["optimizer.momentum", "not a field of Adam"][..]),
+            ("base = \"adam\"\nweight_decay = 0.9", &["optimizer.weight_decay", "not a field of Adam"]),
             ("momentum = 1.0", &["optimizer.momentum = 1", "below 1"]),
             ("momentum = nan", &["optimizer.momentum = NaN", "below 1"]),
             ("nesterov = true", &["optimizer.nesterov", "optimizer.momentum"]),

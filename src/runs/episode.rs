@@ -1,4 +1,4 @@
-//! An episode of a trained agent, to look at.
+//! Rendering of an episode of a trained agent.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::run_directory::load_best;
 use crate::wrong_request::WrongRequest;
 
-/// An episode that was played.
+/// A rendered episode.
 pub struct Episode {
     environment: String,
     fps: u32,
@@ -21,10 +21,10 @@ pub struct Episode {
     sum: f64,
 }
 
-/// Has a run's best network play the episode of this seed greedily, or the run's first test episode.
+/// Renders the episode of this seed, or the run's first test episode, with the greedy policy of its best checkpoint.
 ///
 /// # Errors
-/// [`WrongRequest`] if there is no such run, or its environment has no picture.
+/// [`WrongRequest`] if the run doesn't exist, or its environment can't be rendered.
 pub fn episode(registry: &Registry, run: &Path, seed: Option<u64>) -> Result<Episode> {
     let config = Config::of_run(run)?.resolve(registry)?;
     tch::set_num_threads(config.threads as i32);
@@ -36,7 +36,9 @@ pub fn episode(registry: &Registry, run: &Path, seed: Option<u64>) -> Result<Epi
     let (mut frames, mut sum): (Vec<Frame>, f64) = (Vec::new(), 0.0);
     loop {
         let scene = environment.scene();
-        frames.push(scene.ok_or_else(|| WrongRequest(format!("{name} has no picture to watch")))?.draw());
+        frames.push(
+            scene.ok_or_else(|| WrongRequest(format!("{name} can't be rendered: it has no render state")))?.draw(),
+        );
         let step = environment.step(greedy_actions(&network, environment.observation(), 1)?[0])?;
         sum += step.reward;
         if step.ended() {
@@ -47,12 +49,12 @@ pub fn episode(registry: &Registry, run: &Path, seed: Option<u64>) -> Result<Epi
 }
 
 impl Episode {
-    /// Its return and length.
+    /// Describes return and length.
     pub fn words(&self) -> String {
-        format!("return {:.1} in {} steps", self.sum, self.frames.len())
+        format!("return {:.1}, length {}", self.sum, self.frames.len())
     }
 
-    /// Writes it as an animation.
+    /// Writes the episode as an animated GIF.
     ///
     /// # Errors
     /// The file can't be written.
@@ -60,7 +62,7 @@ impl Episode {
         Ok(save_gif(self.frames.iter().cloned(), self.fps, path)?)
     }
 
-    /// Shows it in a window, until that is closed.
+    /// Shows the episode in a window until it is closed.
     ///
     /// # Errors
     /// [`WrongRequest`] if there is no display.

@@ -1,7 +1,7 @@
-//! What happened in a run: `metrics.jsonl`, one JSON object a line, and the same numbers as TensorBoard event files.
+//! The logs of a run: `metrics.jsonl`, one JSON object per line, and TensorBoard event files with the same values.
 //!
 //! A line is an [`Event`] of the training, with `seconds` of training so far and, for updates, `steps_per_second` or
-//! `samples_per_second`. These, and nothing else, differ between two runs of the same configuration and seed.
+//! `samples_per_second`. Only these differ between two runs with the same configuration and seed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -19,14 +19,14 @@ use super::Event;
 const METRICS: &str = "metrics.jsonl";
 const TENSORBOARD: &str = "tensorboard";
 
-/// The files a run tells its story in.
+/// The log files of a run.
 pub struct Log {
     metrics: BufWriter<File>,
     metrics_length: u64,
     tensorboard: EventWriter,
 }
 
-/// How far the files had got: what comes later is written again by a run that goes on from here.
+/// The lengths of the log files at a checkpoint; a resumed run rewrites what follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPosition {
     metrics_length: u64,
@@ -46,10 +46,10 @@ struct Line<'a> {
 }
 
 impl Log {
-    /// Empty files in a run directory, in place of any that are there.
+    /// Creates empty log files in a run directory, replacing existing ones.
     ///
     /// # Errors
-    /// They can't be written.
+    /// The files can't be written.
     pub fn create(run: &Path) -> Result<Self> {
         let path = run.join(METRICS);
         let metrics = File::create(&path).with_context(|| path.display().to_string())?;
@@ -61,16 +61,20 @@ impl Log {
         Ok(Log { metrics: BufWriter::new(metrics), metrics_length: 0, tensorboard })
     }
 
-    /// Goes on with the files of a run directory from a position that they had got to.
+    /// Opens the log files of a run directory and truncates them to a position.
     ///
     /// # Errors
-    /// They are shorter than that, or can't be written.
+    /// The files are shorter than that, or can't be written.
     pub fn resume(run: &Path, position: &LogPosition) -> Result<Self> {
         let path = run.join(METRICS);
         let metrics = OpenOptions::new().append(true).open(&path).with_context(|| path.display().to_string())?;
         let found = metrics.metadata()?.len();
         if found < position.metrics_length {
-            bail!("{}: {found} bytes, but the checkpoint was made after {}", path.display(), position.metrics_length);
+            bail!(
+                "{}: has {found} bytes, but {} at the last checkpoint: restore the file, or train the run again",
+                path.display(),
+                position.metrics_length
+            );
         }
         metrics.set_len(position.metrics_length)?;
         let events = run.join(TENSORBOARD).join(&position.event_file);
@@ -78,10 +82,10 @@ impl Log {
         Ok(Log { metrics: BufWriter::new(metrics), metrics_length: position.metrics_length, tensorboard })
     }
 
-    /// Writes down an event, with the environment steps or samples per second if they were measured.
+    /// Writes an event, with the environment steps or samples per second if measured.
     ///
     /// # Errors
-    /// The disk is full, or the like.
+    /// The files can't be written.
     pub fn record(&mut self, event: &Event, seconds: f64, per_second: Option<f64>) -> Result<()> {
         let (steps_per_second, samples_per_second) = match event {
             Event::Agent(_) => (per_second, None),
@@ -97,15 +101,15 @@ impl Log {
             self.tensorboard.scalar(tag, step as i64, now(), value as f32)?;
         }
         if event.is_update() {
-            self.flush()?; // for whoever looks on
+            self.flush()?; // for live monitoring
         }
         Ok(())
     }
 
-    /// Hands all of it to the system, and says how far it has got.
+    /// Flushes the files and returns their lengths.
     ///
     /// # Errors
-    /// The disk is full, or the like.
+    /// The files can't be written.
     pub fn flush(&mut self) -> Result<LogPosition> {
         self.metrics.flush().context(METRICS)?;
         let event_file_length = self.tensorboard.flush()?;
@@ -114,7 +118,7 @@ impl Log {
     }
 }
 
-/// An event's step, and its curves.
+/// Returns an event's step and scalars.
 fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
     let heaviest = |posterior: &[f64]| posterior.iter().copied().fold(0.0, f64::max);
     match event {
@@ -201,6 +205,6 @@ mod tests {
         let position = log.flush().unwrap();
         fs::write(run.path().join(METRICS), "{}\n").unwrap();
         let error = Log::resume(run.path(), &position).err().unwrap().to_string();
-        assert!(error.contains("metrics.jsonl: 3 bytes"), "{error}");
+        assert!(error.contains("metrics.jsonl: has 3 bytes"), "{error}");
     }
 }

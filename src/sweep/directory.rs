@@ -1,14 +1,14 @@
-//! A sweep's directory: its runs, and how far each has got.
+//! The sweep directory: its runs and their states.
 //!
 //! | file | what |
 //! |---|---|
 //! | `sweep.jsonl` | one run a line, with its complete configuration; locked while a process works on the sweep |
 //! | `NAME/` | run directories |
-//! | `NAME/process.log` | what the run's processes said |
-//! | `NAME/failure.txt` | why the run failed, if it did |
-//! | `slurm.sh`, `slurm.log` | the script of its jobs, and what Slurm said in them, see [`slurm`](super::slurm) |
+//! | `NAME/process.log` | output of the run's processes |
+//! | `NAME/failure.txt` | reason of a failure |
+//! | `slurm.sh`, `slurm.log` | job script and Slurm's output, see [`slurm`](super::slurm) |
 //!
-//! Nothing else is kept: where a sweep stands is read off its run directories.
+//! Nothing else is stored: the state of a sweep is read from its run directories.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -33,34 +33,36 @@ const FAILURE: &str = "failure.txt";
 #[derive(Debug)]
 pub struct SweepDirectory {
     path: PathBuf,
-    /// Its runs, in the order of the sweep file.
+    /// The runs, in the order of the sweep file.
     pub runs: Vec<Run>,
 }
 
-/// How far a run has got.
+/// The state of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// There is nothing of it.
+    /// The run has no directory.
     Missing,
-    /// It has begun, and can go on.
+    /// The run has started and can be resumed.
     Unfinished,
-    /// It failed, for this reason.
+    /// The run failed, for this reason.
     Failed(String),
-    /// It is done; a run that diverged is, too.
+    /// The run finished, or diverged.
     Done(Box<Summary>),
 }
 
 impl SweepDirectory {
-    /// Makes the directory, with its list of runs in it.
+    /// Creates the directory with its list of runs.
     ///
     /// # Errors
-    /// [`WrongRequest`] if there is something of that name, a sweep or whatever else, or it can't be made.
+    /// [`WrongRequest`] if the path exists or can't be created.
     pub fn create(path: &Path, runs: Vec<Run>) -> Result<Self> {
         let lines = runs.iter().map(|run| Ok(serde_json::to_string(run)? + "\n")).collect::<Result<String>>()?;
         if let Ok(text) = fs::read_to_string(path.join(RUNS)) {
             let problem = match text == lines {
-                true => format!("has this sweep already; go on with it by `alrao sweep --resume {}`", path.display()),
-                false => "has another sweep; name another directory by --out".into(),
+                true => {
+                    format!("contains this sweep already; resume it with `alrao sweep --resume {}`", path.display())
+                }
+                false => "contains another sweep; choose another directory with --out".into(),
             };
             return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
         }
@@ -75,7 +77,7 @@ impl SweepDirectory {
     pub fn read(path: &Path) -> Result<Self> {
         let file = path.join(RUNS);
         if !file.is_file() {
-            let problem = format!("not a sweep directory, it has no {RUNS}");
+            let problem = format!("not a sweep directory (no {RUNS})");
             return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
         }
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
@@ -93,34 +95,37 @@ impl SweepDirectory {
         let of_another_version = |run: &&Run| run.config.versions != runs[0].config.versions;
         if let Some(other) = runs.iter().find(of_another_version) {
             let (one, two) = (runs[0].config.made_by(), other.config.made_by());
-            let problem = format!("{} is by {one}, {} by {two}; a sweep is of one version", runs[0].name, other.name);
+            let problem = format!(
+                "{} is from {one}, but {} from {two}; all runs of a sweep must be from one version",
+                runs[0].name, other.name
+            );
             return Err(WrongRequest(format!("{}: {problem}", file.display())).into());
         }
         Ok(SweepDirectory { path: path.into(), runs })
     }
 
-    /// Keeps other processes from working on the sweep, for as long as what is returned lives.
+    /// Locks the sweep against other processes while the returned file is open.
     ///
     /// # Errors
-    /// [`WrongRequest`] if another process does.
+    /// [`WrongRequest`] if another process has locked it.
     pub fn lock(&self) -> Result<File> {
         lock(&self.path.join(RUNS))
     }
 
-    /// Where it is.
+    /// Returns the directory's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A run's directory, whether it is there or not.
+    /// Returns the path of a run's directory, whether or not it exists.
     pub fn of(&self, run: &Run) -> PathBuf {
         self.path.join(&run.name)
     }
 
-    /// What a run is, by its directory; by its configuration before there is one.
+    /// Describes a run, from its directory or, before that exists, from its configuration.
     ///
     /// # Errors
-    /// [`WrongRequest`] if the directory is of a version that this one can't read, or damaged.
+    /// [`WrongRequest`] if the directory is from an unsupported version, or corrupt.
     pub fn info(&self, run: &Run) -> Result<RunInfo> {
         let directory = self.of(run);
         match directory.exists() {
@@ -129,15 +134,15 @@ impl SweepDirectory {
         }
     }
 
-    /// The threads of the run that has the most.
+    /// Returns the largest number of threads of a run.
     pub fn most_threads(&self) -> u32 {
         self.runs.iter().map(|run| run.config.threads).max().unwrap_or(1)
     }
 
-    /// How far a run has got.
+    /// Reads the state of a run.
     ///
     /// # Errors
-    /// [`WrongRequest`] if what is there was made with another configuration or other versions, or can't be read.
+    /// [`WrongRequest`] if the run has another configuration or other versions, or can't be read.
     pub fn state(&self, run: &Run) -> Result<State> {
         let directory = self.of(run);
         if !directory.exists() {
@@ -147,10 +152,10 @@ impl SweepDirectory {
         if found != run.config {
             let (by, of_sweep) = (found.made_by(), run.config.made_by());
             let problem = match by == of_sweep {
-                true => format!("its config.toml has another setting than {RUNS}"),
-                false => format!("it is by {by}, but the sweep by {of_sweep}, and versions are never mixed"),
+                true => format!("its config.toml differs from {RUNS}"),
+                false => format!("it is from {by}, but the sweep from {of_sweep}"),
             };
-            let problem = format!("{problem}; delete it to have it run anew");
+            let problem = format!("{problem}; delete the directory to train the run again");
             return Err(WrongRequest(format!("{}: {problem}", directory.display())).into());
         }
         if let Some(summary) = read_summary(&directory).map_err(|error| WrongRequest(format!("{error:#}")))? {
@@ -159,11 +164,10 @@ impl SweepDirectory {
         Ok(read_if_there(&directory.join(FAILURE))?.map_or(State::Unfinished, State::Failed))
     }
 
-    /// Makes a run's directory unless it is there, and forgets that it failed; opens the file that its process writes
-    /// to.
+    /// Creates a run's directory unless it exists, clears a failure, and opens the log of its process.
     ///
     /// # Errors
-    /// The disk is full, or the like.
+    /// A file can't be written.
     pub fn prepare(&self, run: &Run) -> Result<File> {
         let directory = self.of(run);
         if !directory.exists() {
@@ -177,10 +181,10 @@ impl SweepDirectory {
         File::options().append(true).create(true).open(&log).with_context(|| log.display().to_string())
     }
 
-    /// Notes that a run failed: how its process ended, and the last lines that it said.
+    /// Records a failure: how the process ended, and the last lines of its output.
     ///
     /// # Errors
-    /// The disk is full, or the like.
+    /// A file can't be written.
     pub fn note_failure(&self, run: &Run, end: &str) -> Result<()> {
         const LAST_LINES: usize = 5;
         let directory = self.of(run);
@@ -196,7 +200,7 @@ impl SweepDirectory {
     }
 }
 
-/// What is wrong with a list of runs that can't be read because an older version wrote it, which a run's directory tells.
+/// Returns the error of a list of runs from an older version, if a run's directory identifies that version.
 fn of_older_version(sweep: &Path, list: &str) -> Option<WrongRequest> {
     #[derive(Deserialize)]
     struct Named {
@@ -259,7 +263,7 @@ pub(crate) mod tests {
         fs::write(&config, fs::read_to_string(&config).unwrap().replace("batch_size = 128", "batch_size = 64"))
             .unwrap();
         let error = sweep.state(run).unwrap_err().to_string();
-        let words = ["pendulum-adam-seed0", "another setting", "delete it"];
+        let words = ["pendulum-adam-seed0", "config.toml differs", "delete the directory"];
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     }
 
@@ -267,8 +271,8 @@ pub(crate) mod tests {
     fn another_sweeps_directory_is_never_taken() {
         let (_root, sweep) = sweep(&["pendulum"], &[&["optimizer.kind=adam"]], 2);
         let error = |runs: &[Run]| SweepDirectory::create(sweep.path(), runs.to_vec()).unwrap_err().to_string();
-        assert!(error(&sweep.runs).contains("this sweep already; go on with it by `alrao sweep --resume"));
-        assert!(error(&sweep.runs[..1]).contains("has another sweep; name another directory by --out"));
+        assert!(error(&sweep.runs).contains("this sweep already; resume it with `alrao sweep --resume"));
+        assert!(error(&sweep.runs[..1]).contains("contains another sweep; choose another directory with --out"));
     }
 
     #[test]
@@ -280,13 +284,14 @@ pub(crate) mod tests {
         let [old, new] = [by(&sweep.runs[0], "0.1.0"), by(&sweep.runs[0], "0.2.0")];
         sweep.prepare(&old).unwrap();
         let error = sweep.state(&new).unwrap_err();
-        let words = ["adam-seed0: it is by alrao 0.1.0 on libtorch 2.11.0, but the sweep by alrao 0.2.0", "delete it"];
+        let words =
+            ["adam-seed0: it is from alrao 0.1.0 on libtorch 2.11.0, but the sweep from alrao 0.2.0", "delete the"];
         assert!(error.is::<WrongRequest>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
 
         let mixed = sweep.path().with_file_name("mixed");
         SweepDirectory::create(&mixed, vec![old, by(&sweep.runs[1], "0.2.0")]).unwrap();
         let error = SweepDirectory::read(&mixed).unwrap_err();
-        let words = ["seed0 is by alrao 0.1.0", "seed1 by alrao 0.2.0", "one version"];
+        let words = ["seed0 is from alrao 0.1.0", "seed1 from alrao 0.2.0", "one version"];
         assert!(error.is::<WrongRequest>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
     }
     #[test]

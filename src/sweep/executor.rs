@@ -1,9 +1,9 @@
-//! Who trains a sweep's runs, as the sweep sees it: [`Local`](super::local::Local) this machine, or
-//! [`Slurm`](super::slurm::Slurm) the machines of a cluster.
+//! The interface of executors, which train a sweep's runs: [`Local`](super::local::Local) on this machine,
+//! [`Slurm`](super::slurm::Slurm) on a cluster.
 
 use anyhow::Result;
 
-/// Who is asked for.
+/// The name of an executor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ExecutorName {
     /// Processes on this machine.
@@ -13,37 +13,37 @@ pub enum ExecutorName {
     Slurm,
 }
 
-/// How a run ended, or what was left of it.
+/// How the training of a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The run is done.
+    /// The run finished.
     Done,
-    /// Somebody stopped it. It can go on.
+    /// The run was stopped and can be resumed.
     Stopped,
-    /// It failed by itself; the run's directory says why.
+    /// The run failed; its directory contains the reason.
     Failed,
 }
 
-/// Runs being trained; they are told by their places in the sweep.
+/// An executor of runs, which are identified by their index in the sweep.
 pub trait Executor {
-    /// In a few words, how many at a time, or where.
+    /// Describes how the runs are trained, in a few words.
     fn words(&self) -> String;
 
-    /// Looks what has become of them; those that ended since the last look, and how.
+    /// Polls the runs, and returns those that ended since the last call.
     ///
     /// # Errors
-    /// A run's directory can't be read or written, or no process be made.
+    /// A run's directory can't be read or written, or a process can't be started.
     fn look(&mut self) -> Result<Vec<(usize, End)>>;
 
-    /// Those that are trained at present.
+    /// Returns the runs in training.
     fn training(&self) -> Vec<usize>;
 
-    /// Those whose turn has yet to come.
+    /// Returns the waiting runs.
     fn waiting(&self) -> Vec<usize>;
 
-    /// Has nothing more to do with them; what is to be said of those that aren't done.
+    /// Stops or detaches the remaining runs; returns a message about them.
     ///
     /// # Errors
-    /// The system doesn't tell that they ended.
+    /// A process can't be waited for.
     fn leave(self: Box<Self>) -> Result<Option<String>>;
 }

@@ -1,8 +1,8 @@
-//! The processes that train a sweep's runs, one each.
+//! The processes that train a sweep's runs, one for each run.
 //!
-//! Each goes on in a run directory that is there already, waits until nobody else trains in it, and ends when its
-//! standard input closes: that is how it is told to stop, and how it ends when the sweep's own process is killed. So no
-//! run is trained twice at a time, and none outlives its sweep.
+//! A process resumes an existing run directory, waits until no other process trains in it, and exits when its standard
+//! input closes, because the sweep stops it or was killed itself. So no run is trained twice at a time or outlives its
+//! sweep.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -13,9 +13,9 @@ use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::executor::End;
 use crate::sweep::plan::Run;
 
-/// A run's process.
+/// The process of a run.
 pub struct Job {
-    /// The run's place in the sweep.
+    /// The run's index in the sweep.
     pub run: usize,
     process: Child,
 }
@@ -24,20 +24,20 @@ impl Job {
     /// Starts the process of a run.
     ///
     /// # Errors
-    /// The run's directory can't be written, or no process be made.
+    /// The run's directory can't be written, or the process can't be started.
     pub fn start(sweep: &SweepDirectory, index: usize) -> Result<Self> {
         let run = &sweep.runs[index];
         let log = sweep.prepare(run)?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["train", "--in-sweep", "--resume"]).arg(sweep.of(run));
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
-        Ok(Job { run: index, process: command.spawn().context("a process of `alrao train`")? })
+        Ok(Job { run: index, process: command.spawn().context("can't start `alrao train`")? })
     }
 
-    /// How it ended; none if it hasn't.
+    /// Returns how the process ended; none if it still runs.
     ///
     /// # Errors
-    /// The system doesn't tell, or the run's directory can't be read.
+    /// The process's status or the run's directory can't be read.
     pub fn end(&mut self, sweep: &SweepDirectory) -> Result<Option<End>> {
         match self.process.try_wait()? {
             Some(status) => end(sweep, &sweep.runs[self.run], status).map(Some),
@@ -45,10 +45,10 @@ impl Job {
         }
     }
 
-    /// Has it end, at once.
+    /// Stops the process at once.
     ///
     /// # Errors
-    /// The system doesn't tell that it did.
+    /// The process can't be waited for.
     pub fn stop(mut self) -> Result<()> {
         self.process.wait()?; // closes its standard input first
         Ok(())

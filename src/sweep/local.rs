@@ -1,4 +1,4 @@
-//! Runs trained on this machine, so many at a time.
+//! The local executor: trains runs in processes on this machine, several in parallel.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use crate::sweep::directory::SweepDirectory;
 use crate::sweep::executor::{End, Executor};
 use crate::sweep::jobs::Job;
 
-/// Processes on this machine.
+/// The local executor.
 pub struct Local<'a> {
     sweep: &'a SweepDirectory,
     waiting: VecDeque<usize>,
@@ -17,7 +17,7 @@ pub struct Local<'a> {
 }
 
 impl<'a> Local<'a> {
-    /// These runs, so many at a time; by default as many as the cores have room for.
+    /// Creates an executor of these runs, `jobs` in parallel; by default as many as the cores allow.
     pub fn new(sweep: &'a SweepDirectory, runs: Vec<usize>, jobs: Option<u32>) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
         let at_a_time = jobs.map_or_else(|| cores() / sweep.most_threads() as usize, |jobs| jobs as usize).max(1);
@@ -27,7 +27,7 @@ impl<'a> Local<'a> {
 
 impl Executor for Local<'_> {
     fn words(&self) -> String {
-        format!("{} at a time", self.at_a_time)
+        format!("{} in parallel", self.at_a_time)
     }
 
     fn look(&mut self) -> Result<Vec<(usize, End)>> {
@@ -54,7 +54,7 @@ impl Executor for Local<'_> {
         self.waiting.iter().copied().collect()
     }
 
-    /// They end with the sweep, at once.
+    /// Stops the runs at once.
     fn leave(self: Box<Self>) -> Result<Option<String>> {
         self.jobs.into_iter().try_for_each(Job::stop)?;
         Ok(None)

@@ -1,8 +1,8 @@
-//! Many runs beside each other: from a sweep file to their table.
+//! Sweeps: grids of runs, from a sweep file to the table of results.
 //!
-//! [`plan`] multiplies a sweep file out into runs, [`directory`] keeps them and knows how far each has got, [`jobs`] makes
-//! a process of `alrao train` of each, for an [`executor`]: [`local`] or [`slurm`]. [`view`] shows them, [`table`] compares
-//! what came out, and that with the [`paper`]'s figures. [`sources`] are what can be drawn.
+//! [`plan`] expands a sweep file into runs, [`directory`] stores them and reads their states, [`jobs`] starts a process of
+//! `alrao train` for each run of an [`executor`]: [`local`] or [`slurm`]. [`view`] shows the progress, [`table`] aggregates
+//! the results and compares them with the [`paper`]'s. [`sources`] finds the runs to plot.
 
 pub mod directory;
 pub mod executor;

@@ -33,7 +33,7 @@ use crate::wrong_request::WrongRequest;
 /// The built-in sweeps, by name.
 const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sweeps.rs"));
 
-/// The most runs of a sweep: more are a slip.
+/// The maximum number of runs of a sweep: more are a mistake.
 const MOST_RUNS: usize = 10_000;
 
 /// One run of a sweep.
@@ -41,11 +41,11 @@ const MOST_RUNS: usize = 10_000;
 pub struct Run {
     /// The run directory's name.
     pub name: String,
-    /// What is learnt.
+    /// The name of the task.
     pub task: String,
-    /// How: everything that differs but task and seed.
+    /// The name of the variant.
     pub variant: String,
-    /// Its configuration, complete.
+    /// The complete configuration.
     pub config: Config,
 }
 
@@ -63,7 +63,7 @@ struct SweepFile {
     variant: Vec<Block>,
 }
 
-/// A `[[task]]` or an `[[variant]]`.
+/// A `[[task]]` or a `[[variant]]`.
 #[derive(Default, Deserialize)]
 struct Block {
     name: Option<String>,
@@ -79,12 +79,12 @@ fn one_plain_variant() -> Vec<Block> {
 /// One field that a block sets.
 #[derive(Clone)]
 struct Setting {
-    /// Where it stands in the file.
+    /// The place in the file.
     place: Place,
-    /// The field, with its sections.
+    /// The field's path, with its sections.
     key: String,
     value: Value,
-    /// Whether it is one of a list.
+    /// Whether the value is from a list.
     varies: bool,
 }
 
@@ -96,12 +96,12 @@ struct Place {
     path: Vec<String>,
 }
 
-/// The runs of the sweep file `source`, or of the built-in sweep of that name, with `sets` (`KEY=VALUE`) applied to each
-/// and `seeds` in place of the file's. Every configuration is made complete by `complete`.
+/// Reads the runs of the sweep file or built-in sweep `source`, with `sets` (`KEY=VALUE`) applied to each and `seeds`
+/// instead of the file's. Every configuration is completed with `complete`.
 ///
 /// # Errors
-/// [`WrongRequest`], or a setting's error, naming the file with the line and the field or the run; also if there are no
-/// runs, too many, or two that are the same.
+/// [`WrongRequest`] or a setting's error, naming the file with the line and the field or the run; also if there are no
+/// runs, too many, or duplicates.
 pub fn read(
     source: &str,
     sets: &[String],
@@ -122,14 +122,12 @@ pub fn read(
 fn read_file(source: &str) -> Result<String> {
     if !Path::new(source).exists() {
         let names = BUILT_IN.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        return Err(
-            WrongRequest(format!("{source}: no such file and no such built-in sweep; built in: {names}")).into()
-        );
+        return Err(WrongRequest(format!("{source}: no such file or built-in sweep; built in: {names}")).into());
     }
     std::fs::read_to_string(source).map_err(|error| WrongRequest(format!("{source}: {error}")).into())
 }
 
-/// What the runs of a sweep file depend on beside its blocks.
+/// Everything except the blocks of a sweep file that determines its runs.
 struct Sweep<'a> {
     text: &'a str,
     folder: &'a Path,
@@ -150,7 +148,7 @@ impl Sweep<'_> {
         let what_to_do = match total {
             0 => "give each list, and seeds, at least one value",
             1..=MOST_RUNS => "",
-            _ => "take values out of lists, or make several sweeps of it",
+            _ => "remove values from lists, or split the sweep",
         };
         if !what_to_do.is_empty() {
             let product = format!("{task_count} tasks x {variant_count} variants x {seed_count} seeds");
@@ -183,15 +181,17 @@ impl Sweep<'_> {
         Ok(runs)
     }
 
-    /// Every combination of the values that a block lists.
+    /// Expands a block into the combinations of its listed values.
     fn combinations(&self, kind: &'static str, index: usize, block: &Block) -> Result<Vec<Vec<Setting>>> {
         let place = |path: Vec<String>| Place { block: kind, index, path };
         if kind == "variant" && block.config.is_some() {
-            return Err(self.wrong(&place(vec!["config".into()]), "a variant has none; a task has").into());
+            return Err(self
+                .wrong(&place(vec!["config".into()]), "not a field of a variant; move it to a task")
+                .into());
         }
         let allowed = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || "._=+-".contains(c));
         if let Some(name) = block.name.as_ref().filter(|name| name.is_empty() || !allowed(name)) {
-            let problem = format!("`{name}` names a folder, so it must be made of letters, digits and ._=+- only");
+            let problem = format!("`{name}` becomes part of a directory name; use only letters, digits and ._=+-");
             return Err(self.wrong(&place(vec!["name".into()]), &problem).into());
         }
         let mut leaves = Vec::new();
@@ -201,7 +201,7 @@ impl Sweep<'_> {
             let place = place(path.clone());
             let key = path.join(".");
             if key == "seed" || key.split('.').next() == Some("versions") {
-                return Err(self.wrong(&place, "can't be set here; `seeds` stands at the top").into());
+                return Err(self.wrong(&place, "can't be set here; use `seeds` at the top of the file").into());
             }
             let (values, varies) = match value {
                 Value::Array(values) => (values, true),
@@ -220,7 +220,7 @@ impl Sweep<'_> {
         Ok(combinations)
     }
 
-    /// The configuration that a task starts from, if it names one.
+    /// Reads the base configuration of a task, if it has one.
     fn base(&self, task: &Block) -> Result<Option<Table>> {
         let Some(name) = &task.config else { return Ok(None) };
         let path = self.folder.join(name);
@@ -237,14 +237,14 @@ impl Sweep<'_> {
                 self.wrong(&setting.place, &format!("{problem}{hint}"))
             };
             config::insert(&mut table, &setting.key, setting.value.clone()).map_err(wrong)?;
-            // A task without a base is a configuration once all of it is there.
+            // A task without a base configuration is complete only after its last field.
             if base.is_some() || position + 1 >= task.len() {
                 config::check(&table).map_err(wrong)?;
             }
         }
         for set in self.sets {
             if set.split('=').next().is_some_and(|key| key.trim() == "seed") {
-                return Err(WrongRequest(format!("--set {set}: a sweep has `--seeds`")).into());
+                return Err(WrongRequest(format!("--set {set}: can't set the seed of a sweep; use --seeds")).into());
             }
             config::apply(&mut table, set)?;
         }
@@ -252,14 +252,14 @@ impl Sweep<'_> {
         Ok(table.try_into().expect("just checked"))
     }
 
-    /// What is wrong with a field of the file, with its line.
+    /// Returns the error of a field in the file, with its line.
     fn wrong(&self, place: &Place, problem: &str) -> WrongRequest {
         WrongRequest(format!("line {}: [[{}]] {}: {problem}", place.line(self.text), place.block, place.path.join(".")))
     }
 }
 
 impl Block {
-    /// What its runs are called: its name, or the usual one, and the values they have of its lists.
+    /// Returns the label of its runs: its name, or the usual one, and their values of its lists.
     fn label(&self, combination: &[Setting], usual: impl Fn() -> String) -> String {
         let stem = |config: &String| Path::new(config).file_stem().map(|stem| plain(&stem.to_string_lossy()));
         let name = self.name.clone().or_else(|| self.config.as_ref().and_then(stem)).unwrap_or_else(usual);
@@ -272,7 +272,7 @@ impl Block {
 }
 
 impl Place {
-    /// Its line in the sweep file, from 1.
+    /// Returns the line in the sweep file, from 1.
     fn line(&self, text: &str) -> usize {
         fn find<'a, 'i>(table: &'a DeTable<'i>, key: &str) -> Option<&'a Spanned<DeValue<'i>>> {
             table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
@@ -285,7 +285,7 @@ impl Place {
     }
 }
 
-/// The fields of a table, with the sections that lead to them.
+/// Collects the fields of a table with their paths.
 fn collect(table: &Table, path: &mut Vec<String>, leaves: &mut Vec<(Vec<String>, Value)>) {
     for (key, value) in table {
         path.push(key.clone());
@@ -297,7 +297,7 @@ fn collect(table: &Table, path: &mut Vec<String>, leaves: &mut Vec<(Vec<String>,
     }
 }
 
-/// A value as part of a name.
+/// Formats a value as part of a name.
 fn words(value: &Value) -> String {
     match value {
         Value::Float(x) => {
@@ -310,7 +310,7 @@ fn words(value: &Value) -> String {
     }
 }
 
-/// A text with nothing in it that a folder's name had better not have.
+/// Replaces characters that are unsuitable in directory names.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() || "._=+-".contains(c) { c } else { '_' }).collect()
 }
@@ -319,12 +319,15 @@ fn no_run_twice(runs: &[Run]) -> Result<(), WrongRequest> {
     let (mut names, mut configs) = (HashMap::new(), HashMap::new());
     for run in runs {
         if names.insert(&run.name, run).is_some() {
-            let problem = "two runs would have this name; seeds must differ, and blocks of one kind need a `name` each";
+            let problem = "duplicate run name; use different seeds, and give each block of one kind a `name`";
             return Err(WrongRequest(format!("{}: {problem}", run.name)));
         }
         let config = toml::to_string(&run.config).expect("a configuration can be written");
         if let Some(other) = configs.insert(config, run) {
-            return Err(WrongRequest(format!("{} and {} are the same run", other.name, run.name)));
+            return Err(WrongRequest(format!(
+                "{} and {} have the same configuration; remove one",
+                other.name, run.name
+            )));
         }
     }
     Ok(())
@@ -333,10 +336,13 @@ fn no_run_twice(runs: &[Run]) -> Result<(), WrongRequest> {
 impl FromStr for Seeds {
     type Err = String;
 
-    /// `0-4` or `3`.
+    /// Parses `0-4` or `3`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let number =
-            |text: &str| text.trim().parse::<u64>().map_err(|_| format!("`{text}` is no seed; seeds are as in 0-4"));
+        let number = |text: &str| {
+            text.trim()
+                .parse::<u64>()
+                .map_err(|_| format!("`{text}` is not a seed; write a range as in 0-4 or a seed as in 3"))
+        };
         let (first, last) = match text.split_once('-') {
             Some((first, last)) => (number(first)?, number(last)?),
             None => (number(text)?, number(text)?),
@@ -352,7 +358,7 @@ impl FromStr for Seeds {
 impl TryFrom<Value> for Seeds {
     type Error = String;
 
-    /// Text as above, or a list of numbers.
+    /// Reads a range as text, or a list of numbers.
     fn try_from(value: Value) -> Result<Self, String> {
         let wrong = || format!("seeds = {value}: must be a range as in \"0-4\" or a list as in [0, 1, 2]");
         let seeds: Vec<u64> = match &value {
@@ -528,7 +534,7 @@ mod tests {
             ("[-1]", "[-1]"),
             ("3", "seeds = 3"),
             ("[]", "0 runs"),
-            ("[1, 1]", "seeds must differ"),
+            ("[1, 1]", "different seeds"),
             ("\"0-99999999999\"", "10000"),
         ] {
             let error = runs(&format!("seeds = {seeds}\n[[task]]\nconfig = \"pendulum\"\n")).expect_err(seeds);

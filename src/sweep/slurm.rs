@@ -1,11 +1,11 @@
-//! Runs trained by Slurm: a job array, whose tasks each train one run.
+//! The Slurm executor: a job array whose tasks train one run each.
 //!
-//! A task is `alrao sweep --resume DIR --run N`, which sees to one process of `alrao train` as a local sweep does: it
-//! notes a failure, and the process ends with it. A task that Slurm preempts or requeues begins anew and so goes on
-//! from the run's last checkpoint. Nobody needs to follow the jobs: how far the runs are is read off their directories.
+//! A task is `alrao sweep --resume DIR --run N`, which manages one process of `alrao train` as a local sweep does: it
+//! records a failure and stops the process when it ends itself. A task that Slurm preempts or requeues starts again and
+//! resumes the run from its last checkpoint. The jobs need no supervision: progress is read from the run directories.
 //!
-//! Nor is it kept which jobs there are: a sweep's are those of the user whose command is the script in its directory.
-//! The command ends with the number of the run that is the array's first, because Slurm's arrays are of a limited size.
+//! Job ids are not stored; a sweep's jobs are those of the user that run its `slurm.sh`. Their command ends with the index
+//! of the array's first run, because Slurm limits the size of arrays.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,16 +24,16 @@ use crate::wrong_request::WrongRequest;
 const SCRIPT: &str = "slurm.sh";
 const LOG: &str = "slurm.log";
 
-/// From one look at the queue to the next.
+/// Interval between polls of the queue.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// How long a run whose job is gone may still turn out to have ended: folders that machines share show files late.
+/// How long to wait for the result of a run whose job has left the queue: shared file systems show files late.
 const END_SEEN_WITHIN: Duration = Duration::from_secs(30);
 
-/// The size of an array where Slurm doesn't tell: its default.
+/// The maximum size of an array if Slurm doesn't report it: its default.
 const USUAL_ARRAY_SIZE: usize = 1001;
 
-/// Options of `sbatch` that are the sweep's own.
+/// Options of `sbatch` that the sweep sets.
 const OWN_OPTIONS: [&str; 11] = [
     "array",
     "chdir",
@@ -56,17 +56,17 @@ pub struct SlurmOption {
     text: String,
 }
 
-/// Jobs of Slurm.
+/// The Slurm executor.
 pub struct Slurm<'a> {
     sweep: &'a SweepDirectory,
-    /// by the place of their run in the sweep; none is left of one that ended
+    /// unfinished tasks by the index of their run in the sweep
     tasks: BTreeMap<usize, Task>,
     looked: Option<Instant>,
-    /// whether Slurm answered last time
+    /// whether the last query of Slurm succeeded
     answered: bool,
 }
 
-/// A run's place in an array.
+/// A run's task in a job array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Task {
     job: String,
@@ -77,19 +77,19 @@ struct Task {
 enum Place {
     Queued,
     Training,
-    /// no longer in the queue, since then
+    /// not in the queue since this instant
     Gone(Instant),
 }
 
-/// Whether `sbatch` is here.
+/// Checks that `sbatch` is installed.
 ///
 /// # Errors
-/// [`WrongRequest`] if not.
+/// [`WrongRequest`] if it isn't.
 pub fn check() -> Result<()> {
     match Command::new("sbatch").arg("--version").output() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let problem = "there is no `sbatch` on the PATH; log in to a machine that submits to a cluster by Slurm, load \
-                           its module if it has one, or leave --executor out to train here";
+            let problem = "there is no `sbatch` on the PATH; log in to a machine that submits Slurm jobs, load its Slurm \
+                           module, or leave --executor out to train here";
             Err(WrongRequest(format!("--executor slurm: {problem}")).into())
         }
         Err(error) => Err(error).context("sbatch"),
@@ -98,11 +98,11 @@ pub fn check() -> Result<()> {
 }
 
 impl<'a> Slurm<'a> {
-    /// Submits those of these runs that aren't in the queue, at most `at_a_time` of them to be trained at a time. The
-    /// options go into the script; without any, it stays as it is, if it is there.
+    /// Submits the runs that aren't in the queue, to train at most `at_a_time` of them in parallel. The options are written
+    /// to the script; without options, an existing script is kept.
     ///
     /// # Errors
-    /// [`WrongRequest`] if Slurm doesn't take them.
+    /// [`WrongRequest`] if Slurm rejects the jobs.
     pub fn new(
         sweep: &'a SweepDirectory,
         runs: &[usize],
@@ -122,7 +122,7 @@ impl<'a> Slurm<'a> {
         for array in new.chunk_by(|left, right| left / size == right / size) {
             for &run in array {
                 if let State::Failed(_) = sweep.state(&sweep.runs[run])? {
-                    sweep.prepare(&sweep.runs[run])?; // it is forgotten that it failed
+                    sweep.prepare(&sweep.runs[run])?; // clears the failure
                 }
             }
             let job = submit(sweep, array, array[0] / size * size, at_a_time)?;
@@ -131,7 +131,7 @@ impl<'a> Slurm<'a> {
         Ok(slurm)
     }
 
-    /// The jobs of which something is in the queue.
+    /// Returns the ids of the jobs in the queue.
     fn jobs(&self) -> Vec<&str> {
         let mut jobs: Vec<&str> = self.tasks.values().map(|task| task.job.as_str()).collect();
         jobs.sort();
@@ -165,10 +165,10 @@ impl Executor for Slurm<'_> {
                 }
                 self.answered = true;
             }
-            // Its controller may be away for a while; the jobs aren't.
+            // The controller may be down for a while; the jobs still run.
             Err(error) => {
                 if std::mem::replace(&mut self.answered, false) {
-                    eprintln!("{error:#}; asking again every {} s", LOOK_EVERY.as_secs());
+                    eprintln!("{error:#}; retrying every {} s", LOOK_EVERY.as_secs());
                 }
             }
         }
@@ -194,17 +194,17 @@ impl Executor for Slurm<'_> {
         self.at(Place::Queued)
     }
 
-    /// The jobs go on.
+    /// Leaves the jobs running.
     fn leave(self: Box<Self>) -> Result<Option<String>> {
         let jobs = self.jobs();
         Ok(Some(match jobs[..] {
-            [] => format!("{LOG} has what Slurm said of them"),
-            _ => format!("their jobs go on, until `scancel {}`", jobs.join(" ")),
+            [] => format!("see {LOG} for the output of Slurm"),
+            _ => format!("their jobs continue; stop them with `scancel {}`", jobs.join(" ")),
         }))
     }
 }
 
-/// The script of a sweep's jobs, where every machine finds it.
+/// Returns the absolute path of the job script.
 fn script(sweep: &SweepDirectory) -> Result<PathBuf> {
     Ok(sweep.path().canonicalize().with_context(|| sweep.path().display().to_string())?.join(SCRIPT))
 }
@@ -215,12 +215,12 @@ fn script_text(options: &[SlurmOption], threads: u32) -> String {
     for option in [own].iter().filter(|own| options.iter().all(|option| option.key != own.key)).chain(options) {
         writeln!(text, "#SBATCH --{}", option.text).expect("memory");
     }
-    text + "\n# One run of the sweep in this folder, as `alrao sweep --executor slurm` submits it. Options above may be changed,\n\
-            # and lines added here.\n\
+    text + "\n# Trains one run of the sweep in this directory; submitted by `alrao sweep --executor slurm`. You may change the\n\
+            # options above and add lines here.\n\
             exec \"$1\" sweep --resume \"$2\" --run $(($3 + SLURM_ARRAY_TASK_ID))\n"
 }
 
-/// Submits these runs as an array whose first place is that of the run `first`; the job's number.
+/// Submits these runs as an array whose index 0 is the run `first`, and returns the job id.
 fn submit(sweep: &SweepDirectory, runs: &[usize], first: usize, at_a_time: Option<u32>) -> Result<String> {
     let script = script(sweep)?;
     let folder = script.parent().expect("the script lies in one");
@@ -234,12 +234,12 @@ fn submit(sweep: &SweepDirectory, runs: &[usize], first: usize, at_a_time: Optio
     command.arg(&script).arg(std::env::current_exe()?).arg(folder).arg(first.to_string());
     let job = answer(&mut command).map_err(|error| {
         let go_on = format!("alrao sweep --resume {} --executor slurm", sweep.path().display());
-        WrongRequest(format!("{error:#}\nGo on by `{go_on}`, with other options by --slurm KEY=VALUE if need be."))
+        WrongRequest(format!("{error:#}\nResume with `{go_on}`, and change options with --slurm KEY=VALUE if needed."))
     })?;
     Ok(job.trim().split(';').next().unwrap_or_default().into()) // the cluster's name may follow
 }
 
-/// What is in the queue of a sweep.
+/// Queries the queued tasks of a sweep.
 fn queue(sweep: &SweepDirectory) -> Result<BTreeMap<usize, Task>> {
     let mut command = Command::new("squeue");
     command.args(["--me", "--array", "--noheader", "--format=%F|%K|%T|%o"]);
@@ -247,7 +247,7 @@ fn queue(sweep: &SweepDirectory) -> Result<BTreeMap<usize, Task>> {
     Ok(answer(&mut command)?.lines().filter_map(|line| task(line, &command_of_jobs)).collect())
 }
 
-/// A task's run and the task, by a line of the queue: the array's number, the place in it, the state, the command.
+/// Parses a line of the queue, `job id|array index|state|command`, into the run's index and its task.
 fn task(line: &str, command: &str) -> Option<(usize, Task)> {
     let mut fields = line.splitn(4, '|');
     let (job, place, state) = (fields.next()?, fields.next()?, fields.next()?);
@@ -258,7 +258,7 @@ fn task(line: &str, command: &str) -> Option<(usize, Task)> {
     Some((first + place.parse::<usize>().ok()?, Task { job: job.into(), place: place_in_queue }))
 }
 
-/// How many tasks an array may have.
+/// Queries the maximum size of an array.
 fn array_size() -> Result<usize> {
     let config = answer(Command::new("scontrol").args(["show", "config"]))?;
     let size =
@@ -266,7 +266,7 @@ fn array_size() -> Result<usize> {
     Ok(size.filter(|size| *size > 0).unwrap_or(USUAL_ARRAY_SIZE))
 }
 
-/// What a command of Slurm's prints.
+/// Runs a Slurm command and returns its output.
 fn answer(command: &mut Command) -> Result<String> {
     let name = command.get_program().display().to_string();
     let output = command.output().with_context(|| name.clone())?;
@@ -276,7 +276,7 @@ fn answer(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Ascending numbers as Slurm writes them: `0-2,5`.
+/// Formats ascending numbers as Slurm does: `0-2,5`.
 fn ranges(numbers: &[usize]) -> String {
     let words = |range: &[usize]| match range {
         [one] => one.to_string(),
@@ -288,16 +288,16 @@ fn ranges(numbers: &[usize]) -> String {
 impl FromStr for SlurmOption {
     type Err = String;
 
-    /// `KEY=VALUE` or `KEY`, with or without dashes before it.
+    /// Parses `KEY=VALUE` or `KEY`, with or without leading dashes.
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim_start_matches("--");
         let key = text.split('=').next().unwrap_or_default();
         if key.len() < 2 || !key.chars().all(|c| c.is_ascii_lowercase() || c == '-') || text.contains(char::is_control)
         {
-            return Err(format!("`{text}` is no long option of sbatch, as in partition=gpu"));
+            return Err(format!("`{text}` is not a long option of sbatch; write it as in partition=gpu"));
         }
         if OWN_OPTIONS.contains(&key) {
-            return Err(format!("`{key}` is the sweep's own"));
+            return Err(format!("`{key}` is set by the sweep; leave it out"));
         }
         Ok(SlurmOption { key: key.into(), text: text.into() })
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with a supervised task, in words that say what to do.
+//! The errors of supervised tasks.
 
 use std::path::{Path, PathBuf};
 
@@ -7,68 +7,68 @@ use serde::Serialize;
 /// An error of a supervised task.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A folder that doesn't hold the data set.
-    #[error("{}: must hold {expected}; it {found}", path.display())]
+    /// A folder that doesn't contain the dataset.
+    #[error("{}: must contain {expected}, but it {found}", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// What the data set is laid out as.
+        /// The dataset's expected files.
         expected: String,
-        /// What there is instead.
+        /// The folder's content.
         found: String,
     },
-    /// A file of a data set that can't be used.
+    /// An invalid file of a dataset.
     #[error("{}: {problem}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The problem.
         problem: String,
     },
-    /// A file that can't be read any more.
+    /// A file that can't be read.
     #[error("{}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The system's reason.
         source: std::io::Error,
     },
-    /// A setting that no training can work with.
+    /// An invalid setting.
     #[error("{field} = {value}: {problem}")]
     Setting {
         /// The setting's name.
         field: &'static str,
         /// The value given.
         value: String,
-        /// Why it can't be.
+        /// Why it is invalid.
         problem: String,
     },
-    /// More files are damaged than the data can do without.
-    #[error("{count} of {of} images are damaged, which is more than 1 %; {}: {}", last.path.display(), last.problem)]
+    /// Too many files are corrupt.
+    #[error("{count} of {of} images are corrupt, more than 1 %: repair the dataset; the last is {}: {}", last.path.display(), last.problem)]
     Damaged {
-        /// How many were found so far.
+        /// The number of corrupt files so far.
         count: usize,
-        /// How many images there are.
+        /// The number of images.
         of: usize,
-        /// The last of them.
+        /// The last corrupt file.
         last: SkippedFile,
     },
-    /// The network can't learn from this.
+    /// An error of the core.
     #[error(transparent)]
     Core(#[from] alrao_core::Error),
 }
 
-/// A file that is damaged, so that its image is missing.
+/// A corrupt file, which was skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SkippedFile {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The problem.
     pub problem: String,
 }
 
 impl Error {
-    /// A folder that must hold something else than it does; says what is in it.
+    /// Creates the error of a folder with unexpected content, which it lists.
     pub(crate) fn folder(path: &Path, expected: impl Into<String>) -> Self {
         const TOLD: usize = 4;
         let found = match std::fs::read_dir(path) {
@@ -81,8 +81,8 @@ impl Error {
                 names.truncate(TOLD);
                 match (names.is_empty(), more) {
                     (true, _) => "is empty".into(),
-                    (false, 0) => format!("holds {}", names.join(", ")),
-                    (false, more) => format!("holds {} and {more} more", names.join(", ")),
+                    (false, 0) => format!("contains {}", names.join(", ")),
+                    (false, more) => format!("contains {} and {more} more", names.join(", ")),
                 }
             }
         };
@@ -93,7 +93,7 @@ impl Error {
         Error::Setting { field, value: value.to_string(), problem: problem.into() }
     }
 
-    /// A file with a problem.
+    /// Creates the error of a file with a problem.
     pub(crate) fn file(path: &Path, problem: impl Into<String>) -> Self {
         Error::File { path: path.into(), problem: problem.into() }
     }

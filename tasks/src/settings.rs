@@ -166,11 +166,15 @@ impl ModelSettings {
     /// [`Error::Setting`]: none is, or a version that there isn't.
     pub fn of_images(&self) -> Result<Architecture, Error> {
         match (self.architecture, self.version) {
-            (None, _) => Err(Error::setting("model.architecture", "none", "images need one, such as \"mobilenet\"")),
+            (None, _) => Err(Error::setting(
+                "model.architecture",
+                "none",
+                "missing; choose one for images, such as \"mobilenet\"",
+            )),
             (Some(Architecture::MobileNet), None | Some(2)) => Ok(Architecture::MobileNetV2),
             (Some(Architecture::MobileNet), Some(1)) => Ok(Architecture::MobileNet),
             (Some(Architecture::MobileNet), Some(version)) => {
-                Err(Error::setting("model.version", version, "of mobilenet there are 1 and 2"))
+                Err(Error::setting("model.version", version, "mobilenet has versions 1 and 2"))
             }
             (Some(_), Some(version)) => Err(Error::setting("model.version", version, "only mobilenet has versions")),
             (Some(architecture), None) => Ok(architecture),
@@ -198,7 +202,7 @@ impl ModelSettings {
             ("model.channels_last", self.channels_last.map(|last| last.to_string())),
         ];
         match given.into_iter().find_map(|(field, value)| Some((field, value?))) {
-            Some((field, value)) => Err(Error::setting(field, value, "is for images; text has a model of its own")),
+            Some((field, value)) => Err(Error::setting(field, value, "only for images; remove it for text")),
             None => Ok(()),
         }
     }
@@ -236,7 +240,7 @@ impl SupervisedTask {
                 let architecture = self.model.of_images()?;
                 let smallest = architecture.smallest_image();
                 if (side as i64) < smallest {
-                    let problem = format!("needs images of {smallest} pixels a side, but these have {side}");
+                    let problem = format!("needs an image size of at least {smallest} pixels, but it is {side}");
                     return Err(Error::setting("model.architecture", architecture, problem));
                 }
             }
@@ -256,7 +260,7 @@ impl SupervisedTask {
         }
         match self.data.folder() {
             Some(_) => Ok(()),
-            None => Err(Error::setting("data.folder", "none", "say where the data are, by --data DIR")),
+            None => Err(Error::setting("data.folder", "none", "missing; give the dataset directory with --data DIR")),
         }
     }
 

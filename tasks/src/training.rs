@@ -101,8 +101,8 @@ impl Schedule {
             return Err(Error::setting(field, value, "must be at least 1"));
         }
         if self.weight_averaging && !self.precise_bn {
-            let problem = "running statistics are of other networks than the average: leave training.precise_bn \
-                           on, or set this to false too";
+            let problem = "averaged weights need recomputed batch-norm statistics: keep training.precise_bn on, or set \
+                           this to false too";
             return Err(Error::setting("training.weight_averaging", true, problem));
         }
         Ok(())
@@ -646,7 +646,7 @@ mod tests {
                 Err(error) => break error.to_string(),
             }
         };
-        assert!(error.starts_with("2 of 120 images are damaged") && error.ends_with(".jpg: isn't whole"), "{error}");
+        assert!(error.starts_with("2 of 120 images are corrupt") && error.ends_with(".jpg: isn't whole"), "{error}");
     }
 
     /// All events to the end, with the training taken apart and put together again, from one that has just begun, at each

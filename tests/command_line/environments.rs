@@ -50,6 +50,6 @@ fn an_episode_becomes_an_animation() {
     let (run, gif) = (root.path().join("run"), root.path().join("out.gif"));
     succeed(alrao(&format!("{SMALL} --set schedule.steps=300 --out {}", run.display())));
     let said = succeed(alrao(&format!("watch {} --gif {}", run.display(), gif.display())));
-    assert!(said.contains("in 200 steps"), "{said}");
+    assert!(said.contains(", length 200"), "{said}");
     assert!(std::fs::read(&gif).unwrap().starts_with(b"GIF89a"));
 }

@@ -67,8 +67,8 @@ fn what_exists_is_never_overwritten() {
     refused(&format!("{SMALL} --out {}", taken.display()), &["taken", "exists", "--resume"]);
     assert_eq!(fs::read_to_string(taken.join("precious")).unwrap(), "data");
     assert_eq!(fs::read_dir(&taken).unwrap().count(), 1);
-    refused(&format!("{SMALL} --out {}/precious/run", taken.display()), &["precious/run", "can't be made"]);
-    refused(&format!("{SMALL} --out /proc/run"), &["/proc/run", "can't be made"]);
+    refused(&format!("{SMALL} --out {}/precious/run", taken.display()), &["precious/run", "can't be created"]);
+    refused(&format!("{SMALL} --out /proc/run"), &["/proc/run", "can't be created"]);
 }
 
 #[test]

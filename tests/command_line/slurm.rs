@@ -69,8 +69,8 @@ fn slurm_that_is_not_there_or_refuses_is_told_of() {
     let sweep = |words: &str| sweep(root.path(), &out, words);
     refused(on_path(sweep("--executor slurm"), &none), &["no `sbatch` on the PATH", "leave --executor out"]);
     refused(sweep("--slurm partition=small"), &["--slurm", "--executor slurm"]);
-    refused(sweep("--executor slurm --slurm array=0-3"), &["`array` is the sweep's own"]);
-    refused(sweep("--executor slurm --slurm p=small"), &["no long option of sbatch"]);
+    refused(sweep("--executor slurm --slurm array=0-3"), &["`array` is set by the sweep"]);
+    refused(sweep("--executor slurm --slurm p=small"), &["not a long option of sbatch"]);
     refused(sweep("--executor pbs"), &["local", "slurm"]);
     assert!(!out.exists());
     let says_no = "#!/bin/sh\n[ \"$1\" = --version ] || { echo invalid partition specified >&2; exit 1; }\n";
@@ -103,7 +103,7 @@ fn on_a_real_slurm_runs_are_requeued_and_killed_and_end_with_a_local_sweeps_tabl
     wait_until("another run is trained", || locked(&slurm).contains(&slurm.join("pendulum-sgd-seed2")));
     signal("INT", follower.id());
     let (code, told) = said(follower.wait_with_output().unwrap());
-    assert!(code == 1 && told.contains("their jobs go on, until `scancel "), "{code} {told}");
+    assert!(code == 1 && told.contains("their jobs continue; stop them with `scancel "), "{code} {told}");
     assert!(!locked(&slurm).is_empty(), "a run ended with the process that followed it");
 
     let tasks = squeue().lines().count();
@@ -120,7 +120,7 @@ fn on_a_real_slurm_runs_are_requeued_and_killed_and_end_with_a_local_sweeps_tabl
     signal("KILL", trainer(&killed));
     let (code, told) = said(follower.wait_with_output().unwrap());
     assert_eq!(code, 1, "{told}");
-    assert!(told.contains("stopped with 1 runs to go and 0 failed; slurm.log has"), "{told}");
+    assert!(told.contains("stopped with 1 runs to go and 0 failed; see slurm.log"), "{told}");
 
     succeed(resume());
     assert_eq!(first_line(&requeued), begun, "the requeued run began anew");

@@ -80,14 +80,14 @@ fn images_are_learnt_without_the_damaged_one() {
     };
     let (code, said) = train("imagenet-resnet50", &run);
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("7.JPEG: no whole PNG") && said.contains("skipped"), "{said}");
+    assert!(said.contains("7.JPEG: corrupt PNG") && said.contains("skipped"), "{said}");
     assert_eq!(summary(&run)["task"], "imagenet-resnet50");
 
     fs::write(data.path().join("train/dog/3.JPEG"), "a dog").unwrap();
     fs::write(data.path().join("train/dog/4.JPEG"), "another dog").unwrap();
     let (code, said) = train("imagenet-resnet50", &root.path().join("too-many"));
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("2 of 144 images are damaged") && said.contains("neither JPEG nor PNG"), "{said}");
+    assert!(said.contains("2 of 144 images are corrupt") && said.contains("neither JPEG nor PNG"), "{said}");
 }
 
 #[test]
@@ -126,6 +126,6 @@ fn what_cannot_be_learnt_is_refused() {
     refused("cifar10-mobilenet --set data.batch_size=1", images, &["data.batch_size = 1", "2"]);
     refused("ptb-char --set model.channels_last=true", text, &["model.channels_last"]);
     refused("ptb-char --set optimizer.max_grad_norm=0", text, &["optimizer.max_grad_norm = 0"]);
-    refused("pendulum", text, &["--data", "learns from no data"]);
+    refused("pendulum", text, &["--data", "needs no dataset"]);
     assert!(!out.exists());
 }

@@ -73,7 +73,7 @@ impl Part {
         let bytes = std::fs::read(path).map_err(|error| Error::file(path, error.to_string()))?;
         if bytes.len() != IMAGES * RECORD {
             let expected = format!("{} bytes, {IMAGES} images of {RECORD}", IMAGES * RECORD);
-            return Err(Error::file(path, format!("must have {expected}, but has {}", bytes.len())));
+            return Err(Error::file(path, format!("must have {expected}, but has {}; download it again", bytes.len())));
         }
         for (image, record) in bytes.chunks_exact(RECORD).enumerate() {
             let (&label, pixels) = record.split_first().expect("a label");
@@ -202,7 +202,7 @@ mod tests {
         assert!(["test_batch.bin", "image 5", "label 10"].iter().all(|part| label.contains(part)), "{label}");
         fs::remove_file(folder.path().join("data_batch_1.bin")).unwrap();
         let missing = error();
-        assert!(missing.contains("data_batch_1.bin to") && missing.contains("holds data_batch_2.bin"), "{missing}");
+        assert!(missing.contains("data_batch_1.bin to") && missing.contains("contains data_batch_2.bin"), "{missing}");
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub fn is_image(beginning: &[u8]) -> bool {
 pub fn decode(file: &[u8]) -> Result<Picture, String> {
     match file {
         file if file.starts_with(&JPEG) => jpeg(file),
-        file if file.starts_with(&PNG) => png(file).map_err(|error| format!("no whole PNG: {error}")),
+        file if file.starts_with(&PNG) => png(file).map_err(|error| format!("corrupt PNG: {error}")),
         [] => Err("is empty".into()),
         _ => Err("is neither JPEG nor PNG".into()),
     }
@@ -48,7 +48,7 @@ fn jpeg(file: &[u8]) -> Result<Picture, String> {
     let last = |marker: u8| file.windows(2).rposition(|pair| pair == [0xff, marker]);
     let (scan, end) = (last(0xda), last(0xd9));
     if end < scan || scan.is_none() {
-        return Err("is cut off: no whole JPEG".into());
+        return Err("corrupt JPEG: truncated".into());
     }
     let options = DecoderOptions::default()
         .set_strict_mode(false) // odd headers are no reason to leave an image out
@@ -56,11 +56,11 @@ fn jpeg(file: &[u8]) -> Result<Picture, String> {
         .set_max_height(LONGEST)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file), options);
-    let rgb = decoder.decode().map_err(|error| format!("no whole JPEG: {error}"))?;
-    let (width, height) = decoder.dimensions().ok_or("no whole JPEG: it has no size")?;
+    let rgb = decoder.decode().map_err(|error| format!("corrupt JPEG: {error}"))?;
+    let (width, height) = decoder.dimensions().ok_or("corrupt JPEG: no image size")?;
     match rgb.len() == 3 * width * height {
         true => Ok(Picture { width, height, rgb }),
-        false => Err("no whole JPEG: its colours can't be told".into()),
+        false => Err("corrupt JPEG: unknown color space".into()),
     }
 }
 

@@ -55,7 +55,7 @@ impl ImageFolder {
             return Err(Error::folder(&train, format!("at most {} classes", u16::MAX)));
         }
         if let Some(other) = names(&val, true)?.iter().find(|name| !classes.contains(name)) {
-            return Err(Error::file(&val.join(other), format!("is a class that {} doesn't have", train.display())));
+            return Err(Error::file(&val.join(other), format!("class without training images in {}", train.display())));
         }
         let train = classes.iter().map(|class| images(&train.join(class))).collect::<Result<Vec<_>, _>>()?;
         let val = classes.iter().map(|class| images(&val.join(class))).collect::<Result<Vec<_>, _>>()?;
@@ -147,7 +147,7 @@ fn names(folder: &Path, folders: bool) -> Result<Vec<String>, Error> {
 /// The images of a class.
 fn images(class: &Path) -> Result<Vec<PathBuf>, Error> {
     if !class.is_dir() {
-        return Err(Error::file(class, "isn't there, although it is a class to learn"));
+        return Err(Error::file(class, "missing, although the training images have this class"));
     }
     let paths: Vec<PathBuf> = names(class, false)?.into_iter().map(|name| class.join(name)).collect();
     for path in paths.iter().take(LOOKED_AT) {
@@ -221,10 +221,10 @@ mod tests {
             let error = ImageFolder::read(folder.path(), 8).map(|_| ()).unwrap_err().to_string();
             assert!(parts.iter().all(|part| error.contains(part)), "{error}");
         };
-        error(&|f| fs::remove_dir_all(f.join("val")).unwrap(), &["train/CLASS/*", "it holds train"]);
-        error(&|f| fs::remove_dir_all(f.join("train/dog")).unwrap(), &["train", "two classes", "it holds cat"]);
-        error(&|f| fs::remove_dir_all(f.join("val/dog")).unwrap(), &["val/dog", "isn't there"]);
-        error(&|f| fs::create_dir(f.join("val/ox")).unwrap(), &["val/ox", "doesn't have"]);
+        error(&|f| fs::remove_dir_all(f.join("val")).unwrap(), &["train/CLASS/*", "it contains train"]);
+        error(&|f| fs::remove_dir_all(f.join("train/dog")).unwrap(), &["train", "two classes", "it contains cat"]);
+        error(&|f| fs::remove_dir_all(f.join("val/dog")).unwrap(), &["val/dog", "missing"]);
+        error(&|f| fs::create_dir(f.join("val/ox")).unwrap(), &["val/ox", "class without training images"]);
         error(&|f| fs::create_dir(f.join("train/ox")).unwrap(), &["train/ox", "images", "is empty"]);
         let texts = |f: &Path| (0..20).for_each(|i| fs::write(f.join(format!("train/dog/{i}.JPEG")), "dog").unwrap());
         error(&texts, &["train/dog", "JPEG or PNG", "0.JPEG"]);
@@ -236,7 +236,7 @@ mod tests {
         let data = ImageFolder::read(folder.path(), 8).unwrap();
         let image = |index| data.image(Split::Test, index, None, &mut [0; 3 * 8 * 8]).unwrap_err();
         fs::write(folder.path().join("val/cat/0.JPEG"), &png(0)[..40]).unwrap();
-        assert!(matches!(image(0), Error::File { problem, .. } if problem.contains("no whole PNG")));
+        assert!(matches!(image(0), Error::File { problem, .. } if problem.contains("corrupt PNG")));
         fs::remove_file(folder.path().join("val/cat/1.JPEG")).unwrap();
         assert!(matches!(image(1), Error::Read { .. }));
     }

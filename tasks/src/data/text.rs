@@ -119,7 +119,7 @@ impl Vocabulary {
         for_each(&read(path)?, symbol, |symbol, line| {
             let number = self.of.get(symbol).or_else(|| self.of.get(UNKNOWN));
             let number = number.ok_or_else(|| {
-                Error::file(path, format!("line {line} holds {symbol:?}, which {} never does", FILES[0]))
+                Error::file(path, format!("line {line} contains {symbol:?}, which does not occur in {}", FILES[0]))
             })?;
             numbers.push(*number);
             Ok(())
@@ -149,7 +149,7 @@ fn read(path: &Path) -> Result<String, Error> {
     let bytes = std::fs::read(path).map_err(|error| Error::file(path, error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Error::file(path, format!("is no UTF-8 from byte {at} on"))
+        Error::file(path, format!("not valid UTF-8 at byte {at}"))
     })
 }
 
@@ -216,9 +216,9 @@ mod tests {
             Text::read(folder.path(), symbol, streams, 9).unwrap_err().to_string()
         };
         let unseen = error([b"ab\nab", b"ab\nxb", b"ab"], Symbol::Character, 1);
-        assert!(unseen.contains("ptb.valid.txt: line 2 holds \"x\""), "{unseen}");
+        assert!(unseen.contains("ptb.valid.txt: line 2 contains \"x\""), "{unseen}");
         let latin = error([b"caf\xe9 au lait", b"ab", b"ab"], Symbol::Word, 1);
-        assert!(latin.contains("ptb.train.txt: is no UTF-8 from byte 3 on"), "{latin}");
+        assert!(latin.contains("ptb.train.txt: not valid UTF-8 at byte 3"), "{latin}");
         let short = error([b"abab", b"ab", b"a"], Symbol::Character, 1);
         assert!(short.contains("ptb.test.txt: 1 symbols are too few for 1 streams"), "{short}");
         let empty = tempfile::tempdir().unwrap();
