@@ -1,5 +1,5 @@
-//! A run's configuration: a TOML file or one of those built in, then `--set`, then the other flags, checked once and
-//! written to the run directory with nothing left to default.
+//! A run's configuration: a TOML file or a built-in configuration, overridden by `--set` and then by other flags. It is
+//! checked once and written to the run directory with all defaults.
 
 mod optimizer;
 
@@ -28,45 +28,45 @@ pub use optimizer::{BaseOptimizer, OptimizerKind, OptimizerSettings};
 /// The built-in configurations, by name.
 const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/configs.rs"));
 
-/// Everything a run depends on.
+/// A run's configuration: everything its results depend on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Sections", into = "Sections")]
 pub struct Config {
-    /// The seed that every random draw derives from.
+    /// Random seed.
     pub seed: u64,
-    /// auto, cpu, cuda or cuda:N.
+    /// Device: auto, cpu, cuda or cuda:N.
     pub device: String,
-    /// libtorch's threads: their number changes the last bits of some results.
+    /// Number of libtorch threads, which changes the last bits of some results.
     pub threads: u32,
-    /// What is learnt.
+    /// The task.
     pub task: Task,
-    /// How the network learns.
+    /// The optimizer.
     pub optimizer: OptimizerSettings,
-    /// What the run was made with; written, not asked for.
+    /// The versions in use; written to the run directory, not set by users.
     pub versions: Option<Versions>,
 }
 
-/// What is learnt.
+/// The task of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Task {
-    /// To act in an environment.
+    /// An agent in an environment.
     Agent(Box<AgentTask>),
-    /// To predict a part of some data from the rest.
+    /// A supervised task.
     Supervised(SupervisedTask),
 }
 
-/// An agent in its environment.
+/// The settings of an agent in an environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AgentTask {
-    /// What the agent acts in.
+    /// The environment.
     pub environment: EnvironmentSettings,
-    /// How long it trains.
+    /// The training schedule.
     pub schedule: Schedule,
-    /// What it is.
+    /// The agent.
     pub agent: AgentSettings,
 }
 
-/// A configuration as it is written down: every section of either kind of task.
+/// A configuration file's sections, for both kinds of tasks.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sections {
@@ -154,12 +154,12 @@ impl From<Config> for Sections {
     }
 }
 
-/// Versions that a run's results depend on.
+/// The versions on which a run's results depend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
-    /// This program's.
+    /// The version of this program.
     pub alrao: String,
-    /// libtorch's.
+    /// The version of libtorch.
     pub libtorch: String,
 }
 
@@ -172,11 +172,10 @@ fn default_threads() -> u32 {
 }
 
 impl Config {
-    /// The configuration in the file `source`, or the built-in one of that name, with `sets` (`KEY=VALUE`) applied in
-    /// order.
+    /// Reads the file or built-in configuration `source` and applies `sets` (`KEY=VALUE`) in order.
     ///
     /// # Errors
-    /// [`WrongRequest`], naming the file, line and field or the `--set` that can't be.
+    /// [`WrongRequest`], naming the file, line and field or the `--set` that is invalid.
     pub fn read(source: &str, sets: &[String], registry: &Registry) -> Result<Config> {
         let mut table = read_table(source)?;
         for set in sets {
@@ -189,10 +188,10 @@ impl Config {
         Ok(config)
     }
 
-    /// The configuration that a run directory was made with.
+    /// Reads the configuration of a run directory.
     ///
     /// # Errors
-    /// [`WrongRequest`] if the file isn't there or isn't one of ours, or the run is of a version that this one can't read.
+    /// [`WrongRequest`] if the file is missing or invalid, or the run is from an unsupported version.
     pub fn of_run(directory: &Path) -> Result<Config> {
         let path = directory.join("config.toml");
         if !path.is_file() {
@@ -207,7 +206,7 @@ impl Config {
         Ok(toml::from_str(&text).map_err(wrong)?)
     }
 
-    /// Checks what can be checked before anything is made, and fills in every default.
+    /// Checks all settings and fills in the defaults.
     ///
     /// # Errors
     /// [`WrongRequest`] or a setting's error, naming the field.
@@ -223,18 +222,17 @@ impl Config {
         Ok(self)
     }
 
-    /// As [`resolve`](Self::resolve), with the device that it comes to on this machine and the versions in use: what a
-    /// run directory is made with.
+    /// Resolves the settings, the device on this machine and the versions in use, for a new run directory.
     ///
     /// # Errors
-    /// As [`resolve`](Self::resolve), and if there is no such device or libtorch is another than needed.
+    /// As [`resolve`](Self::resolve), and if the device doesn't exist or libtorch has another version.
     pub fn complete(self, registry: &Registry) -> Result<Config> {
         let config = self.resolve(registry)?;
         let device = DeviceChoice::of(config.device()?).to_string();
         Ok(Config { device, versions: Some(Versions::in_use()?), ..config })
     }
 
-    /// As [`complete`](Self::complete), to train on another machine: a CUDA device asked for needn't be on this one.
+    /// Completes the configuration for training on another machine: a CUDA device need not exist on this one.
     ///
     /// # Errors
     /// As [`complete`](Self::complete).
@@ -247,7 +245,7 @@ impl Config {
         Ok(Config { device: device.to_string(), ..completed })
     }
 
-    /// How much there is to do at most: environment steps, or epochs.
+    /// Returns the budget: environment steps or maximum epochs.
     pub fn budget(&self) -> u64 {
         match &self.task {
             Task::Agent(task) => task.schedule.steps,
@@ -255,15 +253,15 @@ impl Config {
         }
     }
 
-    /// The device to train on.
+    /// Returns the device to train on.
     ///
     /// # Errors
-    /// There is none such on this machine.
+    /// The device doesn't exist on this machine.
     pub fn device(&self) -> Result<Device> {
         Ok(self.device.parse::<DeviceChoice>().and_then(|choice| choice.resolve()).map_err(WrongRequest::of)?)
     }
 
-    /// The method that the optimizer's settings stand for.
+    /// Returns the method with the optimizer's settings.
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve).
@@ -273,7 +271,7 @@ impl Config {
 }
 
 impl Task {
-    /// What the task is called, in names of directories and in `summary.json`.
+    /// Returns the task's name in directory names and `summary.json`.
     pub fn name(&self) -> String {
         match self {
             Task::Agent(task) => task.environment.name.clone(),
@@ -281,10 +279,10 @@ impl Task {
         }
     }
 
-    /// Says where the data are.
+    /// Sets the dataset directory.
     ///
     /// # Errors
-    /// [`WrongRequest`] if the task has none.
+    /// [`WrongRequest`] if the task needs no dataset.
     pub fn set_data(&mut self, folder: &Path) -> Result<()> {
         match self {
             Task::Supervised(task) => {
@@ -297,10 +295,10 @@ impl Task {
         }
     }
 
-    /// The agent's task.
+    /// Returns the settings of an agent's task.
     ///
     /// # Errors
-    /// [`WrongRequest`] if it is another.
+    /// [`WrongRequest`] if the task is supervised.
     pub fn agent(&self) -> Result<&AgentTask> {
         match self {
             Task::Agent(task) => Ok(task),
@@ -313,7 +311,7 @@ impl Task {
 }
 
 impl AgentTask {
-    /// Checks every setting, and fills in the environment's defaults.
+    /// Checks all settings and fills in the environment's defaults.
     fn resolve(&mut self, registry: &Registry) -> Result<()> {
         self.agent.check().map_err(WrongRequest::of)?;
         self.schedule.check(self.agent.learning_starts).map_err(WrongRequest::of)?;
@@ -327,7 +325,7 @@ impl AgentTask {
         Ok(())
     }
 
-    /// A new copy of the environment.
+    /// Creates an instance of the environment.
     ///
     /// # Errors
     /// As [`Registry::make`].
@@ -337,17 +335,17 @@ impl AgentTask {
 }
 
 impl Config {
-    /// The versions it was made with, in words.
+    /// Describes the versions of the run.
     pub fn made_by(&self) -> String {
         self.versions.as_ref().map_or("unknown versions".into(), Versions::to_string)
     }
 }
 
 impl Versions {
-    /// Of this process.
+    /// Returns the versions of this process.
     ///
     /// # Errors
-    /// [`WrongRequest`] if libtorch is another than the one needed.
+    /// [`WrongRequest`] if libtorch has another version than needed.
     pub fn in_use() -> Result<Self> {
         let path = device::libtorch_path();
         let version = path.as_deref().and_then(Path::parent).and_then(device::libtorch_version);
@@ -374,7 +372,7 @@ fn read_file(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|error| WrongRequest(format!("{}: {error}", path.display())).into())
 }
 
-/// The configuration in the file `source`, or the built-in one of that name, checked but with nothing filled in.
+/// Reads and checks the file or built-in configuration `source`, without filling in defaults.
 ///
 /// # Errors
 /// [`WrongRequest`], naming the file, line and field.
@@ -385,7 +383,7 @@ pub fn read_table(source: &str) -> Result<Table> {
     Ok(toml::from_str(&text).map_err(wrong)?)
 }
 
-/// The text of a configuration.
+/// Reads the text of a configuration.
 fn text(source: &str) -> Result<String> {
     match BUILT_IN.iter().find(|(name, _)| *name == source) {
         Some((_, text)) => Ok(text.to_string()),
@@ -394,7 +392,7 @@ fn text(source: &str) -> Result<String> {
     }
 }
 
-/// What is wrong with an environment's setting, with the `--set` or the line that it comes from.
+/// Returns the error of an environment's setting, with its `--set` or line.
 fn placed(error: &EnvironmentError, source: &str, sets: &[String]) -> WrongRequest {
     let field = match error {
         EnvironmentError::NoSuchSetting { setting, .. } | EnvironmentError::SettingType { setting, .. } => setting,
@@ -411,7 +409,7 @@ fn placed(error: &EnvironmentError, source: &str, sets: &[String]) -> WrongReque
     WrongRequest(format!("{place}: environment: {error}"))
 }
 
-/// The line of a section's field in a configuration's text, from 1.
+/// Finds the line of a section's field in a configuration's text, from 1.
 fn line(text: &str, section: &str, field: &str) -> Option<usize> {
     let file = DeTable::parse(text).ok()?;
     let fields = file.get_ref().get(section)?.get_ref().as_table()?;
@@ -419,10 +417,10 @@ fn line(text: &str, section: &str, field: &str) -> Option<usize> {
     Some(text[..key.span().start].matches('\n').count() + 1)
 }
 
-/// Sets a field of a configuration as `KEY=VALUE` says.
+/// Applies `KEY=VALUE` to a configuration.
 ///
 /// # Errors
-/// [`WrongRequest`], naming the `--set` after which it is none.
+/// [`WrongRequest`], naming the invalid `--set`.
 pub fn apply(table: &mut Table, set: &str) -> Result<(), WrongRequest> {
     let wrong = |problem: &str| WrongRequest(format!("--set {set}: {problem}"));
     let (key, text) = set.split_once('=').ok_or_else(|| wrong("must be KEY=VALUE, as in schedule.steps=20000"))?;
@@ -430,10 +428,10 @@ pub fn apply(table: &mut Table, set: &str) -> Result<(), WrongRequest> {
     check(table).map_err(|problem| wrong(&problem))
 }
 
-/// Sets one field, `section.field`, with the sections on its way.
+/// Sets one field, `section.field`, and creates missing sections.
 ///
 /// # Errors
-/// Which of them is no section.
+/// Names a part of the path that is not a section.
 pub fn insert(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
     let mut sections: Vec<&str> = key.split('.').collect();
     let field = sections.pop().expect("split gives at least one");
@@ -446,21 +444,21 @@ pub fn insert(table: &mut Table, key: &str, value: Value) -> Result<(), String> 
     Ok(())
 }
 
-/// Whether a table is a configuration.
+/// Checks that a table is a configuration.
 ///
 /// # Errors
-/// The first field that is unknown, missing or of another type.
+/// Names the first field that is unknown, missing or of another type.
 pub fn check(table: &Table) -> Result<(), String> {
     table.clone().try_into::<Config>().map(drop).map_err(|error| nearest_first(error.message()))
 }
 
-/// Describes a mistake in a TOML file with its place; where a field is unknown, the fields that exist, the nearest first.
+/// Describes an error in a TOML file with its place; for an unknown field, lists the known fields, the nearest first.
 pub fn explain(error: &toml::de::Error) -> String {
     let text = error.to_string().replace(error.message(), &nearest_first(error.message()));
     text.trim_end().into()
 }
 
-/// Sorts the fields that an error about an unknown one lists, the nearest first; other messages stay.
+/// Sorts the fields listed in an unknown-field error, the nearest first; leaves other messages unchanged.
 pub fn nearest_first(message: &str) -> String {
     let field = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
     let Some((unknown, (_, expected))) =
@@ -473,23 +471,23 @@ pub fn nearest_first(message: &str) -> String {
     format!("unknown field `{unknown}`, expected one of `{}`", known.join("`, `"))
 }
 
-/// Returns the versions that a configuration names, whatever else is in it.
+/// Returns the versions in a configuration that may be invalid otherwise.
 fn written_by(text: &str) -> Option<Versions> {
     toml::from_str::<Table>(text).ok()?.remove("versions")?.try_into().ok()
 }
 
-/// Says why a file that these versions wrote can't be read.
+/// Explains why a file written by these versions can't be read.
 pub fn other_names(versions: &Versions) -> String {
     format!("It was written by {versions}, whose settings have other names: use that version, or train again")
 }
 
-/// A TOML value; whatever isn't one is a string, so that words need no quotes on the command line.
+/// Parses a TOML value; anything else becomes a string, so that words need no quotes on the command line.
 fn parse_value(text: &str) -> Value {
     let document: Result<Table, _> = toml::from_str(&format!("value = {text}"));
     document.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.into()))
 }
 
-/// There is neither a file nor a built-in configuration of this name.
+/// Returns the error of a name that is neither a file nor a built-in configuration.
 fn unknown(source: &str) -> WrongRequest {
     let mut names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
     names.sort_by_key(|name| strsim::damerau_levenshtein(name, source));

@@ -1,4 +1,4 @@
-//! Figures of runs: which there are, which is usual, and drawing them.
+//! The types of figures of runs, their defaults, and their drawing.
 
 use std::path::{Path, PathBuf};
 
@@ -7,28 +7,28 @@ use rayon::prelude::*;
 
 use crate::config::Task;
 
-/// What a figure shows.
+/// The type of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum FigureKind {
-    /// The episode returns of agents; of several runs the interquartile mean over seeds, and its interval.
+    /// Episode returns of agents; for several runs the interquartile mean over seeds and its confidence interval.
     Returns,
-    /// Learning curves; of several runs those of training beside those of test or validation.
+    /// Learning curves; for several runs training beside test or validation.
     Learning,
-    /// The weights of a run's heads over time.
+    /// Head weights of a run over time.
     Posterior,
-    /// The rates of a run's units, and how far each has moved at its rate.
+    /// Learning rates of a run's units, and their weight changes.
     Rates,
-    /// What intervals of rates come to, SGD on the diagonal; also by width.
+    /// Results by learning-rate range, with SGD on the diagonal; also by width.
     Heatmap,
 }
 
-/// Where a figure is, in the directory of a run or a sweep.
+/// Returns the path of a figure in a run or sweep directory.
 pub fn file(kind: FigureKind) -> PathBuf {
     let name = clap::ValueEnum::to_possible_value(&kind).expect("no kind is skipped");
     Path::new("plots").join(name.get_name()).with_extension("svg")
 }
 
-/// The figure of how a run of this task went.
+/// Returns the default figure of a run of this task.
 pub fn usual_of_run(task: &Task) -> FigureKind {
     match task {
         Task::Agent(_) => FigureKind::Returns,
@@ -36,10 +36,10 @@ pub fn usual_of_run(task: &Task) -> FigureKind {
     }
 }
 
-/// What is best drawn of these runs.
+/// Returns the default figure of these runs.
 ///
 /// # Errors
-/// What a run is can't be read, or there is none.
+/// A run's description can't be read, or there are no runs.
 pub fn usual(sources: &[Source]) -> Result<FigureKind, PlotError> {
     let headers = sources.iter().map(Header::read).collect::<Result<Vec<_>, _>>()?;
     let mut intervals: Vec<_> = headers.iter().filter_map(|run| run.method.interval()).collect();
@@ -52,10 +52,10 @@ pub fn usual(sources: &[Source]) -> Result<FigureKind, PlotError> {
     })
 }
 
-/// Draws runs.
+/// Draws a figure of runs.
 ///
 /// # Errors
-/// A run has nothing to show yet, or the figure isn't one of such runs.
+/// A run has nothing to show yet, or the figure needs other runs.
 pub fn figure(kind: FigureKind, sources: &[Source]) -> Result<Figure, PlotError> {
     let agents = || sources.par_iter().map(RunRecord::read).collect::<Result<Vec<_>, _>>();
     let one = || match sources {

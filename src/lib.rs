@@ -1,10 +1,10 @@
-//! Reinforcement learning that needs no learning rate: the toolkit's parts under one name, and its command line.
+//! Deep Q-learning in Rust without learning-rate tuning: the toolkit's crates under one name, and its command line.
 //!
 //! | part | what it is |
 //! |---|---|
-//! | [`core`] | the method: rates for units, heads, the Switch, one step of learning |
-//! | [`envs`] | environments and what wraps them |
-//! | [`agents`] | deep Q-learning; [`agents::q_network::QNetwork`] is the part to reuse |
+//! | [`core`] | the method: learning rates of units, heads, the Switch, one training step |
+//! | [`envs`] | environments and wrappers |
+//! | [`agents`] | deep Q-learning; [`agents::q_network::QNetwork`] is reusable on its own |
 //! | [`tasks`] | supervised tasks |
 //! | [`plots`] | figures from run directories |
 

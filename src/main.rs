@@ -1,7 +1,7 @@
 //! The program `alrao`.
 
-/// libtorch's tensors come from it, too, because it stands for `malloc`. What is freed it keeps for the tensors of the next
-/// step, as `.cargo/config.toml` tells it: pages that come anew from the system take as long as much of a step.
+/// The allocator, which also serves libtorch, because it replaces `malloc`. It keeps freed memory for the tensors of the
+/// next step, as configured in `.cargo/config.toml`: fetching new pages from the system takes a large part of a step.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -1,5 +1,5 @@
-//! What a run is called, and what it is compared by: the one place that names tasks, metrics and methods. A run writes it
-//! into its directory, where figures, tables and reports read it.
+//! The description of a run: names of its task, metric and method. A run writes it to its directory for figures, tables
+//! and reports.
 
 use alrao_core::optimizer::Rule;
 use alrao_core::rates::RateInterval;
@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::config::{Config, Task};
 
-/// What a run of this configuration is.
+/// Describes a run of this configuration.
 ///
 /// # Errors
 /// As [`Config::method`].

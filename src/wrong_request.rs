@@ -1,13 +1,13 @@
-//! The error that tells a wrong request from what fails on the way: the program ends with 2 for it, with 1 for others.
+//! The usage error, for which the program exits with code 2; other errors exit with code 1.
 
 use std::fmt;
 
-/// A request that can't be met as it stands: what is wrong with it.
+/// A usage error: its message says what is wrong and what to do.
 #[derive(Debug)]
 pub struct WrongRequest(pub String);
 
 impl WrongRequest {
-    /// Of an error that only what was asked for can be the cause of, as in `config.check().map_err(WrongRequest::of)?`.
+    /// Converts an error that only the user's input can cause, as in `config.check().map_err(WrongRequest::of)?`.
     pub fn of(error: impl fmt::Display) -> Self {
         WrongRequest(error.to_string())
     }

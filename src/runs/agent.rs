@@ -1,4 +1,4 @@
-//! A run that trains an agent.
+//! Runs that train an agent.
 
 use alrao_agents::Error;
 use alrao_agents::q_network::QNetwork;
@@ -16,7 +16,7 @@ use crate::config::{AgentTask, Config};
 use crate::summary::{Outcome, Summary};
 use crate::wrong_request::WrongRequest;
 
-/// A training of an agent.
+/// The trainer of an agent's run.
 pub struct AgentRun {
     task: Box<AgentTask>,
     registry: Registry,
@@ -25,10 +25,10 @@ pub struct AgentRun {
 }
 
 impl AgentRun {
-    /// The training that a configuration stands for, at its beginning.
+    /// Creates the trainer of a configuration, before its first step.
     ///
     /// # Errors
-    /// As [`Training::new`]; a setting's is a [`WrongRequest`].
+    /// As [`Training::new`], but a [`WrongRequest`] for an invalid setting.
     pub fn new(config: &Config, registry: &Registry, device: Device) -> Result<Self> {
         let task = Box::new(config.task.agent()?.clone());
         let make = || task.make(registry);
@@ -111,10 +111,10 @@ impl Trainer for AgentRun {
     }
 }
 
-/// The Q-network of a configuration with these values.
+/// Creates the Q-network of a configuration and loads its parameters from `tensors`.
 ///
 /// # Errors
-/// They are of another network, or the environment can't be made.
+/// The tensors are of another network, or the environment can't be created.
 pub fn network(
     config: &Config,
     registry: &Registry,
@@ -126,7 +126,7 @@ pub fn network(
     Ok(network)
 }
 
-/// The Q-network that a run of this configuration begins with.
+/// Creates the initial Q-network of a run.
 fn first_q(config: &Config, registry: &Registry, device: Device) -> Result<QNetwork> {
     let task = config.task.agent()?;
     let environment = task.make(registry)?;

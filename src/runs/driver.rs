@@ -1,5 +1,5 @@
-//! A run from beginning to end: training, with a log and checkpoints in its directory, then the test, the summary and the
-//! figure. How far it is goes to standard error.
+//! The execution of a run: training with logs and checkpoints in its directory, then test, summary and figure. Progress is
+//! printed to standard error.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -19,29 +19,28 @@ use crate::figures;
 use crate::run_directory::{RunDirectory, load_best, read_summary};
 use crate::summary::Summary;
 
-/// Trains a run of this configuration, [completed](Config::complete), in a new directory; ends with its test. From then on
-/// libtorch has the configuration's number of threads in the whole process.
+/// Trains and tests a run of this configuration, [completed](Config::complete), in a new directory. Sets libtorch's number
+/// of threads for the whole process.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) if the run can't begin, with nothing made: a setting can't be,
-/// there is no such device, the data aren't what they should be, or the directory is there already. Else what failed on
-/// the way.
+/// [`WrongRequest`](crate::wrong_request::WrongRequest) before any file is written, if a setting, the device or the dataset
+/// is invalid, or the directory exists; else the error that stopped the run.
 pub fn train(path: &Path, config: Config, registry: &Registry) -> Result<Summary> {
     let config = config.complete(registry)?;
     run(&config, registry, || RunDirectory::create(path, &config))
 }
 
-/// Goes on with the run in this directory from its last checkpoint, to the same end as if it had never stopped. A run that
-/// is done stays as it is.
+/// Resumes the run in this directory from its last checkpoint; the result is bit-identical to that of an uninterrupted
+/// run. A finished run is left unchanged.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is no run directory, another process trains in it, or its
-/// run can't go on here; else what failed on the way.
+/// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is not a run directory, is in use by another process, or its
+/// run can't be resumed here; else the error that stopped the run.
 pub fn resume(path: &Path, registry: &Registry) -> Result<Summary> {
     go_on(path, registry, RunDirectory::open)
 }
 
-/// As [`resume`], as soon as no other process trains in the directory.
+/// Resumes a run as [`resume`] does, after waiting until no other process trains in the directory.
 ///
 /// # Errors
 /// As [`resume`].
@@ -57,7 +56,7 @@ fn go_on(path: &Path, registry: &Registry, open: impl FnOnce(&Path) -> Result<Ru
     }
 }
 
-/// Trains what the configuration says; what can't begin is seen before there is a directory.
+/// Trains a run; invalid settings are reported before the directory is created.
 fn run(config: &Config, registry: &Registry, directory: impl FnOnce() -> Result<RunDirectory>) -> Result<Summary> {
     tch::set_num_threads(config.threads as i32);
     let device = config.device()?;
@@ -73,7 +72,7 @@ fn run(config: &Config, registry: &Registry, directory: impl FnOnce() -> Result<
     }
 }
 
-/// The part of a checkpoint that isn't tensors.
+/// The state in a checkpoint besides the tensors.
 #[derive(Serialize, Deserialize)]
 struct CheckpointState<S> {
     /// Wall-clock seconds of training so far.
@@ -82,14 +81,14 @@ struct CheckpointState<S> {
     training: S,
 }
 
-/// Trains to the end, from the last checkpoint in the directory if there is one, tests, and leaves everything there.
+/// Trains to the end, from the last checkpoint if there is one, tests, and writes all results to the directory.
 ///
 /// # Errors
-/// The checkpoint is damaged or of another configuration; else what failed on the way. That learning diverged is no
-/// error but a result.
+/// The checkpoint is corrupt or of another configuration; else the error that stopped the run. Divergence is a result,
+/// not an error.
 pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer: T) -> Result<Summary> {
     if let Some(summary) = read_summary(directory.path())? {
-        return Ok(summary); // by another process, while this one waited
+        return Ok(summary); // another process finished it while this one waited
     }
     let saved = directory.load_last(|read, CheckpointState { seconds, log, training }| {
         trainer.load(read, training)?;
@@ -140,10 +139,10 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
     Ok(summary)
 }
 
-/// Draws how a run went, and says where the figure is; there is none of a run that diverged at once.
+/// Draws the default figure of a run and returns its path; none for a run that diverged at once.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is no run directory; else a file of it is damaged, or the
+/// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is not a run directory; else a file of it is corrupt, or the
 /// figure can't be written.
 pub fn draw(path: &Path) -> Result<Option<PathBuf>> {
     let kind = figures::usual_of_run(&Config::of_run(path)?.task);
@@ -155,7 +154,7 @@ pub fn draw(path: &Path) -> Result<Option<PathBuf>> {
     }
 }
 
-/// Work per second between laps.
+/// The speed between laps.
 struct Speed {
     worked: u64,
     since: Instant,

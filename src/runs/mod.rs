@@ -1,6 +1,6 @@
-//! Runs: [`train`] and [`resume`] see one through from its configuration to its summary, and need no command line.
+//! Runs: [`train`] and [`resume`] execute a run from its configuration to its summary, without the command line.
 //!
-//! What a run trains is a [`Trainer`], which [`agent`] and [`supervised`] implement; [`drive`] sees any through.
+//! [`agent`] and [`supervised`] implement [`Trainer`], which [`drive`] trains to the end.
 //!
 //! ```no_run
 //! use alrao::{config::Config, envs::Registry, runs};

@@ -1,4 +1,4 @@
-//! A run that trains a network on data.
+//! Runs that train a supervised model.
 
 use alrao_core::network::Network;
 use alrao_core::tensors::Tensors;
@@ -15,7 +15,7 @@ use crate::config::{Config, OptimizerKind};
 use crate::summary::{Outcome, Summary};
 use crate::wrong_request::WrongRequest;
 
-/// A training of a network on data.
+/// The trainer of a supervised run.
 pub struct SupervisedRun {
     task: SupervisedTask,
     training: Training,
@@ -23,10 +23,10 @@ pub struct SupervisedRun {
 }
 
 impl SupervisedRun {
-    /// The training that a configuration stands for, at its beginning.
+    /// Creates the trainer of a configuration, before its first update.
     ///
     /// # Errors
-    /// The data aren't what they should be, or the settings can't be.
+    /// The dataset or a setting is invalid.
     pub fn new(config: &Config, task: &SupervisedTask, device: Device) -> Result<Self> {
         let (data, method) = (task.read(config.seed).map_err(WrongRequest::of)?, config.method()?);
         let network = task.network(&data, &method, config.seed, device)?;
@@ -107,10 +107,10 @@ impl Trainer for SupervisedRun {
     }
 }
 
-/// The network of a run with these values.
+/// Creates the network of a run and loads its parameters from `tensors`.
 ///
 /// # Errors
-/// They are of another network.
+/// The tensors are of another network.
 pub fn network(
     config: &Config,
     task: &SupervisedTask,
@@ -123,7 +123,7 @@ pub fn network(
     Ok(network)
 }
 
-/// Names files that a test did without.
+/// Prints the files that a test skipped.
 pub fn tell(left_out: &[SkippedFile]) {
     left_out.iter().for_each(|file| eprintln!("{}: {}; skipped", file.path.display(), file.problem));
 }

@@ -1,4 +1,4 @@
-//! What a run trains, whatever its task.
+//! The interface of trainers, for every kind of task.
 
 use alrao_core::Error::{Diverged, NoFiniteFeatures, NoFiniteHead};
 use alrao_core::tensors::Tensors;
@@ -10,76 +10,76 @@ use serde::de::DeserializeOwned;
 use crate::config::Config;
 use crate::summary::Summary;
 
-/// Something worth telling.
+/// An event to log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Event {
-    /// Of an agent.
+    /// An event of an agent.
     Agent(alrao_agents::training::Event),
-    /// Of a supervised task.
+    /// An event of a supervised task.
     Supervised(alrao_tasks::training::Event),
 }
 
-/// Why a training has come to a halt.
+/// The reason why a trainer returned.
 pub enum Halt {
-    /// There is something to tell.
+    /// There is an event to log.
     Event(Event),
-    /// It is time to save.
+    /// A checkpoint is due.
     Checkpoint,
-    /// The training is over.
+    /// The training has finished.
     Done,
 }
 
-/// A training under way.
+/// A trainer, which is advanced from halt to halt.
 pub trait Trainer {
-    /// What it needs beside tensors to go on.
+    /// The state in a checkpoint besides the tensors.
     type State: Serialize + DeserializeOwned;
 
-    /// Trains on to the next halt.
+    /// Trains until the next halt.
     ///
     /// # Errors
-    /// Learning diverged, see [`diverged`], or the task failed.
+    /// Training diverged, see [`diverged`], or the task failed.
     fn go_on(&mut self) -> Result<Halt>;
 
-    /// What [`Config::budget`] is counted in.
+    /// Returns the unit of [`Config::budget`].
     fn unit(&self) -> &'static str;
 
-    /// How much of the budget is spent.
+    /// Returns the completed part of the budget.
     fn spent(&self) -> f64;
 
-    /// Environment steps taken, or samples learnt from: what speed is told of.
+    /// Returns the environment steps or training samples so far, of which the speed is logged.
     fn worked(&self) -> u64;
 
-    /// What these are called.
+    /// Returns the unit of [`worked`](Self::worked).
     fn work(&self) -> &'static str;
 
-    /// The network that is kept when an event says that it is the best so far.
+    /// Returns the network to save as the best checkpoint after an event with `best`.
     fn best(&self) -> Tensors;
 
-    /// Everything needed to go on from here: tensors by the name of their file, and the rest.
+    /// Returns everything needed to resume: tensors by file name, and the remaining state.
     fn save(&self) -> (Vec<(&'static str, Tensors)>, Self::State);
 
-    /// Takes back what was saved; `read` gives the tensors of a file.
+    /// Restores the state written by `save`; `read` returns the tensors of a file.
     ///
     /// # Errors
-    /// It was saved by a training with other settings.
+    /// The state is from a training with other settings.
     fn load(&mut self, read: &dyn Fn(&str) -> Result<Tensors>, state: Self::State) -> Result<()>;
 
-    /// What became of every unit; none where units have no rates of their own.
+    /// Returns the final state of every unit; none if units have no learning rates of their own.
     ///
     /// # Errors
-    /// The network that it began as can't be made again.
+    /// The initial network can't be created again.
     fn units(&self, config: &Config) -> Result<Option<Units>>;
 
-    /// The final figures, once the best network, if there was one, was read back and tested.
+    /// Tests the best checkpoint, if there is one, and returns the final metrics.
     ///
     /// # Errors
-    /// The best network can't be read, or its test failed.
+    /// The best checkpoint can't be read, or its test failed.
     fn summary(&self, config: &Config, best: Option<Tensors>, seconds: f64, diverged: bool) -> Result<Summary>;
 }
 
 impl Event {
-    /// Whether the network that the trainer has now is the best so far.
+    /// Returns whether the trainer's current network is the best so far.
     pub fn is_best(&self) -> bool {
         use alrao_agents::training::Event as Agent;
         use alrao_tasks::training::Event as Supervised;
@@ -90,7 +90,7 @@ impl Event {
         )
     }
 
-    /// Whether it is about updates, which come regularly.
+    /// Returns whether the event is about updates, which are logged regularly.
     pub fn is_update(&self) -> bool {
         use alrao_agents::training::Event as Agent;
         use alrao_tasks::training::Event as Supervised;
@@ -98,7 +98,7 @@ impl Event {
     }
 }
 
-/// Whether an error says that learning diverged, which is a result.
+/// Returns whether an error means that training diverged, which is a result.
 pub fn diverged(error: &anyhow::Error) -> bool {
     let core = match (error.downcast_ref(), error.downcast_ref()) {
         (Some(alrao_agents::Error::Core(core)), _) | (_, Some(alrao_tasks::Error::Core(core))) => core,

@@ -1,19 +1,19 @@
-//! The paper's Table 1, to stand beside what our runs come to.
+//! The paper's Table 1, to compare with the results of runs.
 
 use serde::Serialize;
 
 use crate::config::{Config, OptimizerKind, Task};
 
-/// Mean and standard deviation over runs; one run has none (NaN).
+/// A published result: mean and standard deviation over runs, which is NaN for a single run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Published {
-    /// The return or the loss; of characters in bits.
+    /// The return or the loss; in bits for characters.
     pub figure: [f64; 2],
-    /// The share of right answers, in %.
+    /// The top-1 accuracy, in %.
     pub top1: Option<[f64; 2]>,
 }
 
-/// By task and width: SGD at its best rate, Adam, Alrao.
+/// Results by task and width: SGD at its best learning rate, Adam, Alrao.
 #[rustfmt::skip] // a table
 const TABLE_1: [(&str, f64, [Option<Published>; 3]); 13] = [
     ("cifar10-mobilenet", 1.0, [
@@ -45,7 +45,8 @@ const TABLE_1: [(&str, f64, [Option<Published>; 3]); 13] = [
     ("lunar-lander", 1.0, [returns(188.0, 23.0), returns(155.0, 23.0), returns(186.0, 45.0)]),
 ];
 
-/// What the paper has for this configuration: of SGD, for the best rate, of Adam at its default, of Alrao on its interval.
+/// Returns the paper's result for this configuration: SGD at its best learning rate, Adam at its default, Alrao on the
+/// paper's learning-rate range.
 pub fn published(config: &Config, best_rate: bool) -> Option<Published> {
     let optimizer = &config.optimizer;
     let (of_three, papers_own) = match optimizer.kind {

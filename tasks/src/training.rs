@@ -1,11 +1,9 @@
-//! The epoch loop: one batch at a time, to the next thing worth telling.
+//! The epoch loop, which trains one batch at a time and returns at the next event.
 //!
-//! As for agents, whoever trains calls [`Training::go_on`] until it is done, and does with the [`Event`]s what he likes.
-//! Training stops when the loss on the validation data has not been better for a number of epochs; the best epoch is the
-//! one to test (paper, section 5.1).
+//! Call [`Training::go_on`] until it returns [`Halt::Done`]; log or save on each [`Event`]. Training stops early when the
+//! validation loss has not improved for a number of epochs; the best epoch is tested (paper, section 5.1).
 //!
-//! The noise of dropout is seeded anew for each step, from a named stream of the run's seed, so that a training that was
-//! saved and loaded goes on to the same bits.
+//! Dropout is seeded for each step from a named stream of the run's seed, so that a resumed training is bit-identical.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -32,17 +30,17 @@ use crate::data::{Batch, Batches, Data, Measure, SkippedFile, Split};
 use crate::model::{self, Model};
 use crate::scores::{Scores, Tally, evaluate};
 
-/// How often a batch that is learnt from is also judged: what is told of the training data is of one in so many.
+/// Training accuracies are measured on one of this many batches.
 const JUDGED_EVERY: u64 = 10;
 
-/// Images whose statistics a network is judged by.
+/// Number of images for recomputed batch-norm statistics.
 const NORMALISED_BY: usize = 2048;
 
-/// The weight of update t in the average of all is about `t` to this power, so that it is over the last ninth of them, as it
-/// were, however many there are (Shamir and Zhang, 2013, section 4).
+/// Exponent of polynomial-decay averaging: update t has a weight of about t to this power, so that the average covers
+/// roughly the last ninth of the updates, however many there are (Shamir and Zhang, 2013, section 4).
 const LATE: f64 = 8.0;
 
-/// How long to train, and how often to look at it.
+/// The training settings of a supervised task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
@@ -54,18 +52,17 @@ pub struct Schedule {
     pub lr_schedule: LrScheduleKind,
     /// Epochs after which all heads but the top-weighted one are pruned (paper, section 4.4); 0 keeps them.
     pub prune_heads_after: u64,
-    /// Epochs from one look at the test data to the next, for learning curves; 0 for none. The network that is tested in
-    /// the end is chosen by the validation data all the same.
+    /// Epochs between tests, for learning curves; 0 for none. The validation data still select the best checkpoint.
     pub test_every: u64,
-    /// Whether the statistics that normalisations predict by are taken anew from 2048 images to learn from before an epoch
-    /// is judged; else they are the running ones, which lag behind units that learn fast.
+    /// Whether batch-norm statistics are recomputed from 2048 training images before each evaluation; otherwise running
+    /// statistics are used, which lag behind units with large learning rates.
     pub precise_bn: bool,
-    /// Whether what is judged and kept is the average of the networks after all updates, the later ones above all: where
-    /// rates don't fall, the last steps' noise is averaged away. Else it is the network itself, as in the paper.
+    /// Whether the polynomial-decay average of the weights is evaluated and checkpointed, which averages out the noise of the
+    /// last updates if learning rates stay constant; otherwise the current weights are, as in the paper.
     pub weight_averaging: bool,
-    /// Updates from one record to the next.
+    /// Updates between log records.
     pub log_every: u64,
-    /// Seconds from one checkpoint to the next; there is one after each epoch, too.
+    /// Seconds between checkpoints; each epoch ends with a checkpoint, too.
     pub checkpoint_seconds: u64,
 }
 
@@ -89,7 +86,7 @@ impl Schedule {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first that can't be.
+    /// [`Error::Setting`] for the first invalid field.
     pub fn check(&self) -> Result<(), Error> {
         let fields = [
             ("training.max_epochs", self.max_epochs),
@@ -109,86 +106,86 @@ impl Schedule {
     }
 }
 
-/// Something worth telling.
+/// An event to log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Event {
-    /// Some updates were made.
+    /// Progress of some updates.
     Update {
-        /// The epoch under way, from 1.
+        /// The current epoch, from 1.
         epoch: u64,
         /// Updates so far.
         step: u64,
-        /// Mean of the mixture's loss over the updates since the last such event, in nats.
+        /// Mean loss of the mixture over the updates since the previous record, in nats.
         loss: f64,
         /// The Switch's posterior over the heads, `[K]`.
         posterior: Vec<f64>,
-        /// Units of the body that exploded: non-finite weights, or grown 100-fold.
+        /// Number of exploded units of the body.
         exploded_units: usize,
     },
-    /// An epoch is over.
+    /// The end of an epoch.
     Epoch {
-        /// Which, from 1.
+        /// The epoch, from 1.
         epoch: u64,
         /// Updates so far.
         step: u64,
-        /// On the training data, while learning from them; accuracies are of one batch in ten.
+        /// Training metrics; accuracies are measured on every tenth batch.
         train: Scores,
-        /// On the validation data.
+        /// Validation metrics.
         validation: Scores,
-        /// On the test data, if it is time for that.
+        /// Test metrics, if a test was due.
         #[serde(skip_serializing_if = "Option::is_none")]
         test: Option<Box<Scores>>,
-        /// Whether no epoch before had a smaller validation loss.
+        /// Whether the validation loss is the best so far.
         best: bool,
     },
-    /// A file is corrupt; its image is skipped, here and from now on.
-    #[serde(rename = "skipped_file")]
+    /// A corrupt file, whose image is skipped from now on.
+    #[serde(rename = "left_out")]
     SkippedFile {
         /// Updates so far.
         step: u64,
-        /// Which, and what is wrong.
+        /// The file and its problem.
         #[serde(flatten)]
         file: SkippedFile,
-        /// Number of files skipped so far.
+        /// The number of skipped files so far.
         count: usize,
     },
 }
 
-/// Why a training has come to a halt.
+/// The reason why [`Training::go_on`] returned.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Halt {
-    /// There is something to tell.
+    /// There is an event to log.
     Event(Event),
-    /// It is time to [`save`](Training::save).
+    /// A checkpoint is due: call [`save`](Training::save).
     Checkpoint,
-    /// The last epoch is over.
+    /// The training has finished.
     Done,
 }
 
 /// The best epoch so far.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
-    /// Which, from 1.
+    /// The epoch, from 1.
     pub epoch: u64,
-    /// Its loss on the validation data, in nats.
+    /// The validation loss, in nats.
     pub loss: f64,
 }
 
-/// A training under way.
+/// The trainer of a supervised model.
 pub struct Training {
     schedule: Schedule,
     data: Data,
-    /// what learns
+    /// the trained network
     network: Network<Model>,
-    /// what is judged, if it is another
+    /// the averaged network, if it is evaluated instead
     average: Option<Network<Model>>,
     learner: Learner,
     recordings: Recordings,
     progress: Progress,
-    /// what is left of the epoch, once it has begun
+    /// the remaining batches of the current epoch
     batches: Option<Batches>,
-    /// what a model of texts carries on
+    /// the recurrent state of a language model
     state: Option<LstmState>,
     since_log: Tally,
     since_epoch: Tally,
@@ -197,21 +194,21 @@ pub struct Training {
     device: Device,
 }
 
-/// Everything that changes while training, tensors aside.
+/// The changing state of a training besides its tensors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Progress {
-    /// epochs that are over
+    /// finished epochs
     epochs: u64,
-    /// batches of the epoch under way that are over
+    /// finished batches of the current epoch
     batches: u64,
     samples: u64,
     best: Option<Best>,
     dropout: Stream,
-    /// files that are left out
+    /// skipped files
     left_out: BTreeSet<PathBuf>,
 }
 
-/// What a [`Training`] needs beside its tensors to go on.
+/// The state of a [`Training`] in a checkpoint besides its tensors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrainingState {
     progress: Progress,
@@ -220,10 +217,10 @@ pub struct TrainingState {
 }
 
 impl Training {
-    /// A training of `network` on `data` by `method`; `seed` decides every random draw that is still to come.
+    /// Creates a trainer of `network` on `data` with `method`; `seed` determines all further random draws.
     ///
     /// # Errors
-    /// [`Error::Setting`], [`Error::Core`]: the settings can't be.
+    /// [`Error::Setting`] or [`Error::Core`] if a setting is invalid.
     pub fn new(
         schedule: &Schedule,
         data: Data,
@@ -263,10 +260,10 @@ impl Training {
         })
     }
 
-    /// Trains on to the next halt.
+    /// Trains until the next halt.
     ///
     /// # Errors
-    /// [`Error::Core`] if learning diverged; a data error if a batch can't be made.
+    /// [`Error::Core`] if training diverged; a data error if a batch can't be read.
     pub fn go_on(&mut self) -> Result<Halt, Error> {
         while self.halts.is_empty() && !self.is_done() {
             self.advance()?;
@@ -274,32 +271,32 @@ impl Training {
         Ok(self.halts.pop_front().unwrap_or(Halt::Done))
     }
 
-    /// The best epoch so far.
+    /// Returns the best epoch so far.
     pub fn best(&self) -> Option<Best> {
         self.progress.best
     }
 
-    /// The network that is judged: what to keep when an epoch is the best.
+    /// Returns the network that is evaluated, which becomes the best checkpoint after the best epoch.
     pub fn network(&self) -> &Network<Model> {
         self.average.as_ref().unwrap_or(&self.network)
     }
 
-    /// What is learnt from.
+    /// Returns the dataset.
     pub fn data(&self) -> &Data {
         &self.data
     }
 
-    /// Epochs that are over.
+    /// Returns the number of finished epochs.
     pub fn epochs(&self) -> u64 {
         self.progress.epochs
     }
 
-    /// Epochs that are over, and how much of the one under way.
+    /// Returns the number of finished epochs, with the fraction of the current one.
     pub fn epochs_and_part(&self) -> f64 {
         self.progress.epochs as f64 + self.progress.batches as f64 / self.data.batches(Split::Train) as f64
     }
 
-    /// Samples learnt from so far: images, characters or words.
+    /// Returns the number of training samples so far: images, characters or words.
     pub fn samples(&self) -> u64 {
         self.progress.samples
     }
@@ -309,27 +306,28 @@ impl Training {
         self.learner.updates()
     }
 
-    /// What learning says about learning rates.
+    /// Diagnoses the learning rates.
     pub fn diagnose(&self) -> LrDiagnostics {
         self.learner.diagnose(&self.network)
     }
 
-    /// What became of every unit of a network that began as `first`, where units have rates of their own.
+    /// Returns the final state of every unit, compared with the initial network `first`; none if units have no learning
+    /// rates of their own.
     pub fn units(&self, first: &Network<Model>) -> Option<Units> {
         self.learner.units(&self.network, first)
     }
 
-    /// What `network` is worth on the test data, and what was missing in them.
+    /// Tests `network`, and returns the skipped files, too.
     ///
     /// # Errors
-    /// A batch can't be made; [`Error::Damaged`].
+    /// A batch can't be read; [`Error::Damaged`].
     pub fn test(&self, network: &Network<Model>) -> Result<(Scores, Vec<SkippedFile>), Error> {
         let (scores, left_out) = self.scores(network, Split::Test)?;
         self.bear(self.progress.left_out.len() + left_out.len(), left_out.last())?;
         Ok((scores, left_out))
     }
 
-    /// Everything needed to go on from here. To be called at a [`Halt::Checkpoint`], when all events have been told.
+    /// Returns everything needed to resume. Call it at a [`Halt::Checkpoint`], when all events have been logged.
     pub fn save(&self) -> (Tensors, TrainingState) {
         assert!(self.halts.is_empty(), "events would be lost");
         let mut tensors = Tensors::default();
@@ -346,13 +344,13 @@ impl Training {
         (tensors, TrainingState { progress: self.progress.clone(), since_log, since_epoch })
     }
 
-    /// Takes back what was saved by a training with the same settings.
+    /// Restores the state written by `save` of a training with the same settings.
     ///
     /// # Errors
-    /// [`Error::Core`]: it was a training of another network.
+    /// [`Error::Core`] if the state is of another network.
     pub fn load(&mut self, tensors: &Tensors, saved: TrainingState) -> Result<(), Error> {
         if self.drops_heads(&saved.progress) {
-            self.learner.keep_best_head(&mut self.network, 0.0); // so that both have room for one
+            self.learner.keep_best_head(&mut self.network, 0.0); // so that both have one head
         }
         self.network.load("network", tensors)?;
         if let Some(average) = &mut self.average {
@@ -371,7 +369,7 @@ impl Training {
         Ok(())
     }
 
-    /// Whether a training that has come so far has thrown heads away, which it does with the first batch after that epoch.
+    /// Returns whether heads have been pruned, which happens at the first batch after `prune_heads_after`.
     fn drops_heads(&self, Progress { epochs, batches, .. }: &Progress) -> bool {
         let after = self.schedule.prune_heads_after;
         after > 0 && (*epochs > after || *epochs == after && *batches > 0)
@@ -379,12 +377,12 @@ impl Training {
 
     fn is_done(&self) -> bool {
         let Progress { epochs, best, .. } = &self.progress;
-        // as long as no loss was a number, epochs count from the first
+        // until a loss is finite, patience counts from the first epoch
         let since_best = epochs - best.map_or(0, |best| best.epoch);
         *epochs >= self.schedule.max_epochs || since_best >= self.schedule.patience
     }
 
-    /// One batch, or the end of an epoch, and what comes due with it.
+    /// Trains one batch, or ends an epoch, and handles what is due.
     fn advance(&mut self) -> Result<(), Error> {
         let Progress { epochs, batches, .. } = self.progress;
         let left = self.batches.get_or_insert_with(|| self.data.through(Split::Train, epochs, batches));
@@ -402,7 +400,7 @@ impl Training {
     fn learn(&mut self, batch: Batch) -> Result<(), Error> {
         self.leave_out(batch.left_out)?;
         self.progress.batches += 1;
-        // not as the epoch before ends: the network that its validation judged may be one to keep
+        // not at the end of the previous epoch, whose validated network may become the best checkpoint
         if self.network.heads().k() > 1
             && self.drops_heads(&self.progress)
             && let Some(head) = self.learner.keep_best_head(&mut self.network, 0.0)
@@ -411,7 +409,7 @@ impl Training {
             let _ = average.keep_head(head);
         }
         if matches!(self.network.body(), Model::Image(_)) && batch.y.size()[0] < 2 {
-            return Ok(()); // too little is left of it to normalise
+            return Ok(()); // too few images remain for batch normalization
         }
         self.network.body().check(&batch.x)?;
         let before = self.state.take();
@@ -436,7 +434,7 @@ impl Training {
         Ok(())
     }
 
-    /// Tells of files that are new among those to be left out.
+    /// Emits events for newly skipped files.
     fn leave_out(&mut self, files: Vec<SkippedFile>) -> Result<(), Error> {
         for file in files {
             if self.progress.left_out.insert(file.path.clone()) {
@@ -448,7 +446,7 @@ impl Training {
         Ok(())
     }
 
-    /// Checks that the data can do without so many files.
+    /// Checks that not too many files are skipped.
     fn bear(&self, count: usize, last: Option<&SkippedFile>) -> Result<(), Error> {
         let of = self.data.images();
         match last.filter(|_| count * 100 > of) {
@@ -490,7 +488,7 @@ impl Training {
         Ok(())
     }
 
-    /// Takes the statistics that normalisations predict by anew, from the first images of the epoch to come.
+    /// Recomputes batch-norm statistics from the first images of the next epoch.
     fn renew_statistics(&mut self) -> Result<(), Error> {
         let Data::Images(data) = &self.data else { return Ok(()) };
         let network = self.average.as_mut().unwrap_or(&mut self.network);
@@ -503,14 +501,14 @@ impl Training {
         noise::seeded(0, || network.renew_statistics(enough))
     }
 
-    /// What the network is worth on the data of this split, from which damaged files are left out from now on.
+    /// Evaluates the network on a split, and skips its corrupt files from now on.
     fn judge(&mut self, split: Split) -> Result<Scores, Error> {
         let (scores, left_out) = self.scores(self.network(), split)?;
         self.leave_out(left_out)?;
         Ok(scores)
     }
 
-    /// What `network` is worth on the data of this split, and what was missing in them.
+    /// Evaluates `network` on a split, and returns the skipped files, too.
     fn scores(&self, network: &Network<Model>, split: Split) -> Result<(Scores, Vec<SkippedFile>), Error> {
         evaluate(network, self.data.through(split, 0, 0), self.data.measure(), self.device)
     }
