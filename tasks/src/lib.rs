@@ -1,6 +1,6 @@
 //! Supervised learning without a learning rate: the paper's experiments on CIFAR-10, ImageNet and Penn Treebank.
 //!
-//! [`networks`] are the bodies that the paper trains, [`data`] is what they learn from.
+//! [`networks`] contains the paper's bodies, [`data`] the datasets.
 
 pub mod data;
 pub mod model;

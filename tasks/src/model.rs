@@ -1,4 +1,4 @@
-//! What is trained: a network for images, or one for text that carries a state from batch to batch.
+//! The trained models: an image classifier, or a language model with a recurrent state.
 
 use alrao_core::Error;
 use alrao_core::layers::{Body, LstmState};
@@ -9,17 +9,17 @@ use tch::Tensor;
 
 use crate::networks::{ImageModel, LanguageModel};
 
-/// A body of either kind.
+/// The body of a supervised model.
 #[derive(Clone)]
 pub enum Model {
-    /// Of images, `[B, 3, S, S]` u8.
+    /// An image classifier, of `[B, 3, S, S]` u8.
     Image(ImageModel),
-    /// Of texts, `[T, B]`.
+    /// A language model, of `[T, B]` symbols.
     Text(LanguageModel),
 }
 
 impl Model {
-    /// Features of a batch, `[B, H]` or `[T*B, H]`, that goes on from `state` if the model has one; and the state after.
+    /// Computes the features of a batch, `[B, H]` or `[T*B, H]`, and the next recurrent state, if the model has one.
     pub fn forward_from(
         &self,
         weights: &Weights,
@@ -36,7 +36,7 @@ impl Model {
     }
 }
 
-/// A pass to learn from that goes on from `state` if the model has one; and the state after, which holds until the next pass.
+/// Runs a training pass from `state`, if the model has one, and returns the next state, which is valid until the next pass.
 pub fn pass_from(
     network: &Network<Model>,
     recordings: &mut Recordings,
@@ -51,7 +51,7 @@ pub fn pass_from(
     (pass, state_of(&after.iter().collect::<Vec<_>>()))
 }
 
-/// The state that these are the parts of, if there are any.
+/// Returns the state with these parts, if there are any.
 fn state_of(parts: &[&Tensor]) -> Option<LstmState> {
     match parts {
         [h, c] => Some((h.shallow_clone(), c.shallow_clone())),

@@ -1,4 +1,4 @@
-//! A supervised task as it is written down: data, model, and how long to train.
+//! The settings of a supervised task: data, model and training.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,24 +19,24 @@ use crate::training::Schedule;
 /// A supervised task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SupervisedTask {
-    /// What is learnt from.
+    /// The dataset.
     pub data: DataSettings,
-    /// What learns.
+    /// The model.
     pub model: ModelSettings,
-    /// How long it trains.
+    /// The training settings.
     pub training: Schedule,
 }
 
-/// Which data, and in what portions.
+/// The dataset and its batches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum DataSettings {
     /// A text in three files, see [`Text`].
     Text {
-        /// Where the files are; must be given before training starts.
+        /// Dataset directory; required for training.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         folder: Option<PathBuf>,
-        /// What the text is a sequence of.
+        /// The kind of symbols.
         symbol: Symbol,
         /// Streams of text that are read in parallel.
         #[serde(default = "twenty")]
@@ -47,7 +47,7 @@ pub enum DataSettings {
     },
     /// CIFAR-10, see [`Cifar10`].
     Cifar10 {
-        /// Where the files are; must be given before training starts.
+        /// Dataset directory; required for training.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         folder: Option<PathBuf>,
         /// Training images per batch.
@@ -59,7 +59,7 @@ pub enum DataSettings {
     },
     /// A folder of images in ImageNet's layout, see [`ImageFolder`].
     ImageFolder {
-        /// Where it is; must be given before training starts.
+        /// Dataset directory; required for training.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         folder: Option<PathBuf>,
         /// Side length of the network's input images, in pixels.
@@ -83,7 +83,7 @@ impl DataSettings {
         }
     }
 
-    /// Says where the data are; from then on it does not matter where the process is.
+    /// Sets the dataset directory, as an absolute path.
     pub fn set_folder(&mut self, path: &Path) {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
         match self {
@@ -93,7 +93,7 @@ impl DataSettings {
         }
     }
 
-    /// Whether nothing of it is left aside.
+    /// Returns whether the complete dataset is used.
     pub fn is_all(&self) -> bool {
         match self {
             DataSettings::Text { .. } => true,
@@ -103,7 +103,7 @@ impl DataSettings {
         }
     }
 
-    /// Pixels of a side of its images.
+    /// Returns the image size, in pixels.
     fn image_size(&self) -> Option<usize> {
         match self {
             DataSettings::Text { .. } => None,
@@ -133,22 +133,22 @@ fn seventy() -> usize {
     70
 }
 
-/// Which network, and how wide.
+/// The model and its width.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelSettings {
-    /// Which network of images; none for text, which there is one model of, [`LanguageModel`].
+    /// Architecture of an image classifier; none for text, whose model is [`LanguageModel`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub architecture: Option<Architecture>,
-    /// Of `mobilenet`: 2 if not given, or 1.
+    /// Version of `mobilenet`: 1 or 2 (default).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
     /// Factor on the width of the hidden layers (the paper's gamma).
     pub width_factor: f64,
-    /// What numbers the layers of a network of images compute in.
+    /// Precision of an image classifier's activations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
-    /// Whether the colours of a pixel lie side by side in memory, in a network of images; by default on a CPU.
+    /// Whether an image classifier uses the channels-last memory format; by default on a CPU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels_last: Option<bool>,
 }
@@ -160,10 +160,10 @@ impl Default for ModelSettings {
 }
 
 impl ModelSettings {
-    /// The network of images that is meant.
+    /// Returns the architecture of an image classifier.
     ///
     /// # Errors
-    /// [`Error::Setting`]: none is, or a version that there isn't.
+    /// [`Error::Setting`] if it is missing, or has no such version.
     pub fn of_images(&self) -> Result<Architecture, Error> {
         match (self.architecture, self.version) {
             (None, _) => Err(Error::setting(
@@ -181,7 +181,7 @@ impl ModelSettings {
         }
     }
 
-    /// How a network of images computes on this device.
+    /// Returns an image classifier's computation settings on this device.
     pub fn computation(&self, device: Device) -> Computation {
         let usual = Computation::usual(device);
         Computation {
@@ -190,10 +190,10 @@ impl ModelSettings {
         }
     }
 
-    /// Checks that no network of images is meant.
+    /// Checks that no field of an image classifier is set.
     ///
     /// # Errors
-    /// [`Error::Setting`]: one is.
+    /// [`Error::Setting`] if one is.
     pub fn of_text(&self) -> Result<(), Error> {
         let given = [
             ("model.architecture", self.architecture.map(|architecture| architecture.to_string())),
@@ -209,7 +209,7 @@ impl ModelSettings {
 }
 
 impl SupervisedTask {
-    /// What the task is called: the data and, of images, the network.
+    /// Returns the task's name: the dataset and, for images, the architecture.
     pub fn name(&self) -> String {
         let network = || self.model.architecture.map_or("none".into(), |architecture| architecture.to_string());
         match self.data {
@@ -220,10 +220,10 @@ impl SupervisedTask {
         }
     }
 
-    /// Checks every setting; the data are looked at when they are [read](Self::read).
+    /// Checks every setting; the dataset is checked when it is [read](Self::read).
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first that can't be.
+    /// [`Error::Setting`] for the first invalid field.
     pub fn check(&self) -> Result<(), Error> {
         const WIDEST: f64 = 16.0;
         self.training.check()?;
@@ -264,10 +264,10 @@ impl SupervisedTask {
         }
     }
 
-    /// The data, read and checked; `seed` decides the order and the changes of images.
+    /// Reads and checks the dataset; `seed` determines the order and augmentation of images.
     ///
     /// # Errors
-    /// The folder doesn't hold what it should.
+    /// The folder is missing files or is corrupt.
     pub fn read(&self, seed: u64) -> Result<Data, Error> {
         self.check()?;
         let folder = self.data.folder().as_deref().expect("checked");
@@ -287,10 +287,10 @@ impl SupervisedTask {
         })
     }
 
-    /// The network for these data, as it begins.
+    /// Creates the initial network for a dataset.
     ///
     /// # Errors
-    /// [`Error::Core`]: the method can't be.
+    /// [`Error::Core`] if the method is invalid.
     pub fn network(&self, data: &Data, method: &Method, seed: u64, device: Device) -> Result<Network<Model>, Error> {
         let (classes, width_factor) = (data.classes(), self.model.width_factor);
         let architecture = self.model.of_images();

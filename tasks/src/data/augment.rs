@@ -1,6 +1,6 @@
-//! Images of ImageNet brought to one size: a random part, mirrored half the time, to learn from; else the middle.
+//! ImageNet's transforms: a random resized crop with a random flip for training, a center crop otherwise.
 //!
-//! Resizing averages over all pixels that fall together, as Pillow's bilinear filter does.
+//! Resizing uses antialiasing, as Pillow's bilinear filter does.
 
 use std::cell::RefCell;
 
@@ -12,13 +12,13 @@ use rand::RngExt;
 
 use super::decode::Picture;
 
-/// The share of an image's pixels that a random part has.
+/// The range of the crop's area, as a fraction of the image's.
 const AREA: std::ops::Range<f64> = 0.08..1.0;
-/// Its width by its height.
+/// The range of the crop's aspect ratio, width by height.
 const ASPECT: std::ops::Range<f64> = 3.0 / 4.0..4.0 / 3.0;
-/// Parts that are drawn before the middle is taken, for want of one that fits.
+/// The number of random crops drawn before falling back to the center crop.
 const TRIES: usize = 10;
-/// Pixels of the shorter side of an image of which the middle 224 are looked at.
+/// The length of an image's shorter side before a center crop of 224 pixels.
 const AROUND: (usize, usize) = (256, 224);
 
 /// A rectangle of an image.
@@ -30,14 +30,14 @@ struct Part {
     height: usize,
 }
 
-/// A random part of a picture as `[3, side, side]`, mirrored half the time (Szegedy et al., 2015).
+/// Returns a random resized crop `[3, side, side]`, flipped with probability 1/2 (Szegedy et al., 2015).
 pub fn random_part(picture: &Picture, side: usize, draws: &mut Stream, to: &mut [u8]) {
     let part = draw_part([picture.width, picture.height], draws);
     let mirror = draws.random();
     write(&resize(picture, part, [side, side]), [side, side], side, mirror, to);
 }
 
-/// The middle of a picture as `[3, side, side]`, once its shorter side is 256/224 as long.
+/// Resizes the shorter side to 256/224 of `side` and returns the center crop `[3, side, side]`.
 pub fn middle(picture: &Picture, side: usize, to: &mut [u8]) {
     let Picture { width, height, .. } = *picture;
     let shorter = side * AROUND.0 / AROUND.1;
@@ -63,7 +63,7 @@ fn draw_part([width, height]: [usize; 2], draws: &mut Stream) -> Part {
     Part { left: (width - w) / 2, top: (height - h) / 2, width: w, height: h }
 }
 
-/// A part of a picture at another size, `[height, width, 3]`.
+/// Crops and resizes a picture, `[height, width, 3]`.
 fn resize(picture: &Picture, part: Part, [width, height]: [usize; 2]) -> Vec<u8> {
     thread_local! {
         static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
@@ -82,7 +82,7 @@ fn resize(picture: &Picture, part: Part, [width, height]: [usize; 2]) -> Vec<u8>
     to.into_vec()
 }
 
-/// The middle of `[height, width, 3]` as `[3, side, side]`, mirrored or not.
+/// Returns the center crop `[3, side, side]` of `[height, width, 3]`, optionally flipped.
 fn write(rgb: &[u8], [width, height]: [usize; 2], side: usize, mirror: bool, to: &mut [u8]) {
     let middle = |length: usize| ((length - side) as f64 / 2.0).round_ties_even() as usize; // as torchvision does
     let (top, left) = (middle(height), middle(width));

@@ -1,26 +1,26 @@
-//! Batches, and the parts of the data that they are of.
+//! Batches and splits.
 
 use tch::{Device, Tensor};
 
 use crate::Error;
 use crate::error::SkippedFile;
 
-/// What to predict from what.
+/// A batch of inputs and targets.
 #[derive(Debug)]
 pub struct Batch {
     /// Images, `[B, 3, S, S]` u8, or symbols, `[T, B]` i64.
     pub x: Tensor,
-    /// Their classes, `[B]`, or the symbols that follow, `[T*B]`; i64.
+    /// Labels, `[B]`, or the next symbols, `[T*B]`; i64.
     pub y: Tensor,
-    /// What should have been in it.
+    /// Skipped files of the batch.
     pub left_out: Vec<SkippedFile>,
 }
 
 impl Batch {
-    /// Brings it to a device. A GPU fetches it on its own while the program goes on.
+    /// Copies the batch to a device, asynchronously to a GPU.
     pub fn to_device(self, device: Device) -> Self {
         let to = |tensor: Tensor| match device {
-            // not `pin_memory`, which libtorch warns of at every call, since tch names the device
+            // not `pin_memory`, for which libtorch warns at every call because tch passes a device
             Device::Cuda(_) => tensor.internal_pin_memory(device).to_device_(device, tensor.kind(), true, false),
             _ => tensor,
         };
@@ -28,21 +28,21 @@ impl Batch {
     }
 }
 
-/// Batches that are made while they are asked for.
+/// An iterator that creates batches lazily.
 pub type Batches = Box<dyn Iterator<Item = Result<Batch, Error>>>;
 
-/// What a part of the data is for.
+/// A split of a dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
-    /// To learn from.
+    /// Training data.
     Train,
-    /// To choose the best epoch by.
+    /// Validation data, which select the best epoch.
     Validation,
-    /// To judge the best epoch by, once.
+    /// Test data, on which the best epoch is evaluated once.
     Test,
 }
 
 impl Split {
-    /// All of them.
+    /// All splits.
     pub const ALL: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 }

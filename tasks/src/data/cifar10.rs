@@ -1,7 +1,7 @@
-//! CIFAR-10 as its authors publish it in binary: 60,000 images of 32 by 32 pixels in 10 classes, kept in memory as bytes.
+//! CIFAR-10 in its authors' binary format: 60,000 images of 32 by 32 pixels in 10 classes, kept in memory as bytes.
 //!
-//! The first four files of training images are learnt from, the fifth chooses the best epoch (the paper's 40,000 and
-//! 10,000). To be learnt from, an image is shifted by up to 4 pixels each way, black coming in, and mirrored half the time.
+//! The first four training files are the training split, the fifth is the validation split (the paper's 40,000 and 10,000
+//! images). Training images are randomly shifted by up to 4 pixels, with zero padding, and flipped with probability 1/2.
 
 use std::path::Path;
 
@@ -14,12 +14,12 @@ use crate::networks::Colours;
 
 const SIDE: usize = 32;
 const PIXELS: usize = SIDE * SIDE;
-/// A label and the pixels of an image, by colour.
+/// The bytes of a record: a label and the pixels of an image, by channel.
 const RECORD: usize = 1 + 3 * PIXELS;
-/// Images of a file.
+/// The number of images in a file.
 const IMAGES: usize = 10_000;
 const CLASSES: u8 = 10;
-/// Pixels that an image is shifted by at most.
+/// The maximum shift of an image, in pixels.
 const SHIFT: i64 = 4;
 
 /// The files of each split.
@@ -28,10 +28,10 @@ const FILES: [&[&str]; 3] = [
     &["data_batch_5.bin"],
     &["test_batch.bin"],
 ];
-/// The folder that the files are packed in.
+/// The folder in the published archive.
 const PACKED_IN: &str = "cifar-10-batches-bin";
 
-/// CIFAR-10.
+/// The CIFAR-10 dataset.
 pub struct Cifar10 {
     splits: [Part; 3],
 }
@@ -40,19 +40,19 @@ pub struct Cifar10 {
 #[derive(Default)]
 struct Part {
     labels: Vec<u16>,
-    /// of each image `[3, 32, 32]`, one after the other
+    /// `[images, 3, 32, 32]`
     pixels: Vec<u8>,
 }
 
 impl Cifar10 {
-    /// Pixels of a side of an image.
+    /// The side length of an image, in pixels.
     pub const SIDE: usize = SIDE;
 
-    /// Reads the six files in `folder`, or in the folder in it that they come in.
+    /// Reads the six files in `folder`, or in the published archive's folder in it.
     ///
     /// # Errors
-    /// [`Error::Folder`] if they aren't there; [`Error::File`] if one can't be read, isn't of the right size, or has a
-    /// label that there is no class for.
+    /// [`Error::Folder`] if files are missing; [`Error::File`] if a file can't be read, has the wrong size, or contains an
+    /// invalid label.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let packed = folder.join(PACKED_IN);
         let there = if packed.is_dir() { &packed } else { folder };
@@ -97,7 +97,7 @@ impl Images for Cifar10 {
         CLASSES.into()
     }
 
-    /// Of the 50,000 images that may be learnt from.
+    /// Mean and standard deviation of the 50,000 training images.
     fn colours(&self) -> Colours {
         Colours { mean: [0.4914, 0.4822, 0.4465], deviation: [0.2470, 0.2435, 0.2616] }
     }
@@ -119,7 +119,7 @@ impl Images for Cifar10 {
     }
 }
 
-/// Shifts an image, which black comes in beside, and then mirrors it or not.
+/// Shifts an image with zero padding, then flips it if asked to.
 fn shift(from: &[u8], to: &mut [u8], down: i64, right: i64, mirror: bool) {
     to.fill(0);
     let place = |row: usize, by: i64| usize::try_from(row as i64 - by).ok().filter(|row| *row < SIDE);
@@ -127,7 +127,7 @@ fn shift(from: &[u8], to: &mut [u8], down: i64, right: i64, mirror: bool) {
         for (row, to) in to.chunks_exact_mut(SIDE).enumerate() {
             let Some(row) = place(row, down) else { continue };
             let from = &from[row * SIDE..][..SIDE];
-            let left = right.max(0) as usize; // where the first pixel that stays comes to be
+            let left = right.max(0) as usize; // the column of the first remaining pixel
             let kept = SIDE - right.unsigned_abs() as usize;
             to[left..][..kept].copy_from_slice(&from[(-right).max(0) as usize..][..kept]);
             if mirror {

@@ -1,7 +1,7 @@
-//! JPEG and PNG files of any kind as red, green and blue bytes, as Pillow's `convert("RGB")` has them.
+//! Decoding of JPEG and PNG files to RGB bytes, as with Pillow's `convert("RGB")`.
 //!
-//! What a file is, its first bytes say, not its name: ImageNet has a PNG named `.JPEG`, greyscale JPEGs and some in CMYK.
-//! Orientations in EXIF are not heeded, as they are not by who publish figures on ImageNet.
+//! The first bytes of a file determine its format, not its name: ImageNet contains a PNG named `.JPEG`, and grayscale and
+//! CMYK JPEGs. EXIF orientations are ignored, as in published results on ImageNet.
 
 use png::{ColorType, Transformations};
 use zune_jpeg::JpegDecoder;
@@ -11,29 +11,29 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 const JPEG: [u8; 2] = [0xff, 0xd8];
 const PNG: [u8; 4] = *b"\x89PNG";
-/// A side of more pixels is refused rather than held in memory.
+/// The maximum width and height, to limit memory.
 const LONGEST: usize = 1 << 15;
 
-/// An image.
+/// A decoded image.
 #[derive(Debug, PartialEq)]
 pub struct Picture {
-    /// Columns.
+    /// Width, in pixels.
     pub width: usize,
-    /// Rows.
+    /// Height, in pixels.
     pub height: usize,
     /// `[height, width, 3]`
     pub rgb: Vec<u8>,
 }
 
-/// Whether a file that begins so may be an image.
+/// Returns whether a file with these first bytes may be an image.
 pub fn is_image(beginning: &[u8]) -> bool {
     beginning.starts_with(&JPEG) || beginning.starts_with(&PNG)
 }
 
-/// The image in a file.
+/// Decodes the image in a file.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Describes the problem of the file.
 pub fn decode(file: &[u8]) -> Result<Picture, String> {
     match file {
         file if file.starts_with(&JPEG) => jpeg(file),
@@ -44,14 +44,14 @@ pub fn decode(file: &[u8]) -> Result<Picture, String> {
 }
 
 fn jpeg(file: &[u8]) -> Result<Picture, String> {
-    // within compressed data no such pair of bytes stands, so the image ends after it has begun
+    // compressed data can't contain this pair of bytes, so it marks the end of the image
     let last = |marker: u8| file.windows(2).rposition(|pair| pair == [0xff, marker]);
     let (scan, end) = (last(0xda), last(0xd9));
     if end < scan || scan.is_none() {
         return Err("corrupt JPEG: truncated".into());
     }
     let options = DecoderOptions::default()
-        .set_strict_mode(false) // odd headers are no reason to leave an image out
+        .set_strict_mode(false) // unusual headers are no reason to skip an image
         .set_max_width(LONGEST)
         .set_max_height(LONGEST)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
@@ -71,7 +71,7 @@ fn png(file: &[u8]) -> Result<Picture, png::DecodingError> {
     let size = reader.output_buffer_size().ok_or(png::DecodingError::LimitsExceeded)?;
     let mut bytes = vec![0; size];
     let info = reader.next_frame(&mut bytes)?;
-    reader.finish()?; // what follows may be cut off
+    reader.finish()?; // trailing data may be truncated
     let pixels = bytes[..info.buffer_size()].chunks_exact(info.color_type.samples());
     let rgb = match info.color_type {
         ColorType::Grayscale | ColorType::GrayscaleAlpha => pixels.flat_map(|pixel| [pixel[0]; 3]).collect(),

@@ -1,7 +1,7 @@
-//! Any folder of images in ImageNet's layout: `train/<class>/*` to learn from, `val/<class>/*` to test by.
+//! Image folders in ImageNet's layout: training images in `train/<class>/*`, test images in `val/<class>/*`.
 //!
-//! Of the images to learn from a twentieth, 60,000 at most, is set apart to choose the best epoch by, of every class its
-//! share. Which ones depends on the names of their classes and on how many there are alone, so that all runs have the same.
+//! A twentieth of the training images, at most 60,000, is held out for validation, stratified by class. The selection
+//! depends only on the names and sizes of the classes, so that all runs use the same split.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -14,15 +14,15 @@ use super::{Images, Split, augment, decode};
 use crate::Error;
 use crate::networks::Colours;
 
-/// Of the images to learn from, one in so many validates,
+/// One in this many training images is held out for validation,
 const VALIDATION_SHARE: usize = 20;
-/// but never more than this.
+/// but at most this many.
 const MOST_VALIDATION: usize = 60_000;
-/// Files of a class of which one must look like an image.
+/// The number of files per class of which one must look like an image.
 const LOOKED_AT: usize = 8;
 const LAYOUT: &str = "images as train/CLASS/* and val/CLASS/*";
 
-/// A folder of images.
+/// An image-folder dataset.
 pub struct ImageFolder {
     side: usize,
     classes: Vec<String>,
@@ -37,11 +37,11 @@ struct Part {
 }
 
 impl ImageFolder {
-    /// Looks through `folder`; images will have `side` pixels a side.
+    /// Lists the images in `folder`, which are resized to `side` by `side` pixels.
     ///
     /// # Errors
-    /// [`Error::Folder`] if it isn't laid out so, has a class without an image, or other classes to test by than to learn
-    /// from; [`Error::File`] if a part of it can't be read.
+    /// [`Error::Folder`] if the layout is another, a class has no image, or the test classes differ from the training
+    /// classes; [`Error::File`] if a part can't be read.
     pub fn read(folder: &Path, side: usize) -> Result<Self, Error> {
         let [train, val] = ["train", "val"].map(|name| folder.join(name));
         if !(train.is_dir() && val.is_dir()) {
@@ -72,7 +72,7 @@ impl ImageFolder {
         Ok(ImageFolder { side, classes, splits })
     }
 
-    /// The file of an image.
+    /// Returns the file of an image.
     pub fn path(&self, split: Split, index: usize) -> &Path {
         &self.splits[split as usize].paths[index]
     }
@@ -95,7 +95,7 @@ impl Images for ImageFolder {
         self.classes.len()
     }
 
-    /// Of ImageNet.
+    /// Mean and standard deviation of ImageNet.
     fn colours(&self) -> Colours {
         Colours { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] }
     }
@@ -116,8 +116,8 @@ impl Images for ImageFolder {
     }
 }
 
-/// How many images of each class are set apart, of so many: the same share of each, and what rounding leaves over of
-/// those that it took most from.
+/// Returns the number of validation images of each class, proportional to its size; the largest remainders are rounded
+/// up.
 fn set_apart(counts: &[usize]) -> Vec<usize> {
     let all: usize = counts.iter().sum();
     let wanted = (all / VALIDATION_SHARE).clamp(1, MOST_VALIDATION);
@@ -129,7 +129,7 @@ fn set_apart(counts: &[usize]) -> Vec<usize> {
     apart
 }
 
-/// The names of the folders, or of the files, in a folder, sorted; hidden ones are passed over.
+/// Returns the sorted names of the subfolders or files of a folder, without hidden ones.
 fn names(folder: &Path, folders: bool) -> Result<Vec<String>, Error> {
     let unreadable = |error: io::Error| Error::file(folder, error.to_string());
     let mut names = Vec::new();
@@ -144,7 +144,7 @@ fn names(folder: &Path, folders: bool) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-/// The images of a class.
+/// Returns the images of a class.
 fn images(class: &Path) -> Result<Vec<PathBuf>, Error> {
     if !class.is_dir() {
         return Err(Error::file(class, "missing, although the training images have this class"));

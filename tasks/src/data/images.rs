@@ -1,4 +1,4 @@
-//! What batches of images are made of: images with classes, each of which can be had at any time.
+//! Labeled images with random access, of which batches are made.
 
 use std::sync::Arc;
 
@@ -8,50 +8,50 @@ use super::Split;
 use crate::Error;
 use crate::networks::Colours;
 
-/// Images of one size, each of a class.
+/// A dataset of labeled images of one size.
 pub trait Images: Send + Sync {
-    /// Pixels of a side, S.
+    /// Returns the side length S, in pixels.
     fn side(&self) -> usize;
 
-    /// How many classes there are, A.
+    /// Returns the number of classes, A.
     fn classes(&self) -> usize;
 
-    /// Mean and deviation of their colours.
+    /// Returns mean and standard deviation of the pixels, by channel.
     fn colours(&self) -> Colours;
 
-    /// The class of each image of a split, in an order that never changes.
+    /// Returns the label of each image of a split, in a fixed order.
     fn labels(&self, split: Split) -> &[u16];
 
-    /// Writes image `index` of a split, `[3, S, S]`; as it is to be learnt from if it is given draws to change it by.
+    /// Writes image `index` of a split, `[3, S, S]`; augmented if random draws are given.
     ///
     /// # Errors
-    /// [`Error::File`]: it is damaged.
+    /// [`Error::File`] if it is corrupt.
     fn image(&self, split: Split, index: usize, draws: Option<&mut Stream>, pixels: &mut [u8]) -> Result<(), Error>;
 }
 
-/// Images, how many make a batch, and the seed that their order and their changes derive from.
+/// Images with the batch size, and the seed of their order and augmentation.
 #[derive(Clone)]
 pub struct ImageBatches {
     /// The images.
     pub images: Arc<dyn Images>,
-    /// Images in a batch to learn from, B.
+    /// The batch size in training, B.
     pub batch: usize,
-    /// The most images to learn from; others of that split are left alone, and of those to validate by the same share.
-    /// The same ones whatever the run's seed.
+    /// The maximum number of training images; validation images are reduced by the same fraction. The selection doesn't
+    /// depend on the run's seed.
     pub most: Option<usize>,
     /// The run's seed.
     pub seed: u64,
 }
 
 impl ImageBatches {
-    /// Batches of one time through a split.
+    /// Returns the number of batches in an epoch of a split.
     pub fn batches(&self, split: Split) -> u64 {
         let (images, size) = (self.images_of(split), self.size(split));
         let alone = split == Split::Train && images % size == 1;
         (images.div_ceil(size) - usize::from(alone)) as u64
     }
 
-    /// Images in a batch of a split. Where nothing is learnt, small batches only take longer.
+    /// Returns the batch size of a split. Batches for evaluation may be larger than for training.
     pub fn size(&self, split: Split) -> usize {
         const LEAST_TO_JUDGE: usize = 128;
         match split {
@@ -60,7 +60,7 @@ impl ImageBatches {
         }
     }
 
-    /// How many images of a split are used.
+    /// Returns the number of used images of a split.
     pub fn images_of(&self, split: Split) -> usize {
         let all = |split| self.images.labels(split).len();
         match (self.most, split) {

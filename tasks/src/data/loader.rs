@@ -1,7 +1,7 @@
-//! Batches of images made ahead of the step that learns from them, on all cores.
+//! The data loader: prefetches batches of images on all cores.
 //!
-//! What is in a batch depends on the seed, the epoch and its place in it alone: the order of an epoch is one draw, and
-//! every image has a stream of draws of its own. Neither the number of threads nor where an epoch is entered changes it.
+//! A batch depends only on the seed, the epoch and its index: an epoch has one shuffle, and each image its own random
+//! stream. Neither the number of threads nor the first batch of a resumed epoch matters.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,25 +16,25 @@ use rayon::prelude::*;
 use super::{Batch, Batches, ImageBatches, SkippedFile, Split};
 use crate::Error;
 
-/// Batches under way: enough that one is ready whenever another is done with.
+/// The number of prefetched batches, enough to keep training busy.
 const AHEAD: usize = 4;
 
 impl ImageBatches {
-    /// One time through a split from batch `from` on, made ahead of time: images as bytes, `[B, 3, S, S]` u8, and their
-    /// classes, `[B]`. The last batch may be smaller, but never a single image to learn from, which a normalisation can't.
+    /// Returns an epoch of a split from batch `from` on, prefetched: images `[B, 3, S, S]` u8 and labels `[B]`. The last
+    /// batch may be smaller, but in training never a single image, which batch normalization can't use.
     pub fn through(&self, split: Split, epoch: u64, from: u64) -> Batches {
         let work = Arc::new(Work::new(self.clone(), split, epoch));
         Box::new(Ahead { work, to_begin: from..self.batches(split), under_way: VecDeque::new() })
     }
 }
 
-/// What every batch of an epoch is made from.
+/// The shared input of the workers of an epoch.
 struct Work {
     data: ImageBatches,
     split: Split,
     epoch: u64,
     order: Vec<u32>,
-    /// whether nobody waits for batches any more
+    /// whether the batches were dropped
     abandoned: AtomicBool,
 }
 
@@ -56,7 +56,7 @@ impl Iterator for Ahead {
             let work = self.work.clone();
             rayon::spawn(move || {
                 if !work.abandoned.load(Ordering::Relaxed) {
-                    let _ = done.send(work.batch(batch)); // if nobody waits, it isn't needed
+                    let _ = done.send(work.batch(batch)); // fails only if the batches were dropped
                 }
             });
             self.under_way.push_back(wait);
@@ -95,7 +95,7 @@ impl Work {
             made = bytes.par_chunks_mut(pixels).zip(indices).map(|(to, index)| self.image(*index, to)).collect();
         });
         let mut left_out = Vec::new();
-        let mut whole = Vec::new(); // places in the batch
+        let mut whole = Vec::new(); // indices in the batch
         for (place, made) in made.into_iter().enumerate() {
             match made {
                 Ok(()) => whole.push(place),

@@ -1,11 +1,11 @@
-//! What a task is judged by.
+//! The metric of a task.
 
-/// What is told of a task beside its loss and how often the likeliest class is right.
+/// The metric that is logged besides loss and top-1 accuracy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// Nothing.
+    /// No other metric.
     Class,
-    /// How often the right class is among the five likeliest.
+    /// Top-5 accuracy.
     TopFive,
     /// Bits per character.
     Characters,

@@ -1,4 +1,4 @@
-//! Data sets, as their publishers lay them out.
+//! Datasets, in their publishers' formats.
 
 mod augment;
 mod batch;
@@ -18,10 +18,10 @@ pub use images::{ImageBatches, Images};
 pub use measure::Measure;
 pub use text::{Symbol, Text};
 
-/// Classes that are so few that five guesses tell nothing.
+/// The largest number of classes for which top-5 accuracy is meaningless.
 const FEW: usize = 10;
 
-/// A data set, ready to learn from.
+/// A dataset.
 pub enum Data {
     /// A text.
     Text(Text),
@@ -30,7 +30,7 @@ pub enum Data {
 }
 
 impl Data {
-    /// Batches of one time through a split.
+    /// Returns the number of batches in an epoch of a split.
     pub fn batches(&self, split: Split) -> u64 {
         match self {
             Data::Text(text) => text.batches(split),
@@ -38,7 +38,7 @@ impl Data {
         }
     }
 
-    /// One time through a split from batch `from` on; training data may differ from epoch to epoch.
+    /// Returns an epoch of a split from batch `from` on; training data may differ between epochs.
     pub fn through(&self, split: Split, epoch: u64, from: u64) -> Batches {
         match self {
             Data::Text(text) => text.through(split, from),
@@ -46,7 +46,7 @@ impl Data {
         }
     }
 
-    /// How many images there are in all, if it has any.
+    /// Returns the total number of images, if it has any.
     pub fn images(&self) -> usize {
         match self {
             Data::Text(_) => 0,
@@ -54,7 +54,7 @@ impl Data {
         }
     }
 
-    /// How many classes there are, A.
+    /// Returns the number of classes, A.
     pub fn classes(&self) -> usize {
         match self {
             Data::Text(text) => text.vocabulary(),
@@ -62,7 +62,7 @@ impl Data {
         }
     }
 
-    /// What its samples are called.
+    /// Returns the name of its samples.
     pub fn sample(&self) -> &'static str {
         match self.measure() {
             Measure::Characters => "characters",
@@ -71,7 +71,7 @@ impl Data {
         }
     }
 
-    /// What is told of predictions.
+    /// Returns the metric of its task.
     pub fn measure(&self) -> Measure {
         match self {
             Data::Text(text) => match text.symbol() {

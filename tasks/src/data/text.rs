@@ -1,8 +1,8 @@
-//! Penn Treebank as Mikolov laid it out, or any text in three files of those names: `ptb.train.txt`, `ptb.valid.txt` and
+//! Penn Treebank in Mikolov's format, or any text in three files of the same names: `ptb.train.txt`, `ptb.valid.txt` and
 //! `ptb.test.txt`, read by character or by word.
 //!
-//! A text is cut into as many streams of equal length as a batch has sequences. Each batch goes on where the one before
-//! stopped, so a state can be carried on from one to the next (truncated back-propagation through time).
+//! A text is split into `batch_size` streams of equal length. Each batch continues its predecessor, so that the recurrent
+//! state is carried over (truncated back-propagation through time).
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,38 +15,38 @@ use super::{Batch, Batches, Split};
 use crate::Error;
 
 const FILES: [&str; 3] = ["ptb.train.txt", "ptb.valid.txt", "ptb.test.txt"];
-/// What a word that the training text doesn't have stands as, if the training text has this.
+/// The replacement for words outside the training text, if the training text contains it.
 const UNKNOWN: &str = "<unk>";
-/// The word that the end of a line counts as.
+/// The token for the end of a line.
 const END_OF_LINE: &str = "<eos>";
 
-/// What a text is a sequence of.
+/// The kind of symbols in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Symbol {
-    /// Characters, the end of a line among them.
+    /// Characters, including the end of a line.
     Character,
-    /// What stands between blanks, and the end of a line.
+    /// Words separated by blanks, and the end of a line.
     Word,
 }
 
-/// A text in three parts, ready to learn from.
+/// A text dataset in three splits.
 #[derive(Debug)]
 pub struct Text {
     symbol: Symbol,
     vocabulary: usize,
-    /// steps that a batch takes along each stream
+    /// sequence length of a batch
     steps: i64,
-    /// of each split the streams, `[B, L]` i64
+    /// the streams of each split, `[B, L]` i64
     splits: [Tensor; 3],
 }
 
 impl Text {
-    /// Reads the three files in `folder` into `streams` streams, of which each batch takes `steps` symbols.
+    /// Reads the three files in `folder` into `streams` streams; a batch has `steps` symbols of each.
     ///
     /// # Errors
-    /// [`Error::Folder`] if they aren't there; [`Error::File`] if one can't be read, is no UTF-8, is too short for the
-    /// streams, or holds a symbol that the training text doesn't and that can't stand as `<unk>`.
+    /// [`Error::Folder`] if files are missing; [`Error::File`] if a file can't be read, is not UTF-8, is too short for the
+    /// streams, or contains a symbol outside the training text that `<unk>` can't replace.
     pub fn read(folder: &Path, symbol: Symbol, streams: usize, steps: usize) -> Result<Self, Error> {
         let paths = FILES.map(|name| folder.join(name));
         if !paths.iter().all(|path| path.is_file()) {
@@ -63,23 +63,23 @@ impl Text {
         Ok(Text { symbol, vocabulary: vocabulary.of.len(), steps: steps as i64, splits: [next()?, next()?, next()?] })
     }
 
-    /// What it is a sequence of.
+    /// Returns the kind of symbols.
     pub fn symbol(&self) -> Symbol {
         self.symbol
     }
 
-    /// How many different symbols there are.
+    /// Returns the size of the vocabulary.
     pub fn vocabulary(&self) -> usize {
         self.vocabulary
     }
 
-    /// Batches of one time through a split.
+    /// Returns the number of batches in an epoch of a split.
     pub fn batches(&self, split: Split) -> u64 {
         (self.splits[split as usize].size()[1] as u64 - 1).div_ceil(self.steps as u64)
     }
 
-    /// One time through a split from batch `from` on: of each batch the symbols, `[T, B]`, and those that follow them,
-    /// `[T*B]`. The last batch may be shorter.
+    /// Returns an epoch of a split from batch `from` on, in batches of symbols `[T, B]` and next symbols `[T*B]`. The last
+    /// batch may be shorter.
     pub fn through(&self, split: Split, from: u64) -> Batches {
         let (streams, steps) = (self.splits[split as usize].shallow_clone(), self.steps);
         Box::new((from..self.batches(split)).map(move |batch| {
@@ -91,14 +91,14 @@ impl Text {
     }
 }
 
-/// The symbols of a training text, each with its number.
+/// The vocabulary: the index of each symbol in the training text.
 #[derive(Default)]
 struct Vocabulary {
     of: HashMap<String, i64>,
 }
 
 impl Vocabulary {
-    /// The numbers of a text's symbols; new ones are numbered in the order of their first use.
+    /// Encodes a text and adds new symbols in the order of their first use.
     fn learn(&mut self, path: &Path, symbol: Symbol) -> Result<Vec<i64>, Error> {
         let mut numbers = Vec::new();
         for_each(&read(path)?, symbol, |symbol, _| {
@@ -113,7 +113,7 @@ impl Vocabulary {
         Ok(numbers)
     }
 
-    /// The numbers of a text's symbols.
+    /// Encodes a text.
     fn read(&self, path: &Path, symbol: Symbol) -> Result<Vec<i64>, Error> {
         let mut numbers = Vec::new();
         for_each(&read(path)?, symbol, |symbol, line| {
@@ -128,7 +128,7 @@ impl Vocabulary {
     }
 }
 
-/// Calls `take` with every symbol and the line, from 1, that it stands in.
+/// Calls `take` with every symbol and its line, from 1.
 fn for_each(text: &str, symbol: Symbol, mut take: impl FnMut(&str, usize) -> Result<(), Error>) -> Result<(), Error> {
     for (line, text) in text.split_inclusive('\n').enumerate() {
         match symbol {
@@ -153,7 +153,7 @@ fn read(path: &Path) -> Result<String, Error> {
     })
 }
 
-/// A text as `streams` streams, `[B, L]`; what is left over at its end is dropped.
+/// Splits a text into `streams` streams, `[B, L]`; the remainder is dropped.
 fn cut(path: &Path, symbols: &[i64], streams: usize) -> Result<Tensor, Error> {
     let length = symbols.len() / streams;
     if length < 2 {

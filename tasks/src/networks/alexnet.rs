@@ -37,7 +37,7 @@ pub struct AlexNet {
 }
 
 impl AlexNet {
-    /// The network with every layer `gamma` times as wide; of 4096 features if that is 1.
+    /// Creates the network with width factor `gamma`; it has 4096 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
         let mut inputs = 3;
         let convolutions = CONVOLUTIONS.map(|(name, channels, kernel, stride, padding, _)| {

@@ -1,11 +1,11 @@
-//! What several networks are made of.
+//! Building blocks shared by several networks.
 
 use alrao_core::Error;
 use alrao_core::layers::{BatchNorm, Conv2d, Conv2dSettings};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-/// A convolution whose channels are normalised.
+/// A convolution with batch normalization.
 #[derive(Clone, Debug)]
 pub struct ConvNorm {
     conv: Conv2d,
@@ -13,7 +13,7 @@ pub struct ConvNorm {
 }
 
 impl ConvNorm {
-    /// A convolution and a normalisation, of these names.
+    /// Creates a convolution and a batch normalization with these names.
     pub fn new(
         builder: &mut ParameterBuilder,
         [conv, norm]: [&str; 2],
@@ -33,28 +33,28 @@ impl ConvNorm {
         self.linear(weights, x).relu_()
     }
 
-    /// `norm(conv(x))`, not rectified.
+    /// `norm(conv(x))`, without ReLU.
     pub fn linear(&self, weights: &Weights, x: &Tensor) -> Tensor {
         self.norm.forward(weights, &self.conv.forward(weights, x))
     }
 }
 
-/// A convolution without bias whose kernel, odd, is centred on every `stride`th pixel.
+/// Creates a convolution without bias, with an odd kernel and same padding.
 pub fn centred(kernel: i64, stride: i64) -> Conv2dSettings {
     Conv2dSettings { stride, padding: kernel / 2, bias: false, ..Default::default() }
 }
 
-/// The largest of every 3 by 3 pixels, at every second: `[B, C, S, S] -> [B, C, S/2, S/2]`, rounded up.
+/// Max-pools 3 by 3 pixels with stride 2: `[B, C, S, S] -> [B, C, S/2, S/2]`, rounded up.
 pub fn overlapping_max_pool(x: &Tensor) -> Tensor {
     x.max_pool2d([3; 2], [2; 2], [1; 2], [1; 2], false)
 }
 
-/// The mean of each channel, `[B, C, height, width] -> [B, C]`.
+/// Averages each channel (global average pooling), `[B, C, height, width] -> [B, C]`.
 pub fn channel_means(x: &Tensor) -> Tensor {
     x.adaptive_avg_pool2d([1, 1]).flatten(1, -1)
 }
 
-/// Checks that `x` is a batch of colour images, of no fewer than `smallest` pixels a side.
+/// Checks that `x` is a batch of RGB images of at least `smallest` pixels.
 pub fn check_images(x: &Tensor, smallest: i64) -> Result<(), Error> {
     Error::check_shape("images", &[-1, 3, -1, -1], x)?;
     let (height, width) = (x.size()[2], x.size()[3]);

@@ -48,7 +48,7 @@ struct Transition {
 }
 
 impl DenseNet121 {
-    /// The network with every layer `gamma` times as wide; of 1024 features if that is 1.
+    /// Creates the network with width factor `gamma`; it has 1024 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
         let growth = widened(GROWTH, gamma);
         builder.scope("features", |b| {

@@ -51,7 +51,7 @@ struct Inception {
 }
 
 impl GoogLeNet {
-    /// The network with every layer `gamma` times as wide; of 1024 features if that is 1.
+    /// Creates the network with width factor `gamma`; it has 1024 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
         let mut inputs = widened(STEM, gamma);
         let stem = builder.scope("stem", |b| convolution(b, 3, inputs, 3));

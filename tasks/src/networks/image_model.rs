@@ -1,7 +1,7 @@
-//! A network of images as they are stored, in bytes.
+//! An image classifier's body, whose inputs are images in bytes.
 //!
-//! Its first step takes the mean colour of the data away and divides by its deviation. On a device that is done there, so
-//! that a quarter of the bytes travel. Parameters stay in f32 whatever the layers compute in.
+//! It first normalizes the pixels by the dataset's mean and standard deviation. This happens on the device, so that only a
+//! quarter of the bytes are transferred. Parameters stay in f32 in every precision.
 
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::Architecture;
 
-/// Mean and standard deviation of the pixels of a data set, by colour, each in [0, 1].
+/// Mean and standard deviation of a dataset's pixels, by channel, in [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Colours {
     /// Means of red, green and blue.
@@ -22,17 +22,17 @@ pub struct Colours {
     pub deviation: [f64; 3],
 }
 
-/// How the layers of a network of images compute.
+/// Computation settings of an image classifier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Computation {
-    /// The numbers between layers.
+    /// The dtype of activations.
     pub precision: Precision,
-    /// Whether the colours of a pixel lie side by side in memory, which CPUs and the tensor cores of GPUs prefer.
+    /// Whether the memory format is channels-last, which is faster on CPUs and on the tensor cores of GPUs.
     pub channels_last: bool,
 }
 
 impl Computation {
-    /// What is fast on this device for most networks, in f32.
+    /// Returns the fastest f32 settings for most networks on this device.
     pub fn usual(device: Device) -> Self {
         Computation { precision: Precision::F32, channels_last: device == Device::Cpu }
     }
@@ -42,14 +42,14 @@ impl Computation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// Of 32 bits.
+    /// 32-bit floats.
     #[default]
     F32,
-    /// Of 16 bits, with f32's range and 8 bits of precision; normalisations sum in f32.
+    /// bfloat16; normalizations accumulate in f32.
     Bf16,
 }
 
-/// A network of images.
+/// The body of an image classifier.
 #[derive(Clone)]
 pub struct ImageModel {
     body: Rc<dyn Body>,
@@ -57,16 +57,16 @@ pub struct ImageModel {
     computation: Computation,
 }
 
-/// What bytes become before the first layer: deviations from the mean colour.
+/// The normalization of pixels before the first layer.
 pub struct Normalisation {
     /// `[1, 3, 1, 1]`
     mean: Tensor,
-    /// one over the deviation, `[1, 3, 1, 1]`
+    /// inverse standard deviation, `[1, 3, 1, 1]`
     scale: Tensor,
 }
 
 impl Normalisation {
-    /// For pixels of these colours, on a device.
+    /// Creates the normalization for this mean and standard deviation on a device.
     pub fn new(colours: Colours, device: Device) -> Self {
         let of = |numbers: [f64; 3]| Tensor::from_slice(&numbers.map(|x| x as f32)).view([1, 3, 1, 1]).to(device);
         Normalisation {
@@ -82,7 +82,7 @@ impl Normalisation {
 }
 
 impl ImageModel {
-    /// The network with every layer `gamma` times as wide, on a device.
+    /// Creates the network with width factor `gamma` on a device.
     pub fn new(
         builder: &mut ParameterBuilder,
         architecture: Architecture,
@@ -99,7 +99,7 @@ impl ImageModel {
     }
 }
 
-/// Of images in bytes, `[B, 3, height, width]` u8.
+/// Computes the features of images in bytes, `[B, 3, height, width]` u8.
 impl Body for ImageModel {
     fn features(&self) -> i64 {
         self.body.features()

@@ -1,5 +1,5 @@
-//! The paper's model of text (section 5.2): an embedding, two layers of LSTM cells, dropout before the decoder, which
-//! the heads are.
+//! The paper's language model (section 5.2): an embedding, two LSTM layers, and dropout before the decoder, which the
+//! heads replace.
 
 use alrao_core::layers::{Body, Embedding, Lstm, LstmState, widened};
 use alrao_core::parameters::{ParameterBuilder, Weights};
@@ -10,7 +10,7 @@ const CELLS: i64 = 100;
 const LAYERS: usize = 2;
 const DROPOUT: f64 = 0.2;
 
-/// Everything of the model but its decoder.
+/// The language model without its decoder.
 #[derive(Clone, Debug)]
 pub struct LanguageModel {
     embedding: Embedding,
@@ -19,7 +19,7 @@ pub struct LanguageModel {
 }
 
 impl LanguageModel {
-    /// A model of texts of so many different symbols; `gamma` widens embedding and cells.
+    /// Creates the model for a vocabulary; `gamma` is the width factor of embedding and LSTM cells.
     pub fn new(builder: &mut ParameterBuilder, vocabulary: usize, gamma: f64) -> Self {
         let (embedding, cells) = (widened(EMBEDDING, gamma), widened(CELLS, gamma));
         LanguageModel {
@@ -29,8 +29,8 @@ impl LanguageModel {
         }
     }
 
-    /// What the symbols `x` look like, `[T, B] -> [T*B, H]`, after what led to `state`, or from the start; and the state
-    /// that they lead to, which carries no gradient on.
+    /// Computes the features of the symbols `x`, `[T, B] -> [T*B, H]`, from `state` or from zero; and the next state,
+    /// detached.
     pub fn forward_from(&self, weights: &Weights, x: &Tensor, state: Option<&LstmState>) -> (Tensor, LstmState) {
         let embedded = self.embedding.forward(weights, x); // [T, B, E]
         let start = || self.lstm.start(x.size()[1], (embedded.kind(), x.device()));

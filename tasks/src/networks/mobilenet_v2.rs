@@ -48,7 +48,7 @@ enum Shortcut {
 }
 
 impl MobileNetV2 {
-    /// The network with every layer `gamma` times as wide; of 1280 features if that is 1.
+    /// Creates the network with width factor `gamma`; it has 1280 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
         let mut inputs = widened(STEM, gamma);
         let stem = builder.scope("stem", |b| ConvNorm::new(b, ["conv", "norm"], 3, inputs, 3, centred(3, 1)));

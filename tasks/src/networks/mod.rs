@@ -31,7 +31,7 @@ use alrao_core::parameters::ParameterBuilder;
 use alrao_core::streams::stream;
 use serde::{Deserialize, Serialize};
 
-/// A network of images, `[B, 3, height, width]`.
+/// The architecture of an image classifier, for `[B, 3, height, width]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Architecture {
@@ -56,7 +56,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// All of them.
+    /// All architectures.
     pub const ALL: [Self; 8] = [
         Self::MobileNet,
         Self::MobileNetV2,
@@ -68,7 +68,7 @@ impl Architecture {
         Self::SmallCnn,
     ];
 
-    /// The network with every layer `gamma` times as wide, without its output layer.
+    /// Creates the body with width factor `gamma`.
     pub fn build(self, builder: &mut ParameterBuilder, gamma: f64) -> Box<dyn Body> {
         match self {
             Self::MobileNet => Box::new(MobileNet::new(builder, gamma)),
@@ -82,7 +82,7 @@ impl Architecture {
         }
     }
 
-    /// How few pixels a side an image may have.
+    /// Returns the minimum image size, in pixels.
     pub fn smallest_image(self) -> i64 {
         match self {
             Self::MobileNet => mobilenet::SMALLEST_IMAGE,
@@ -96,7 +96,7 @@ impl Architecture {
         }
     }
 
-    /// How many parameters the network has with so many heads of so many classes (paper, section 7).
+    /// Counts the parameters with this number of heads and classes (paper, section 7).
     pub fn parameters(self, gamma: f64, heads: i64, classes: i64) -> i64 {
         let mut nothing_is_drawn = stream(0, "weights");
         let mut builder = ParameterBuilder::new(&mut nothing_is_drawn);
@@ -105,7 +105,7 @@ impl Architecture {
     }
 }
 
-/// As configurations have it.
+/// Formats the name used in configurations.
 impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {

@@ -35,7 +35,7 @@ struct Bottleneck {
 }
 
 impl ResNet50 {
-    /// The network with every layer `gamma` times as wide; of 2048 features if that is 1.
+    /// Creates the network with width factor `gamma`; it has 2048 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
         let mut inputs = widened(STEM, gamma);
         let stem = ConvNorm::new(builder, ["conv1", "bn1"], 3, inputs, 7, settings(7, 2));

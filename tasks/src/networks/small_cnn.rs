@@ -21,7 +21,7 @@ pub struct SmallCnn {
 }
 
 impl SmallCnn {
-    /// The network with every layer `gamma` times as wide; of 128 features if that is 1.
+    /// Creates the network with width factor `gamma`; it has 128 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
         let mut inputs = 3;
         let layers = (1..).zip(CHANNELS).map(|(i, channels)| {

@@ -1,5 +1,4 @@
-//! Weights of torchvision's networks, its own initial ones or pretrained ones, as `scripts/torchvision_weights.py` writes
-//! them.
+//! Initial or pretrained weights of torchvision's networks, as written by `scripts/torchvision_weights.py`.
 //!
 //! Ours go by torchvision's names, but for batch normalisation, whose scale and shift are weight and bias there.
 
@@ -12,7 +11,7 @@ use alrao_core::tensors::Tensors;
 use super::Architecture;
 use crate::Error;
 
-/// Takes body and output layer from a safetensors file that holds the state of torchvision's network; every head gets the
+/// Loads body and output layer from a safetensors file with the state dict of torchvision's network; all heads get the
 /// same output layer.
 ///
 /// # Errors
@@ -39,7 +38,7 @@ pub fn load<B: Body>(network: &mut Network<B>, architecture: Architecture, path:
     Ok(())
 }
 
-/// What a parameter or buffer of ours is called in torchvision's state.
+/// Returns the name of a parameter or buffer in torchvision's state dict.
 fn torchvision_name(ours: &str) -> String {
     let name = ours.strip_prefix("body.").unwrap_or(ours);
     match name.rsplit_once('.') {

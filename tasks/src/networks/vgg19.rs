@@ -25,7 +25,7 @@ pub struct Vgg19 {
 }
 
 impl Vgg19 {
-    /// The network with every layer `gamma` times as wide; of 512 features if that is 1.
+    /// Creates the network with width factor `gamma`; it has 512 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
         let settings = Conv2dSettings { bias: true, ..centred(3, 1) };
         let mut inputs = 3;
