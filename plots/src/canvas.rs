@@ -1,4 +1,4 @@
-//! What is drawn on and with: pixels in fine steps, the one text style, the colours of all but data.
+//! The drawing canvas: subpixel coordinates, the text style, and the colors of everything but data.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use crate::image::FONT;
 /// plotters rounds coordinates to integers, so it draws on a canvas this many times finer than a pixel.
 pub(crate) const FINE: i32 = 4;
 
-/// A page with these in its own colours replaces them, so nothing that shows data has one of them.
+/// HTML pages replace these colors by their own, so no data may use them.
 pub(crate) const TEXT: RGBColor = RGBColor(38, 38, 38);
 pub(crate) const AXIS: RGBColor = RGBColor(110, 110, 110);
 pub(crate) const GRID: RGBColor = RGBColor(230, 230, 230);
@@ -28,12 +28,12 @@ pub(crate) fn length(pixels: f64) -> i32 {
     (pixels * f64::from(FINE)).round() as i32
 }
 
-/// Text of a font size in pixels. plotters divides sizes by 1.24 on the way to SVG.
+/// Returns the text style of a font size in pixels. plotters divides sizes by 1.24 when it writes SVG.
 pub(crate) fn text_style(pixels: i32, style: FontStyle) -> TextStyle<'static> {
     (FONT, f64::from(pixels * FINE) * 1.24, style, &TEXT).into_text_style(&(1, 1))
 }
 
-/// The width of a text in pixels. plotters measures Noto Sans a tenth narrower than it writes it.
+/// Measures the width of a text in pixels. plotters underestimates Noto Sans by a tenth.
 pub(crate) fn width(text: &str, style: &TextStyle) -> i32 {
     let (width, _) = style.font.box_size(text).expect("the embedded font is valid");
     width as i32 * 11 / 10 / FINE

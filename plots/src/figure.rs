@@ -1,7 +1,7 @@
-//! A figure as SVG: a title, a legend above the panels, where it covers no data, and the panels.
+//! Figures as SVG: a title, a legend above the panels, where it covers no data, and the panels.
 //!
-//! A series is drawn by the same marks in its panel and in its legend entry. A figure has two sizes: the wide one of
-//! files, and a narrow one that reads well on a telephone; [`Figure::on_page`] gives both for a page, with the numbers.
+//! A series has the same marks in its panel and in its legend entry. A figure has two sizes: a wide one for files, and a
+//! narrow one for phones; [`Figure::on_page`] returns both for a page, with the data.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -13,7 +13,7 @@ use crate::image::{register_fonts, save};
 use crate::marks::{SAMPLE, Series};
 use crate::panel::{Panel, Place, Scale};
 
-/// Widths of a picture, pixels.
+/// Widths of a figure, in pixels.
 const WIDE: i32 = 960;
 const NARROW: i32 = 480;
 const MARGIN: i32 = 16;
@@ -25,7 +25,7 @@ const LEGEND_GAP: i32 = 14;
 const SAMPLE_GAP: i32 = 10;
 const COLUMN_GAP: i32 = 40;
 
-/// Panels with a title.
+/// A figure: a title and panels.
 #[derive(Clone)]
 pub struct Figure {
     pub(crate) title: String,
@@ -33,27 +33,27 @@ pub struct Figure {
     pub(crate) layout: Layout,
 }
 
-/// How panels lie; where it is narrow, below each other.
+/// The layout of panels; narrow figures always stack them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     Beside,
     Below,
 }
 
-/// A figure for a page that has its own title and its own colours of paper and ink.
+/// A figure for an HTML page with its own title and colors.
 #[derive(Clone, Debug)]
 pub struct OnPage {
-    /// What the figure is called.
+    /// The title.
     pub title: String,
-    /// As SVG, for pages at least 700 pixels wide.
+    /// The SVG for pages at least 700 pixels wide.
     pub wide: String,
-    /// As SVG, for narrower ones.
+    /// The SVG for narrower pages.
     pub narrow: String,
-    /// What is drawn, as JSON: of each panel its axes, its series, and its place in either drawing.
+    /// The data as JSON: the axes, series and positions of each panel.
     pub data: String,
 }
 
-/// A panel's numbers, for whoever points at them.
+/// A panel's data, for tooltips.
 #[derive(Serialize)]
 struct PanelData<'a> {
     x: AxisData<'a>,
@@ -81,20 +81,20 @@ impl Figure {
         Figure { title, panels: vec![panel], layout: Layout::Beside }
     }
 
-    /// Writes it, whole or not at all, as SVG or PNG by the ending of the file's name.
+    /// Writes the figure atomically, as SVG or PNG by the file's extension.
     ///
     /// # Errors
-    /// The ending is another, or the file can't be written.
+    /// The extension is another, or the file can't be written.
     pub fn save(&self, out: &std::path::Path) -> Result<(), PlotError> {
         save(self.to_svg()?, out)
     }
 
-    /// As it stands in files.
+    /// Draws the SVG for files.
     pub(crate) fn to_svg(&self) -> Result<String, PlotError> {
         Ok(self.draw(WIDE, true)?.0)
     }
 
-    /// For a page.
+    /// Draws the figure for an HTML page.
     ///
     /// # Errors
     /// The drawing failed.
@@ -114,7 +114,7 @@ impl Figure {
         let canvas = SVGBackend::with_string(&mut svg, (fine_width as u32, fine_height as u32)).into_drawing_area();
         let places = self.draw_on(&canvas, wide, high, titled).map_err(PlotError::draw)?;
         drop(canvas);
-        // Lines inherit round joins and ends: noisy curves would show spikes.
+        // Lines inherit round joins and caps, since noisy curves would show spikes.
         let svg = svg.replacen(
             &format!(r#"width="{fine_width}" height="{fine_height}""#),
             &format!(r#"width="{wide}" height="{high}" stroke-linejoin="round" stroke-linecap="round""#),
@@ -123,7 +123,7 @@ impl Figure {
         Ok((svg, places))
     }
 
-    /// Without the legend.
+    /// Returns the height without the legend, in pixels.
     fn height(&self, wide: i32) -> i32 {
         let count = self.panels.len() as i32;
         match (wide, self.layout) {
@@ -163,7 +163,7 @@ impl Figure {
         Ok(places)
     }
 
-    /// What has an entry in the legend, each once.
+    /// Returns the distinct series with a legend entry.
     fn listed(&self) -> Vec<(&Series, &str)> {
         let mut listed: Vec<(&Series, &str)> = Vec::new();
         for series in self.panels.iter().flat_map(|panel| &panel.series) {
@@ -176,7 +176,7 @@ impl Figure {
         listed
     }
 
-    /// The legend in as many columns as fit.
+    /// Arranges the legend in as many columns as fit.
     fn legend(&self, wide: i32) -> Legend<'_> {
         let style = text_style(17, FontStyle::Normal);
         let entry = |(series, label)| (series, label, SAMPLE + SAMPLE_GAP + width(label, &style) + COLUMN_GAP);
@@ -189,7 +189,7 @@ impl Figure {
     }
 }
 
-/// The entries of a legend: series, label, and the width of both, pixels.
+/// The entries of a legend: series, label, and the width of both in pixels.
 struct Legend<'a> {
     entries: Vec<(&'a Series, &'a str, i32)>,
     rows: usize,
@@ -216,7 +216,7 @@ impl Legend<'_> {
     }
 }
 
-/// The widths of columns of so many rows.
+/// Returns the widths of the columns for a number of rows.
 fn column_widths(entries: &[(&Series, &str, i32)], rows: usize) -> Vec<i32> {
     let columns = entries.chunks(rows.max(1));
     columns.map(|column| column.iter().map(|&(.., width)| width).max().unwrap_or(0)).collect()

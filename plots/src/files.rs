@@ -1,4 +1,4 @@
-//! Files of a run, which may still be going on, or have been killed in the middle of a line.
+//! Reading of run files, which may end in a truncated line after a crash.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,9 +9,9 @@ use serde::{Deserialize, Deserializer};
 
 use crate::PlotError;
 
-/// The records in a `metrics.jsonl`, whose last line a kill may have cut off.
+/// Reads the records of a `metrics.jsonl` and ignores a truncated last line.
 pub(crate) fn read_lines<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>, PlotError> {
-    // Bytes, for a cut may fall within a character.
+    // Bytes, because the line may be truncated within a character.
     let bytes = fs::read(path).map_err(PlotError::read(path))?;
     let mut records = Vec::new();
     for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
@@ -24,7 +24,7 @@ pub(crate) fn read_lines<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>, Plo
     Ok(records)
 }
 
-/// None if the file isn't there.
+/// Reads a JSON file; none if it doesn't exist.
 pub(crate) fn read_json<J: DeserializeOwned>(path: &Path) -> Result<Option<J>, PlotError> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| PlotError::Json { path: path.into(), source }),
@@ -33,7 +33,7 @@ pub(crate) fn read_json<J: DeserializeOwned>(path: &Path) -> Result<Option<J>, P
     }
 }
 
-/// JSON has no word for NaN or infinity: writers put null.
+/// Reads null as NaN, because JSON can't represent NaN or infinity.
 pub(crate) fn null_as_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }

@@ -1,4 +1,4 @@
-//! From a drawing to a file: the one font of every figure, and SVG or PNG by the file's ending.
+//! Writing of figures as SVG or PNG, with the embedded font.
 
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -12,13 +12,13 @@ use resvg::usvg::{Options, Tree, fontdb};
 
 use crate::PlotError;
 
-/// The font family of every text. Viewers of an SVG without Noto Sans fall back to their own.
+/// The font family of all text. SVG viewers without Noto Sans use their default font.
 pub(crate) const FONT: &str = "Noto Sans, sans-serif";
 
-/// A PNG has this many pixels for one of the SVG, so that it stays sharp in print and on dense screens.
+/// The scale of PNG files, so that they stay sharp in print and on high-resolution screens.
 const PNG_SCALE: f32 = 2.0;
 
-/// Makes [`FONT`] known to plotters, which measures text with it.
+/// Registers [`FONT`] with plotters, which measures text with it.
 pub(crate) fn register_fonts() {
     static DONE: Once = Once::new();
     DONE.call_once(|| {
@@ -29,7 +29,7 @@ pub(crate) fn register_fonts() {
     });
 }
 
-/// Writes `svg` to `out` whole or not at all, as `.svg` or `.png`; the folder is made if missing.
+/// Writes `svg` to `out` atomically, as `.svg` or `.png`; creates the folder if missing.
 pub(crate) fn save(svg: String, out: &Path) -> Result<(), PlotError> {
     let ending = out.extension().map(|ending| ending.to_ascii_lowercase());
     let bytes = match ending.as_deref().and_then(|ending| ending.to_str()) {
@@ -55,7 +55,7 @@ fn png(svg: &str) -> Result<Vec<u8>, PlotError> {
 fn write_whole(out: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    // Temporary files are private by default; a figure is as readable as any other file.
+    // Temporary files are private by default; a figure has the usual permissions.
     let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.persist(out)?;

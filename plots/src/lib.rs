@@ -1,9 +1,9 @@
-//! Figures from run directories, and the event files that TensorBoard reads.
+//! Figures of runs, and event files for TensorBoard.
 //!
-//! A run directory, as a [`Source`], is read into a [`RunRecord`] of an agent or a [`LearningRecord`] of a network that
-//! learnt from data. Of these, or of directories, [`returns`], [`learning`], [`posterior`], [`rates`] and [`heat_map`]
-//! make a [`Figure`], which is saved as SVG or PNG, or stands on a page. [`EventWriter`] appends scalars to an event file
-//! while a run goes on. Nothing here knows libtorch, agents or environments: the files of a run are the whole interface.
+//! A run directory, as a [`Source`], is read into a [`RunRecord`] of an agent or a [`LearningRecord`] of a supervised run.
+//! From these or from directories, [`returns`], [`learning`], [`posterior`], [`rates`] and [`heat_map`] create a
+//! [`Figure`], which is saved as SVG or PNG or embedded in a page. [`EventWriter`] appends scalars to an event file during
+//! training. The crate depends only on the files of a run, not on libtorch, agents or environments.
 //!
 //! ```no_run
 //! use std::path::Path;

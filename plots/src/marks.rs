@@ -1,4 +1,4 @@
-//! Series of points, and the marks by which they are drawn, in a panel and in the legend alike.
+//! Series of points and their marks, in a panel and in the legend.
 
 use std::iter::once;
 
@@ -7,10 +7,10 @@ use plotters::prelude::*;
 
 use crate::canvas::{Canvas, Drawn, FINE, TEXT, fine, length};
 
-/// Width of a legend entry's sample, pixels.
+/// Width of a legend entry's sample, in pixels.
 pub(crate) const SAMPLE: i32 = 36;
 
-/// Points drawn in one colour.
+/// Points with one color.
 #[derive(Clone)]
 pub(crate) struct Series {
     /// Its entry in the legend.
@@ -20,7 +20,7 @@ pub(crate) struct Series {
     pub points: Vec<Point<f64>>,
 }
 
-/// A point with an interval around its ordinate.
+/// A point with an interval around y.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Point<T> {
     pub x: T,
@@ -29,13 +29,13 @@ pub(crate) struct Point<T> {
     pub high: T,
 }
 
-/// A way to draw the points of a series; lengths in pixels.
+/// The mark of a series' points; lengths in pixels.
 pub(crate) enum Mark {
-    /// The interval around each point, as a surface.
+    /// A band of the intervals around the points.
     Band {
         opacity: f64,
     },
-    /// From each point to the next, at the height of the first, down to the bottom.
+    /// A bar from each point to the next, with the height of the first.
     Bars,
     Line {
         width: f64,
@@ -58,7 +58,7 @@ impl Point<f64> {
         Self::between(x, y, 0.0)
     }
 
-    /// `y` give or take `spread`, which counts as nothing if it isn't finite.
+    /// Creates a point with the interval `y` ± `spread`, without interval if `spread` is non-finite.
     pub(crate) fn between(x: f64, y: f64, spread: f64) -> Self {
         let spread = if spread.is_finite() { spread } else { 0.0 };
         Self { x, y, low: y - spread, high: y + spread }
@@ -66,7 +66,7 @@ impl Point<f64> {
 }
 
 impl Series {
-    /// Draws the stretches of the series that are in view; `place` gives their pixels.
+    /// Draws the visible parts of the series; `place` maps points to pixels.
     pub(crate) fn draw(
         &self,
         canvas: &Canvas,
@@ -84,7 +84,7 @@ impl Series {
         Ok(())
     }
 
-    /// Draws the marks on a short stretch, single ones in its middle.
+    /// Draws the marks on a short line, single ones at its center.
     pub(crate) fn draw_sample(&self, canvas: &Canvas, x: i32, y: i32) -> Drawn {
         let ((left, y), half) = (fine(x, y), 8 * FINE);
         let at = |x| Point { x, y, low: y + half, high: y - half };
@@ -98,7 +98,7 @@ impl Series {
     }
 }
 
-/// The stretches of a curve whose ordinates are in view, cut where it leaves.
+/// Clips a curve to the y range and returns its visible parts.
 fn in_view(points: &[Point<f64>], bottom: f64, top: f64) -> Vec<Vec<Point<f64>>> {
     let inside = |point: &Point<f64>| (bottom..=top).contains(&point.y);
     let (mut stretches, mut stretch) = (Vec::new(), Vec::new());

@@ -1,5 +1,5 @@
-//! Colours that are told apart with any colour vision: the palette of Okabe and Ito (2008) for kinds, and for numbers
-//! scales whose lightness rises all the way: matplotlib's viridis and a part of its plasma.
+//! Color palettes that are safe for color-blind readers: Okabe and Ito (2008) for categories, and matplotlib's viridis and a
+//! part of its plasma, with increasing lightness, for numbers.
 
 use plotters::style::RGBColor;
 
@@ -11,13 +11,13 @@ pub(crate) const BLUE: RGBColor = RGBColor(0, 114, 178);
 pub(crate) const VERMILION: RGBColor = RGBColor(213, 94, 0);
 pub(crate) const PURPLE: RGBColor = RGBColor(204, 121, 167);
 pub(crate) const GREY: RGBColor = RGBColor(120, 120, 120);
-/// What can't be told in a heat map.
+/// Diverged cells of a heat map.
 pub(crate) const GREY_CELL: RGBColor = RGBColor(160, 160, 160);
-/// Ink on colours.
+/// Text on colors.
 pub(crate) const BLACK: RGBColor = RGBColor(0, 0, 0);
 pub(crate) const WHITE: RGBColor = RGBColor(254, 254, 254);
 
-/// Colours of groups; without yellow, which is lost as a line on white.
+/// Colors of groups, without yellow, which is hard to see on white.
 pub(crate) const GROUPS: [RGBColor; 6] = [BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE];
 
 const VIRIDIS: [RGBColor; 9] = [
@@ -32,7 +32,7 @@ const VIRIDIS: [RGBColor; 9] = [
     RGBColor(253, 231, 37),
 ];
 
-/// Without its ends: lines are seen on white and on black.
+/// Plasma without its ends, so that lines are visible on white and on black.
 const PLASMA: [RGBColor; 5] = [
     RGBColor(156, 23, 158),
     RGBColor(189, 55, 134),
@@ -41,12 +41,12 @@ const PLASMA: [RGBColor; 5] = [
     RGBColor(251, 159, 58),
 ];
 
-/// Surfaces, from 0 to 1.
+/// Returns viridis at a value in [0, 1], for areas.
 pub(crate) fn viridis(share: f64) -> RGBColor {
     between(&VIRIDIS, share)
 }
 
-/// Lines, from 0 to 1.
+/// Returns plasma at a value in [0, 1], for lines.
 pub(crate) fn plasma(share: f64) -> RGBColor {
     between(&PLASMA, share)
 }
@@ -58,7 +58,7 @@ fn between(stops: &[RGBColor], share: f64) -> RGBColor {
     RGBColor(mix(below.0, above.0), mix(below.1, above.1), mix(below.2, above.2))
 }
 
-/// Whether white is read better on it than black.
+/// Returns whether white text is more legible on it than black.
 pub(crate) fn is_dark(RGBColor(red, green, blue): RGBColor) -> bool {
     0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue) < 140.0
 }

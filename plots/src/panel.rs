@@ -1,4 +1,4 @@
-//! One pair of axes and what is drawn between them: series, or the cells of a heat map.
+//! A panel: a pair of axes with series or the cells of a heat map.
 
 use std::ops::Range;
 
@@ -11,30 +11,30 @@ use crate::canvas::{AXIS, Canvas, Drawn, FINE, Failed, GRID, fine, text_style, w
 use crate::marks::{Point, Series};
 use crate::palette::{BLACK, GREY_CELL, WHITE, is_dark};
 
-/// Pixels from a panel's left edge to its plot, and so on.
+/// Margins of a panel around its plot, in pixels.
 const LEFT: i32 = 94;
 const RIGHT: i32 = 16;
 const BOTTOM: i32 = 64;
 const TITLE: i32 = 32;
-/// Width of the room for a key of colours, and of its bar.
+/// Width of the space for a color bar, and of the bar.
 const KEY: i32 = 108;
 const KEY_BAR: i32 = 18;
 
-/// A chart. Where its axes say nothing else, their ranges are those of its points.
+/// A panel. Axes without a range cover the points.
 #[derive(Clone)]
 pub(crate) struct Panel {
     pub title: Option<String>,
     pub x: Axis,
     pub y: Axis,
-    /// In the order they are drawn and listed.
+    /// The series, in drawing and legend order.
     pub series: Vec<Series>,
     pub cells: Vec<Cell>,
     pub key: Option<Key>,
-    /// Its part of the height, where panels lie below each other.
+    /// The fraction of the height, if panels are stacked.
     pub height: f64,
 }
 
-/// What an axis says.
+/// An axis: its label, range and scale.
 #[derive(Clone)]
 pub(crate) struct Axis {
     pub label: String,
@@ -42,37 +42,37 @@ pub(crate) struct Axis {
     pub range: Option<(f64, f64)>,
 }
 
-/// What coordinates stand for.
+/// The scale of an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Scale {
     Linear,
     /// Decimal logarithms.
     Log,
-    /// Places in this list.
+    /// Indices of this list.
     Places(Vec<String>),
 }
 
-/// A square of a heat map, around its coordinates.
+/// A cell of a heat map, centered on its coordinates.
 #[derive(Clone)]
 pub(crate) struct Cell {
     pub x: f64,
     pub y: f64,
     pub fill: RGBColor,
     pub text: String,
-    /// Whether a corner says that not all is well.
+    /// Whether a grey corner marks diverged seeds.
     pub corner: bool,
 }
 
-/// What the colours of cells stand for.
+/// A color bar.
 #[derive(Clone)]
 pub(crate) struct Key {
-    /// The colour at a share of the way from the bottom of the bar to its top.
+    /// The color at a fraction of the bar's height.
     pub color: fn(f64) -> RGBColor,
-    /// What is at the bottom, the middle and the top.
+    /// Labels at the bottom, the middle and the top.
     pub labels: [String; 3],
 }
 
-/// Where a panel's plot is: left, top, right, bottom in pixels; and the coordinates of these edges.
+/// The position of a panel's plot: left, top, right and bottom in pixels, and the coordinates of these edges.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub(crate) struct Place {
     pub pixels: [i32; 4],
@@ -104,7 +104,7 @@ impl Panel {
         Panel { title: None, x, y, series, cells: Vec::new(), key: None, height: 1.0 }
     }
 
-    /// Draws it into a rectangle of the canvas: left, top, width and height in pixels.
+    /// Draws the panel into a rectangle of the canvas: left, top, width and height in pixels.
     pub(crate) fn draw(&self, canvas: &Canvas, [left, top, wide, high]: [i32; 4]) -> Result<Place, Failed> {
         let title = self.title.as_ref().map_or(0, |_| TITLE);
         let left_room = self.left_room();
@@ -153,7 +153,7 @@ impl Panel {
         Ok(Place { pixels: [left, top, right, bottom].map(|edge| edge / FINE), x: (x0, x1), y: (y0, y1) })
     }
 
-    /// From the left edge to the plot.
+    /// Returns the left margin.
     fn left_room(&self) -> i32 {
         let label = if self.y.label.is_empty() { 0 } else { LEFT / 3 };
         match &self.y.scale {
@@ -187,8 +187,8 @@ impl Panel {
         Ok(())
     }
 
-    /// Of the axes: what they say, or from zero to the last abscissa, and from the lowest to the highest ordinate with
-    /// some air.
+    /// Returns the ranges of the axes: the given ones, or from zero to the last x, and from the lowest to the highest y with
+    /// some padding.
     fn ranges(&self) -> ((f64, f64), (f64, f64)) {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let x = || (0.0, points().map(|point| point.x).fold(0.0, f64::max).max(1.0) * 1.02);
@@ -197,13 +197,13 @@ impl Panel {
     }
 }
 
-/// The lowest and the highest ordinate, intervals included.
+/// Returns the lowest and the highest y, including intervals.
 pub(crate) fn extent<'a>(points: impl Iterator<Item = &'a Point<f64>>) -> (f64, f64) {
     points.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), point| (low.min(point.low), high.max(point.high)))
 }
 
 pub(crate) fn with_air((low, high): (f64, f64)) -> (f64, f64) {
-    // Numbers that hardly differ would need more digits on the axis than there is room for.
+    // Values that hardly differ would need more digits than fit on the axis.
     let least = (0.005 * low.abs().max(high.abs())).max(0.005);
     let air = (0.05 * (high - low)).max(least);
     (low - air, high + air)
@@ -225,7 +225,7 @@ impl Key {
     }
 }
 
-/// A range with ticks at given places.
+/// A range with ticks.
 #[derive(Clone)]
 struct Ticks {
     range: Range<f64>,
@@ -233,7 +233,7 @@ struct Ticks {
 }
 
 impl Ticks {
-    /// About `most` of them at most; of places, `most_names`.
+    /// Returns at most about `most` ticks, or `most_names` of a list.
     fn of(axis: &Axis, (low, high): (f64, f64), most: i32, most_names: i32) -> Self {
         let at = match &axis.scale {
             Scale::Linear => RangedCoordf64::from(low..high).key_points(most as usize),
@@ -271,7 +271,7 @@ impl Ranged for Ticks {
 impl ValueFormatter<f64> for Ticks {}
 
 impl Axis {
-    /// How wide the widest name of a place is, in pixels.
+    /// Returns the width of the widest name of a list, in pixels.
     fn widest_name(&self) -> i32 {
         let Scale::Places(names) = &self.scale else { return 0 };
         let style = text_style(17, FontStyle::Normal);
@@ -287,19 +287,19 @@ impl Axis {
     }
 }
 
-/// A number on an axis that spans `span`: 250, 2.5k or 0.25M.
+/// Formats a number on an axis of length `span`: 250, 2.5k or 0.25M.
 fn tick(value: f64, span: f64) -> String {
     let (unit, suffix) = match span {
         1e6.. => (1e6, "M"),
         1e4.. => (1e3, "k"),
         _ => (1.0, ""),
     };
-    // Ticks are sums of steps: rounding hides what they gather, such as 0.30000000000000004.
+    // Ticks are sums of steps; rounding hides their error, as in 0.30000000000000004.
     let digits = (value / unit * 1e6).round() / 1e6;
     if digits == 0.0 { "0".into() } else { minus(format!("{digits}{suffix}")) }
 }
 
-/// A positive number that may be of any size, to four digits: 1e−5, 0.1, 10.
+/// Formats a positive number of any magnitude to four digits: 1e−5, 0.1, 10.
 pub(crate) fn rate(value: f64) -> String {
     let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
     match rounded.abs() {
@@ -308,7 +308,7 @@ pub(crate) fn rate(value: f64) -> String {
     }
 }
 
-/// Writes a number's hyphen as the sign it stands for.
+/// Replaces the hyphen of a number by a minus sign.
 pub(crate) fn minus(number: String) -> String {
     number.replace('-', "\u{2212}")
 }

@@ -1,29 +1,28 @@
-//! What a few runs say: the interquartile mean and how sure of it one can be.
-//!
-//! Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (2021), recommend both.
+//! Statistics over few runs: the interquartile mean (IQM) and its bootstrap confidence interval, as recommended by
+//! Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (2021).
 
 use rand::RngExt;
 use rand_pcg::Pcg64;
 use rand_seeder::Seeder;
 
-/// Draws of the bootstrap.
+/// Number of bootstrap samples.
 const DRAWS: usize = 10_000;
 
-/// Mean, standard deviation, with n - 1 in the denominator and 0 of one value, and ends of some values.
+/// Mean, standard deviation (with n - 1; 0 for a single value), minimum and maximum of some values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     /// The mean.
     pub mean: f64,
     /// The standard deviation.
     pub std: f64,
-    /// The smallest.
+    /// The minimum.
     pub min: f64,
-    /// The largest.
+    /// The maximum.
     pub max: f64,
 }
 
 impl Spread {
-    /// Of these values; there must be at least one.
+    /// Computes the statistics of at least one value.
     pub fn of(values: &[f64]) -> Self {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
@@ -35,7 +34,7 @@ impl Spread {
     }
 }
 
-/// The mean of the values without the lowest and the highest quarter of them; there must be at least one.
+/// Averages at least one value without the lowest and the highest quarter.
 pub fn interquartile_mean(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
@@ -44,8 +43,8 @@ pub fn interquartile_mean(values: &[f64]) -> f64 {
     middle.iter().sum::<f64>() / middle.len() as f64
 }
 
-/// The 95 % percentile bootstrap interval of the interquartile mean of the runs of one or more tasks, `[task][run]`. As
-/// many runs are drawn of a task as it has, by the same stream each time. None where no task has more than one.
+/// Computes the 95 % percentile bootstrap interval of the interquartile mean over runs of one or more tasks,
+/// `[task][run]`, stratified by task and with a fixed seed. None if no task has more than one run.
 pub fn interval(tasks: &[Vec<f64>]) -> Option<[f64; 2]> {
     if tasks.iter().all(|runs| runs.len() < 2) {
         return None;
@@ -62,7 +61,7 @@ pub fn interval(tasks: &[Vec<f64>]) -> Option<[f64; 2]> {
     Some([percentile(&means, 0.025), percentile(&means, 0.975)])
 }
 
-/// Between the two nearest of sorted values, linearly.
+/// Interpolates linearly between the two nearest sorted values.
 fn percentile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);

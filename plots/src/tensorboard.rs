@@ -1,8 +1,8 @@
-//! TensorBoard's event files: scalars by step, appended while a run goes on.
+//! TensorBoard event files: scalars by step, appended during training.
 //!
-//! An event file is a row of records, each `length: u64 | checksum of length: u32 | event | checksum of event: u32`,
-//! little-endian, and each event a protocol buffer. The first event names the file's version. A record cut off at the
-//! end is passed over by TensorBoard; a resumed run cuts the file back to the length in its checkpoint and goes on.
+//! An event file is a sequence of records, each `length: u64 | checksum of length: u32 | event | checksum of event: u32`,
+//! little-endian, and each event a protocol buffer. The first event names the file's version. TensorBoard
+//! ignores a truncated last record; a resumed run truncates the file to the length in its checkpoint.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -12,7 +12,7 @@ use prost::{Message, Oneof};
 
 use crate::PlotError;
 
-/// Appends scalars to one event file.
+/// A writer of scalars to an event file.
 #[derive(Debug)]
 pub struct EventWriter {
     path: PathBuf,
@@ -20,13 +20,12 @@ pub struct EventWriter {
 }
 
 impl EventWriter {
-    /// Starts the new file `events.out.tfevents.<seconds>.<suffix>` in `dir`, which is made if missing.
+    /// Creates the file `events.out.tfevents.<seconds>.<suffix>` in `dir`, which is created if missing.
     ///
-    /// `seconds` since 1970 is when the run started: TensorBoard reads the files of a folder in the order of their
-    /// names.
+    /// `seconds` since 1970 is the start of the run: TensorBoard reads the files of a folder in the order of their names.
     ///
     /// # Errors
-    /// The file is there already, or can't be written.
+    /// The file exists, or can't be written.
     pub fn create(dir: &Path, seconds: u64, suffix: &str) -> Result<Self, PlotError> {
         let path = dir.join(format!("events.out.tfevents.{seconds}.{suffix}"));
         std::fs::create_dir_all(dir).map_err(PlotError::write(dir))?;
@@ -40,10 +39,10 @@ impl EventWriter {
         Ok(writer)
     }
 
-    /// Goes on with the file at `path`, cut back to the `length` in bytes that [`flush`](Self::flush) gave.
+    /// Opens the file at `path` and truncates it to the `length` in bytes that [`flush`](Self::flush) returned.
     ///
     /// # Errors
-    /// The file is shorter than that, and left as it is, or can't be written.
+    /// The file is shorter, and is left unchanged, or can't be written.
     pub fn resume(path: &Path, length: u64) -> Result<Self, PlotError> {
         let failed = |source| PlotError::Write { path: path.into(), source };
         let mut file = OpenOptions::new().write(true).open(path).map_err(failed)?;
@@ -56,7 +55,7 @@ impl EventWriter {
         Ok(Self { path: path.into(), file: BufWriter::new(file) })
     }
 
-    /// The event file.
+    /// Returns the path of the event file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -70,7 +69,7 @@ impl EventWriter {
         self.append(&Event { wall_time, step, what: Some(What::Summary(Summary { value: vec![value] })) })
     }
 
-    /// Hands everything to the system, where a kill no longer loses it, and gives the file's length in bytes.
+    /// Flushes the file, so that a crash loses nothing, and returns its length in bytes.
     ///
     /// # Errors
     /// The file can't be written.
