@@ -22,7 +22,7 @@ def main():
     started, steps = time.process_time(), 0
     while (elapsed := time.process_time() - started) < float(seconds):
         steps += play()
-    print(f"{steps / elapsed:.0f} steps a CPU second")
+    print(f"{steps / elapsed:.0f} steps per CPU second")
 
 
 def play_gymnasium(name):

@@ -1,8 +1,7 @@
-//! `cargo xtask compare BEFORE [AFTER]`: whether two builds of `alrao` learn the same to the bit.
+//! `cargo xtask compare BEFORE [AFTER]`: checks that two builds of `alrao` train bit-identically.
 //!
-//! Both train the same short runs, one after the other, and every number in their `metrics.jsonl` must be the same, in
-//! the same order, but for what depends on the clock. Names may differ, so that it serves where they are changed: `--renamed
-//! OLD=NEW` says what the first build calls a field.
+//! Both train the same short runs, and all numbers in their `metrics.jsonl` must be equal and in the same order, except
+//! those that depend on the clock. Names may differ: `--renamed OLD=NEW` names a configuration field in the first build.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,34 +22,34 @@ const METHODS: [(&str, &str); 3] =
     [("alrao", ""), ("sgd", "optimizer.kind=sgd optimizer.lr=0.1"), ("adam", "optimizer.kind=adam")];
 const AGENTS: [&str; 3] = ["pendulum", "lunar-lander", "cartpole"];
 const OF_AGENTS: &str = "schedule.steps=5000 schedule.validation_episodes=5 schedule.test_episodes=5";
-/// 300 updates of a text, and an epoch of the small network on some of CIFAR-10's images.
+/// Settings for 300 updates on a text, and an epoch of the small network on part of CIFAR-10.
 const OF_TEXT: &str = "training.max_epochs=1 training.log_every=20";
 const OF_IMAGES: &str = "model.architecture=small-cnn data.batch_size=32 data.max_train_images=4000 training.max_epochs=1 training.log_every=20";
 
-/// Which builds.
+/// The arguments of `cargo xtask compare`.
 #[derive(Args)]
 pub struct Compare {
-    /// The program before a change.
+    /// Program before a change.
     before: PathBuf,
-    /// And after; this checkout's release build if not given.
+    /// Program after the change [default: this checkout's release build].
     after: Option<PathBuf>,
-    /// Penn Treebank's files, of which the first 420,000 characters are learnt from; without them a text is made up.
+    /// Directory of Penn Treebank, whose first 420,000 characters are used [default: a synthetic text].
     #[arg(long, value_name = "DIR")]
     text: Option<PathBuf>,
-    /// CIFAR-10's binary files; without them images are made up.
+    /// Directory of CIFAR-10's binary files [default: synthetic images].
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
-    /// What the program before calls the field that the one after calls NEW; may be repeated.
+    /// Name of a field before and after the change; may be repeated.
     #[arg(long, value_name = "OLD=NEW")]
     renamed: Vec<String>,
 }
 
-/// Runs both, and fails at the first number that differs.
+/// Runs both programs and fails at the first difference.
 pub fn run(checkout: &Checkout, request: &Compare) -> Result<()> {
     let renamed: Vec<(&str, &str)> = request
         .renamed
         .iter()
-        .map(|pair| pair.split_once('=').with_context(|| format!("--renamed {pair}: say OLD=NEW")))
+        .map(|pair| pair.split_once('=').with_context(|| format!("--renamed {pair}: must be OLD=NEW")))
         .collect::<Result<_>>()
         .map_err(|error| refused(error.to_string()))?;
     check_program(&request.before)?;
@@ -63,6 +62,11 @@ pub fn run(checkout: &Checkout, request: &Compare) -> Result<()> {
             checkout.root.join("target/release/alrao")
         }
     };
+    for program in [&request.before, &after] {
+        if !program.is_file() {
+            return Err(refused(format!("{}: no such program; build it first", program.display())));
+        }
+    }
     let scratch = tempfile::tempdir()?;
     let text = scratch.path().join("text");
     write_text(request.text.as_deref(), &text)?;
@@ -92,20 +96,13 @@ pub fn run(checkout: &Checkout, request: &Compare) -> Result<()> {
         };
         let (before, after) = (of(&request.before, "before", &renamed)?, of(&after, "after", &[])?);
         numbers += same(name, &before, &after)?;
-        println!("{name}: the same");
+        println!("{name}: identical");
     }
-    println!("{} runs, {numbers} numbers: the same to the bit", runs.len());
+    println!("{} runs, {numbers} numbers: bit-identical", runs.len());
     Ok(())
 }
 
-fn check_program(path: &Path) -> Result<()> {
-    match path.is_file() {
-        true => Ok(()),
-        false => Err(refused(format!("{}: there is no such program", path.display()))),
-    }
-}
-
-/// The numbers of each record that a training leaves, in order.
+/// Trains a run and returns the numbers of each record, in order.
 fn train(
     program: &Path,
     words: &str,
@@ -134,7 +131,7 @@ fn train(
     text.lines().map(|line| Ok(numbers(&serde_json::from_str(line)?))).collect()
 }
 
-/// All numbers of a record, in order, but for those that depend on the clock.
+/// Returns all numbers of a record, in order, except those that depend on the clock.
 fn numbers(record: &Value) -> Vec<f64> {
     match record {
         Value::Number(number) => number.as_f64().into_iter().collect(),
@@ -143,14 +140,14 @@ fn numbers(record: &Value) -> Vec<f64> {
         Value::Object(fields) => {
             let fields = fields.iter().filter(|(name, _)| !CLOCKS.contains(&name.as_str()));
             let mut numbers: Vec<f64> = fields.flat_map(|(_, value)| numbers(value)).collect();
-            numbers.sort_by(f64::total_cmp); // by whatever names
+            numbers.sort_by(f64::total_cmp); // independent of names
             numbers
         }
         Value::Null | Value::String(_) => Vec::new(),
     }
 }
 
-/// How many numbers there are, all of them the same.
+/// Compares the records and returns the count of their numbers.
 fn same(name: &str, before: &[Vec<f64>], after: &[Vec<f64>]) -> Result<usize> {
     let bits = |numbers: &[f64]| numbers.iter().map(|number| number.to_bits()).collect::<Vec<_>>();
     if let Some(at) = (0..before.len().min(after.len())).find(|&at| bits(&before[at]) != bits(&after[at])) {
@@ -162,7 +159,7 @@ fn same(name: &str, before: &[Vec<f64>], after: &[Vec<f64>]) -> Result<usize> {
     Ok(before.iter().map(Vec::len).sum())
 }
 
-/// A text of three files, the beginning of this one's or made up, of 300 batches.
+/// Writes a text dataset of 300 batches: the beginning of a given one, or synthetic.
 fn write_text(from: Option<&Path>, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for (part, characters) in [("train", 420_000), ("valid", 28_000), ("test", 28_000)] {
@@ -178,10 +175,10 @@ fn write_text(from: Option<&Path>, to: &Path) -> Result<()> {
 
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path)
-        .map_err(|error| refused(format!("{}: {error}: --text is a folder with it", path.display())))
+        .map_err(|error| refused(format!("{}: {error}; give its directory with --text", path.display())))
 }
 
-/// CIFAR-10's files with made up images.
+/// Writes CIFAR-10's files with synthetic images.
 fn write_images(folder: &Path) -> Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let mut bytes: Vec<u8> = noise(10_000 * 3073).collect();
@@ -193,7 +190,7 @@ fn write_images(folder: &Path) -> Result<PathBuf> {
     Ok(folder.into())
 }
 
-/// Bytes that look random.
+/// Returns pseudo-random bytes.
 fn noise(count: usize) -> impl Iterator<Item = u8> {
     let mut state = 1u64;
     std::iter::repeat_with(move || {

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::process::ExitCode;
 
-/// Why a chore stopped, where the exit code depends on it.
+/// A failure with its own exit code.
 #[derive(Debug)]
 pub enum Failure {
-    /// The request can't be met on this machine as it stands, and the text says what to change.
+    /// A usage error or a missing requirement; the text says what to change.
     Refused(String),
-    /// A command that was run failed with this exit code.
+    /// A command failed with this exit code.
     Command { what: String, code: u8 },
 }
 
@@ -23,12 +23,12 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The error for a request that can't be met.
+/// Returns a usage error.
 pub fn refused(why: impl Into<String>) -> anyhow::Error {
     Failure::Refused(why.into()).into()
 }
 
-/// The exit code that `error` ends the program with.
+/// Returns the exit code for `error`.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref::<Failure>() {
         Some(Failure::Refused(_)) => 2.into(),

@@ -1,7 +1,7 @@
-//! `cargo xtask ...`: the chores around the code that `cargo` alone can't do.
+//! `cargo xtask ...`: development tasks that `cargo` alone can't do.
 //!
-//! Exit codes are those of `alrao`: 2 where the request can't be met on this machine as it stands, 1 where something
-//! failed on the way; a command that was run and failed passes its own on.
+//! Exit codes are those of `alrao`: 2 for a usage error or a missing requirement, 1 for any other failure; a failed command
+//! passes on its own.
 
 mod bench;
 mod box2d;
@@ -34,7 +34,7 @@ use crate::checkout::Checkout;
 use crate::compare::Compare;
 use crate::gpu::Gpu;
 
-/// Sets up, shows and checks the project.
+/// Set up, demonstrate, benchmark and check the project.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -44,46 +44,46 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Gets what the build needs and this machine lacks: libtorch, SDL2, cmake, Box2D.
+    /// Install missing build dependencies: libtorch, SDL2, cmake, Box2D.
     Setup {
-        /// Take PyTorch with its CUDA libraries (needs an NVIDIA driver).
+        /// Install PyTorch with its CUDA libraries (needs an NVIDIA driver).
         #[arg(long)]
         cuda: bool,
     },
-    /// Trains an agent on Pendulum and compares its test return with random play and the paper.
+    /// Train an agent on Pendulum and compare its test return with a random policy and the paper.
     Demo {
-        /// Seed of every random draw of the run.
+        /// Random seed.
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
-    /// Compares fresh episodes with Gymnasium's, step by step; fails if one step differs.
+    /// Compare new episodes with Gymnasium's, step by step; fails if a step differs.
     Parity {
-        /// How many of each environment and its variants.
+        /// Number of episodes of each environment and variant.
         #[arg(long, default_value_t = 100)]
         episodes: u32,
-        /// Only the environment of this name.
+        /// Compare only this environment.
         #[arg(long)]
         env: Option<String>,
-        /// Where the episodes' seeds are drawn from; the time if not given.
+        /// Random seed of the episodes [default: the time].
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// Draws the frames in docs/environments.md anew, beside Gymnasium's.
+    /// Render the frames in docs/environments.md again, next to Gymnasium's.
     Frames,
-    /// Measures the project, most of it beside others; ends with a line of JSON.
+    /// Benchmark the project against other libraries; ends with a line of JSON.
     #[command(subcommand)]
     Bench(Bench),
-    /// Compares what two builds learn, number by number.
+    /// Check that two builds train bit-identically.
     Compare(Compare),
-    /// Does what needs a GPU, in order of worth, as far as the minutes go: tests, trainings, speed beside PyTorch's.
+    /// Run GPU tests, trainings and benchmarks against PyTorch within a time limit, most important first.
     Gpu(Gpu),
-    /// Kills a sweep and its runs twenty times at random moments and compares what it ends with; minutes.
+    /// Kill a sweep and its runs twenty times at random and compare the results (takes minutes).
     Endure,
-    /// Sweeps by Slurm, on one that is started on this machine for the while; skipped where that can't be had.
+    /// Test sweeps on a temporary Slurm cluster on this machine; skipped if Slurm is missing.
     Slurm,
-    /// Has TensorBoard read what runs write for it.
+    /// Check that TensorBoard reads the event files of runs.
     Tensorboard,
-    /// Runs every check, cheapest first: format, lints, documentation, tests.
+    /// Run every check, cheapest first: format, lints, documentation, tests.
     Test,
 }
 

@@ -40,14 +40,14 @@ fn a_rehearsal_on_the_cpu_leaves_tables_curves_logs_and_trainings_to_go_on_with(
     // as if the time had been up, before the last epoch
     fs::remove_file(out.join("trainings/mobilenet-alrao/summary.json")).unwrap();
     let (code, said) = rehearse("mobilenet-alrao");
-    assert!(code == Some(0) && said.contains("mobilenet-alrao: goes on"), "{said}");
+    assert!(code == Some(0) && said.contains("mobilenet-alrao: resumed"), "{said}");
     assert!(said.contains("| mobilenet-alrao | 2 |"), "{said}");
 
     fs::write(out.join("gpu.json"), r#"{"commit": "another", "rehearse": true}"#).unwrap();
     let (code, said) = rehearse("mobilenet-alrao");
     assert!(code == Some(2) && said.contains("another") && said.contains("--out"), "{said}");
     let (code, said) = rehearse("resnet");
-    assert!(code == Some(2) && said.contains("--only leaves none of mobilenet-alrao"), "{said}");
+    assert!(code == Some(2) && said.contains("--only selects none of mobilenet-alrao"), "{said}");
 }
 
 #[test]

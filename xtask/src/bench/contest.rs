@@ -1,7 +1,7 @@
-//! Sides that are measured in turn.
+//! Comparison of programs that are measured in turn.
 //!
-//! Each side is a command that measures itself; its last line begins with its rate, as in `19400 steps/s`. What else
-//! the machine does hits neighbours in a round alike, so ratios are taken within a round and their median is told.
+//! Each program measures itself; its last line begins with its throughput, as in `19400 steps/s`. Other load on the machine
+//! affects programs in a round alike, so ratios are taken within a round and their median is reported.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,37 +13,37 @@ use serde_json::{Map, Value};
 
 use crate::cargo::failed;
 
-/// How long it is measured.
+/// The duration of a benchmark.
 #[derive(Args, Clone, Copy)]
 pub struct Length {
-    /// How often every side has its turn.
+    /// Number of rounds.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
-    /// How long a turn lasts, without what comes before the first step.
+    /// Seconds per measurement, without start-up.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=600))]
     pub seconds: u32,
 }
 
-/// Who takes part, and the command that measures it.
+/// A program that measures itself.
 pub struct Side {
-    /// What it is called.
+    /// The name.
     pub name: &'static str,
     /// The command.
     pub command: Command,
 }
 
-/// The name of one of our sides, that of another, and how many times faster ours is to be.
+/// The names of our program and of another, and the target for our speed-up.
 pub struct Claim(pub &'static str, pub &'static str, pub f64);
 
-/// A rate or a ratio, as each round saw it.
+/// A throughput or ratio in each round.
 struct Figure {
     name: String,
     values: Vec<f64>, // [rounds]
     wanted: Option<f64>,
 }
 
-/// Lets all sides have their turn in each round, then prints their rates in `unit`, the ratios that `claims` speak of,
-/// and both again as a line of JSON, after what is `known` already.
+/// Measures all programs in each round, then prints their throughput in `unit`, the ratios of `claims`, and both again as
+/// a line of JSON, after the `known` values.
 pub fn contest(
     bench: &str,
     unit: &str,
@@ -74,20 +74,20 @@ pub fn contest(
     Ok(())
 }
 
-/// The rate that a side finds.
+/// Measures the throughput of a program.
 ///
 /// # Errors
-/// It fails, or finds none.
+/// The program fails, or prints no throughput.
 pub fn rate(side: &mut Side) -> Result<f64> {
     let line = last_line(side.name, &mut side.command)?;
     let rate = line.split_whitespace().next().and_then(|word| word.parse().ok());
     match rate.filter(|rate: &f64| rate.is_finite() && *rate > 0.0) {
         Some(rate) => Ok(rate),
-        None => bail!("{} ends with no rate, but `{line}`", side.name),
+        None => bail!("{} must end with its throughput, but printed `{line}`", side.name),
     }
 }
 
-/// The last line that `command`, which is called `what`, prints.
+/// Runs `command` for `what` and returns its last line.
 pub fn last_line(what: &str, command: &mut Command) -> Result<String> {
     let output = command
         .stderr(Stdio::inherit())
@@ -99,7 +99,7 @@ pub fn last_line(what: &str, command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default().to_owned())
 }
 
-/// How many times faster ours was than theirs, round by round.
+/// Computes the speed-ups of each round.
 fn ratios(rates: &[Figure], claims: &[Claim]) -> Vec<Figure> {
     let of = |name| &rates.iter().find(|figure| figure.name == name).expect("claims are about sides").values;
     let ratio = |&Claim(ours, theirs, wanted)| Figure {
@@ -113,7 +113,7 @@ fn ratios(rates: &[Figure], claims: &[Claim]) -> Vec<Figure> {
 fn table(unit: &str, figures: &[Figure]) -> String {
     let head = format!("{unit:<50} {:>12} {:>12} {:>12}\n", "median", "lowest", "highest");
     let row = |figure: &Figure| {
-        let (digits, wanted) = figure.wanted.map_or((0, String::new()), |wanted| (2, format!("  wanted: {wanted}")));
+        let (digits, wanted) = figure.wanted.map_or((0, String::new()), |wanted| (2, format!("  target: {wanted}")));
         let values = figure.spread().map(|value| format!(" {value:>12.digits$}")).concat();
         format!("{:<50}{values}{wanted}\n", figure.name)
     };
@@ -121,7 +121,7 @@ fn table(unit: &str, figures: &[Figure]) -> String {
 }
 
 impl Figure {
-    /// Median, lowest and highest value.
+    /// Returns median, minimum and maximum.
     fn spread(&self) -> [f64; 3] {
         let mut sorted = self.values.clone();
         sorted.sort_by(f64::total_cmp);
@@ -130,7 +130,7 @@ impl Figure {
     }
 }
 
-/// A command that runs on so many cores, the last of those that this process may use.
+/// Creates a command restricted to the last of the cores that this process may use.
 pub fn on_cores(count: usize, program: impl AsRef<OsStr>) -> Result<Command> {
     let status = fs::read_to_string("/proc/self/status")?;
     let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or("0");
@@ -144,7 +144,7 @@ pub fn on_cores(count: usize, program: impl AsRef<OsStr>) -> Result<Command> {
     Ok(command)
 }
 
-/// The cores in a list like `0-3,8`.
+/// Parses a list of cores like `0-3,8`.
 fn cores(list: &str) -> Option<Vec<u32>> {
     let range = |range: &str| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(ratios[0].spread(), [2.0, 2.0, 3.0]);
         let table = table("ratio", &ratios);
         let words: Vec<_> = table.lines().last().unwrap().split_whitespace().collect();
-        assert_eq!(words, ["we", "/", "they", "2.00", "2.00", "3.00", "wanted:", "2.5"]);
+        assert_eq!(words, ["we", "/", "they", "2.00", "2.00", "3.00", "target:", "2.5"]);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
     let mut memory = cargo(checkout);
     memory.args(bench).args(["--", "memory", &TRANSITIONS.to_string()]);
     let memory = last_line("the memory", &mut memory)?;
-    println!("{TRANSITIONS} transitions of LunarLander take {memory}; wanted: at most 48 MB");
+    println!("{TRANSITIONS} transitions of LunarLander take {memory}; target: at most 48 MB");
     let megabytes: f64 = memory.split(' ').next().and_then(|word| word.parse().ok()).context("a size in MB")?;
 
     let seconds = length.seconds.to_string();

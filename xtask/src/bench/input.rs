@@ -38,7 +38,7 @@ pub fn run(checkout: &Checkout, data: &Path, length: Length) -> Result<()> {
     let [decoded, resized] = differences[..] else { bail!("no two differences, but `{line}`") };
     println!(
         "images differ from Pillow's by {decoded:.3} grey levels in the mean as decoded, by {resized:.3} as resized; \
-         wanted: at most {GREY_LEVELS}"
+         target: at most {GREY_LEVELS}"
     );
 
     let seconds = length.seconds.to_string();

@@ -1,4 +1,4 @@
-//! `cargo xtask bench ...`: our figures beside those of others, all taken in turn in one run.
+//! `cargo xtask bench ...`: benchmarks against other libraries, measured in turn in one run.
 
 mod contest;
 mod dqn;
@@ -17,29 +17,29 @@ use crate::checkout::Checkout;
 use contest::Length;
 pub use contest::{Side, rate};
 
-/// What is measured.
+/// The benchmarks.
 #[derive(Subcommand)]
 pub enum Bench {
-    /// Environment steps in a second of one core's time, beside Gymnasium and EnvPool.
+    /// Environment steps per CPU second on one core, compared with Gymnasium and EnvPool.
     Envs(Length),
-    /// Updates and environment steps a second of deep Q-learning on one thread, beside Stable-Baselines3.
+    /// Updates and environment steps per second of deep Q-learning on one thread, compared with Stable-Baselines3.
     Dqn(Length),
-    /// Samples a second that networks of images and of text learn from on one thread, beside PyTorch. A step of GoogLeNet
-    /// takes half a minute.
+    /// Training samples per second of supervised models on one thread, compared with PyTorch. A step of GoogLeNet takes half
+    /// a minute.
     Networks(Length),
-    /// Images of 224 pixels a second, decoded and changed to learn from, on two cores, beside torchvision.
+    /// Decoded and augmented images of 224 pixels per second on two cores, compared with torchvision.
     Input {
-        /// A folder of images, train/CLASS/* and val/CLASS/*.
+        /// Image folder with train/CLASS/* and val/CLASS/*.
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
         #[command(flatten)]
         length: Length,
     },
-    /// How busy a sweep of 16 runs keeps two cores, and how much of their time it takes itself.
+    /// CPU utilization of a sweep of 16 runs on two cores, and its overhead.
     Sweep,
 }
 
-/// Runs a bench.
+/// Runs a benchmark.
 pub fn run(checkout: &Checkout, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Envs(length) => envs::run(checkout, *length),

@@ -54,9 +54,9 @@ pub fn run(checkout: &Checkout) -> Result<()> {
     }
     let [own, runs] = seconds;
     let (busy, overhead) = (runs / (wall * CORES as f64), own / runs);
-    println!("16 runs took {wall:.1} s, and {runs:.1} s of processor time beside the sweep's own {own:.2} s");
-    println!("cores busy with runs {:6.1} %  wanted: at least {:.0} %", 100.0 * busy, 100.0 * WANTED[0]);
-    println!("the sweep's own time {:6.2} %  wanted: at most {:.0} %", 100.0 * overhead, 100.0 * WANTED[1]);
+    println!("16 runs took {wall:.1} s, and {runs:.1} s of CPU time; the sweep itself took {own:.2} s of CPU time");
+    println!("CPU utilization by runs {:6.1} %  target: at least {:.0} %", 100.0 * busy, 100.0 * WANTED[0]);
+    println!("overhead of the sweep  {:6.2} %  target: at most {:.0} %", 100.0 * overhead, 100.0 * WANTED[1]);
     let figures = json!({"wall_seconds": wall, "own_seconds": own, "runs_seconds": runs});
     println!("{}", json!({"bench": "sweep", "figures": figures, "ratios": {"busy": busy, "overhead": overhead}}));
     Ok(())

@@ -38,28 +38,28 @@ const DATA: [&str; 6] = [
 ];
 const DATA_BYTES: u64 = 10_000 * 3073;
 
-/// What to do on a GPU.
+/// The arguments of `cargo xtask gpu`.
 #[derive(Args)]
 pub struct Gpu {
-    /// Wall-clock minutes that all of it may take, once the programs are built.
+    /// Time limit in wall-clock minutes, after the build.
     #[arg(long, value_name = "N", required_unless_present = "pack")]
     minutes: Option<f64>,
-    /// CIFAR-10's binary files.
+    /// Directory of CIFAR-10's binary files.
     #[arg(long, value_name = "DIR", required_unless_present = "pack")]
     data: Option<PathBuf>,
-    /// Where everything is left; trainings that are there are gone on with.
+    /// Output directory; its trainings are resumed.
     #[arg(long, value_name = "DIR", default_value = "runs/gpu")]
     out: PathBuf,
-    /// Trainings at once, which share the GPU.
+    /// Number of parallel trainings on the GPU.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: u32,
-    /// Only trainings whose names begin so; may be repeated.
+    /// Run only trainings with this name prefix; may be repeated.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Do all of it on the CPU, in small: an eighth of the width, 64 images, steps measured for a second.
+    /// Smoke test on the CPU: an eighth of the width, 64 images, benchmarks of a second.
     #[arg(long)]
     rehearse: bool,
-    /// Only gather the programs in a new folder, to be taken to another machine: `DIR/xtask gpu --minutes ...` there.
+    /// Only pack the programs in a new directory for another machine: `DIR/xtask gpu --minutes ...` there.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["minutes", "data"])]
     pack: Option<PathBuf>,
 }

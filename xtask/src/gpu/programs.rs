@@ -57,7 +57,7 @@ impl Programs {
         let script = "import torch; print(torch.__path__[0])";
         let found = Command::new("python3").args(["-c", script]).output();
         let Some(torch) = found.ok().filter(|found| found.status.success()) else {
-            return Err(refused("python3 here has no PyTorch, whose libraries packed programs run on"));
+            return Err(refused("python3 has no PyTorch, whose libraries packed programs need: install it"));
         };
         let torch = PathBuf::from(String::from_utf8_lossy(&torch.stdout).trim()).join("lib");
         Ok(Some(Programs {
@@ -114,6 +114,9 @@ impl Programs {
     /// # Errors
     /// The disk is full, or the like.
     pub fn pack(&self, folder: &Path) -> Result<()> {
+        if folder.exists() {
+            return Err(refused(format!("{} exists: choose a new directory for --pack", folder.display())));
+        }
         fs::create_dir_all(folder.join("lib")).with_context(|| folder.display().to_string())?;
         let programs =
             [("alrao", &self.alrao), ("cuda", &self.cuda_tests), ("networks", &self.networks), ("xtask", &self.xtask)];

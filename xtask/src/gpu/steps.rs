@@ -55,7 +55,7 @@ pub fn measure(programs: &Programs, rehearse: bool, ends: Instant) -> Result<Vec
             rate(&mut Side { name, command }).inspect_err(|error| println!("{name}: {error:#}")).ok()
         };
         if ends.saturating_duration_since(Instant::now()) < START && !rehearse {
-            println!("{name}: not measured, the time is up");
+            println!("{name}: not measured, the time limit is reached");
             continue;
         }
         let count = images.to_string();

@@ -80,7 +80,7 @@ pub fn queue(only: &[String]) -> Result<Vec<Training>> {
     let names: Vec<String> = all.iter().map(|training| training.name.clone()).collect();
     all.retain(|training| only.is_empty() || only.iter().any(|start| training.name.starts_with(start)));
     match all.is_empty() {
-        true => Err(refused(format!("--only leaves none of {}", names.join(", ")))),
+        true => Err(refused(format!("--only selects none of {}", names.join(", ")))),
         false => Ok(all),
     }
 }
@@ -102,7 +102,10 @@ impl Plan<'_> {
                 let left = self.ends.saturating_duration_since(Instant::now()).as_secs_f64();
                 match self.seconds_an_epoch(queue, training.network) {
                     Some(epoch) if epoch > left => {
-                        println!("{}: not begun, an epoch takes {epoch:.0} s, {left:.0} s are left", training.name);
+                        println!(
+                            "{}: not started, an epoch takes {epoch:.0} s, but {left:.0} s are left",
+                            training.name
+                        );
                     }
                     _ => running.push((training, self.start(training)?)),
                 }
@@ -118,7 +121,7 @@ impl Plan<'_> {
             running = going;
         }
         for (training, child) in &running {
-            println!("{}: stopped, the time is up", training.name);
+            println!("{}: stopped at the time limit", training.name);
             let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
         }
         running.into_iter().try_for_each(|(_, mut child)| child.wait().map(drop))?;
@@ -172,10 +175,10 @@ impl Plan<'_> {
         let folder = self.folder(training);
         let mut command = self.programs.alrao();
         if folder.exists() {
-            println!("{}: goes on", training.name);
+            println!("{}: resumed", training.name);
             command.args(["train", "--resume"]).arg(&folder);
         } else {
-            println!("{}: begins", training.name);
+            println!("{}: started", training.name);
             fs::create_dir_all(folder.parent().expect("trainings"))?;
             let (device, more): (&str, &[&str]) = match self.rehearse {
                 true => ("cpu", &IN_SMALL),
