@@ -68,7 +68,7 @@ pub struct Gpu {
 pub fn run(checkout: &Checkout, request: &Gpu) -> Result<()> {
     if let Some(folder) = &request.pack {
         if folder.exists() {
-            return Err(refused(format!("{} is there already: name a new folder for --pack", folder.display())));
+            return Err(refused(format!("{} exists: choose a new directory for --pack", folder.display())));
         }
         return Programs::build(checkout, false)?.pack(folder);
     }

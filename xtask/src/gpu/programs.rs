@@ -114,9 +114,6 @@ impl Programs {
     /// # Errors
     /// The disk is full, or the like.
     pub fn pack(&self, folder: &Path) -> Result<()> {
-        if folder.exists() {
-            return Err(refused(format!("{} exists: choose a new directory for --pack", folder.display())));
-        }
         fs::create_dir_all(folder.join("lib")).with_context(|| folder.display().to_string())?;
         let programs =
             [("alrao", &self.alrao), ("cuda", &self.cuda_tests), ("networks", &self.networks), ("xtask", &self.xtask)];
