@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use alrao::agents::dqn::{Agent, AgentSettings};
 use alrao::agents::exploration::Exploration;
-use alrao::agents::priority::PrioritySettings;
+use alrao::agents::priority::PrioritizedReplaySettings;
 use alrao::agents::q_network::QNetworkSettings;
-use alrao::agents::replay::{End, Replay, Transition};
-use alrao::agents::training::{Halt, Schedule, Training};
+use alrao::agents::replay::{End, ReplayBuffer, Transition};
+use alrao::agents::training::{DqnStopReason, DqnTrainer, Schedule};
 use alrao::core::method::Method;
 use alrao::core::streams::stream;
 use alrao::core::tch::{self, Device};
@@ -102,14 +102,14 @@ fn training((settings, method): &(AgentSettings, Method), time: Duration) -> Res
     let never = u64::MAX;
     let schedule =
         Schedule { steps: never, validate_every: never, checkpoint_every: never, log_every: CHUNK, ..Schedule::of(1) };
-    let mut training = Training::new(&schedule, settings, method, &make, 0, Device::Cpu)?;
+    let mut training = DqnTrainer::new(&schedule, settings, method, &make, 0, Device::Cpu)?;
     while training.steps() < WARM_UP + CHUNK {
-        training.go_on()?;
+        training.advance()?;
     }
     measure(time, || {
         let before = training.steps();
-        let halt = training.go_on()?;
-        assert_ne!(halt, Halt::Done);
+        let halt = training.advance()?;
+        assert_ne!(halt, DqnStopReason::Finished);
         Ok(training.steps() - before)
     })
 }
@@ -126,11 +126,11 @@ fn measure(time: Duration, mut work: impl FnMut() -> Result<u64>) -> Result<()> 
 
 fn memory(transitions: usize) -> Result<()> {
     let before = resident()?;
-    let mut replay = Replay::new(transitions, OBSERVATION, PrioritySettings::default());
+    let mut replay = ReplayBuffer::new(transitions, OBSERVATION, PrioritizedReplaySettings::default());
     for i in 0..transitions {
         let (observation, next) = ([i as f32; OBSERVATION], [i as f32 + 1.0; OBSERVATION]);
         let end = if (i + 1).is_multiple_of(EPISODE) { End::Terminated } else { End::Open };
-        replay.push(Transition { observation: &observation, action: i % 4, reward: 1.0, next: &next, end });
+        replay.add(Transition { observation: &observation, action: i % 4, reward: 1.0, next: &next, end });
     }
     println!("{:.1} MB", (resident()? - before) / 1e6);
     black_box(replay);

@@ -3,7 +3,7 @@
 //! `cargo run --release --example custom_env` takes about a minute and ends near the best possible mean, 1.
 
 use alrao::agents::dqn::AgentSettings;
-use alrao::agents::training::{self, Event, Halt, Schedule, Training};
+use alrao::agents::training::{self, DqnEvent, DqnStopReason, DqnTrainer, Schedule};
 use alrao::core::method::Method;
 use alrao::core::tch::Device;
 use alrao::envs::{Environment, EnvironmentError, Step};
@@ -61,17 +61,17 @@ pub fn train(steps: u64, settings: &AgentSettings) -> Result<f64, alrao::agents:
     let make = || -> Result<Box<dyn Environment>, EnvironmentError> { Ok(Box::new(Catch::default())) };
     alrao::core::tch::set_num_threads(1); // networks this small are fastest on one
     let seed = 0;
-    let mut training = Training::new(&Schedule::of(steps), settings, &Method::default(), &make, seed, Device::Cpu)?;
+    let mut training = DqnTrainer::new(&Schedule::of(steps), settings, &Method::default(), &make, seed, Device::Cpu)?;
     loop {
-        match training.go_on()? {
-            Halt::Event(Event::Validation { step, evaluation, .. }) => {
+        match training.advance()? {
+            DqnStopReason::Event(DqnEvent::Validation { step, evaluation, .. }) => {
                 println!("{step:6} steps: mean return {:5.2}", evaluation.returns.mean);
             }
-            Halt::Event(_) | Halt::Checkpoint => {}
-            Halt::Done => break,
+            DqnStopReason::Event(_) | DqnStopReason::Checkpoint => {}
+            DqnStopReason::Finished => break,
         }
     }
-    Ok(training::test(training.judged(), &make, seed, 100)?.returns.mean)
+    Ok(training::test(training.eval_network(), &make, seed, 100)?.returns.mean)
 }
 
 #[allow(dead_code)] // the tests call `train`

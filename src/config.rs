@@ -13,7 +13,7 @@ use alrao_core::method::Method;
 use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings, Registry};
 use alrao_plots::RunInfo;
 use alrao_tasks::settings::{DataSettings, ModelSettings, SupervisedTask};
-use alrao_tasks::training::Schedule as EpochSchedule;
+use alrao_tasks::training::TrainingSettings;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use strsim::jaro_winkler;
@@ -85,7 +85,7 @@ struct Sections {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model: Option<ModelSettings>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    training: Option<EpochSchedule>,
+    training: Option<TrainingSettings>,
     #[serde(default)]
     optimizer: OptimizerSettings,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,10 +1,10 @@
 //! `summary.json`: the final metrics of a run, for scripts.
 
 use alrao_agents::evaluation::Evaluation;
-use alrao_agents::training::Best;
+use alrao_agents::training::BestValidation;
 use alrao_core::diagnosis::LrDiagnostics;
 use alrao_tasks::scores::Scores;
-use alrao_tasks::training::Best as BestEpoch;
+use alrao_tasks::training::BestEpoch;
 use serde::{Deserialize, Serialize};
 
 /// The final metrics of a run.
@@ -36,9 +36,9 @@ pub enum Outcome {
     Agent {
         /// Environment steps taken.
         steps: u64,
-        /// The validation that selected the tested checkpoint.
-        best: Option<Best>,
-        /// Returns on the test episodes; none if the run diverged before its first validation.
+        /// The validation that chose the network that was tested.
+        best: Option<BestValidation>,
+        /// Its returns on fresh test episodes; none if there was no validation before the run diverged.
         test: Option<Evaluation>,
         /// Returns of a uniformly random policy on the test episodes.
         random_policy: Evaluation,

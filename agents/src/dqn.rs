@@ -1,10 +1,9 @@
-//! Deep Q-learning (Mnih et al., 2015): act greedily but for some exploration, remember, learn from the past.
+//! Deep Q-learning (Mnih et al., 2015) with an Alrao Q-network.
 //!
-//! The network learns `Q(s, a) ~ y = r + discount * Q'(s', a*)`, with the rewards of n steps in place of r, where Q' is a
-//! slowly moving average of the network and `a*` the action that the network itself prefers (Double DQN, van Hasselt et
-//! al., 2016). What departs from Mnih et al.: the target network moves a little after every update instead of being
-//! copied now and then, returns are scaled, observations standardised, and no learning rate is chosen. Transitions may
-//! be drawn by priority.
+//! The network learns `Q(s, a) ~ y = r + gamma * Q'(s', a*)`, with the sum of n rewards in place of r, where Q' is the
+//! target network and `a*` the greedy action of the online network (Double DQN, van Hasselt et al., 2016). Differences
+//! from Mnih et al.: the target network follows by a soft update after every update instead of occasional copies, returns
+//! are scaled, observations normalized, and no learning rate is chosen. Replay may be prioritized.
 
 use std::ops::Bound;
 
@@ -22,13 +21,13 @@ use tch::{Device, Tensor};
 use crate::Error;
 use crate::error::within;
 use crate::exploration::Exploration;
-use crate::observation_scale::ObservationScale;
-use crate::priority::PrioritySettings;
+use crate::observation_scale::ObsNormalizer;
+use crate::priority::PrioritizedReplaySettings;
 use crate::q_network::{QNetwork, QNetworkSettings, numbers};
-use crate::replay::{Batch, End, Lookahead, Replay, Transition};
+use crate::replay::{Batch, End, Lookahead, ReplayBuffer, Transition};
 use crate::return_scale::ReturnScale;
 
-/// Everything about an agent that isn't its environment or its way of learning.
+/// Settings of an agent, apart from its environment and its optimizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AgentSettings {
@@ -52,14 +51,14 @@ pub struct AgentSettings {
     pub lr_schedule: LrScheduleKind,
     /// Whether the online network selects the action that the target network evaluates (double Q-learning).
     pub double_q: bool,
-    /// Standard deviation that discounted returns are scaled to.
+    /// Standard deviation that discounted returns are scaled to, in units of the likelihood's sigma.
     pub return_std: f64,
     /// Whether observations are normalized to mean 0 and standard deviation 1, feature by feature.
     pub normalize_obs: bool,
     /// Epsilon-greedy exploration.
     pub exploration: Exploration,
     /// Prioritized experience replay.
-    pub prioritized_replay: PrioritySettings,
+    pub prioritized_replay: PrioritizedReplaySettings,
     /// The Q-network.
     pub network: QNetworkSettings,
 }
@@ -80,7 +79,7 @@ impl Default for AgentSettings {
             return_std: 4.0,
             normalize_obs: true,
             exploration: Exploration::default(),
-            prioritized_replay: PrioritySettings::default(),
+            prioritized_replay: PrioritizedReplaySettings::default(),
             network: QNetworkSettings::default(),
         }
     }
@@ -90,7 +89,7 @@ impl AgentSettings {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first field that no agent can work with.
+    /// [`Error::Setting`] for the first invalid field.
     pub fn check(&self) -> Result<(), Error> {
         const WIDEST: i64 = 16_384;
         let positive = (Bound::Excluded(0.0), Bound::Excluded(f64::INFINITY));
@@ -123,20 +122,20 @@ impl AgentSettings {
     }
 }
 
-/// An agent: its networks, its memory, and the scale of its rewards.
+/// An agent: its networks, its replay buffer, and its scales of observations and returns.
 pub struct Agent {
     settings: AgentSettings,
     q: QNetwork,
     target: Network<Standardised>,
-    replay: Replay,
+    replay: ReplayBuffer,
     scales: Scales,
     device: Device,
 }
 
-/// The running statistics of what an agent sees and gets, and how far its networks follow them.
+/// Running statistics of observations and returns, and those that the networks use.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scales {
-    observations: ObservationScale,
+    observations: ObsNormalizer,
     /// how many observations the networks' statistics are of
     observations_known: u64,
     returns: ReturnScale,
@@ -144,23 +143,23 @@ pub struct Scales {
     factor: f64,
 }
 
-/// What one update saw, in raw units of reward.
+/// Statistics of one update, in raw units of reward.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Update {
     /// The mixture's loss, in nats.
     pub loss: f64,
-    /// Mean over the batch of the largest action value.
+    /// Largest action value of a state, averaged over the batch.
     pub mean_max_q: f64,
-    /// Its largest.
+    /// Largest action value in the batch.
     pub max_q: f64,
 }
 
 impl Agent {
-    /// An agent for observations of `observation_len` numbers and `actions` actions; `seed` decides its initial
-    /// weights and learning rates.
+    /// Creates an agent for observations of `observation_len` numbers and `actions` discrete actions. Its initial weights
+    /// and learning rates derive from `seed`.
     ///
     /// # Errors
-    /// [`Error::Setting`], [`Error::Core`]: the settings can't be.
+    /// [`Error::Setting`], [`Error::Core`]: the settings are invalid.
     pub fn new(
         observation_len: usize,
         actions: usize,
@@ -173,7 +172,7 @@ impl Agent {
         Self::with_body(observation_len, actions, settings, body, method, seed, device)
     }
 
-    /// An agent whose Q-network has a body made by `body`, as [`QNetwork::with_body`] has it.
+    /// Creates an agent whose Q-network has a custom body, see [`QNetwork::with_body`].
     ///
     /// # Errors
     /// As [`Agent::new`].
@@ -191,9 +190,9 @@ impl Agent {
         Ok(Agent {
             target: q.network().copy(),
             q,
-            replay: Replay::new(settings.buffer_size, observation_len, settings.prioritized_replay),
+            replay: ReplayBuffer::new(settings.buffer_size, observation_len, settings.prioritized_replay),
             scales: Scales {
-                observations: ObservationScale::new(observation_len),
+                observations: ObsNormalizer::new(observation_len),
                 observations_known: 0,
                 returns: ReturnScale::new(settings.return_std, settings.gamma),
                 factor: 1.0,
@@ -203,7 +202,7 @@ impl Agent {
         })
     }
 
-    /// The action that the network values most after an observation, `[observation_len]`.
+    /// Returns the greedy action of the network for an observation, `[observation_len]`.
     ///
     /// # Errors
     /// [`Error::Core`] if the observation has another length.
@@ -211,22 +210,22 @@ impl Agent {
         Ok(self.q.greedy(observation)?)
     }
 
-    /// Remembers a transition.
+    /// Adds a transition to the replay buffer and to the running statistics.
     pub fn remember(&mut self, transition: Transition) {
         self.scales.observations.observe(transition.observation);
         self.scales.returns.observe(transition.reward, transition.end != End::Open);
-        self.replay.push(transition);
+        self.replay.add(transition);
     }
 
-    /// Learns from a batch of the past, drawn by `rng`; `spent` is the share of the training that is over, in [0, 1].
+    /// Makes one update, from a batch sampled by `rng`; `progress` is the fraction of the training completed, in [0, 1].
     ///
     /// # Errors
     /// [`Error::Core`] if learning diverged.
-    pub fn learn(&mut self, spent: f64, rng: &mut Stream) -> Result<Update, Error> {
+    pub fn learn(&mut self, progress: f64, rng: &mut Stream) -> Result<Update, Error> {
         // what autograd is to look at says so itself, and libtorch's calls are shorter where it need not
         let _without_autograd = tch::no_grad_guard();
         let AgentSettings { batch_size, n_step: n, gamma, double_q, tau, .. } = self.settings;
-        let batch = self.replay.sample(batch_size, Lookahead { n, gamma }, spent, rng, self.device);
+        let batch = self.replay.sample(batch_size, Lookahead { n, gamma }, progress, rng, self.device);
         self.follow_scale();
         self.follow_observations();
         let scale = self.scales.factor;
@@ -237,7 +236,7 @@ impl Agent {
         let targets = Tensor::from_slice(&y).to_device(self.device);
         let actions = batch.actions.shallow_clone();
         let report = self.q.learn_from(&pass, actions, targets, batch.weights.as_ref())?;
-        self.target.move_towards(self.q.network(), tau);
+        self.target.soft_update(self.q.network(), tau);
         let by_sample = values.chunks_exact(values.len() / y.len());
         if self.settings.prioritized_replay.alpha > 0.0 {
             let actions: Vec<i64> = numbers(&batch.actions);
@@ -293,29 +292,29 @@ impl Agent {
         }
     }
 
-    /// What learning says about learning rates, if it has more than one.
+    /// Returns diagnostics of the learning rates, if there is more than one.
     pub fn diagnose(&self) -> Option<LrDiagnostics> {
         let (learner, network) = (self.q.learner(), self.q.network());
         let interval = learner.method().interval;
         (interval.eta_min() < interval.eta_max()).then(|| learner.diagnose(network))
     }
 
-    /// The Q-network.
+    /// Returns the Q-network.
     pub fn q(&self) -> &QNetwork {
         &self.q
     }
 
-    /// The moving average of the network: what targets are built on, and what is judged and kept.
+    /// Returns the target network, a moving average of the online one; it is what is evaluated and checkpointed, too.
     pub fn target(&self) -> &Network<Standardised> {
         &self.target
     }
 
-    /// What raw rewards are multiplied by at present.
+    /// Returns the current factor on raw rewards.
     pub fn reward_factor(&self) -> f64 {
         self.scales.factor
     }
 
-    /// Adds the networks to `tensors` and the memory, which is large, to `memory`; the rest is given.
+    /// Adds the networks to `tensors` and the replay buffer, which is large, to `memory`; returns the rest.
     pub fn save(&self, tensors: &mut Tensors, memory: &mut Tensors) -> Scales {
         self.q.save("q", tensors);
         self.target.save("target", tensors);
@@ -323,7 +322,7 @@ impl Agent {
         self.scales.clone()
     }
 
-    /// Takes back what was saved.
+    /// Restores the state written by `save`.
     ///
     /// # Errors
     /// [`Error::Core`]: it was another agent.
@@ -336,9 +335,9 @@ impl Agent {
     }
 }
 
-/// What the values of the actions taken should have been, `[B]`, in scaled units, where m <= n steps were looked ahead:
+/// Returns the targets of the actions taken, `[B]`, in scaled units, for m <= n steps ahead:
 ///
-/// `y = scale * (r_1 + .. + discount^(m-1) r_m) + discount^m * Q'(s_m, a*)`, without the last term where the episode
+/// `y = scale * (r_1 + .. + gamma^(m-1) r_m) + gamma^m * Q'(s_m, a*)`, without the last term where the episode
 /// terminated; a truncated one goes on. `target_values` are `Q'(s_m, .)`, `[B, A]`; `a*` is the action that the values of
 /// the `chooser`, `[B, A]`, prefer: `Q'` itself, or for Double DQN the network that learns.
 pub fn td_target(batch: &Batch, scale: f64, target_values: &[f32], chooser: &[f32]) -> Vec<f32> {
@@ -397,7 +396,10 @@ mod tests {
             (AgentSettings { gradient_steps: 0, ..Default::default() }, "agent.gradient_steps"),
             (AgentSettings { n_step: 0, ..Default::default() }, "agent.n_step"),
             (
-                AgentSettings { prioritized_replay: PrioritySettings { alpha: 2.0, beta: 0.4 }, ..Default::default() },
+                AgentSettings {
+                    prioritized_replay: PrioritizedReplaySettings { alpha: 2.0, beta: 0.4 },
+                    ..Default::default()
+                },
                 "agent.prioritized_replay.alpha",
             ),
         ];

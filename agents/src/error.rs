@@ -12,10 +12,12 @@ pub enum Error {
     /// The environment failed.
     #[error(transparent)]
     Environment(#[from] alrao_envs::EnvironmentError),
-    /// An environment whose actions are not numbered.
-    #[error("the environment has no numbered actions, which deep Q-learning chooses from; make its actions discrete")]
+    /// The environment's actions are not discrete.
+    #[error(
+        "deep Q-learning needs a discrete action space, but this environment's actions are continuous: make them discrete"
+    )]
     NoActions,
-    /// A setting that no agent can work with.
+    /// A setting is invalid.
     #[error("{field} = {value}: {problem}")]
     Setting {
         /// The setting's name.

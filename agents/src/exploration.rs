@@ -1,19 +1,17 @@
-//! Exploration: epsilon-greedy, with the share of random actions falling linearly and then staying; and before that,
-//! if need be, a search for anything to learn from.
+//! Exploration: epsilon-greedy with a linear decay, preceded by repeated random actions while all returns are equal.
 //!
-//! As long as every episode returns the same, rewards say nothing about actions, and actions that are drawn one by one
-//! cancel each other out: no car gets up a mountain so. Until returns have changed a few times, all actions are random
-//! and each is kept up for a random number of steps (after Dabney et al., 2021). Where returns differ from the first, as
-//! they mostly do, that is over after a few episodes.
+//! While every episode returns the same, rewards say nothing about actions, and independent random actions cancel out:
+//! MountainCar never reaches its goal. Until returns have changed a few times, all actions are random and each is
+//! repeated for a random number of steps, as in ez-greedy (Dabney et al., 2021). In most environments returns differ from
+//! the start, and this ends after a few episodes.
 
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-/// How often the return of an episode must have differed from that of the one before until there is something to learn
-/// from.
+/// Changes of the return, from one episode to the next, after which repeats end.
 const CHANGES: u32 = 10;
 
-/// The schedule of epsilon, the probability of a random action.
+/// Schedule of epsilon, the probability of a random action.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Exploration {
@@ -34,31 +32,30 @@ impl Default for Exploration {
 }
 
 impl Exploration {
-    /// Epsilon at an environment step, out of a budget of `budget` steps.
+    /// Returns epsilon at environment step `step` of `budget`.
     pub fn epsilon(&self, step: u64, budget: u64) -> f64 {
         let decayed = (step as f64 / (self.fraction * budget as f64)).min(1.0);
         self.initial_eps * (1.0 - decayed) + self.final_eps * decayed
     }
 }
 
-/// Whether episodes return anything but the same, and the action that is kept up.
+/// Repeated random actions, and whether returns have changed often enough to end them.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Search {
+pub struct ActionRepeat {
     last_return: Option<f64>,
     changes: u32,
     action: usize,
-    /// environment steps that the action is still to be taken
+    /// environment steps that the action is still repeated
     left: u32,
 }
 
-impl Search {
-    /// Whether there is nothing to learn from yet.
-    pub fn goes_on(&self, exploration: &Exploration) -> bool {
+impl ActionRepeat {
+    /// Returns whether actions are still random and repeated.
+    pub fn is_active(&self, exploration: &Exploration) -> bool {
         exploration.max_repeat > 0 && self.changes < CHANGES
     }
 
-    /// The next of `actions` actions: the one that is kept up, or another, drawn with its number of steps. Numbers of
-    /// steps are log-uniform.
+    /// Returns the next of `actions` actions: the repeated one, or a new one with a log-uniform number of repeats.
     pub fn action(&mut self, exploration: &Exploration, actions: usize, rng: &mut impl Rng) -> usize {
         if self.left == 0 {
             self.action = rng.random_range(0..actions);
@@ -68,7 +65,7 @@ impl Search {
         self.action
     }
 
-    /// An episode is over.
+    /// Takes in the return of an episode that ended.
     pub fn end_episode(&mut self, episode_return: f64) {
         self.changes += u32::from(self.last_return.is_some_and(|last| last != episode_return));
         self.last_return = Some(episode_return);
@@ -89,36 +86,36 @@ mod tests {
     }
 
     #[test]
-    fn the_search_is_over_when_returns_have_changed_often_enough() {
+    fn repeats_end_when_returns_have_changed_often_enough() {
         let exploration = Exploration::default();
-        let mut search = Search::default();
-        (0..50).for_each(|_| search.end_episode(-200.0));
-        assert!(search.goes_on(&exploration));
+        let mut repeat = ActionRepeat::default();
+        (0..50).for_each(|_| repeat.end_episode(-200.0));
+        assert!(repeat.is_active(&exploration));
         for _ in 0..CHANGES / 2 {
-            assert!(search.goes_on(&exploration));
-            [-170.0, -200.0].iter().for_each(|r| search.end_episode(*r)); // one that stands out changes it twice
+            assert!(repeat.is_active(&exploration));
+            [-170.0, -200.0].iter().for_each(|r| repeat.end_episode(*r)); // one that stands out changes it twice
         }
-        assert!(!search.goes_on(&exploration));
-        assert!(!Search::default().goes_on(&Exploration { max_repeat: 0, ..exploration }));
+        assert!(!repeat.is_active(&exploration));
+        assert!(!ActionRepeat::default().is_active(&Exploration { max_repeat: 0, ..exploration }));
     }
 
     #[test]
-    fn actions_are_kept_up_for_any_number_of_steps() {
-        let (exploration, mut search) = (Exploration { max_repeat: 4, ..Default::default() }, Search::default());
+    fn actions_are_repeated_for_any_number_of_steps() {
+        let (exploration, mut repeat) = (Exploration { max_repeat: 4, ..Default::default() }, ActionRepeat::default());
         let mut rng = stream(0, "exploration");
         let mut holds = [0i32; 6];
         for _ in 0..1000 {
-            assert_eq!(search.left, 0);
-            search.action(&exploration, 3, &mut rng);
-            holds[search.left as usize + 1] += 1;
-            (0..search.left).for_each(|_| assert_eq!(search.action(&exploration, 3, &mut rng), search.action));
+            assert_eq!(repeat.left, 0);
+            repeat.action(&exploration, 3, &mut rng);
+            holds[repeat.left as usize + 1] += 1;
+            (0..repeat.left).for_each(|_| assert_eq!(repeat.action(&exploration, 3, &mut rng), repeat.action));
         }
         // ln((n + 1) / n) / ln 5 of them are held for n steps
         for (n, expected) in [(1, 431), (2, 252), (3, 179), (4, 139)] {
             assert!((holds[n] - expected).abs() < 50, "{holds:?}");
         }
-        search.action(&exploration, 3, &mut rng);
-        search.end_episode(0.0);
-        assert_eq!(search.left, 0, "a new episode is begun afresh");
+        repeat.action(&exploration, 3, &mut rng);
+        repeat.end_episode(0.0);
+        assert_eq!(repeat.left, 0, "a new episode is begun afresh");
     }
 }

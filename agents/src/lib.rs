@@ -1,7 +1,7 @@
-//! Deep Q-learning (Mnih et al., 2015) whose Q-network needs no learning rate.
+//! Deep Q-learning (Mnih et al., 2015) without learning-rate tuning.
 //!
-//! [`training::Training`] is the loop, [`dqn::Agent`] what it trains, [`q_network::QNetwork`] the part to reuse in a
-//! loop of one's own. Environments are anything that implements [`alrao_envs::Environment`].
+//! [`training::DqnTrainer`] is the training loop, [`dqn::Agent`] the agent, and [`q_network::QNetwork`] can be reused alone
+//! in a custom loop. Environments implement [`alrao_envs::Environment`].
 
 pub mod dqn;
 pub mod evaluation;

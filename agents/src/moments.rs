@@ -1,16 +1,16 @@
-//! Mean and deviation of numbers as they come in, without keeping them (Welford, 1962).
+//! Running mean and standard deviation (Welford, 1962).
 
 use serde::{Deserialize, Serialize};
 
-/// Running moments of a number.
+/// Running mean and standard deviation of a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Moments {
+pub struct RunningMeanStd {
     count: u64,
     mean: f64,
     squares: f64,
 }
 
-impl Moments {
+impl RunningMeanStd {
     /// Takes in one number.
     pub fn observe(&mut self, x: f64) {
         self.count += 1;
@@ -19,17 +19,17 @@ impl Moments {
         self.squares += deviation * (x - self.mean);
     }
 
-    /// How many there were.
+    /// Returns how many numbers were taken in.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Their mean.
+    /// Returns their mean.
     pub fn mean(&self) -> f64 {
         self.mean
     }
 
-    /// Their standard deviation; 0 if there were none.
+    /// Returns their standard deviation; 0 for none.
     pub fn std(&self) -> f64 {
         (self.squares / self.count.max(1) as f64).sqrt()
     }
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn moments_by_hand() {
-        let mut moments = Moments::default();
+        let mut moments = RunningMeanStd::default();
         assert_eq!((moments.count(), moments.std()), (0, 0.0));
         [1.0, 3.0, 8.0].into_iter().for_each(|x| moments.observe(x));
         assert_eq!((moments.count(), moments.mean()), (3, 4.0));

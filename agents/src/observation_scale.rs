@@ -1,19 +1,19 @@
-//! The mean and deviation of each feature of the observations, found while they come in.
+//! Running mean and standard deviation of each feature of the observations, to normalize them by.
 
 use serde::{Deserialize, Serialize};
 
-use crate::moments::Moments;
+use crate::moments::RunningMeanStd;
 
-/// Running statistics of observations, `[observation_len]`.
+/// Running statistics of observations, `[observation_len]` each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ObservationScale {
-    features: Vec<Moments>,
+pub struct ObsNormalizer {
+    features: Vec<RunningMeanStd>,
 }
 
-impl ObservationScale {
-    /// Nothing seen yet.
+impl ObsNormalizer {
+    /// Creates statistics of no observations.
     pub fn new(observation_len: usize) -> Self {
-        ObservationScale { features: vec![Moments::default(); observation_len] }
+        ObsNormalizer { features: vec![RunningMeanStd::default(); observation_len] }
     }
 
     /// Takes in one observation, `[observation_len]`.
@@ -21,18 +21,18 @@ impl ObservationScale {
         self.features.iter_mut().zip(observation).for_each(|(feature, &x)| feature.observe(f64::from(x)));
     }
 
-    /// How many there were.
+    /// Returns how many observations were taken in.
     pub fn observations(&self) -> u64 {
-        self.features.first().map_or(0, Moments::count)
+        self.features.first().map_or(0, RunningMeanStd::count)
     }
 
-    /// Their mean, `[observation_len]`.
+    /// Returns their mean, `[observation_len]`.
     pub fn mean(&self) -> Vec<f64> {
-        self.features.iter().map(Moments::mean).collect()
+        self.features.iter().map(RunningMeanStd::mean).collect()
     }
 
-    /// Their standard deviation, `[observation_len]`.
+    /// Returns their standard deviation, `[observation_len]`.
     pub fn std(&self) -> Vec<f64> {
-        self.features.iter().map(Moments::std).collect()
+        self.features.iter().map(RunningMeanStd::std).collect()
     }
 }

@@ -1,56 +1,56 @@
-//! Prioritised replay (Schaul et al., 2016): transitions that the network was wrong about are drawn more often.
+//! Prioritized replay (Schaul et al., 2016): transitions with a large TD error are sampled more often.
 //!
-//! Slot i is drawn with probability `P(i) = p_i^alpha / sum_k p_k^alpha`, where `p_i` is the absolute error last seen on
-//! it; a new one gets the largest so far, so that it is seen soon. What that skews, importance weights
-//! `w_i = (N P(i))^-beta`, divided by the largest of the batch, take back, more and more: `beta` rises to 1 by the end.
+//! Slot i is sampled with probability `P(i) = p_i^alpha / sum_k p_k^alpha`, where `p_i` is its last absolute TD error; a
+//! new transition gets the largest priority so far. Importance weights `w_i = (N P(i))^-beta`, divided by the largest of
+//! the batch, correct the bias; `beta` is annealed to 1.
 
 use alrao_core::Error;
 use alrao_core::tensors::Tensors;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-/// No transition is forgotten for good, however well it is known; in the unit of scaled returns.
+/// Added to every absolute error, so that every transition keeps a chance; in units of scaled returns.
 const LEAST_ERROR: f64 = 1e-3;
 
-/// How much priorities count.
+/// Settings of prioritized replay.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct PrioritySettings {
-    /// From 0, all transitions alike, to 1, in proportion to their errors.
+pub struct PrioritizedReplaySettings {
+    /// Priority exponent; 0 samples uniformly.
     pub alpha: f64,
-    /// How much of the skew is taken back at the beginning; at the end all of it is.
+    /// Initial importance-sampling exponent, annealed to 1.
     pub beta: f64,
 }
 
-impl Default for PrioritySettings {
+impl Default for PrioritizedReplaySettings {
     fn default() -> Self {
-        PrioritySettings { alpha: 0.0, beta: 0.4 }
+        PrioritizedReplaySettings { alpha: 0.0, beta: 0.4 }
     }
 }
 
-/// The priorities of a memory's slots, in a binary tree of sums.
+/// Priorities of a replay buffer's slots in a binary tree of sums.
 #[derive(Debug)]
-pub struct Priorities {
-    settings: PrioritySettings,
+pub struct SumTree {
+    settings: PrioritizedReplaySettings,
     leaves: usize,
     /// node i is the sum of nodes 2i and 2i + 1; the leaves, `p^alpha` of each slot, come last
     sums: Vec<f64>,
     largest: f64,
 }
 
-impl Priorities {
-    /// No priorities yet, for so many slots.
-    pub fn new(settings: PrioritySettings, capacity: usize) -> Self {
+impl SumTree {
+    /// Creates a tree without priorities for `capacity` slots.
+    pub fn new(settings: PrioritizedReplaySettings, capacity: usize) -> Self {
         let leaves = capacity.next_power_of_two();
-        Priorities { settings, leaves, sums: vec![0.0; 2 * leaves], largest: 1.0 }
+        SumTree { settings, leaves, sums: vec![0.0; 2 * leaves], largest: 1.0 }
     }
 
-    /// A new transition in a slot.
+    /// Gives a slot with a new transition the largest priority so far.
     pub fn add(&mut self, slot: usize) {
         self.set_leaf(slot, self.largest);
     }
 
-    /// The error seen on the transition in a slot; one that is not finite changes nothing.
+    /// Sets the priority of a slot from its TD error; a non-finite error is ignored.
     pub fn set(&mut self, slot: usize, error: f32) {
         if error.is_finite() {
             let priority = (f64::from(error.abs()) + LEAST_ERROR).powf(self.settings.alpha);
@@ -59,10 +59,10 @@ impl Priorities {
         }
     }
 
-    /// `size` of the first `len` slots, one from each of as many equal parts of the total, and their importance
-    /// weights; `spent` is the share of the training that is over.
-    pub fn sample(&self, size: usize, len: usize, spent: f64, rng: &mut impl Rng) -> (Vec<usize>, Vec<f32>) {
-        let beta = self.settings.beta + (1.0 - self.settings.beta) * spent;
+    /// Samples `size` of the first `len` slots, one from each of `size` equal parts of the total, with their importance
+    /// weights; `progress` is the fraction of the training completed, in [0, 1].
+    pub fn sample(&self, size: usize, len: usize, progress: f64, rng: &mut impl Rng) -> (Vec<usize>, Vec<f32>) {
+        let beta = self.settings.beta + (1.0 - self.settings.beta) * progress;
         let part = self.sums[1] / size as f64;
         let slots: Vec<usize> =
             (0..size).map(|i| self.find((i as f64 + rng.random::<f64>()) * part).min(len - 1)).collect();
@@ -78,7 +78,7 @@ impl Priorities {
         tensors.insert_slice(format!("{prefix}.largest"), &[self.largest]);
     }
 
-    /// Takes back what was saved.
+    /// Restores the state written by `save`.
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: what was saved had no priorities, or of other slots.
@@ -119,8 +119,8 @@ mod tests {
 
     use super::*;
 
-    fn priorities(alpha: f64, errors: &[f32]) -> Priorities {
-        let mut priorities = Priorities::new(PrioritySettings { alpha, beta: 0.5 }, errors.len());
+    fn priorities(alpha: f64, errors: &[f32]) -> SumTree {
+        let mut priorities = SumTree::new(PrioritizedReplaySettings { alpha, beta: 0.5 }, errors.len());
         errors.iter().enumerate().for_each(|(slot, &error)| priorities.set(slot, error));
         priorities
     }
@@ -147,8 +147,8 @@ mod tests {
     fn importance_weights_take_back_the_skew() {
         let priorities = priorities(1.0, &[0.2, 0.8, 1.0]);
         let p = [0.2 + LEAST_ERROR, 0.8 + LEAST_ERROR, 1.0 + LEAST_ERROR];
-        for (spent, beta) in [(0.0, 0.5), (1.0, 1.0)] {
-            let (slots, weights) = priorities.sample(30, 3, spent, &mut stream(0, "replay"));
+        for (progress, beta) in [(0.0, 0.5), (1.0, 1.0)] {
+            let (slots, weights) = priorities.sample(30, 3, progress, &mut stream(0, "replay"));
             for (slot, weight) in slots.into_iter().zip(weights) {
                 assert!((f64::from(weight) - (p[0] / p[slot]).powf(beta)).abs() < 1e-6);
             }

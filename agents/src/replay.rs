@@ -1,8 +1,8 @@
-//! Replay memory: the transitions that batches are drawn from, uniformly (Mnih et al., 2015) or by priority.
+//! Replay buffer, sampled uniformly (Mnih et al., 2015) or by priority.
 //!
-//! Each observation is kept once: what follows a transition is the observation of the next one. Only the last
-//! observation of an episode, which no transition starts from, is kept apart. Returns over n steps are summed up when
-//! a batch is drawn, so that n costs no memory.
+//! Each observation is stored once: the next observation of a transition is the observation of the one after it. Only the
+//! final observation of an episode, from which no transition starts, is stored separately. n-step returns are computed
+//! when a batch is sampled, so n costs no memory.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use alrao_core::tensors::Tensors;
 use rand::{Rng, RngExt};
 use tch::{Device, Tensor};
 
-use crate::priority::{Priorities, PrioritySettings};
+use crate::priority::{PrioritizedReplaySettings, SumTree};
 
 /// The most recent transitions, up to a capacity.
 #[derive(Debug)]
-pub struct Replay {
+pub struct ReplayBuffer {
     capacity: usize,
     observation_len: usize,
     /// `[len, observation_len]`
@@ -31,7 +31,7 @@ pub struct Replay {
     /// the slot that the next transition goes to
     head: usize,
     /// how likely each slot is drawn, unless all are alike
-    priorities: Option<Priorities>,
+    priorities: Option<SumTree>,
 }
 
 /// Whether and how an episode ended with a transition.
@@ -40,50 +40,50 @@ pub struct Replay {
 pub enum End {
     /// It goes on.
     Open = 0,
-    /// It is over: nothing follows, and no value either.
+    /// It reached a terminal state, whose value is 0.
     Terminated = 1,
-    /// It was cut off, by a time limit say: the value of the last observation still counts.
+    /// It was truncated, say by a time limit: targets bootstrap from the last observation.
     Truncated = 2,
 }
 
 /// One step of an agent in its environment.
 #[derive(Clone, Copy, Debug)]
 pub struct Transition<'a> {
-    /// What the agent saw, `[observation_len]`.
+    /// Observation, `[observation_len]`.
     pub observation: &'a [f32],
-    /// What it did.
+    /// Index of the action taken.
     pub action: usize,
-    /// The raw reward it got.
+    /// Raw reward.
     pub reward: f64,
-    /// What it saw next, `[observation_len]`.
+    /// Next observation, `[observation_len]`.
     pub next: &'a [f32],
     /// Whether the episode ended.
     pub end: End,
 }
 
-/// What batches are made of.
+/// How n-step returns are computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lookahead {
-    /// Steps whose rewards are summed up, n; fewer where the episode or the memory ends before.
+    /// Rewards summed before bootstrapping, n; fewer where the episode or the buffer ends earlier.
     pub n: usize,
-    /// What a reward is worth one step later.
+    /// Discount factor.
     pub gamma: f64,
 }
 
 /// B transitions, each over m <= n steps.
 #[derive(Debug)]
 pub struct Batch {
-    /// What was seen before the m steps, and below it what was seen after them, `[2B, observation_len]`.
+    /// Observations before the m steps and, below them, those after, `[2B, observation_len]`.
     pub both: Tensor,
     /// Indices of actions, `[B]`.
     pub actions: Tensor,
     /// Discounted sums of raw rewards, `r_1 + gamma r_2 + .. + gamma^(m-1) r_m`, `[B]`.
     pub returns: Vec<f32>,
-    /// What the value of what was seen after them counts: `gamma^m`, or 0 where the episode terminated, `[B]`.
+    /// Bootstrap factors: `gamma^m`, or 0 where the episode terminated, `[B]`.
     pub discounts: Vec<f32>,
     /// Importance weights, `[B]`; none where all transitions are equally likely.
     pub weights: Option<Tensor>,
-    /// Where the transitions are kept, for [`Replay::set_priorities`].
+    /// Where the transitions are kept, for [`ReplayBuffer::set_priorities`].
     pub slots: Vec<usize>,
 }
 
@@ -91,41 +91,41 @@ pub struct Batch {
 struct Ahead {
     /// the discounted sum of the rewards
     sum: f64,
-    /// what a value after them counts
+    /// the bootstrap factor
     discount: f64,
     /// the slot of the last of them
     last: usize,
 }
 
 impl Batch {
-    /// What was seen before the m steps, `[B, observation_len]`.
+    /// Returns the observations before the m steps, `[B, observation_len]`.
     pub fn observations(&self) -> Tensor {
         self.both.narrow(0, 0, self.samples())
     }
 
-    /// What was seen after the m steps, `[B, observation_len]`.
+    /// Returns the observations after the m steps, `[B, observation_len]`.
     pub fn next(&self) -> Tensor {
         self.both.narrow(0, self.samples(), self.samples())
     }
 
-    /// How many transitions it is of, B.
+    /// Returns the number of transitions, B.
     pub fn samples(&self) -> i64 {
         self.slots.len() as i64
     }
 }
 
-/// The same with room for so many items in all, if the system grants it; what isn't used yet takes no memory. A vector that
-/// grows as it is filled leaves copies of itself behind, which the allocator keeps.
+/// Reserves space for `all` items, if the system grants it; unused space takes no memory. A vector that grows as it is
+/// filled leaves copies of itself behind, which the allocator keeps.
 fn with_room<T>(mut items: Vec<T>, all: usize) -> Vec<T> {
     let _ = items.try_reserve_exact(all.saturating_sub(items.len())); // or else it grows
     items
 }
 
-impl Replay {
-    /// An empty memory for `capacity` transitions.
-    pub fn new(capacity: usize, observation_len: usize, priority: PrioritySettings) -> Self {
-        Replay {
-            priorities: (priority.alpha > 0.0).then(|| Priorities::new(priority, capacity)),
+impl ReplayBuffer {
+    /// Creates an empty buffer for `capacity` transitions.
+    pub fn new(capacity: usize, observation_len: usize, priority: PrioritizedReplaySettings) -> Self {
+        ReplayBuffer {
+            priorities: (priority.alpha > 0.0).then(|| SumTree::new(priority, capacity)),
             capacity,
             observation_len,
             observations: with_room(Vec::new(), capacity.saturating_mul(observation_len)),
@@ -138,19 +138,19 @@ impl Replay {
         }
     }
 
-    /// How many transitions there are.
+    /// Returns the number of transitions stored.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether the buffer is empty.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Adds a transition, in place of the oldest if the memory is full. Unless the one before ended its episode, it
+    /// Adds a transition, in place of the oldest if the buffer is full. Unless the one before ended its episode, it
     /// must start where that one led.
-    pub fn push(&mut self, transition: Transition) {
+    pub fn add(&mut self, transition: Transition) {
         let slot = self.head;
         let Transition { observation, action, reward, next, end } = transition;
         assert_eq!((observation.len(), next.len()), (self.observation_len, self.observation_len), "observation length");
@@ -176,13 +176,20 @@ impl Replay {
         self.head = (slot + 1) % self.capacity;
     }
 
-    /// `size` transitions drawn with replacement, on `device`; `spent` is the share of the training that is over, in
+    /// Samples `size` transitions with replacement, on `device`; `progress` is the fraction of the training completed, in
     /// [0, 1].
-    pub fn sample(&self, size: usize, lookahead: Lookahead, spent: f64, rng: &mut impl Rng, device: Device) -> Batch {
+    pub fn sample(
+        &self,
+        size: usize,
+        lookahead: Lookahead,
+        progress: f64,
+        rng: &mut impl Rng,
+        device: Device,
+    ) -> Batch {
         let (slots, weights) = match &self.priorities {
             None => ((0..size).map(|_| rng.random_range(0..self.len())).collect::<Vec<_>>(), None),
             Some(priorities) => {
-                let (slots, weights) = priorities.sample(size, self.len(), spent, rng);
+                let (slots, weights) = priorities.sample(size, self.len(), progress, rng);
                 (slots, Some(Tensor::from_slice(&weights).to_device(device)))
             }
         };
@@ -204,8 +211,8 @@ impl Replay {
         }
     }
 
-    /// The errors, in any unit, that the network made on the transitions in these slots: the larger, the sooner they
-    /// are drawn again, if there are priorities.
+    /// Updates the priorities of these slots from the TD errors of their transitions, in any unit; without prioritized
+    /// replay, does nothing.
     pub fn set_priorities(&mut self, slots: &[usize], errors: &[f32]) {
         if let Some(priorities) = &mut self.priorities {
             slots.iter().zip(errors).for_each(|(&slot, &error)| priorities.set(slot, error));
@@ -230,7 +237,7 @@ impl Replay {
         }
     }
 
-    /// Takes back what was saved.
+    /// Restores the state written by `save`.
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: what was saved had other observations.
@@ -248,7 +255,7 @@ impl Replay {
         }
         let (capacity, observation_len) = (self.capacity, self.observation_len);
         let observations = tensors.get_vec(&name("observations"), len * observation_len as i64)?;
-        *self = Replay {
+        *self = ReplayBuffer {
             capacity,
             observation_len,
             observations: with_room(observations, capacity.saturating_mul(observation_len)),
@@ -319,14 +326,14 @@ mod tests {
     const ONE_STEP: Lookahead = Lookahead { n: 1, gamma: 0.9 };
 
     /// Transition i goes from observation [i] to [i + 1]; every episode has `length` of them.
-    fn filled(capacity: usize, transitions: usize, length: usize, end: End) -> Replay {
-        let mut replay = Replay::new(capacity, 1, PrioritySettings::default());
+    fn filled(capacity: usize, transitions: usize, length: usize, end: End) -> ReplayBuffer {
+        let mut replay = ReplayBuffer::new(capacity, 1, PrioritizedReplaySettings::default());
         for i in 0..transitions {
             let (at, next) = ([i as f32], [i as f32 + 1.0]);
             // the last observation of an episode is not where the next one starts
             let end = if (i + 1) % length == 0 { end } else { End::Open };
             let next = if end == End::Open { next } else { [next[0] + 0.5] };
-            replay.push(Transition { observation: &at, action: i % 5, reward: -(i as f64), next: &next, end });
+            replay.add(Transition { observation: &at, action: i % 5, reward: -(i as f64), next: &next, end });
         }
         replay
     }
@@ -388,16 +395,16 @@ mod tests {
     #[test]
     fn a_saved_memory_goes_on_the_same() {
         let (mut replay, mut again) =
-            (filled(8, 21, 3, End::Terminated), Replay::new(8, 1, PrioritySettings::default()));
+            (filled(8, 21, 3, End::Terminated), ReplayBuffer::new(8, 1, PrioritizedReplaySettings::default()));
         let mut tensors = Tensors::default();
         replay.save("replay", &mut tensors);
         again.load("replay", &tensors).unwrap();
         for replay in [&mut replay, &mut again] {
-            replay.push(Transition { observation: &[21.0], action: 0, reward: 0.0, next: &[22.0], end: End::Open });
+            replay.add(Transition { observation: &[21.0], action: 0, reward: 0.0, next: &[22.0], end: End::Open });
         }
         assert_eq!(format!("{replay:?}"), format!("{again:?}"));
         assert!(
-            Replay::new(8, 2, PrioritySettings::default())
+            ReplayBuffer::new(8, 2, PrioritizedReplaySettings::default())
                 .load("replay", &tensors)
                 .unwrap_err()
                 .to_string()

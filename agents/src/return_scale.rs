@@ -1,18 +1,18 @@
-//! The scale of returns, found while rewards come in.
+//! Return scaling, from running statistics.
 //!
-//! Raw returns may be of any size, and the heads' errors must be near the likelihood's width, or the Switch can't tell
-//! the heads apart and units learn nothing: raw rewards of Pendulum make Alrao fail outright. So rewards are
-//! multiplied by whatever brings the standard deviation of all discounted returns so far to a fixed size, in units of
-//! that width. Whoever reads a value of the network divides by the same factor.
+//! Raw returns may be of any size, but the heads' errors must be about as large as the likelihood's sigma, or the Switch
+//! can't tell the heads apart and units learn nothing: with raw rewards of Pendulum Alrao fails. So rewards are scaled to
+//! give all discounted returns so far a fixed standard deviation, in units of sigma, and values are divided by the same
+//! factor.
 //!
-//! It is the deviation rather than the mean square, because only differences between returns tell actions apart; and
-//! of returns rather than rewards, because where every reward is 1 only the end of an episode says anything.
+//! The standard deviation serves rather than the mean square, because only differences between returns tell actions
+//! apart; of returns rather than rewards, because where every reward is 1 only the end of an episode is informative.
 
 use serde::{Deserialize, Serialize};
 
-use crate::moments::Moments;
+use crate::moments::RunningMeanStd;
 
-/// Episodes longer than this count in parts, in environment steps.
+/// Environment steps after which a longer episode is split.
 const LONGEST: usize = 1_000;
 
 /// Running statistics of discounted returns, in raw units.
@@ -23,13 +23,13 @@ pub struct ReturnScale {
     gamma: f64,
     /// rewards since the statistics last took some in
     rewards: Vec<f64>,
-    returns: Moments,
+    returns: RunningMeanStd,
 }
 
 impl ReturnScale {
-    /// A scale that brings returns, discounted so, to this standard deviation.
+    /// Creates a scale that gives returns discounted by `gamma` the standard deviation `std`.
     pub fn new(std: f64, gamma: f64) -> Self {
-        ReturnScale { std, gamma, rewards: Vec::new(), returns: Moments::default() }
+        ReturnScale { std, gamma, rewards: Vec::new(), returns: RunningMeanStd::default() }
     }
 
     /// Takes in one raw reward, and whether the episode ended with it.

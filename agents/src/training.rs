@@ -1,8 +1,8 @@
-//! The training loop: one environment step at a time, to the next thing worth telling.
+//! The training loop of an agent, one environment step at a time.
 //!
-//! Whoever trains calls [`Training::go_on`] until the budget is spent, and does with the [`Event`]s what he likes:
-//! write, draw, save. Every draw comes from a named stream of the run's seed, and [`Training::save`] takes in
-//! everything, so that a training that was saved and loaded goes on to the same bits.
+//! Call [`DqnTrainer::advance`] until it returns [`Finished`](DqnStopReason::Finished); log, draw or save on each
+//! [`DqnEvent`]. Every random draw comes from a named stream of the run's seed and [`DqnTrainer::save`] covers the whole
+//! state, so a resumed training is bit-identical to one that was never stopped.
 
 use std::collections::VecDeque;
 
@@ -22,25 +22,25 @@ use crate::Error;
 use crate::dqn::{Agent, AgentSettings, Scales, Update};
 use crate::error::within;
 use crate::evaluation::{Evaluation, play};
-use crate::exploration::{Exploration, Search};
+use crate::exploration::{ActionRepeat, Exploration};
 use crate::q_network::greedy_actions;
 use crate::replay::{End, Transition};
 
-/// How long to train, and how often to look at it. All in environment steps but `episodes`.
+/// Length of a training, and intervals of its validations, checkpoints and logs, in environment steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "PartialSchedule")]
 pub struct Schedule {
-    /// The budget.
+    /// Length of the training.
     pub steps: u64,
-    /// From one validation to the next; a twentieth of the budget unless given.
+    /// Interval of validations; by default a twentieth of `steps`.
     pub validate_every: u64,
-    /// Episodes of a validation; 100 unless given.
+    /// Episodes of a validation; by default 100.
     pub validation_episodes: usize,
-    /// Episodes of the test; 100 unless given.
+    /// Episodes of the test; by default 100.
     pub test_episodes: usize,
-    /// From one checkpoint to the next; a tenth of the budget unless given, and 10,000 at most.
+    /// Interval of checkpoints; by default a tenth of `steps`, at most 10,000.
     pub checkpoint_every: u64,
-    /// From one record of the updates to the next; 500 unless given.
+    /// Interval of log lines about the updates; by default 500.
     pub log_every: u64,
 }
 
@@ -71,7 +71,7 @@ impl From<PartialSchedule> for Schedule {
 }
 
 impl Schedule {
-    /// The usual schedule of a budget of `steps` environment steps.
+    /// Returns the default schedule of a training of `steps` environment steps.
     pub fn of(steps: u64) -> Self {
         Schedule {
             steps,
@@ -83,7 +83,7 @@ impl Schedule {
         }
     }
 
-    /// Checks every field against each other and the agent's warm-up.
+    /// Checks the fields against each other and against `agent.learning_starts`.
     ///
     /// # Errors
     /// [`Error::Setting`] for the first field that can't be.
@@ -103,10 +103,10 @@ impl Schedule {
     }
 }
 
-/// Something worth telling.
+/// Something to log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Event {
+pub enum DqnEvent {
     /// A training episode ended.
     Episode {
         /// Environment steps so far.
@@ -118,7 +118,7 @@ pub enum Event {
         episode_return: f64,
         /// Its environment steps.
         length: u64,
-        /// Whether it terminated, rather than being cut off.
+        /// Whether it reached a terminal state rather than being truncated.
         terminated: bool,
         /// Probability of a random action at its end.
         epsilon: f64,
@@ -131,7 +131,7 @@ pub enum Event {
         updates: u64,
         /// The mixture's loss, in nats.
         loss: f64,
-        /// Largest action value of a state, mean over states, in raw units of return.
+        /// Largest action value of a state, averaged over states, in raw units of return.
         mean_max_q: f64,
         /// Largest action value of all, in raw units of return.
         max_q: f64,
@@ -142,31 +142,31 @@ pub enum Event {
         /// Units of the body that exploded: non-finite weights, or grown 100-fold.
         exploded_units: usize,
     },
-    /// The policy, without exploration, on the validation episodes.
+    /// Validation of the greedy policy.
     Validation {
         /// Environment steps so far.
         step: u64,
-        /// What it returned, in raw units.
+        /// Its returns, in raw units.
         #[serde(flatten)]
         evaluation: Evaluation,
-        /// Whether no validation before was better.
+        /// Whether no earlier validation was better.
         best: bool,
     },
 }
 
-/// Why a training has come to a halt.
+/// Reason why [`DqnTrainer::advance`] returned.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Halt {
-    /// There is something to tell.
-    Event(Event),
-    /// It is time to [`save`](Training::save).
+pub enum DqnStopReason {
+    /// There is an event to log.
+    Event(DqnEvent),
+    /// It is time to [`save`](DqnTrainer::save).
     Checkpoint,
-    /// The budget is spent.
-    Done,
+    /// All environment steps are done.
+    Finished,
 }
 
-/// A training under way.
-pub struct Training {
+/// Trains an agent in its environment.
+pub struct DqnTrainer {
     schedule: Schedule,
     agent: Agent,
     exploration: Exploration,
@@ -177,7 +177,7 @@ pub struct Training {
     validation_environments: Vec<Box<dyn Environment>>,
     validation_seeds: Vec<u64>,
     progress: Progress,
-    halts: VecDeque<Halt>,
+    halts: VecDeque<DqnStopReason>,
 }
 
 /// Everything that changes while training, tensors aside.
@@ -187,9 +187,9 @@ struct Progress {
     episode: u64,
     episode_return: f64,
     episode_length: u64,
-    best: Option<Best>,
+    best: Option<BestValidation>,
     sums: Sums,
-    search: Search,
+    action_repeat: ActionRepeat,
     episodes: Stream,
     exploration: Stream,
     replay: Stream,
@@ -197,7 +197,7 @@ struct Progress {
 
 /// The best validation so far.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Best {
+pub struct BestValidation {
     /// Environment steps before it.
     pub step: u64,
     /// Its mean return.
@@ -205,7 +205,7 @@ pub struct Best {
     pub mean_return: f64,
 }
 
-/// Sums over updates that are still to be told.
+/// Sums over updates since the last log line.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Sums {
     updates: u64,
@@ -214,17 +214,16 @@ struct Sums {
     max_q: Option<f64>,
 }
 
-/// What a [`Training`] needs beside its tensors to go on.
+/// State of a [`DqnTrainer`] besides its tensors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct TrainingState {
+pub struct DqnTrainerState {
     progress: Progress,
     environment: Option<Snapshot>,
     scales: Scales,
 }
 
-impl Training {
-    /// A training of an agent with `settings` and `method` in environments that `make` makes. `seed` decides every
-    /// random draw.
+impl DqnTrainer {
+    /// Creates the trainer of an agent in environments made by `make`. Every random draw derives from `seed`.
     ///
     /// # Errors
     /// [`Error::Setting`], [`Error::Core`]: the settings can't be; [`Error::NoActions`], [`Error::Environment`]: the
@@ -245,7 +244,7 @@ impl Training {
     /// [`QNetwork::with_body`](crate::q_network::QNetwork::with_body) has it.
     ///
     /// # Errors
-    /// As [`Training::new`].
+    /// As [`DqnTrainer::new`].
     pub fn with_body<B: Body + 'static>(
         schedule: &Schedule,
         settings: &AgentSettings,
@@ -274,14 +273,14 @@ impl Training {
             episode_length: 0,
             best: None,
             sums: Sums::default(),
-            search: Search::default(),
+            action_repeat: ActionRepeat::default(),
             episodes: stream(seed, "episodes"),
             exploration: stream(seed, "exploration"),
             replay: stream(seed, "replay"),
         };
         environment.reset(progress.episodes.random())?;
         let validation_environments = (0..schedule.validation_episodes).map(|_| make()).collect::<Result<_, _>>()?;
-        Ok(Training {
+        Ok(DqnTrainer {
             agent,
             exploration: settings.exploration,
             learning_starts: settings.learning_starts,
@@ -296,52 +295,52 @@ impl Training {
         })
     }
 
-    /// Trains on to the next halt.
+    /// Trains until there is an event, a checkpoint is due, or the training is finished.
     ///
     /// # Errors
     /// [`Error::Core`] if learning diverged, [`Error::Environment`] if the environment failed.
-    pub fn go_on(&mut self) -> Result<Halt, Error> {
+    pub fn advance(&mut self) -> Result<DqnStopReason, Error> {
         while self.halts.is_empty() && self.progress.step < self.schedule.steps {
             self.step()?;
         }
-        Ok(self.halts.pop_front().unwrap_or(Halt::Done))
+        Ok(self.halts.pop_front().unwrap_or(DqnStopReason::Finished))
     }
 
-    /// The best validation so far.
-    pub fn best(&self) -> Option<Best> {
+    /// Returns the best validation so far.
+    pub fn best(&self) -> Option<BestValidation> {
         self.progress.best
     }
 
-    /// The network that is judged: what to keep when a validation is the best.
-    pub fn judged(&self) -> &Network<Standardised> {
+    /// Returns the network that is evaluated and, after the best validation, checkpointed: the target network.
+    pub fn eval_network(&self) -> &Network<Standardised> {
         self.agent.target()
     }
 
-    /// The agent.
+    /// Returns the agent.
     pub fn agent(&self) -> &Agent {
         &self.agent
     }
 
-    /// Environment steps so far.
+    /// Returns the environment steps so far.
     pub fn steps(&self) -> u64 {
         self.progress.step
     }
 
     /// Everything needed to go on from here: small tensors, the replay memory, and the rest. To be called at a
-    /// [`Halt::Checkpoint`], when all events have been told.
-    pub fn save(&self) -> (Tensors, Tensors, TrainingState) {
+    /// [`DqnStopReason::Checkpoint`], after all events were taken.
+    pub fn save(&self) -> (Tensors, Tensors, DqnTrainerState) {
         assert!(self.halts.is_empty(), "events would be lost");
         let (mut tensors, mut memory) = (Tensors::default(), Tensors::default());
         let scales = self.agent.save(&mut tensors, &mut memory);
         let (progress, environment) = (self.progress.clone(), self.environment.snapshot());
-        (tensors, memory, TrainingState { progress, environment, scales })
+        (tensors, memory, DqnTrainerState { progress, environment, scales })
     }
 
     /// Takes back what was saved by a training with the same settings.
     ///
     /// # Errors
     /// [`Error::Core`], [`Error::Environment`]: it was a training of another network or environment.
-    pub fn load(&mut self, tensors: &Tensors, memory: &Tensors, state: TrainingState) -> Result<(), Error> {
+    pub fn load(&mut self, tensors: &Tensors, memory: &Tensors, state: DqnTrainerState) -> Result<(), Error> {
         self.agent.load(tensors, memory, state.scales)?;
         if let Some(snapshot) = &state.environment {
             self.environment.restore(snapshot)?;
@@ -352,7 +351,7 @@ impl Training {
 
     /// One environment step, and what comes due with it.
     fn step(&mut self) -> Result<(), Error> {
-        let epsilon = match self.progress.search.goes_on(&self.exploration) {
+        let epsilon = match self.progress.action_repeat.is_active(&self.exploration) {
             true => 1.0,
             false => self.exploration.epsilon(self.progress.step, self.schedule.steps),
         };
@@ -360,9 +359,9 @@ impl Training {
         self.progress.step += 1;
         let step = self.progress.step;
         if step > self.learning_starts && step.is_multiple_of(self.train_freq) {
-            let spent = step as f64 / self.schedule.steps as f64;
+            let progress = step as f64 / self.schedule.steps as f64;
             for _ in 0..self.gradient_steps {
-                let update = self.agent.learn(spent, &mut self.progress.replay)?;
+                let update = self.agent.learn(progress, &mut self.progress.replay)?;
                 self.progress.sums.add(update);
             }
         }
@@ -378,7 +377,7 @@ impl Training {
             self.validate()?;
         }
         if due(self.schedule.checkpoint_every) {
-            self.halts.push_back(Halt::Checkpoint);
+            self.halts.push_back(DqnStopReason::Checkpoint);
         }
         Ok(())
     }
@@ -387,8 +386,8 @@ impl Training {
     fn act(&mut self, epsilon: f64) -> Result<End, Error> {
         let observation = self.environment.observation().to_vec();
         let (rng, actions) = (&mut self.progress.exploration, self.environment.action_count());
-        let action = if self.progress.search.goes_on(&self.exploration) {
-            self.progress.search.action(&self.exploration, actions, rng)
+        let action = if self.progress.action_repeat.is_active(&self.exploration) {
+            self.progress.action_repeat.action(&self.exploration, actions, rng)
         } else if rng.random::<f64>() < epsilon {
             rng.random_range(0..actions)
         } else {
@@ -407,8 +406,8 @@ impl Training {
     fn finish_episode(&mut self, end: End, epsilon: f64) -> Result<(), Error> {
         let progress = &mut self.progress;
         progress.episode += 1;
-        progress.search.end_episode(progress.episode_return);
-        let event = Event::Episode {
+        progress.action_repeat.end_episode(progress.episode_return);
+        let event = DqnEvent::Episode {
             step: progress.step,
             episode: progress.episode,
             episode_return: std::mem::take(&mut progress.episode_return),
@@ -417,18 +416,18 @@ impl Training {
             epsilon,
         };
         self.environment.reset(progress.episodes.random())?;
-        self.tell(event);
+        self.emit(event);
         Ok(())
     }
 
-    fn tell(&mut self, event: Event) {
-        self.halts.push_back(Halt::Event(event));
+    fn emit(&mut self, event: DqnEvent) {
+        self.halts.push_back(DqnStopReason::Event(event));
     }
 
     fn tell_updates(&mut self) {
         let Sums { updates, loss, mean_max_q, max_q } = std::mem::take(&mut self.progress.sums);
         let (learner, network) = (self.agent.q().learner(), self.agent.q().network());
-        self.tell(Event::Update {
+        self.emit(DqnEvent::Update {
             step: self.progress.step,
             updates: learner.updates(),
             loss: loss / updates as f64,
@@ -448,9 +447,9 @@ impl Training {
         let mean_return = evaluation.returns.mean;
         let best = self.progress.best.is_none_or(|best| mean_return >= best.mean_return);
         if best {
-            self.progress.best = Some(Best { step, mean_return });
+            self.progress.best = Some(BestValidation { step, mean_return });
         }
-        self.tell(Event::Validation { step, evaluation, best });
+        self.emit(DqnEvent::Validation { step, evaluation, best });
         Ok(())
     }
 }
@@ -464,13 +463,13 @@ impl Sums {
     }
 }
 
-/// Seeds of `episodes` episodes for a purpose of their own, so that no two purposes share any.
+/// Returns the seeds of `episodes` episodes; different purposes share none.
 pub fn episode_seeds(seed: u64, purpose: &str, episodes: usize) -> Vec<u64> {
     let mut rng = stream(seed, purpose);
     (0..episodes).map(|_| rng.random()).collect()
 }
 
-/// What `network` returns, greedily, on `episodes` fresh test episodes of the run with this seed.
+/// Tests the greedy policy of `network` on `episodes` fresh episodes of the run with this seed.
 ///
 /// # Errors
 /// [`Error::Environment`] if the environment fails.
@@ -483,7 +482,7 @@ pub fn test<B: Body>(
     test_policy(make, seed, episodes, |observations, n| Ok(greedy_actions(network, observations, n)?))
 }
 
-/// What random actions return on the same episodes.
+/// Tests the random policy on the test episodes of the run with this seed.
 ///
 /// # Errors
 /// [`Error::Environment`] if the environment fails.

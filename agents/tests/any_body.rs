@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use alrao_agents::dqn::AgentSettings;
 use alrao_agents::q_network::{QNetwork, QNetworkSettings};
-use alrao_agents::training::{Event, Halt, Schedule, Training};
+use alrao_agents::training::{DqnEvent, DqnStopReason, DqnTrainer, Schedule};
 use alrao_core::layers::{BatchNorm, Body, Linear};
 use alrao_core::method::Method;
 use alrao_core::parameters::{ParameterBuilder, Weights};
@@ -90,7 +90,7 @@ impl Environment for Echo {
 const WARM_UP: u64 = 100;
 const BATCH: usize = 16;
 
-fn training(seed: u64, double_q: bool, passes: &Passes) -> Training {
+fn training(seed: u64, double_q: bool, passes: &Passes) -> DqnTrainer {
     tch::set_num_threads(1);
     let make = || -> Result<Box<dyn Environment>, EnvironmentError> {
         Ok(Box::new(TimeLimit::new(Echo { seen: [0.0; 2], steps: 0 }, 10)))
@@ -99,24 +99,24 @@ fn training(seed: u64, double_q: bool, passes: &Passes) -> Training {
     let settings =
         AgentSettings { gamma: 0.5, batch_size: BATCH, learning_starts: WARM_UP, double_q, ..Default::default() };
     let body = |builder: &mut ParameterBuilder, inputs| Noisy::new(builder, inputs, passes.clone());
-    Training::with_body(&schedule, &settings, body, &Method::alrao(), &make, seed, Device::Cpu).unwrap()
+    DqnTrainer::with_body(&schedule, &settings, body, &Method::alrao(), &make, seed, Device::Cpu).unwrap()
 }
 
 /// Trains on to the next halt of this kind; what was told on the way.
-fn go_to(halt: &Halt, training: &mut Training) -> Vec<Event> {
+fn go_to(halt: &DqnStopReason, training: &mut DqnTrainer) -> Vec<DqnEvent> {
     let mut told = Vec::new();
     loop {
-        match training.go_on().unwrap() {
-            Halt::Event(event) => told.push(event),
+        match training.advance().unwrap() {
+            DqnStopReason::Event(event) => told.push(event),
             found if found == *halt => return told,
-            Halt::Checkpoint => {}
-            Halt::Done => panic!("the training is over"),
+            DqnStopReason::Checkpoint => {}
+            DqnStopReason::Finished => panic!("the training is over"),
         }
     }
 }
 
 /// Every byte of what a training is saved as.
-fn bytes(training: &Training) -> Vec<Vec<u8>> {
+fn bytes(training: &DqnTrainer) -> Vec<Vec<u8>> {
     let directory = tempfile::tempdir().unwrap();
     let (tensors, memory, _) = training.save();
     let file = |name: &str, tensors: &Tensors| {
@@ -130,8 +130,8 @@ fn bytes(training: &Training) -> Vec<Vec<u8>> {
 #[test]
 fn it_learns_and_goes_on_from_a_checkpoint_to_the_same_bytes() {
     let mut unstopped = training(0, true, &Passes::default());
-    let _ = go_to(&Halt::Checkpoint, &mut unstopped);
-    let rest = go_to(&Halt::Done, &mut unstopped);
+    let _ = go_to(&DqnStopReason::Checkpoint, &mut unstopped);
+    let rest = go_to(&DqnStopReason::Finished, &mut unstopped);
     let best = unstopped.best().unwrap().mean_return;
     assert!(best > 9.0, "{best} of 10");
 
@@ -139,7 +139,7 @@ fn it_learns_and_goes_on_from_a_checkpoint_to_the_same_bytes() {
     let path = |name: &str| directory.path().join(name);
     let state = {
         let mut killed = training(0, true, &Passes::default());
-        let _ = go_to(&Halt::Checkpoint, &mut killed);
+        let _ = go_to(&DqnStopReason::Checkpoint, &mut killed);
         let (tensors, memory, state) = killed.save();
         tensors.write(&path("learner")).unwrap();
         memory.write(&path("replay")).unwrap();
@@ -150,11 +150,11 @@ fn it_learns_and_goes_on_from_a_checkpoint_to_the_same_bytes() {
     let mut resumed = training(0, true, &Passes::default());
     let read = |path: &Path| Tensors::read(path).unwrap();
     resumed.load(&read(&path("learner")), &read(&path("replay")), state).unwrap();
-    assert_eq!(go_to(&Halt::Done, &mut resumed), rest);
+    assert_eq!(go_to(&DqnStopReason::Finished, &mut resumed), rest);
     assert!(bytes(&resumed) == bytes(&unstopped));
 
     let mut other = training(1, true, &Passes::default());
-    let _ = go_to(&Halt::Done, &mut other);
+    let _ = go_to(&DqnStopReason::Finished, &mut other);
     assert!(bytes(&other) != bytes(&unstopped));
 }
 
@@ -164,7 +164,7 @@ fn learning_alone_is_in_training() {
     for double_q in [true, false] {
         let passes = Passes::default();
         let mut training = training(0, double_q, &passes);
-        let _ = go_to(&Halt::Checkpoint, &mut training);
+        let _ = go_to(&DqnStopReason::Checkpoint, &mut training);
         let passes = passes.take();
         let count =
             |training, samples| passes.iter().filter(|p| (p.training, p.samples) == (training, samples)).count();

@@ -6,7 +6,7 @@
 
 use alrao_agents::dqn::AgentSettings;
 use alrao_agents::q_network::QNetworkSettings;
-use alrao_agents::training::{Halt, Schedule, Training};
+use alrao_agents::training::{DqnStopReason, DqnTrainer, Schedule};
 use alrao_core::method::Method;
 use alrao_core::optimizer::LrScheduleKind::{Constant, Cosine};
 use alrao_core::tch::{Device, Tensor};
@@ -44,15 +44,15 @@ impl Environment for TwoStates {
 }
 
 /// An agent of this world after so many environment steps in episodes of 10.
-fn trained(settings: AgentSettings, steps: u64) -> Training {
+fn trained(settings: AgentSettings, steps: u64) -> DqnTrainer {
     alrao_core::tch::set_num_threads(1);
     let make =
         || -> Result<Box<dyn Environment>, EnvironmentError> { Ok(Box::new(TimeLimit::new(TwoStates::default(), 10))) };
     let schedule = Schedule { validation_episodes: 1, ..Schedule::of(steps) };
     let network = QNetworkSettings { hidden_sizes: vec![32, 32], ..Default::default() };
     let settings = AgentSettings { gamma: 0.5, n_step: 1, network, ..settings };
-    let mut training = Training::new(&schedule, &settings, &Method::alrao(), &make, 0, Device::Cpu).unwrap();
-    while training.go_on().unwrap() != Halt::Done {}
+    let mut training = DqnTrainer::new(&schedule, &settings, &Method::alrao(), &make, 0, Device::Cpu).unwrap();
+    while training.advance().unwrap() != DqnStopReason::Finished {}
     training
 }
 

@@ -217,9 +217,9 @@ impl<B> Network<B> {
     }
 
     /// Moves `share` of the way to another network of the same build; its averaging weights are taken over whole.
-    pub fn move_towards(&mut self, other: &Self, share: f64) {
-        self.parameters.move_towards(&other.parameters, share);
-        self.heads.parameters_mut().move_towards(other.heads.parameters(), share);
+    pub fn soft_update(&mut self, other: &Self, share: f64) {
+        self.parameters.soft_update(&other.parameters, share);
+        self.heads.parameters_mut().soft_update(other.heads.parameters(), share);
         self.set_a(&other.a, other.some_excluded);
     }
 

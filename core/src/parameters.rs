@@ -341,7 +341,7 @@ impl Parameters {
     }
 
     /// Moves `share` of the way to the values of `other`, a network of the same build; buffers are taken over whole.
-    pub fn move_towards(&mut self, other: &Parameters, share: f64) {
+    pub fn soft_update(&mut self, other: &Parameters, share: f64) {
         let _ = self.theta.lerp_(&other.theta, share);
         self.statistics.copy_(&other.statistics);
     }

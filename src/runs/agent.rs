@@ -2,7 +2,7 @@
 
 use alrao_agents::Error;
 use alrao_agents::q_network::QNetwork;
-use alrao_agents::training::{self, Training, TrainingState};
+use alrao_agents::training::{self, DqnStopReason, DqnTrainer, DqnTrainerState};
 use alrao_core::layers::Standardised;
 use alrao_core::network::Network;
 use alrao_core::tensors::Tensors;
@@ -11,7 +11,7 @@ use alrao_envs::Registry;
 use anyhow::Result;
 use tch::Device;
 
-use super::{Event, Halt, Trainer};
+use super::{Event, StopReason, Trainer};
 use crate::config::{AgentTask, Config};
 use crate::summary::{Outcome, Summary};
 use crate::wrong_request::WrongRequest;
@@ -20,7 +20,7 @@ use crate::wrong_request::WrongRequest;
 pub struct AgentRun {
     task: Box<AgentTask>,
     registry: Registry,
-    training: Training,
+    training: DqnTrainer,
     device: Device,
 }
 
@@ -28,11 +28,11 @@ impl AgentRun {
     /// Creates the trainer of a configuration, before its first step.
     ///
     /// # Errors
-    /// As [`Training::new`], but a [`WrongRequest`] for an invalid setting.
+    /// As [`DqnTrainer::new`]; a setting's is a [`WrongRequest`].
     pub fn new(config: &Config, registry: &Registry, device: Device) -> Result<Self> {
         let task = Box::new(config.task.agent()?.clone());
         let make = || task.make(registry);
-        let training = Training::new(&task.schedule, &task.agent, &config.method()?, &make, config.seed, device);
+        let training = DqnTrainer::new(&task.schedule, &task.agent, &config.method()?, &make, config.seed, device);
         let training = training.map_err(|error| match error {
             Error::Setting { .. } | Error::NoActions => WrongRequest::of(error).into(),
             error => anyhow::Error::from(error),
@@ -42,13 +42,13 @@ impl AgentRun {
 }
 
 impl Trainer for AgentRun {
-    type State = TrainingState;
+    type State = DqnTrainerState;
 
-    fn go_on(&mut self) -> Result<Halt> {
-        Ok(match self.training.go_on()? {
-            training::Halt::Event(event) => Halt::Event(Event::Agent(event)),
-            training::Halt::Checkpoint => Halt::Checkpoint,
-            training::Halt::Done => Halt::Done,
+    fn advance(&mut self) -> Result<StopReason> {
+        Ok(match self.training.advance()? {
+            DqnStopReason::Event(event) => StopReason::Event(Event::Agent(event)),
+            DqnStopReason::Checkpoint => StopReason::Checkpoint,
+            DqnStopReason::Finished => StopReason::Finished,
         })
     }
 
@@ -70,16 +70,16 @@ impl Trainer for AgentRun {
 
     fn best(&self) -> Tensors {
         let mut tensors = Tensors::default();
-        self.training.judged().save("network", &mut tensors);
+        self.training.eval_network().save("network", &mut tensors);
         tensors
     }
 
-    fn save(&self) -> (Vec<(&'static str, Tensors)>, TrainingState) {
+    fn save(&self) -> (Vec<(&'static str, Tensors)>, DqnTrainerState) {
         let (learner, replay, state) = self.training.save();
         (vec![("learner", learner), ("replay", replay)], state)
     }
 
-    fn load(&mut self, read: &dyn Fn(&str) -> Result<Tensors>, state: TrainingState) -> Result<()> {
+    fn load(&mut self, read: &dyn Fn(&str) -> Result<Tensors>, state: DqnTrainerState) -> Result<()> {
         Ok(self.training.load(&read("learner")?, &read("replay")?, state)?)
     }
 

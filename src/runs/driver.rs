@@ -13,7 +13,7 @@ use super::agent::AgentRun;
 use super::log::{Log, LogPosition};
 use super::progress::Progress;
 use super::supervised::SupervisedRun;
-use super::trainer::{Halt, Trainer, diverged};
+use super::trainer::{StopReason, Trainer, diverged};
 use crate::config::{Config, Task};
 use crate::figures;
 use crate::run_directory::{RunDirectory, load_best, read_summary};
@@ -37,7 +37,7 @@ pub fn train(path: &Path, config: Config, registry: &Registry) -> Result<Summary
 /// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is not a run directory, is in use by another process, or its
 /// run can't be resumed here; else the error that stopped the run.
 pub fn resume(path: &Path, registry: &Registry) -> Result<Summary> {
-    go_on(path, registry, RunDirectory::open)
+    resume_with(path, registry, RunDirectory::open)
 }
 
 /// Resumes a run as [`resume`] does, after waiting until no other process trains in the directory.
@@ -45,10 +45,10 @@ pub fn resume(path: &Path, registry: &Registry) -> Result<Summary> {
 /// # Errors
 /// As [`resume`].
 pub fn resume_when_free(path: &Path, registry: &Registry) -> Result<Summary> {
-    go_on(path, registry, RunDirectory::wait_for)
+    resume_with(path, registry, RunDirectory::wait_for)
 }
 
-fn go_on(path: &Path, registry: &Registry, open: impl FnOnce(&Path) -> Result<RunDirectory>) -> Result<Summary> {
+fn resume_with(path: &Path, registry: &Registry, open: impl FnOnce(&Path) -> Result<RunDirectory>) -> Result<Summary> {
     let config = Config::of_run(path)?;
     match read_summary(path)? {
         Some(summary) => Ok(summary),
@@ -104,8 +104,8 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
     let mut speed = Speed { worked: trainer.worked(), since: Instant::now() };
     let mut has_best = directory.has_best()?;
     let diverged = loop {
-        match trainer.go_on() {
-            Ok(Halt::Event(event)) => {
+        match trainer.advance() {
+            Ok(StopReason::Event(event)) => {
                 let speed = event.is_update().then(|| (speed.lap(trainer.worked()), trainer.work()));
                 progress.event(&event, trainer.spent(), speed);
                 if event.is_best() {
@@ -114,12 +114,12 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
                 }
                 log.record(&event, seconds(), speed.map(|(speed, _)| speed))?;
             }
-            Ok(Halt::Checkpoint) => {
+            Ok(StopReason::Checkpoint) => {
                 let (files, training) = trainer.save();
                 let state = CheckpointState { seconds: seconds(), log: log.flush()?, training };
                 directory.save_last(&files, &state)?;
             }
-            Ok(Halt::Done) => break false,
+            Ok(StopReason::Finished) => break false,
             Err(error) if diverged(&error) => {
                 eprintln!("{error:#}");
                 break true;

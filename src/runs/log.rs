@@ -8,9 +8,9 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use alrao_agents::training::Event as Agent;
+use alrao_agents::training::DqnEvent;
 use alrao_plots::EventWriter;
-use alrao_tasks::training::Event as Supervised;
+use alrao_tasks::training::SupervisedEvent;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
@@ -122,12 +122,19 @@ impl Log {
 fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
     let heaviest = |posterior: &[f64]| posterior.iter().copied().fold(0.0, f64::max);
     match event {
-        Event::Agent(Agent::Episode { step, episode_return, length, epsilon, .. }) => (
+        Event::Agent(DqnEvent::Episode { step, episode_return, length, epsilon, .. }) => (
             *step,
             vec![("episode/return", *episode_return), ("episode/length", *length as f64), ("epsilon", *epsilon)],
         ),
-        Event::Agent(Agent::Update {
-            step, loss, mean_max_q, max_q, reward_factor, posterior, exploded_units, ..
+        Event::Agent(DqnEvent::Update {
+            step,
+            loss,
+            mean_max_q,
+            max_q,
+            reward_factor,
+            posterior,
+            exploded_units,
+            ..
         }) => {
             let curves = [
                 ("train/loss", *loss),
@@ -139,10 +146,10 @@ fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
             ];
             (*step, curves.into())
         }
-        Event::Agent(Agent::Validation { step, evaluation, .. }) => {
+        Event::Agent(DqnEvent::Validation { step, evaluation, .. }) => {
             (*step, vec![("validation/return", evaluation.returns.mean)])
         }
-        Event::Supervised(Supervised::Update { step, loss, posterior, exploded_units, .. }) => {
+        Event::Supervised(SupervisedEvent::Update { step, loss, posterior, exploded_units, .. }) => {
             let curves = [
                 ("train/loss", *loss),
                 ("train/max_head_weight", heaviest(posterior)),
@@ -150,10 +157,10 @@ fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
             ];
             (*step, curves.into())
         }
-        Event::Supervised(Supervised::SkippedFile { step, count, .. }) => {
+        Event::Supervised(SupervisedEvent::SkippedFile { step, count, .. }) => {
             (*step, vec![("skipped_files", *count as f64)])
         }
-        Event::Supervised(Supervised::Epoch { step, train, validation, test, .. }) => {
+        Event::Supervised(SupervisedEvent::Epoch { step, train, validation, test, .. }) => {
             let mut curves = vec![
                 ("train/loss_epoch", train.loss),
                 ("train/top1_epoch", train.top1),
@@ -176,7 +183,7 @@ mod tests {
 
     fn episode(episode_return: f64) -> Event {
         let (length, terminated) = (200, false);
-        Event::Agent(Agent::Episode { step: 200, episode: 1, episode_return, length, terminated, epsilon: 0.5 })
+        Event::Agent(DqnEvent::Episode { step: 200, episode: 1, episode_return, length, terminated, epsilon: 0.5 })
     }
 
     #[test]

@@ -25,4 +25,4 @@ mod trainer;
 
 pub use driver::{draw, drive, resume, resume_when_free, train};
 pub use episode::{Episode, episode};
-pub use trainer::{Event, Halt, Trainer, diverged};
+pub use trainer::{Event, StopReason, Trainer, diverged};

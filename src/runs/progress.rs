@@ -3,8 +3,8 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use alrao_agents::training::Event as Agent;
-use alrao_tasks::training::Event as Supervised;
+use alrao_agents::training::DqnEvent;
+use alrao_tasks::training::SupervisedEvent;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::Event;
@@ -47,8 +47,8 @@ impl Progress {
     /// Updates the display with an event, the spent part of the budget and, if measured, the speed per second.
     pub fn event(&mut self, event: &Event, spent: f64, speed: Option<(f64, &str)>) {
         self.latest.take_in(event);
-        if let Event::Supervised(Supervised::SkippedFile { file, .. }) = event {
-            let line = format!("{}: {}; skipped", file.path.display(), file.problem);
+        if let Event::Supervised(SupervisedEvent::SkippedFile { file, .. }) = event {
+            let line = format!("{}: {}; left out", file.path.display(), file.problem);
             match &self.bar {
                 Some(bar) => bar.println(line),
                 None => eprintln!("{line}"),
@@ -89,22 +89,23 @@ impl Progress {
 impl Latest {
     fn take_in(&mut self, event: &Event) {
         match event {
-            Event::Agent(Agent::Episode { episode, episode_return, length, epsilon, .. }) => {
-                let words = format!("episode {episode}: return {episode_return:.1}, length {length}, eps {epsilon:.2}");
+            Event::Agent(DqnEvent::Episode { episode, episode_return, length, epsilon, .. }) => {
+                let words =
+                    format!("episode {episode}: return {episode_return:.1} in {length} steps, epsilon {epsilon:.2}");
                 self.episode = Some(words);
             }
-            Event::Agent(Agent::Update { loss, mean_max_q, max_q, posterior, exploded_units, .. }) => {
-                let q = format!(", mean max Q {mean_max_q:.1}, max Q {max_q:.1}");
+            Event::Agent(DqnEvent::Update { loss, mean_max_q, max_q, posterior, exploded_units, .. }) => {
+                let q = format!("  mean max Q {mean_max_q:.1}, max Q {max_q:.1}");
                 self.update = Some(format!("loss {loss:.3}{q}{}", of_units(posterior, *exploded_units)));
             }
-            Event::Supervised(Supervised::Update { loss, posterior, exploded_units, .. }) => {
+            Event::Supervised(SupervisedEvent::Update { loss, posterior, exploded_units, .. }) => {
                 self.update = Some(format!("loss {loss:.3}{}", of_units(posterior, *exploded_units)));
             }
-            Event::Supervised(Supervised::Epoch { epoch, train, validation, .. }) => {
-                self.validation = Some(format!("epoch {epoch}: training {train}; validation {validation}"));
+            Event::Supervised(SupervisedEvent::Epoch { epoch, train, validation, .. }) => {
+                self.validation = Some(format!("epoch {epoch}: train {train}; validation {validation}"));
             }
-            Event::Supervised(Supervised::SkippedFile { .. }) => {}
-            Event::Agent(Agent::Validation { step, evaluation, .. }) => {
+            Event::Supervised(SupervisedEvent::SkippedFile { .. }) => {}
+            Event::Agent(DqnEvent::Validation { step, evaluation, .. }) => {
                 let returns = evaluation.returns;
                 self.validation = Some(format!("validation at step {step}: {:.1} ± {:.1}", returns.mean, returns.std));
             }
@@ -141,12 +142,12 @@ mod tests {
         assert_eq!(latest.words("\n"), "");
         let episode = |episode, episode_return| {
             let (length, terminated) = (200, false);
-            Event::Agent(Agent::Episode { step: 200, episode, episode_return, length, terminated, epsilon: 0.5 })
+            Event::Agent(DqnEvent::Episode { step: 200, episode, episode_return, length, terminated, epsilon: 0.5 })
         };
         latest.take_in(&episode(1, -9.0));
         let evaluation = Evaluation::of(&[1.0, 3.0]);
-        latest.take_in(&Event::Agent(Agent::Validation { step: 200, evaluation, best: true }));
-        latest.take_in(&Event::Agent(Agent::Update {
+        latest.take_in(&Event::Agent(DqnEvent::Validation { step: 200, evaluation, best: true }));
+        latest.take_in(&Event::Agent(DqnEvent::Update {
             step: 200,
             updates: 100,
             loss: 1.25,

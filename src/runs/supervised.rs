@@ -6,11 +6,11 @@ use alrao_core::units::Units;
 use alrao_tasks::data::{Data, SkippedFile};
 use alrao_tasks::model::Model;
 use alrao_tasks::settings::SupervisedTask;
-use alrao_tasks::training::{self, Training, TrainingState};
+use alrao_tasks::training::{SupervisedStopReason, SupervisedTrainer, SupervisedTrainerState};
 use anyhow::Result;
 use tch::Device;
 
-use super::{Event, Halt, Trainer};
+use super::{Event, StopReason, Trainer};
 use crate::config::{Config, OptimizerKind};
 use crate::summary::{Outcome, Summary};
 use crate::wrong_request::WrongRequest;
@@ -18,7 +18,7 @@ use crate::wrong_request::WrongRequest;
 /// The trainer of a supervised run.
 pub struct SupervisedRun {
     task: SupervisedTask,
-    training: Training,
+    training: SupervisedTrainer,
     device: Device,
 }
 
@@ -30,19 +30,19 @@ impl SupervisedRun {
     pub fn new(config: &Config, task: &SupervisedTask, device: Device) -> Result<Self> {
         let (data, method) = (task.read(config.seed).map_err(WrongRequest::of)?, config.method()?);
         let network = task.network(&data, &method, config.seed, device)?;
-        let training = Training::new(&task.training, data, network, &method, config.seed, device)?;
+        let training = SupervisedTrainer::new(&task.training, data, network, &method, config.seed, device)?;
         Ok(SupervisedRun { task: task.clone(), training, device })
     }
 }
 
 impl Trainer for SupervisedRun {
-    type State = TrainingState;
+    type State = SupervisedTrainerState;
 
-    fn go_on(&mut self) -> Result<Halt> {
-        Ok(match self.training.go_on()? {
-            training::Halt::Event(event) => Halt::Event(Event::Supervised(event)),
-            training::Halt::Checkpoint => Halt::Checkpoint,
-            training::Halt::Done => Halt::Done,
+    fn advance(&mut self) -> Result<StopReason> {
+        Ok(match self.training.advance()? {
+            SupervisedStopReason::Event(event) => StopReason::Event(Event::Supervised(event)),
+            SupervisedStopReason::Checkpoint => StopReason::Checkpoint,
+            SupervisedStopReason::Finished => StopReason::Finished,
         })
     }
 
@@ -68,12 +68,12 @@ impl Trainer for SupervisedRun {
         tensors
     }
 
-    fn save(&self) -> (Vec<(&'static str, Tensors)>, TrainingState) {
+    fn save(&self) -> (Vec<(&'static str, Tensors)>, SupervisedTrainerState) {
         let (learner, state) = self.training.save();
         (vec![("learner", learner)], state)
     }
 
-    fn load(&mut self, read: &dyn Fn(&str) -> Result<Tensors>, state: TrainingState) -> Result<()> {
+    fn load(&mut self, read: &dyn Fn(&str) -> Result<Tensors>, state: SupervisedTrainerState) -> Result<()> {
         Ok(self.training.load(&read("learner")?, state)?)
     }
 

@@ -14,20 +14,20 @@ use crate::summary::Summary;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Event {
-    /// An event of an agent.
-    Agent(alrao_agents::training::Event),
-    /// An event of a supervised task.
-    Supervised(alrao_tasks::training::Event),
+    /// Of an agent.
+    Agent(alrao_agents::training::DqnEvent),
+    /// Of a supervised task.
+    Supervised(alrao_tasks::training::SupervisedEvent),
 }
 
-/// The reason why a trainer returned.
-pub enum Halt {
-    /// There is an event to log.
+/// Why a training has come to a halt.
+pub enum StopReason {
+    /// There is something to tell.
     Event(Event),
     /// A checkpoint is due.
     Checkpoint,
-    /// The training has finished.
-    Done,
+    /// The training is over.
+    Finished,
 }
 
 /// A trainer, which is advanced from halt to halt.
@@ -38,8 +38,8 @@ pub trait Trainer {
     /// Trains until the next halt.
     ///
     /// # Errors
-    /// Training diverged, see [`diverged`], or the task failed.
-    fn go_on(&mut self) -> Result<Halt>;
+    /// Learning diverged, see [`diverged`], or the task failed.
+    fn advance(&mut self) -> Result<StopReason>;
 
     /// Returns the unit of [`Config::budget`].
     fn unit(&self) -> &'static str;
@@ -81,20 +81,20 @@ pub trait Trainer {
 impl Event {
     /// Returns whether the trainer's current network is the best so far.
     pub fn is_best(&self) -> bool {
-        use alrao_agents::training::Event as Agent;
-        use alrao_tasks::training::Event as Supervised;
+        use alrao_agents::training::DqnEvent;
+        use alrao_tasks::training::SupervisedEvent;
         matches!(
             self,
-            Event::Agent(Agent::Validation { best: true, .. })
-                | Event::Supervised(Supervised::Epoch { best: true, .. })
+            Event::Agent(DqnEvent::Validation { best: true, .. })
+                | Event::Supervised(SupervisedEvent::Epoch { best: true, .. })
         )
     }
 
     /// Returns whether the event is about updates, which are logged regularly.
     pub fn is_update(&self) -> bool {
-        use alrao_agents::training::Event as Agent;
-        use alrao_tasks::training::Event as Supervised;
-        matches!(self, Event::Agent(Agent::Update { .. }) | Event::Supervised(Supervised::Update { .. }))
+        use alrao_agents::training::DqnEvent;
+        use alrao_tasks::training::SupervisedEvent;
+        matches!(self, Event::Agent(DqnEvent::Update { .. }) | Event::Supervised(SupervisedEvent::Update { .. }))
     }
 }
 

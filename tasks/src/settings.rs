@@ -14,7 +14,7 @@ use crate::Error;
 use crate::data::{Cifar10, Data, ImageBatches, ImageFolder, Images, Symbol, Text};
 use crate::model::Model;
 use crate::networks::{Architecture, Computation, ImageModel, LanguageModel, Precision};
-use crate::training::Schedule;
+use crate::training::TrainingSettings;
 
 /// A supervised task.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,8 +23,8 @@ pub struct SupervisedTask {
     pub data: DataSettings,
     /// The model.
     pub model: ModelSettings,
-    /// The training settings.
-    pub training: Schedule,
+    /// How long it trains.
+    pub training: TrainingSettings,
 }
 
 /// The dataset and its batches.

@@ -1,7 +1,8 @@
 //! The epoch loop, which trains one batch at a time and returns at the next event.
 //!
-//! Call [`Training::go_on`] until it returns [`Halt::Done`]; log or save on each [`Event`]. Training stops early when the
-//! validation loss has not improved for a number of epochs; the best epoch is tested (paper, section 5.1).
+//! As for agents, whoever trains calls [`SupervisedTrainer::advance`] until it is done, and does with the [`SupervisedEvent`]s what he likes.
+//! Training stops when the loss on the validation data has not been better for a number of epochs; the best epoch is the
+//! one to test (paper, section 5.1).
 //!
 //! Dropout is seeded for each step from a named stream of the run's seed, so that a resumed training is bit-identical.
 
@@ -43,7 +44,7 @@ const LATE: f64 = 8.0;
 /// The training settings of a supervised task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Schedule {
+pub struct TrainingSettings {
     /// Maximum number of epochs.
     pub max_epochs: u64,
     /// Epochs without a better validation loss after which training stops.
@@ -66,9 +67,9 @@ pub struct Schedule {
     pub checkpoint_seconds: u64,
 }
 
-impl Default for Schedule {
+impl Default for TrainingSettings {
     fn default() -> Self {
-        Schedule {
+        TrainingSettings {
             max_epochs: 1_000,
             patience: 20,
             lr_schedule: LrScheduleKind::Constant,
@@ -82,7 +83,7 @@ impl Default for Schedule {
     }
 }
 
-impl Schedule {
+impl TrainingSettings {
     /// Checks every field.
     ///
     /// # Errors
@@ -109,8 +110,8 @@ impl Schedule {
 /// An event to log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Event {
-    /// Progress of some updates.
+pub enum SupervisedEvent {
+    /// Some updates were made.
     Update {
         /// The current epoch, from 1.
         epoch: u64,
@@ -154,27 +155,27 @@ pub enum Event {
 
 /// The reason why [`Training::go_on`] returned.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Halt {
-    /// There is an event to log.
-    Event(Event),
-    /// A checkpoint is due: call [`save`](Training::save).
+pub enum SupervisedStopReason {
+    /// There is something to tell.
+    Event(SupervisedEvent),
+    /// It is time to [`save`](SupervisedTrainer::save).
     Checkpoint,
-    /// The training has finished.
-    Done,
+    /// The last epoch is over.
+    Finished,
 }
 
 /// The best epoch so far.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Best {
-    /// The epoch, from 1.
+pub struct BestEpoch {
+    /// Which, from 1.
     pub epoch: u64,
     /// The validation loss, in nats.
     pub loss: f64,
 }
 
-/// The trainer of a supervised model.
-pub struct Training {
-    schedule: Schedule,
+/// A training under way.
+pub struct SupervisedTrainer {
+    schedule: TrainingSettings,
     data: Data,
     /// the trained network
     network: Network<Model>,
@@ -190,7 +191,7 @@ pub struct Training {
     since_log: Tally,
     since_epoch: Tally,
     saved: Instant,
-    halts: VecDeque<Halt>,
+    halts: VecDeque<SupervisedStopReason>,
     device: Device,
 }
 
@@ -202,27 +203,27 @@ struct Progress {
     /// finished batches of the current epoch
     batches: u64,
     samples: u64,
-    best: Option<Best>,
+    best: Option<BestEpoch>,
     dropout: Stream,
     /// skipped files
     left_out: BTreeSet<PathBuf>,
 }
 
-/// The state of a [`Training`] in a checkpoint besides its tensors.
+/// What a [`SupervisedTrainer`] needs beside its tensors to go on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct TrainingState {
+pub struct SupervisedTrainerState {
     progress: Progress,
     since_log: Vec<f64>,
     since_epoch: Vec<f64>,
 }
 
-impl Training {
-    /// Creates a trainer of `network` on `data` with `method`; `seed` determines all further random draws.
+impl SupervisedTrainer {
+    /// A training of `network` on `data` by `method`; `seed` decides every random draw that is still to come.
     ///
     /// # Errors
     /// [`Error::Setting`] or [`Error::Core`] if a setting is invalid.
     pub fn new(
-        schedule: &Schedule,
+        schedule: &TrainingSettings,
         data: Data,
         network: Network<Model>,
         method: &Method,
@@ -235,7 +236,7 @@ impl Training {
             method.schedule.decay = Decay::Cosine { updates: schedule.max_epochs * data.batches(Split::Train) };
         }
         let learner = Learner::new(&method, &network, &mut stream(seed, "rates"))?;
-        Ok(Training {
+        Ok(SupervisedTrainer {
             schedule: schedule.clone(),
             data,
             average: schedule.weight_averaging.then(|| network.copy()),
@@ -263,16 +264,16 @@ impl Training {
     /// Trains until the next halt.
     ///
     /// # Errors
-    /// [`Error::Core`] if training diverged; a data error if a batch can't be read.
-    pub fn go_on(&mut self) -> Result<Halt, Error> {
+    /// [`Error::Core`] if learning diverged; a data error if a batch can't be made.
+    pub fn advance(&mut self) -> Result<SupervisedStopReason, Error> {
         while self.halts.is_empty() && !self.is_done() {
-            self.advance()?;
+            self.step()?;
         }
-        Ok(self.halts.pop_front().unwrap_or(Halt::Done))
+        Ok(self.halts.pop_front().unwrap_or(SupervisedStopReason::Finished))
     }
 
-    /// Returns the best epoch so far.
-    pub fn best(&self) -> Option<Best> {
+    /// The best epoch so far.
+    pub fn best(&self) -> Option<BestEpoch> {
         self.progress.best
     }
 
@@ -327,8 +328,8 @@ impl Training {
         Ok((scores, left_out))
     }
 
-    /// Returns everything needed to resume. Call it at a [`Halt::Checkpoint`], when all events have been logged.
-    pub fn save(&self) -> (Tensors, TrainingState) {
+    /// Everything needed to go on from here. To be called at a [`SupervisedStopReason::Checkpoint`], when all events have been told.
+    pub fn save(&self) -> (Tensors, SupervisedTrainerState) {
         assert!(self.halts.is_empty(), "events would be lost");
         let mut tensors = Tensors::default();
         self.network.save("network", &mut tensors);
@@ -341,14 +342,14 @@ impl Training {
             tensors.insert("state.c", c);
         }
         let (since_log, since_epoch) = (self.since_log.numbers(), self.since_epoch.numbers());
-        (tensors, TrainingState { progress: self.progress.clone(), since_log, since_epoch })
+        (tensors, SupervisedTrainerState { progress: self.progress.clone(), since_log, since_epoch })
     }
 
     /// Restores the state written by `save` of a training with the same settings.
     ///
     /// # Errors
-    /// [`Error::Core`] if the state is of another network.
-    pub fn load(&mut self, tensors: &Tensors, saved: TrainingState) -> Result<(), Error> {
+    /// [`Error::Core`]: it was a training of another network.
+    pub fn load(&mut self, tensors: &Tensors, saved: SupervisedTrainerState) -> Result<(), Error> {
         if self.drops_heads(&saved.progress) {
             self.learner.keep_best_head(&mut self.network, 0.0); // so that both have one head
         }
@@ -382,8 +383,8 @@ impl Training {
         *epochs >= self.schedule.max_epochs || since_best >= self.schedule.patience
     }
 
-    /// Trains one batch, or ends an epoch, and handles what is due.
-    fn advance(&mut self) -> Result<(), Error> {
+    /// One batch, or the end of an epoch, and what comes due with it.
+    fn step(&mut self) -> Result<(), Error> {
         let Progress { epochs, batches, .. } = self.progress;
         let left = self.batches.get_or_insert_with(|| self.data.through(Split::Train, epochs, batches));
         match left.next() {
@@ -392,7 +393,7 @@ impl Training {
         }
         if self.saved.elapsed() >= Duration::from_secs(self.schedule.checkpoint_seconds) || self.progress.batches == 0 {
             self.saved = Instant::now();
-            self.halts.push_back(Halt::Checkpoint);
+            self.halts.push_back(SupervisedStopReason::Checkpoint);
         }
         Ok(())
     }
@@ -422,7 +423,7 @@ impl Training {
         }
         let report = self.learner.step(&mut self.network, &pass, &Categorical, &batch.y)?;
         if let Some(average) = &mut self.average {
-            average.move_towards(&self.network, (LATE + 1.0) / (LATE + self.learner.updates() as f64));
+            average.soft_update(&self.network, (LATE + 1.0) / (LATE + self.learner.updates() as f64));
         }
         let samples = batch.y.size()[0];
         self.since_log.add_loss(&report.loss, samples);
@@ -440,7 +441,11 @@ impl Training {
             if self.progress.left_out.insert(file.path.clone()) {
                 let count = self.progress.left_out.len();
                 self.bear(count, Some(&file))?;
-                self.halts.push_back(Halt::Event(Event::SkippedFile { step: self.learner.updates(), file, count }));
+                self.halts.push_back(SupervisedStopReason::Event(SupervisedEvent::SkippedFile {
+                    step: self.learner.updates(),
+                    file,
+                    count,
+                }));
             }
         }
         Ok(())
@@ -457,7 +462,7 @@ impl Training {
 
     fn tell_updates(&mut self) {
         let tally = std::mem::replace(&mut self.since_log, Tally::new(self.device));
-        self.halts.push_back(Halt::Event(Event::Update {
+        self.halts.push_back(SupervisedStopReason::Event(SupervisedEvent::Update {
             epoch: self.progress.epochs + 1,
             step: self.learner.updates(),
             loss: tally.scores(Measure::Class).loss,
@@ -481,10 +486,17 @@ impl Training {
         let epoch = self.progress.epochs;
         let best = validation.loss.is_finite() && self.progress.best.is_none_or(|best| validation.loss < best.loss);
         if best {
-            self.progress.best = Some(Best { epoch, loss: validation.loss });
+            self.progress.best = Some(BestEpoch { epoch, loss: validation.loss });
         }
         let step = self.learner.updates();
-        self.halts.push_back(Halt::Event(Event::Epoch { epoch, step, train, validation, test, best }));
+        self.halts.push_back(SupervisedStopReason::Event(SupervisedEvent::Epoch {
+            epoch,
+            step,
+            train,
+            validation,
+            test,
+            best,
+        }));
         Ok(())
     }
 
@@ -524,7 +536,7 @@ mod tests {
     use tch::Kind;
 
     /// A training on the alphabet over and over, in 4 streams of which each batch takes 10 characters.
-    fn training(schedule: &Schedule, method: &Method) -> Training {
+    fn training(schedule: &TrainingSettings, method: &Method) -> SupervisedTrainer {
         tch::set_num_threads(1);
         let folder = tempfile::tempdir().unwrap();
         let alphabet = "abcdefghijklmnopqrstuvwxyz";
@@ -535,7 +547,7 @@ mod tests {
         let model = |b: &mut ParameterBuilder| Model::Text(LanguageModel::new(b, 26, 0.2));
         let float = (Kind::Float, Device::Cpu);
         let network = Network::new(model, method.heads, 26, &mut stream(0, "weights"), float).unwrap();
-        Training::new(schedule, data, network, method, 0, Device::Cpu).unwrap()
+        SupervisedTrainer::new(schedule, data, network, method, 0, Device::Cpu).unwrap()
     }
 
     /// 40 images of 8 by 8 pixels, dark ones and bright ones, of which the first so many to learn from are damaged.
@@ -580,7 +592,7 @@ mod tests {
         }
     }
 
-    fn image_training(schedule: &Schedule, damaged: usize) -> Training {
+    fn image_training(schedule: &TrainingSettings, damaged: usize) -> SupervisedTrainer {
         tch::set_num_threads(1);
         let images = DarkAndBright { damaged };
         let (colours, computation) = (images.colours(), Computation::default());
@@ -591,18 +603,18 @@ mod tests {
         let (method, float) = (Method::alrao(), (Kind::Float, Device::Cpu));
         let network = Network::new(model, method.heads, 2, &mut stream(0, "weights"), float).unwrap();
         let data = Data::Images(ImageBatches { images: Arc::new(images), batch: 8, most: None, seed: 0 });
-        Training::new(schedule, data, network, &method, 0, Device::Cpu).unwrap()
+        SupervisedTrainer::new(schedule, data, network, &method, 0, Device::Cpu).unwrap()
     }
 
     #[test]
     fn images_are_learnt_and_an_interruption_changes_nothing() {
-        let schedule = Schedule { max_epochs: 20, log_every: 3, checkpoint_seconds: 1, ..Default::default() };
+        let schedule = TrainingSettings { max_epochs: 20, log_every: 3, checkpoint_seconds: 1, ..Default::default() };
         let whole = events_of(image_training(&schedule, 0), None);
         let again = events_of(image_training(&schedule, 0), Some(&|| image_training(&schedule, 0)));
         assert_eq!(whole.1, again.1);
         assert_eq!(whole.0.network().parameters().theta(), again.0.network().parameters().theta());
         let right = whole.1.iter().filter_map(|event| match event {
-            Event::Epoch { validation, .. } => Some(validation.top1),
+            SupervisedEvent::Epoch { validation, .. } => Some(validation.top1),
             _ => None,
         });
         assert_eq!(right.fold(0.0, f64::max), 1.0, "normalised over eight images, epochs differ");
@@ -611,10 +623,11 @@ mod tests {
     #[test]
     fn fresh_statistics_change_what_is_predicted_and_nothing_that_is_learnt() {
         let end = |precise_bn| {
-            let schedule = Schedule { max_epochs: 3, precise_bn, weight_averaging: false, ..Default::default() };
+            let schedule =
+                TrainingSettings { max_epochs: 3, precise_bn, weight_averaging: false, ..Default::default() };
             let (training, events) = events_of(image_training(&schedule, 0), None);
             let losses = events.into_iter().filter_map(|event| match event {
-                Event::Epoch { train, validation, .. } => Some((train.loss, validation.loss)),
+                SupervisedEvent::Epoch { train, validation, .. } => Some((train.loss, validation.loss)),
                 _ => None,
             });
             (losses.collect::<Vec<_>>(), training)
@@ -629,18 +642,18 @@ mod tests {
 
     #[test]
     fn damaged_images_are_told_of_once_and_too_many_are_an_error() {
-        let schedule = Schedule { max_epochs: 3, ..Default::default() };
+        let schedule = TrainingSettings { max_epochs: 3, ..Default::default() };
         let (_, events) = events_of(image_training(&schedule, 1), None);
         let told = events.iter().filter_map(|event| match event {
-            Event::SkippedFile { file, count, .. } => Some((file.path.clone(), *count)),
+            SupervisedEvent::SkippedFile { file, count, .. } => Some((file.path.clone(), *count)),
             _ => None,
         });
         assert_eq!(told.collect::<Vec<_>>(), [("0.jpg".into(), 1)]);
 
         let mut training = image_training(&schedule, 2);
         let error = loop {
-            match training.go_on() {
-                Ok(halt) => assert_ne!(halt, Halt::Done),
+            match training.advance() {
+                Ok(halt) => assert_ne!(halt, SupervisedStopReason::Finished),
                 Err(error) => break error.to_string(),
             }
         };
@@ -649,40 +662,48 @@ mod tests {
 
     /// All events to the end, with the training taken apart and put together again, from one that has just begun, at each
     /// checkpoint if there is such a beginning.
-    fn events_of(mut training: Training, begin: Option<&dyn Fn() -> Training>) -> (Training, Vec<Event>) {
+    fn events_of(
+        mut training: SupervisedTrainer,
+        begin: Option<&dyn Fn() -> SupervisedTrainer>,
+    ) -> (SupervisedTrainer, Vec<SupervisedEvent>) {
         let mut events = Vec::new();
-        let at_once = |training: &mut Training| training.saved -= Duration::from_secs(1);
+        let at_once = |training: &mut SupervisedTrainer| training.saved -= Duration::from_secs(1);
         if begin.is_some() {
             at_once(&mut training); // so that there is a checkpoint after each batch
         }
         loop {
-            match (training.go_on().unwrap(), begin) {
-                (Halt::Event(event), _) => events.push(event),
-                (Halt::Checkpoint, Some(begin)) => {
+            match (training.advance().unwrap(), begin) {
+                (SupervisedStopReason::Event(event), _) => events.push(event),
+                (SupervisedStopReason::Checkpoint, Some(begin)) => {
                     let (tensors, state) = training.save();
-                    let state: TrainingState = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
+                    let state: SupervisedTrainerState =
+                        serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
                     training = begin();
                     training.load(&tensors, state).unwrap();
                     at_once(&mut training);
                 }
-                (Halt::Checkpoint, None) => {}
-                (Halt::Done, _) => return (training, events),
+                (SupervisedStopReason::Checkpoint, None) => {}
+                (SupervisedStopReason::Finished, _) => return (training, events),
             }
         }
     }
 
     /// All events of a training on the alphabet.
-    fn events(schedule: &Schedule, method: &Method, interrupted: bool) -> (Training, Vec<Event>) {
+    fn events(
+        schedule: &TrainingSettings,
+        method: &Method,
+        interrupted: bool,
+    ) -> (SupervisedTrainer, Vec<SupervisedEvent>) {
         let begin = || training(schedule, method);
-        events_of(begin(), interrupted.then_some(&begin as &dyn Fn() -> Training))
+        events_of(begin(), interrupted.then_some(&begin as &dyn Fn() -> SupervisedTrainer))
     }
 
     #[test]
     fn the_alphabet_is_learnt_with_no_rate_to_choose() {
-        let schedule = Schedule { max_epochs: 40, log_every: 26, ..Default::default() };
+        let schedule = TrainingSettings { max_epochs: 40, log_every: 26, ..Default::default() };
         let (training, events) = events(&schedule, &Method::alrao(), false);
-        let validation = |event: &Event| match event {
-            Event::Epoch { validation, .. } => Some(*validation),
+        let validation = |event: &SupervisedEvent| match event {
+            SupervisedEvent::Epoch { validation, .. } => Some(*validation),
             _ => None,
         };
         let scores: Vec<Scores> = events.iter().filter_map(validation).collect();
@@ -695,12 +716,12 @@ mod tests {
 
     #[test]
     fn the_test_data_are_looked_at_as_often_as_is_asked_for() {
-        let test = |event: &Event| match event {
-            Event::Epoch { validation, test, .. } => Some((*validation, test.clone())),
+        let test = |event: &SupervisedEvent| match event {
+            SupervisedEvent::Epoch { validation, test, .. } => Some((*validation, test.clone())),
             _ => None,
         };
         for (test_every, expected) in [(0, [false; 4]), (1, [true; 4]), (2, [false, true, false, true])] {
-            let schedule = Schedule { max_epochs: 4, test_every, ..Default::default() };
+            let schedule = TrainingSettings { max_epochs: 4, test_every, ..Default::default() };
             let (_, events) = events(&schedule, &Method::alrao(), false);
             let scores: Vec<_> = events.iter().filter_map(test).collect();
             assert_eq!(scores.iter().map(|(_, test)| test.is_some()).collect::<Vec<_>>(), expected);
@@ -713,7 +734,7 @@ mod tests {
 
     #[test]
     fn an_interrupted_training_ends_the_same() {
-        let schedule = Schedule { max_epochs: 2, log_every: 5, checkpoint_seconds: 1, ..Default::default() };
+        let schedule = TrainingSettings { max_epochs: 2, log_every: 5, checkpoint_seconds: 1, ..Default::default() };
         let (whole, expected) = events(&schedule, &Method::alrao(), false);
         let (again, found) = events(&schedule, &Method::alrao(), true);
         assert_eq!(found, expected);
@@ -723,13 +744,14 @@ mod tests {
     /// Of the networks after updates 1, 2, .. n, that after t weighs `t (t+1) .. (t+7)` in all.
     #[test]
     fn the_average_is_of_all_updates_the_later_ones_above_all_and_learning_is_as_without() {
-        let averaged = Schedule { max_epochs: 2, weight_averaging: true, ..Default::default() };
-        let (alone, _) = events(&Schedule { weight_averaging: false, ..averaged.clone() }, &Method::alrao(), false);
+        let averaged = TrainingSettings { max_epochs: 2, weight_averaging: true, ..Default::default() };
+        let (alone, _) =
+            events(&TrainingSettings { weight_averaging: false, ..averaged.clone() }, &Method::alrao(), false);
         let mut training = training(&averaged, &Method::alrao());
         let (mut sum, mut weights) = (training.network.parameters().theta().zeros_like().to_kind(Kind::Double), 0.0);
         for update in 1..=20 {
             while training.updates() < update {
-                training.advance().unwrap();
+                training.step().unwrap();
             }
             let t = update as f64;
             let weight: f64 = (0..8).map(|i| t + f64::from(i)).product();
@@ -739,13 +761,13 @@ mod tests {
         let distance = (training.network().parameters().theta() - sum / weights).abs().max().double_value(&[]);
         let moved = (training.network().parameters().theta() - training.network.parameters().theta()).abs().max();
         assert!(distance < 1e-5 && moved.double_value(&[]) > 1e-3, "{distance}");
-        while training.go_on().unwrap() != Halt::Done {}
+        while training.advance().unwrap() != SupervisedStopReason::Finished {}
         assert_eq!(training.network.parameters().theta(), alone.network.parameters().theta());
     }
 
     #[test]
     fn an_average_goes_on_after_an_interruption_and_with_one_head() {
-        let schedule = Schedule {
+        let schedule = TrainingSettings {
             max_epochs: 3,
             prune_heads_after: 1,
             weight_averaging: true,
@@ -756,22 +778,28 @@ mod tests {
         let (again, found) = events(&schedule, &Method::alrao(), true);
         assert_eq!((found, whole.network().heads().k()), (expected, 1));
         assert_eq!(again.network().parameters().theta(), whole.network().parameters().theta());
-        let images = Schedule { max_epochs: 3, weight_averaging: true, checkpoint_seconds: 1, ..Default::default() };
+        let images =
+            TrainingSettings { max_epochs: 3, weight_averaging: true, checkpoint_seconds: 1, ..Default::default() };
         let whole = events_of(image_training(&images, 0), None).1;
         assert_eq!(events_of(image_training(&images, 0), Some(&|| image_training(&images, 0))).1, whole);
 
-        let running = Schedule { weight_averaging: true, precise_bn: false, ..Default::default() };
+        let running = TrainingSettings { weight_averaging: true, precise_bn: false, ..Default::default() };
         let error = running.check().unwrap_err().to_string();
         assert!(error.contains("training.weight_averaging = true") && error.contains("training.precise_bn"), "{error}");
     }
 
     #[test]
     fn heads_are_thrown_away_after_an_epoch_whether_interrupted_or_not() {
-        let schedule =
-            Schedule { max_epochs: 3, log_every: 5, prune_heads_after: 1, checkpoint_seconds: 1, ..Default::default() };
+        let schedule = TrainingSettings {
+            max_epochs: 3,
+            log_every: 5,
+            prune_heads_after: 1,
+            checkpoint_seconds: 1,
+            ..Default::default()
+        };
         let (whole, expected) = events(&schedule, &Method::alrao(), false);
-        let heads = |event: &Event| match event {
-            Event::Update { epoch, posterior, .. } => Some((*epoch, posterior.len())),
+        let heads = |event: &SupervisedEvent| match event {
+            SupervisedEvent::Update { epoch, posterior, .. } => Some((*epoch, posterior.len())),
             _ => None,
         };
         let heads: BTreeSet<_> = expected.iter().filter_map(heads).collect();
@@ -787,7 +815,7 @@ mod tests {
 
     #[test]
     fn annealed_rates_fall_to_nothing_with_the_last_epoch() {
-        let schedule = Schedule { max_epochs: 2, lr_schedule: LrScheduleKind::Cosine, ..Default::default() };
+        let schedule = TrainingSettings { max_epochs: 2, lr_schedule: LrScheduleKind::Cosine, ..Default::default() };
         let training = training(&schedule, &Method::alrao());
         let updates = 2 * training.data.batches(Split::Train);
         let factor = |update| training.learner.method().schedule.factor(update);
@@ -797,11 +825,11 @@ mod tests {
 
     #[test]
     fn training_stops_when_the_loss_has_been_no_better_for_long() {
-        let schedule = Schedule { patience: 3, ..Default::default() };
+        let schedule = TrainingSettings { patience: 3, ..Default::default() };
         // so small a rate changes nothing that f32 can hold
         let (training, events) = events(&schedule, &Method::sgd(1e-30).unwrap(), false);
         assert_eq!((training.epochs(), training.best().unwrap().epoch), (4, 1));
-        let best = |event: &Event| matches!(event, Event::Epoch { best: true, .. });
+        let best = |event: &SupervisedEvent| matches!(event, SupervisedEvent::Epoch { best: true, .. });
         assert_eq!(events.iter().filter(|event| best(event)).count(), 1);
     }
 }

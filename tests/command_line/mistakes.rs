@@ -25,7 +25,7 @@ fn a_request_that_makes_no_sense_is_refused() {
     refused(&train("pendulum --set agent.batch_size=many"), &["agent.batch_size=many", "string \"many\""]);
     refused(&train("pendulum --set environment.torques=1"), &["torques"]);
     refused(&train("pendulum --set agent.buffer_size=10"), &["agent.buffer_size", "batch"]);
-    let continuous = ["environment.name = pendulum-continuous", "numbered actions"];
+    let continuous = ["environment.name = pendulum-continuous", "discrete action space"];
     refused("train continuous.toml", &["continuous.toml"]);
     let file = root.path().join("continuous.toml");
     fs::write(&file, "[environment]\nname = \"pendulum-continuous\"\n[schedule]\nsteps = 5000\n").unwrap();

@@ -10,7 +10,7 @@ mod plain;
 mod reference;
 
 use alrao_agents::dqn::{Agent, AgentSettings, Update};
-use alrao_agents::priority::PrioritySettings;
+use alrao_agents::priority::PrioritizedReplaySettings;
 use alrao_agents::q_network::QNetworkSettings;
 use alrao_agents::replay::{End, Transition};
 use alrao_core::device::by_calls;
@@ -52,7 +52,7 @@ fn alrao_of_the_defaults() {
 
 #[test]
 fn alrao_with_all_there_is() {
-    let priority = PrioritySettings { alpha: 0.6, beta: 0.4 };
+    let priority = PrioritizedReplaySettings { alpha: 0.6, beta: 0.4 };
     let network = QNetworkSettings { dueling: true, ..settings().network };
     check(&AgentSettings { prioritized_replay: priority, network, ..settings() }, &alrao());
 }
@@ -66,7 +66,7 @@ fn sgd_as_others_have_it() {
 
 #[test]
 fn adam_with_priorities() {
-    let priority = PrioritySettings { alpha: 1.0, beta: 0.5 };
+    let priority = PrioritizedReplaySettings { alpha: 1.0, beta: 0.5 };
     check(&AgentSettings { prioritized_replay: priority, ..settings() }, &Method::adam(1e-3).unwrap());
 }
 
@@ -91,9 +91,9 @@ fn largest_difference(settings: &AgentSettings, method: &Method) -> (String, f64
     let (mut scales, mut factor) = (0, plain.factor);
     for update in 0..UPDATES {
         (0..3).for_each(|_| world.step(&mut agent, &mut plain));
-        let spent = update as f64 / UPDATES as f64;
-        let found = agent.learn(spent, &mut drawn).unwrap();
-        let expected = plain.learn(spent, &mut drawn_by_plain);
+        let progress = update as f64 / UPDATES as f64;
+        let found = agent.learn(progress, &mut drawn).unwrap();
+        let expected = plain.learn(progress, &mut drawn_by_plain);
         scales += usize::from(std::mem::replace(&mut factor, plain.factor) != plain.factor);
         for (name, difference) in differences(&agent, &found, &plain, &expected) {
             assert!(difference.is_finite(), "{name} at update {update}: {difference}");

@@ -63,9 +63,9 @@ impl Plain {
         self.steps.push(step);
     }
 
-    pub fn learn(&mut self, spent: f64, rng: &mut Stream) -> Seen {
+    pub fn learn(&mut self, progress: f64, rng: &mut Stream) -> Seen {
         let AgentSettings { n_step, gamma, double_q, tau, .. } = self.settings;
-        let (drawn, weights) = self.draw(spent, rng);
+        let (drawn, weights) = self.draw(progress, rng);
         self.follow_scale();
         self.follow_observations();
 
@@ -134,7 +134,7 @@ impl Plain {
     }
 
     /// Transitions of the memory, with replacement, and their importance weights.
-    fn draw(&self, spent: f64, rng: &mut Stream) -> (Vec<usize>, Vec<f64>) {
+    fn draw(&self, progress: f64, rng: &mut Stream) -> (Vec<usize>, Vec<f64>) {
         let AgentSettings { batch_size, prioritized_replay: priority, .. } = self.settings;
         let ring = self.ring();
         if priority.alpha == 0.0 {
@@ -152,7 +152,7 @@ impl Plain {
             }
             drawn.push(i);
         }
-        let beta = priority.beta + (1.0 - priority.beta) * spent;
+        let beta = priority.beta + (1.0 - priority.beta) * progress;
         let weight = |&i: &usize| (ring.len() as f64 * self.priorities[i] / total).powf(-beta);
         let largest = drawn.iter().map(weight).fold(0.0, f64::max);
         let weights = drawn.iter().map(|i| weight(i) / largest).collect();
