@@ -138,7 +138,7 @@ impl QNetwork {
         let inputs = observation_len as i64;
         let network = Network::new(
             |builder| Standardised::new(builder, inputs, |builder| body(builder, inputs)),
-            method.heads,
+            method.num_heads,
             outputs(actions as i64),
             &mut stream(seed, "weights"),
             (Kind::Float, device),

@@ -263,7 +263,7 @@ impl DqnTrainer {
         let mut method = method.clone();
         if settings.lr_schedule == LrScheduleKind::Cosine {
             let updates = (schedule.steps - settings.learning_starts) / settings.train_freq * settings.gradient_steps;
-            method.schedule.decay = Decay::Cosine { updates };
+            method.lr_schedule.decay = Decay::Cosine { updates };
         }
         let agent = Agent::with_body(observation_len, actions, settings, body, &method, seed, device)?;
         let mut progress = Progress {

@@ -81,6 +81,6 @@ fn annealed_rates_reach_nothing_with_the_last_update() {
         let training = trained(settings, 190);
         let (learner, updates) = (training.agent().q().learner(), 20 * gradient_steps);
         assert_eq!(learner.updates(), updates);
-        assert_eq!(learner.method().schedule.factor(updates), if lr_schedule == Cosine { 0.0 } else { 1.0 });
+        assert_eq!(learner.method().lr_schedule.factor(updates), if lr_schedule == Cosine { 0.0 } else { 1.0 });
     }
 }

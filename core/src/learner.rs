@@ -96,7 +96,7 @@ impl Learner {
     /// # Errors
     /// [`Error::HeadCount`] if the network has another number of heads than the method.
     pub fn new<B>(method: &Method, network: &Network<B>, rng: &mut Stream) -> Result<Self, Error> {
-        let (k, expected) = (network.heads().k(), method.heads);
+        let (k, expected) = (network.heads().k(), method.num_heads);
         if k != expected {
             return Err(Error::HeadCount { expected, found: k });
         }
@@ -123,8 +123,12 @@ impl Learner {
             room: parameters.gradient(),
         };
         Ok(Learner {
-            body: group(body, &body_rates, method.clip.map(Clip::whole)),
-            heads: group(heads, &heads.spread(&head_rates), method.clip.map(|longest| each_head(longest, heads))),
+            body: group(body, &body_rates, method.max_grad_norm.map(Clip::whole)),
+            heads: group(
+                heads,
+                &heads.spread(&head_rates),
+                method.max_grad_norm.map(|longest| each_head(longest, heads)),
+            ),
             averaging: method.averaging.over(k, body.theta().device()),
             history: History::default(),
             first_sizes: body.unit_sizes(),
@@ -207,7 +211,7 @@ impl Learner {
     /// Body and heads move, each unit and head at its own rate (lines 10 and 12), then the averaging weights (line 13).
     fn apply<B>(&mut self, network: &mut Network<B>, gradients: Gradients, observed: &Observed) {
         self.draw_rates(network.parameters());
-        let factor = self.method.schedule.factor(self.updates);
+        let factor = self.method.lr_schedule.factor(self.updates);
         self.body.step(network.parameters_mut(), gradients.of_body, &observed.alive, factor);
         self.heads.step(network.heads_mut().parameters_mut(), gradients.of_heads, &observed.alive, factor);
         if network.heads().k() > 1 {
@@ -285,7 +289,7 @@ impl Learner {
         if let Some(guard) = &mut self.heads.guard {
             guard.reset(1);
         }
-        self.heads.clip = self.method.clip.map(|longest| each_head(longest, network.heads().parameters()));
+        self.heads.clip = self.method.max_grad_norm.map(|longest| each_head(longest, network.heads().parameters()));
         self.heads.room = network.heads().parameters().gradient();
         let device = network.a().device();
         self.averaging = self.method.averaging.over(1, device);
@@ -400,7 +404,7 @@ mod tests {
     fn a_spoilt_head_is_left_out_and_the_others_go_on() {
         for value in [f64::NAN, f64::INFINITY] {
             let mut network = network(4);
-            let mut learner = learner(&Method { heads: 4, ..Method::alrao() }, &network);
+            let mut learner = learner(&Method { num_heads: 4, ..Method::alrao() }, &network);
             spoil_head(&network, 2, value);
             let before = thetas(&network);
             let report = step(&mut learner, &mut network).unwrap();
@@ -421,7 +425,7 @@ mod tests {
     #[test]
     fn guards_change_nothing_where_all_is_finite() {
         let (mut free, mut guarded, mut lagging) = (network(4), network(4), network(4));
-        let method = Method { heads: 4, ..Method::alrao() };
+        let method = Method { num_heads: 4, ..Method::alrao() };
         let mut of_free = learner(&Method { guarded: false, ..method.clone() }, &free);
         let (mut of_guarded, mut of_lagging) = (learner(&method, &guarded), learner(&method, &lagging));
         of_lagging.watch.lag();
@@ -438,7 +442,7 @@ mod tests {
     #[test]
     fn without_a_sound_head_the_step_says_so_and_changes_nothing() {
         let mut network = network(2);
-        let mut learner = learner(&Method { heads: 2, ..Method::alrao() }, &network);
+        let mut learner = learner(&Method { num_heads: 2, ..Method::alrao() }, &network);
         (0..2).for_each(|j| spoil_head(&network, j, f64::NAN));
         let before = network.parameters().theta().copy();
         let error = step(&mut learner, &mut network).unwrap_err();
@@ -450,7 +454,7 @@ mod tests {
     #[test]
     fn features_that_are_no_numbers_are_told_from_heads() {
         let mut network = network(2);
-        let mut learner = learner(&Method { heads: 2, ..Method::alrao() }, &network);
+        let mut learner = learner(&Method { num_heads: 2, ..Method::alrao() }, &network);
         let _ = network.parameters().theta().shallow_clone().fill_(f64::NAN);
         assert!(matches!(step(&mut learner, &mut network), Err(Error::NoFiniteFeatures { .. })));
     }
@@ -467,7 +471,7 @@ mod tests {
     #[test]
     fn a_lagging_watch_keeps_the_parameters_of_the_failure() {
         let mut network = network(2);
-        let mut learner = learner(&Method { heads: 2, ..Method::alrao() }, &network);
+        let mut learner = learner(&Method { num_heads: 2, ..Method::alrao() }, &network);
         learner.watch.lag();
         (0..10).for_each(|_| drop(step(&mut learner, &mut network).unwrap()));
         (0..2).for_each(|j| spoil_head(&network, j, f64::NAN));
@@ -511,7 +515,7 @@ mod tests {
             let bias = network.heads().parameters().theta().narrow(0, 2 * 16 + 2, 2);
             let _ = bias.shallow_clone().fill_(1e4);
         };
-        let method = Method { heads: 2, interval: RateInterval::new(0.01, 0.01).unwrap(), ..Method::alrao() };
+        let method = Method { num_heads: 2, interval: RateInterval::new(0.01, 0.01).unwrap(), ..Method::alrao() };
         far(&network);
         let mut with_both = network.copy();
         let mut learner = learner(&method, &with_both);
@@ -536,7 +540,7 @@ mod tests {
         let more = Tensor::cat(&[&x, &(&x * 3.0)], 0);
         let learn = |pass: &dyn Fn(&Network<Mlp>) -> Pass| {
             let mut network = network(4);
-            let mut learner = learner(&Method { heads: 4, ..Method::alrao() }, &network);
+            let mut learner = learner(&Method { num_heads: 4, ..Method::alrao() }, &network);
             let pass = pass(&network);
             learner.step(&mut network, &pass, &HUBER, &y).unwrap();
             thetas(&network)
@@ -551,7 +555,7 @@ mod tests {
     #[test]
     fn the_best_head_alone_predicts_almost_the_same() {
         let mut network = network(4);
-        let mut learner = learner(&Method { heads: 4, ..Method::alrao() }, &network);
+        let mut learner = learner(&Method { num_heads: 4, ..Method::alrao() }, &network);
         (0..300).for_each(|_| drop(step(&mut learner, &mut network).unwrap()));
         let (x, _) = batch();
         let (before, out) = (network.mean(&x).unwrap(), network.outputs(&x).unwrap());
@@ -568,7 +572,7 @@ mod tests {
 
     #[test]
     fn clipped_gradients_move_no_parameter_further() {
-        let method = Method { clip: Some(1e-3), ..Method::sgd(1.0).unwrap() };
+        let method = Method { max_grad_norm: Some(1e-3), ..Method::sgd(1.0).unwrap() };
         let mut network = network(1);
         let mut learner = learner(&method, &network);
         let before = thetas(&network);
@@ -615,7 +619,7 @@ mod tests {
 
     #[test]
     fn a_saved_learner_goes_on_to_the_same_bits() {
-        let method = Method { heads: 3, ..Method::alrao() };
+        let method = Method { num_heads: 3, ..Method::alrao() };
         let (mut network, mut again) = (network(3), self::network(3));
         let (mut learner, mut of_again) = (learner(&method, &network), self::learner(&method, &again));
         (0..5).for_each(|_| drop(step(&mut learner, &mut network).unwrap()));

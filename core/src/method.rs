@@ -1,4 +1,4 @@
-//! How a network learns: which rates, which rule, which averaging.
+//! How a network learns: learning rates, update rule, averaging.
 //!
 //! Alrao and its baselines are one thing: plain SGD is the interval of a single rate with a single head.
 
@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::averaging::Averaging;
-use crate::optimizer::{AdamRule, Rule, Schedule, SgdRule};
+use crate::optimizer::{AdamRule, LrSchedule, Rule, SgdRule};
 use crate::rates::{LrGranularity, RateInterval};
 
-/// Everything about learning that isn't the network.
+/// Settings of learning, apart from the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Method {
-    /// Where the rates of units and heads come from.
+    /// Learning-rate range of units and heads.
     pub interval: RateInterval,
-    /// What has a rate of its own in the body.
+    /// Granularity of the body's learning rates.
     pub lr_per: LrGranularity,
-    /// K, the number of heads.
-    pub heads: i64,
-    /// What is done with a gradient and a rate.
+    /// Number of heads, K.
+    pub num_heads: i64,
+    /// Update rule.
     pub rule: Rule,
-    /// The time-dependent factor on all rates.
-    pub schedule: Schedule,
-    /// What averages the heads.
+    /// Learning-rate schedule.
+    pub lr_schedule: LrSchedule,
+    /// Averaging of the heads.
     pub averaging: Averaging,
     /// What counts as one observation of the averaging.
     pub evidence: Evidence,
-    /// The longest that the gradient of the body, and that of each head, may be; none is left as it is.
-    pub clip: Option<f64>,
-    /// Whether heads and units with non-finite numbers are left out, rather than let diverge.
+    /// Maximum norm of the body's gradient, and of each head's; unclipped if `None`.
+    pub max_grad_norm: Option<f64>,
+    /// Whether non-finite heads and units are skipped rather than left to diverge.
     pub guarded: bool,
 }
 
@@ -68,12 +68,12 @@ impl Method {
         Method {
             interval: RateInterval::default(),
             lr_per: LrGranularity::default(),
-            heads: 10,
+            num_heads: 10,
             rule: Rule::Sgd(SgdRule::default()),
-            schedule: Schedule::default(),
+            lr_schedule: LrSchedule::default(),
             averaging: Averaging::default(),
             evidence: Evidence::default(),
-            clip: None,
+            max_grad_norm: None,
             guarded: true,
         }
     }
@@ -84,7 +84,7 @@ impl Method {
     /// [`Error::RateInterval`] unless `eta` is a positive number.
     pub fn sgd(eta: f64) -> Result<Self, Error> {
         let interval = RateInterval::new(eta, eta)?;
-        Ok(Method { interval, heads: 1, guarded: false, ..Self::alrao() })
+        Ok(Method { interval, num_heads: 1, guarded: false, ..Self::alrao() })
     }
 
     /// Adam at one rate, with one head, unguarded.

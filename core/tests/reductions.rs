@@ -21,8 +21,8 @@ fn mlp(k: i64) -> Network<Mlp> {
     Network::new(|b| Mlp::new(b, 3, &[8, 6], 1.0), k, 2, &mut stream(0, "weights"), DOUBLE_CPU).unwrap()
 }
 
-fn method(heads: i64, eta_min: f64, eta_max: f64) -> Method {
-    Method { heads, interval: RateInterval::new(eta_min, eta_max).unwrap(), ..Method::alrao() }
+fn method(num_heads: i64, eta_min: f64, eta_max: f64) -> Method {
+    Method { num_heads, interval: RateInterval::new(eta_min, eta_max).unwrap(), ..Method::alrao() }
 }
 
 fn learner<B>(method: &Method, network: &Network<B>) -> Learner {

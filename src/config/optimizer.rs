@@ -105,7 +105,7 @@ impl OptimizerSettings {
             lr_max: alrao.then(|| self.lr_max.unwrap_or(papers.eta_max())),
             lr_per: alrao.then(|| self.lr_per.unwrap_or_default()),
             base: alrao.then_some(base),
-            num_heads: Some(self.num_heads.unwrap_or(if alrao { Method::alrao().heads } else { 1 })),
+            num_heads: Some(self.num_heads.unwrap_or(if alrao { Method::alrao().num_heads } else { 1 })),
             averaging: Some(self.averaging.unwrap_or_default()),
             evidence: Some(self.evidence.unwrap_or_default()),
             lr,
@@ -148,10 +148,10 @@ impl OptimizerSettings {
         };
         Ok(Method {
             rule,
-            heads: settings.num_heads.expect("resolved"),
+            num_heads: settings.num_heads.expect("resolved"),
             averaging: settings.averaging.expect("resolved"),
             evidence: settings.evidence.expect("resolved"),
-            clip: settings.max_grad_norm,
+            max_grad_norm: settings.max_grad_norm,
             ..method
         })
     }
@@ -237,7 +237,7 @@ mod tests {
             let method = read(&format!("{kind}{all}")).unwrap().method().unwrap();
             assert_eq!(method.rule, Rule::Sgd(SgdRule { momentum: 0.9, nesterov: true, weight_decay: 0.01 }));
             assert_eq!((method.averaging, method.evidence), (Averaging::Bayes, Evidence::Sum));
-            assert_eq!(method.clip, Some(2.0));
+            assert_eq!(method.max_grad_norm, Some(2.0));
         }
         assert_eq!(read("").unwrap().method().unwrap(), Method::alrao());
     }

@@ -104,7 +104,7 @@ fn measure(network: &str, time: Duration, device: Device, ways: Ways) -> Result<
         }
         None => Model::Text(LanguageModel::new(b, SYMBOLS as usize, 1.0)),
     };
-    let mut network = Network::new(model, method.heads, classes, &mut stream(0, "weights"), float)?;
+    let mut network = Network::new(model, method.num_heads, classes, &mut stream(0, "weights"), float)?;
     let mut learner = Learner::new(&method, &network, &mut stream(0, "rates"))?;
     let mut recordings = Recordings::on(if recorded { device } else { Device::Cpu });
     let mut state = None;

@@ -303,7 +303,7 @@ impl SupervisedTask {
             }
         };
         let rng = &mut stream(seed, "weights");
-        Ok(Network::new(model, method.heads, classes as i64, rng, (Kind::Float, device))?)
+        Ok(Network::new(model, method.num_heads, classes as i64, rng, (Kind::Float, device))?)
     }
 }
 

@@ -233,7 +233,7 @@ impl SupervisedTrainer {
         schedule.check()?;
         let mut method = method.clone();
         if schedule.lr_schedule == LrScheduleKind::Cosine {
-            method.schedule.decay = Decay::Cosine { updates: schedule.max_epochs * data.batches(Split::Train) };
+            method.lr_schedule.decay = Decay::Cosine { updates: schedule.max_epochs * data.batches(Split::Train) };
         }
         let learner = Learner::new(&method, &network, &mut stream(seed, "rates"))?;
         Ok(SupervisedTrainer {
@@ -546,7 +546,7 @@ mod tests {
         let data = Data::Text(Text::read(folder.path(), Symbol::Character, 4, 10).unwrap());
         let model = |b: &mut ParameterBuilder| Model::Text(LanguageModel::new(b, 26, 0.2));
         let float = (Kind::Float, Device::Cpu);
-        let network = Network::new(model, method.heads, 26, &mut stream(0, "weights"), float).unwrap();
+        let network = Network::new(model, method.num_heads, 26, &mut stream(0, "weights"), float).unwrap();
         SupervisedTrainer::new(schedule, data, network, method, 0, Device::Cpu).unwrap()
     }
 
@@ -601,7 +601,7 @@ mod tests {
             Model::Image(ImageModel::new(b, architecture, 0.25, colours, computation, Device::Cpu))
         };
         let (method, float) = (Method::alrao(), (Kind::Float, Device::Cpu));
-        let network = Network::new(model, method.heads, 2, &mut stream(0, "weights"), float).unwrap();
+        let network = Network::new(model, method.num_heads, 2, &mut stream(0, "weights"), float).unwrap();
         let data = Data::Images(ImageBatches { images: Arc::new(images), batch: 8, most: None, seed: 0 });
         SupervisedTrainer::new(schedule, data, network, &method, 0, Device::Cpu).unwrap()
     }
@@ -818,7 +818,7 @@ mod tests {
         let schedule = TrainingSettings { max_epochs: 2, lr_schedule: LrScheduleKind::Cosine, ..Default::default() };
         let training = training(&schedule, &Method::alrao());
         let updates = 2 * training.data.batches(Split::Train);
-        let factor = |update| training.learner.method().schedule.factor(update);
+        let factor = |update| training.learner.method().lr_schedule.factor(update);
         assert_eq!((factor(0), factor(updates)), (1.0, 0.0));
         assert!((factor(updates / 2) - 0.5).abs() < 1e-12);
     }

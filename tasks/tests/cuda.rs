@@ -59,7 +59,7 @@ fn recorded_passes_learn_what_others_learn() {
             }
         };
         let place = (Kind::Float, cuda);
-        let mut network = Network::new(body, method.heads, CLASSES, &mut stream(0, "weights"), place).unwrap();
+        let mut network = Network::new(body, method.num_heads, CLASSES, &mut stream(0, "weights"), place).unwrap();
         let mut learner = Learner::new(&method, &network, &mut stream(0, "rates")).unwrap();
         let mut recordings = Recordings::on(if recorded { cuda } else { Device::Cpu });
         let (mut state, mut last) = (None, None);
@@ -100,7 +100,7 @@ fn compare<B: Body>(
     let on = |device| {
         let method = Method { interval: RateInterval::new(1e-5, 0.01).unwrap(), ..Method::alrao() };
         let place = (Kind::Double, device);
-        let mut network = Network::new(&body, method.heads, CLASSES, &mut stream(0, "weights"), place).unwrap();
+        let mut network = Network::new(&body, method.num_heads, CLASSES, &mut stream(0, "weights"), place).unwrap();
         let mut learner = Learner::new(&method, &network, &mut stream(0, "rates")).unwrap();
         let x = x.to_device(device);
         let y = Tensor::arange(samples, (Kind::Int64, device)).remainder(CLASSES);

@@ -31,7 +31,7 @@ fn train<B: Body>(
     tch::set_num_threads(1); // tests share the cores among them already
     let (method, float) = (Method::alrao(), (Kind::Float, Device::Cpu));
     tch::manual_seed(seed as i64); // of dropout
-    let mut network = Network::new(body, method.heads, classes, &mut stream(seed, "weights"), float).unwrap();
+    let mut network = Network::new(body, method.num_heads, classes, &mut stream(seed, "weights"), float).unwrap();
     let mut learner = Learner::new(&method, &network, &mut stream(seed, "rates")).unwrap();
     let labels = Uniform::new(0, classes).unwrap();
     let mut rng = stream(seed, "labels");

@@ -186,7 +186,7 @@ fn reference(agent: &Agent, settings: &AgentSettings, method: &Method) -> Plain 
         (&["weight", "bias"], linear)
     };
     let part = |name: &str, j| (name.to_string(), saved(&format!("q.network.heads.{name}")).get(j).copy());
-    let heads = (0..method.heads).map(|j| parts.iter().map(|name| part(name, j)).collect()).collect();
+    let heads = (0..method.num_heads).map(|j| parts.iter().map(|name| part(name, j)).collect()).collect();
     let rule = match method.rule {
         optimizer::Rule::Sgd(_) => Rule::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 },
         optimizer::Rule::Adam(_) => Rule::Adam,

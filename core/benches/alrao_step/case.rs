@@ -43,7 +43,7 @@ impl Case {
     {
         let ours = |method: Method| -> Step {
             let float = (Kind::Float, Device::Cpu);
-            let network = Network::new(&body, method.heads, outputs, &mut stream(0, "weights"), float);
+            let network = Network::new(&body, method.num_heads, outputs, &mut stream(0, "weights"), float);
             let mut network = network.expect("a network");
             let mut learner = Learner::new(&method, &network, &mut stream(0, "rates")).expect("a learner");
             let (x, target) = (x.shallow_clone(), target.shallow_clone());

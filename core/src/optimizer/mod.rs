@@ -9,7 +9,7 @@ mod sgd;
 
 pub use adam::{Adam, AdamRule};
 pub use rule::Rule;
-pub use schedule::{Decay, LrScheduleKind, Schedule};
+pub use schedule::{Decay, LrSchedule, LrScheduleKind};
 pub use sgd::{Sgd, SgdRule};
 
 use tch::Tensor;

@@ -1,32 +1,32 @@
-//! Schedules: one time-dependent factor on all learning rates (paper, section 7).
+//! Learning-rate schedules: one time-dependent factor on all learning rates (paper, section 7).
 
 use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
-/// A warm-up, then a decay.
+/// Learning-rate schedule: a linear warm-up, then a decay.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Schedule {
-    /// Updates over which the factor rises linearly to the decay's; 0 for none.
+pub struct LrSchedule {
+    /// Updates of the warm-up; 0 for none.
     pub warm_up: u64,
-    /// What follows.
+    /// Decay after the warm-up.
     pub decay: Decay,
 }
 
-/// How rates shrink with time.
+/// Decay of the learning rates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Decay {
-    /// Not at all.
+    /// No decay.
     #[default]
     Constant,
     /// By `factor` after every `every` updates.
     Step {
         /// Updates.
         every: u64,
-        /// What rates are multiplied by.
+        /// Factor on the learning rates.
         factor: f64,
     },
-    /// Along half a cosine, to nothing after `updates` updates.
+    /// Half a cosine, to zero after `updates` updates.
     Cosine {
         /// Updates.
         updates: u64,
@@ -49,8 +49,8 @@ pub enum LrScheduleKind {
     Cosine,
 }
 
-impl Schedule {
-    /// The factor of the update that follows `t` others.
+impl LrSchedule {
+    /// Returns the factor at update `t`, from 0.
     pub fn factor(&self, t: u64) -> f64 {
         let risen = if t < self.warm_up { (t + 1) as f64 / self.warm_up as f64 } else { 1.0 };
         let decayed = match self.decay {
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn factors_by_hand() {
-        let at = |decay, t| Schedule { warm_up: 0, decay }.factor(t);
+        let at = |decay, t| LrSchedule { warm_up: 0, decay }.factor(t);
         assert_eq!(at(Decay::Constant, 1_000_000), 1.0);
         let step = Decay::Step { every: 10, factor: 0.5 };
         assert_eq!([at(step, 0), at(step, 9), at(step, 10), at(step, 25)], [1.0, 1.0, 0.5, 0.25]);
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!([at(cosine, 0), at(cosine, 100), at(cosine, 200)], [1.0, 0.0, 0.0]);
         assert!((at(cosine, 50) - 0.5).abs() < 1e-15);
         assert_eq!(at(Decay::InverseSqrt { updates: 10 }, 30), 0.5);
-        let warm = Schedule { warm_up: 4, decay: step };
+        let warm = LrSchedule { warm_up: 4, decay: step };
         assert_eq!([warm.factor(0), warm.factor(1), warm.factor(3), warm.factor(10)], [0.25, 0.5, 1.0, 0.5]);
     }
 }

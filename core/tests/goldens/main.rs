@@ -56,7 +56,7 @@ fn our_name(theirs: &str) -> String {
 }
 
 fn follow<B: Body>(build: fn(&mut ParameterBuilder) -> B, golden: &Value, as_input: fn(&Tensor) -> Tensor) {
-    let method = Method { heads: 4, ..Method::alrao() };
+    let method = Method { num_heads: 4, ..Method::alrao() };
     let mut network = Network::new(build, 4, 3, &mut stream(0, "weights"), DOUBLE_CPU).unwrap();
     let mut learner = Learner::new(&method, &network, &mut stream(0, "rates")).unwrap();
     let mut start = save(&network, &learner);

@@ -77,7 +77,7 @@ impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
         tch::set_num_threads(1); // small tensors
         let mut rng = stream(3, "weights");
         let place = (kind, Device::Cpu);
-        let mut network = Network::new(self.build, self.method.heads, self.outputs, &mut rng, place).unwrap();
+        let mut network = Network::new(self.build, self.method.num_heads, self.outputs, &mut rng, place).unwrap();
         let mut learner = Learner::new(&self.method, &network, &mut stream(3, "rates")).unwrap();
         let mut reference = self.reference(&network);
         let mut draws = StandardNormal.sample_iter(stream(3, "data"));
@@ -132,7 +132,7 @@ impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
         let rates = std::iter::repeat_with(move || low * (high / low).powf(rng.random::<f64>()));
         let body = self.plain.names.iter().map(|name| (name.to_string(), saved(&format!("body.{name}"))));
         let part = |name: &str, j| (name.to_string(), saved(&format!("heads.{name}")).get(j).copy());
-        let heads = (0..self.method.heads).map(|j| ["weight", "bias"].map(|name| part(name, j)).into()).collect();
+        let heads = (0..self.method.num_heads).map(|j| ["weight", "bias"].map(|name| part(name, j)).into()).collect();
         let rule = match self.method.rule {
             optimizer::Rule::Sgd(rule) => {
                 Rule::Sgd { momentum: rule.momentum, nesterov: rule.nesterov, weight_decay: rule.weight_decay }

@@ -3,7 +3,7 @@
 use alrao_core::layers::Mlp;
 use alrao_core::likelihood::{Categorical, Gaussian, Huber};
 use alrao_core::method::{Evidence, Method};
-use alrao_core::optimizer::{AdamRule, Decay, Rule, Schedule, SgdRule};
+use alrao_core::optimizer::{AdamRule, Decay, LrSchedule, Rule, SgdRule};
 use alrao_core::parameters::ParameterBuilder;
 use tch::{Kind, Tensor};
 
@@ -85,8 +85,8 @@ fn adam() {
 
 #[test]
 fn a_schedule() {
-    let schedule = Schedule { warm_up: 10, decay: Decay::Step { every: 7, factor: 0.5 } };
-    let mut case = classifier(Method { schedule, ..Method::alrao() });
+    let schedule = LrSchedule { warm_up: 10, decay: Decay::Step { every: 7, factor: 0.5 } };
+    let mut case = classifier(Method { lr_schedule: schedule, ..Method::alrao() });
     // the first update is number 0: a tenth of the rates, then two tenths, ...
     case.plain.factor = |t| ((t + 1) as f64 / 10.0).min(1.0) * 0.5f64.powi((t / 7) as i32);
     case.check();
