@@ -30,14 +30,16 @@ fn scene(env: &dyn Environment) -> LanderScene {
 #[test]
 fn settings_beyond_what_box2d_was_tried_with_are_refused() {
     let lander = |setting, value: f64| settings("lunar-lander").with(setting, value);
-    let has = "it has `enable_wind`, `gravity`, `turbulence_power`, `wind_power`, `reward_scale`";
+    // the nearest first
+    let by_torques = "`reward_scale`, `turbulence_power`, `gravity`, `wind_power`, `enable_wind`";
+    let by_continuous = "`enable_wind`, `turbulence_power`, `wind_power`, `reward_scale`, `gravity`";
     for (wrong, told) in [
         (lander("gravity", 0.0), "gravity = 0: it must be between -12 and 0"),
         (lander("gravity", f64::NAN), "gravity = NaN: it must be between -12 and 0"),
         (lander("wind_power", 20.5), "wind_power = 20.5: it must be from 0 to 20"),
         (lander("turbulence_power", -0.1), "turbulence_power = -0.1: it must be from 0 to 2"),
-        (lander("torques", 5.0), &*format!("`torques` is no setting of `lunar-lander`: {has}")),
-        (lander("continuous", 1.0), &*format!("`continuous` is no setting of `lunar-lander`: {has}")),
+        (lander("torques", 5.0), &*format!("`torques` is no setting of `lunar-lander`: it has {by_torques}")),
+        (lander("continuous", 1.0), &*format!("`continuous` is no setting of `lunar-lander`: it has {by_continuous}")),
         (
             settings("cartpole").with("enable_wind", true),
             "`enable_wind` is no setting of `cartpole`: it has `reward_scale`",

@@ -152,7 +152,7 @@ fn what_is_no_sweep_is_refused() {
     refused(&format!("table {at}"), "not a sweep directory");
     refused(&format!("sweep --resume {at}"), "not a sweep directory");
     refused("sweep table1-lr", "built in: ablation-fast-units, ablation-heads");
-    refused(&format!("sweep table1-rl --data {at}"), "--data: pendulum learns from no data");
+    refused(&format!("sweep table1-rl --data {at}"), "--data: pendulum needs no dataset");
     refused("sweep table1-ptb", "--data");
     refused(&format!("sweep table1-ptb --data {at}/no --out {at}/sweep"), "ptb.train.txt");
     refused(&format!("sweep {at}"), "directory");

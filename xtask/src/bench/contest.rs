@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(rate(&mut says("we", "hello\n12.5 steps/s over 9 steps")).unwrap(), 12.5);
         for line in ["fast", "", "0 steps/s", "nan steps/s"] {
             let told = rate(&mut says("we", line)).unwrap_err().to_string();
-            assert_eq!(told, format!("we ends with no rate, but `{line}`"));
+            assert_eq!(told, format!("we must end with its throughput, but printed `{line}`"));
         }
         let told = rate(&mut Side { name: "they", command: Command::new("false") }).unwrap_err().to_string();
         assert_eq!(told, "they failed with exit code 1");
