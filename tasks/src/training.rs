@@ -153,7 +153,7 @@ pub enum SupervisedEvent {
     },
 }
 
-/// The reason why [`Training::go_on`] returned.
+/// The reason why [`SupervisedTrainer::advance`] returned.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SupervisedStopReason {
     /// There is something to tell.
