@@ -90,12 +90,11 @@ impl Latest {
     fn take_in(&mut self, event: &Event) {
         match event {
             Event::Agent(DqnEvent::Episode { episode, episode_return, length, epsilon, .. }) => {
-                let words =
-                    format!("episode {episode}: return {episode_return:.1} in {length} steps, epsilon {epsilon:.2}");
+                let words = format!("episode {episode}: return {episode_return:.1}, length {length}, eps {epsilon:.2}");
                 self.episode = Some(words);
             }
             Event::Agent(DqnEvent::Update { loss, mean_max_q, max_q, posterior, exploded_units, .. }) => {
-                let q = format!("  mean max Q {mean_max_q:.1}, max Q {max_q:.1}");
+                let q = format!(", mean max Q {mean_max_q:.1}, max Q {max_q:.1}");
                 self.update = Some(format!("loss {loss:.3}{q}{}", of_units(posterior, *exploded_units)));
             }
             Event::Supervised(SupervisedEvent::Update { loss, posterior, exploded_units, .. }) => {
