@@ -36,9 +36,9 @@ pub enum Outcome {
     Agent {
         /// Environment steps taken.
         steps: u64,
-        /// The validation that chose the network that was tested.
+        /// The validation that selected the tested checkpoint.
         best: Option<BestValidation>,
-        /// Its returns on fresh test episodes; none if there was no validation before the run diverged.
+        /// Returns on the test episodes; none if the run diverged before its first validation.
         test: Option<Evaluation>,
         /// Returns of a uniformly random policy on the test episodes.
         random_policy: Evaluation,

@@ -28,7 +28,7 @@ impl AgentRun {
     /// Creates the trainer of a configuration, before its first step.
     ///
     /// # Errors
-    /// As [`DqnTrainer::new`]; a setting's is a [`WrongRequest`].
+    /// As [`DqnTrainer::new`], but a [`WrongRequest`] for an invalid setting.
     pub fn new(config: &Config, registry: &Registry, device: Device) -> Result<Self> {
         let task = Box::new(config.task.agent()?.clone());
         let make = || task.make(registry);

@@ -48,7 +48,7 @@ impl Progress {
     pub fn event(&mut self, event: &Event, spent: f64, speed: Option<(f64, &str)>) {
         self.latest.take_in(event);
         if let Event::Supervised(SupervisedEvent::SkippedFile { file, .. }) = event {
-            let line = format!("{}: {}; left out", file.path.display(), file.problem);
+            let line = format!("{}: {}; skipped", file.path.display(), file.problem);
             match &self.bar {
                 Some(bar) => bar.println(line),
                 None => eprintln!("{line}"),
@@ -101,7 +101,7 @@ impl Latest {
                 self.update = Some(format!("loss {loss:.3}{}", of_units(posterior, *exploded_units)));
             }
             Event::Supervised(SupervisedEvent::Epoch { epoch, train, validation, .. }) => {
-                self.validation = Some(format!("epoch {epoch}: train {train}; validation {validation}"));
+                self.validation = Some(format!("epoch {epoch}: training {train}; validation {validation}"));
             }
             Event::Supervised(SupervisedEvent::SkippedFile { .. }) => {}
             Event::Agent(DqnEvent::Validation { step, evaluation, .. }) => {

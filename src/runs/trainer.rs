@@ -14,19 +14,19 @@ use crate::summary::Summary;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Event {
-    /// Of an agent.
+    /// An event of an agent.
     Agent(alrao_agents::training::DqnEvent),
-    /// Of a supervised task.
+    /// An event of a supervised task.
     Supervised(alrao_tasks::training::SupervisedEvent),
 }
 
-/// Why a training has come to a halt.
+/// The reason why a trainer returned.
 pub enum StopReason {
-    /// There is something to tell.
+    /// There is an event to log.
     Event(Event),
     /// A checkpoint is due.
     Checkpoint,
-    /// The training is over.
+    /// The training has finished.
     Finished,
 }
 
@@ -38,7 +38,7 @@ pub trait Trainer {
     /// Trains until the next halt.
     ///
     /// # Errors
-    /// Learning diverged, see [`diverged`], or the task failed.
+    /// Training diverged, see [`diverged`], or the task failed.
     fn advance(&mut self) -> Result<StopReason>;
 
     /// Returns the unit of [`Config::budget`].
