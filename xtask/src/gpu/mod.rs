@@ -105,7 +105,7 @@ pub fn run(checkout: &Checkout, request: &Gpu) -> Result<()> {
     let rows = plan.run(&queue)?;
     report.trainings(&rows);
     report.write(&results)?;
-    report.steps(&steps::measure(&programs, request.rehearse, ends)?);
+    report.steps(&steps::measure(&programs, request.rehearse, ends));
     plan.draw(&queue, &results)?;
     report.write(&results)?;
     println!("{}\nresults: {}", report.text(), results.display());

@@ -3,8 +3,6 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-
 use super::programs::Programs;
 use crate::bench::{Side, rate};
 
@@ -37,24 +35,22 @@ pub fn time_for(left: Duration, rehearse: bool) -> Duration {
     if rehearse { left / 4 } else { (left / 8).min(START * CASES.len() as u32) }
 }
 
-/// Measures one case after the other while there is time.
-///
-/// # Errors
-/// None so far: a side that can't be measured is left out.
-pub fn measure(programs: &Programs, rehearse: bool, ends: Instant) -> Result<Vec<Step>> {
+/// Measures one case after the other while there is time; a side that can't be measured is left out.
+pub fn measure(programs: &Programs, rehearse: bool, ends: Instant) -> Vec<Step> {
     let (device, seconds) = if rehearse { ("cpu", "1") } else { ("cuda", "2") };
     let cases = if rehearse { &CASES[3..4] } else { &CASES[..] };
+    let has = |time: Duration| rehearse || ends.saturating_duration_since(Instant::now()) >= time;
     let mut steps = Vec::new();
     for &(name, network, images) in cases {
         let of_images = images > 0;
         let measured = |mut command: Command, words: &[&str]| {
             command.args([network, seconds, device]).args(words);
-            if ends.saturating_duration_since(Instant::now()) < START / 3 && !rehearse {
+            if !has(START / 3) {
                 return None;
             }
             rate(&mut Side { name, command }).inspect_err(|error| println!("{name}: {error:#}")).ok()
         };
-        if ends.saturating_duration_since(Instant::now()) < START && !rehearse {
+        if !has(START) {
             println!("{name}: not measured, the time limit is reached");
             continue;
         }
@@ -69,5 +65,5 @@ pub fn measure(programs: &Programs, rehearse: bool, ends: Instant) -> Result<Vec
         let name = if of_images { format!("{name}, {images}") } else { name.into() };
         steps.push(Step { name, ours, pytorch });
     }
-    Ok(steps)
+    steps
 }

@@ -46,10 +46,10 @@ pub struct Plan<'a> {
 
 /// Networks in order of worth: name, configuration, settings, and the rate that a search finds for SGD (paper, Table 1).
 const NETWORKS: [(&str, &str, &[&str], &str); 4] = [
-    ("mobilenet", "cifar10-mobilenet", &[], "0.1"),
-    ("vgg19", "cifar10-vgg19", &[], "0.1"),
-    ("googlenet", "cifar10-googlenet", &[], "0.01"),
-    ("mobilenet1", "cifar10-mobilenet", &["model.version=1"], "0.1"),
+    ("mobilenet", "cifar10-mobilenet", &[], "optimizer.lr=0.1"),
+    ("vgg19", "cifar10-vgg19", &[], "optimizer.lr=0.1"),
+    ("googlenet", "cifar10-googlenet", &[], "optimizer.lr=0.01"),
+    ("mobilenet1", "cifar10-mobilenet", &["model.version=1"], "optimizer.lr=0.1"),
 ];
 /// What rounds a training takes half of on a GPU.
 const ON_GPU: [&str; 2] = ["model.precision=bf16", "model.channels_last=true"];
@@ -62,9 +62,8 @@ const IN_SMALL: [&str; 3] = ["model.width_factor=0.125", "data.max_train_images=
 pub fn queue(only: &[String]) -> Result<Vec<Training>> {
     let mut all = Vec::new();
     for (network, config, settings, rate) in NETWORKS {
-        let sgd = if rate == "0.1" { "optimizer.lr=0.1" } else { "optimizer.lr=0.01" };
         let methods: [(&str, &[&str]); 3] =
-            [("alrao", &[]), ("sgd", &["optimizer.kind=sgd", sgd]), ("adam", &["optimizer.kind=adam"])];
+            [("alrao", &[]), ("sgd", &["optimizer.kind=sgd", rate]), ("adam", &["optimizer.kind=adam"])];
         for (method, of_method) in methods {
             let settings = [settings, of_method].concat();
             all.push(Training { name: format!("{network}-{method}"), network, config, settings });
