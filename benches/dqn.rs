@@ -108,8 +108,8 @@ fn training((settings, method): &(AgentSettings, Method), time: Duration) -> Res
     }
     measure(time, || {
         let before = training.steps();
-        let halt = training.advance()?;
-        assert_ne!(halt, DqnStopReason::Finished);
+        let reason = training.advance()?;
+        assert_ne!(reason, DqnStopReason::Finished);
         Ok(training.steps() - before)
     })
 }

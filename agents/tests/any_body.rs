@@ -102,13 +102,13 @@ fn training(seed: u64, double_q: bool, passes: &Passes) -> DqnTrainer {
     DqnTrainer::with_body(&schedule, &settings, body, &Method::alrao(), &make, seed, Device::Cpu).unwrap()
 }
 
-/// Trains on to the next halt of this kind; what was told on the way.
-fn go_to(halt: &DqnStopReason, training: &mut DqnTrainer) -> Vec<DqnEvent> {
+/// Trains until this stop reason; returns the events on the way.
+fn advance_to(reason: &DqnStopReason, training: &mut DqnTrainer) -> Vec<DqnEvent> {
     let mut told = Vec::new();
     loop {
         match training.advance().unwrap() {
             DqnStopReason::Event(event) => told.push(event),
-            found if found == *halt => return told,
+            found if found == *reason => return told,
             DqnStopReason::Checkpoint => {}
             DqnStopReason::Finished => panic!("the training is over"),
         }
@@ -130,8 +130,8 @@ fn bytes(training: &DqnTrainer) -> Vec<Vec<u8>> {
 #[test]
 fn it_learns_and_goes_on_from_a_checkpoint_to_the_same_bytes() {
     let mut unstopped = training(0, true, &Passes::default());
-    let _ = go_to(&DqnStopReason::Checkpoint, &mut unstopped);
-    let rest = go_to(&DqnStopReason::Finished, &mut unstopped);
+    let _ = advance_to(&DqnStopReason::Checkpoint, &mut unstopped);
+    let rest = advance_to(&DqnStopReason::Finished, &mut unstopped);
     let best = unstopped.best().unwrap().mean_return;
     assert!(best > 9.0, "{best} of 10");
 
@@ -139,7 +139,7 @@ fn it_learns_and_goes_on_from_a_checkpoint_to_the_same_bytes() {
     let path = |name: &str| directory.path().join(name);
     let state = {
         let mut killed = training(0, true, &Passes::default());
-        let _ = go_to(&DqnStopReason::Checkpoint, &mut killed);
+        let _ = advance_to(&DqnStopReason::Checkpoint, &mut killed);
         let (tensors, memory, state) = killed.save();
         tensors.write(&path("learner")).unwrap();
         memory.write(&path("replay")).unwrap();
@@ -150,11 +150,11 @@ fn it_learns_and_goes_on_from_a_checkpoint_to_the_same_bytes() {
     let mut resumed = training(0, true, &Passes::default());
     let read = |path: &Path| Tensors::read(path).unwrap();
     resumed.load(&read(&path("learner")), &read(&path("replay")), state).unwrap();
-    assert_eq!(go_to(&DqnStopReason::Finished, &mut resumed), rest);
+    assert_eq!(advance_to(&DqnStopReason::Finished, &mut resumed), rest);
     assert!(bytes(&resumed) == bytes(&unstopped));
 
     let mut other = training(1, true, &Passes::default());
-    let _ = go_to(&DqnStopReason::Finished, &mut other);
+    let _ = advance_to(&DqnStopReason::Finished, &mut other);
     assert!(bytes(&other) != bytes(&unstopped));
 }
 
@@ -164,7 +164,7 @@ fn learning_alone_is_in_training() {
     for double_q in [true, false] {
         let passes = Passes::default();
         let mut training = training(0, double_q, &passes);
-        let _ = go_to(&DqnStopReason::Checkpoint, &mut training);
+        let _ = advance_to(&DqnStopReason::Checkpoint, &mut training);
         let passes = passes.take();
         let count =
             |training, samples| passes.iter().filter(|p| (p.training, p.samples) == (training, samples)).count();

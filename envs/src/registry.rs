@@ -144,7 +144,7 @@ impl EnvironmentSettings {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// The same with one setting of the environment's own.
+    /// Adds a setting of the environment.
     pub fn with(mut self, setting: &str, value: impl Into<Value>) -> Self {
         self.settings.insert(setting.into(), value.into());
         self

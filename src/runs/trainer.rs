@@ -30,12 +30,12 @@ pub enum StopReason {
     Finished,
 }
 
-/// A trainer, which is advanced from halt to halt.
+/// A trainer, which runs until there is an event to log, a checkpoint to save, or nothing left to do.
 pub trait Trainer {
     /// The state in a checkpoint besides the tensors.
     type State: Serialize + DeserializeOwned;
 
-    /// Trains until the next halt.
+    /// Trains until the next stop reason.
     ///
     /// # Errors
     /// Training diverged, see [`diverged`], or the task failed.

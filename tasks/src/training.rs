@@ -261,7 +261,7 @@ impl SupervisedTrainer {
         })
     }
 
-    /// Trains until the next halt.
+    /// Trains until the next stop reason.
     ///
     /// # Errors
     /// [`Error::Core`] if learning diverged; a data error if a batch can't be made.

@@ -82,7 +82,7 @@ fn normalise_and_rectify_rows<T: Number>(x: &mut Tensor) -> Option<(Tensor, Tens
                 *reciprocal = (variance + T::of(EPSILON)).sqrt().recip();
                 for (x, z) in x.iter_mut().zip(z) {
                     *x = (*x - mean) * *reciprocal;
-                    *z = if *x < T::zero() { T::zero() } else { *x }; // what is no number stays none
+                    *z = if *x < T::zero() { T::zero() } else { *x }; // NaN propagates
                 }
             }
         },
