@@ -1,14 +1,11 @@
 //! The program's build script: writes the lists of configurations and sweeps in this folder, which are built in by the
-//! names of their files, and sees to the links of every binary.
-
-#[path = "../build.rs"]
-mod links;
+//! names of their files, and links the libraries of every binary.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
-    links::main();
+    alrao_build::link();
     println!("cargo::rerun-if-changed=configs");
     let [root, out] =
         ["CARGO_MANIFEST_DIR", "OUT_DIR"].map(|name| PathBuf::from(env::var_os(name).expect("cargo sets it")));

@@ -1,12 +1,12 @@
 //! Compiles Box2D, where set-up put it, and what the lunar lander makes of it.
 
-#[path = "../build.rs"]
-mod links;
-
 fn main() {
-    links::main();
+    alrao_build::link_sdl2();
     #[cfg(feature = "gym")]
-    box2d::compile(&links::deps().join("box2d"));
+    match alrao_build::box2d() {
+        Ok(root) => box2d::compile(&root),
+        Err(problem) => println!("cargo::error={problem}"),
+    }
 }
 
 #[cfg(feature = "gym")]
@@ -20,10 +20,6 @@ mod box2d {
     pub fn compile(root: &Path) {
         println!("cargo::rerun-if-changed=box2d");
         let box2d = root.join("Box2D");
-        if !box2d.join("Box2D.h").exists() {
-            println!("cargo::error=there is no Box2D in {}: run `cargo xtask setup`", root.display());
-            return;
-        }
         let mut build = cc::Build::new();
         build.cpp(true).std("c++14").include(root).warnings(false).opt_level(3).debug(false);
         build.flag("-ffp-contract=off"); // every operation rounds by itself, as in Python's build of Box2D

@@ -6,7 +6,7 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Context, Error, Result};
 
 use crate::checkout::Checkout;
-use crate::failure::Failure;
+use alrao_setup::Failure;
 
 /// `cargo` of the toolchain that runs this program, in the root of `checkout`.
 pub fn cargo(checkout: &Checkout) -> Command {

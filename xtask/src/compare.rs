@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use crate::cargo::{cargo, failed, run as run_command};
 use crate::checkout::Checkout;
-use crate::failure::refused;
 use crate::setup;
+use alrao_setup::refused;
 
 /// Fields that depend on the clock.
 const CLOCKS: [&str; 3] = ["seconds", "steps_per_second", "samples_per_second"];

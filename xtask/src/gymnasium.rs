@@ -5,10 +5,11 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::cache::Cache;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
-use crate::{pip, setup};
+use crate::setup;
+use alrao_setup::Cache;
+use alrao_setup::pip;
 
 /// What is needed of Python, as the environments' goldens were written with it.
 const REQUIREMENTS: [&str; 4] = ["gymnasium==1.4.0", "box2d==2.3.10", "pygame==2.6.1", "numpy==2.4.6"];

@@ -4,23 +4,15 @@
 //! passes on its own.
 
 mod bench;
-mod box2d;
-mod cache;
 mod cargo;
 mod checkout;
 mod checks;
 mod compare;
-mod cuda;
 mod demo;
 mod endure;
-mod failure;
 mod gpu;
 mod gymnasium;
-mod libtorch;
 mod parity;
-mod pip;
-mod pytorch;
-mod sdl2;
 mod setup;
 mod slurm;
 mod tensorboard;
@@ -108,7 +100,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            failure::exit_code(&error)
+            alrao_setup::exit_code(&error)
         }
     }
 }

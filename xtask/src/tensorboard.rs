@@ -6,10 +6,11 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::cache::Cache;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
-use crate::{pip, setup};
+use crate::setup;
+use alrao_setup::Cache;
+use alrao_setup::pip;
 
 /// What is needed of Python; TensorBoard takes parts of setuptools that its later versions don't have.
 const REQUIREMENTS: [&str; 2] = ["tensorboard==2.20.0", "setuptools==80.9.0"];

@@ -6,10 +6,11 @@
 use anyhow::Result;
 
 use super::contest::{Claim, Length, Side, contest, on_cores};
-use crate::cache::Cache;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
-use crate::{gymnasium, pip, setup};
+use crate::{gymnasium, setup};
+use alrao_setup::Cache;
+use alrao_setup::pip;
 
 /// EnvPool needs Gymnasium, and takes any numpy.
 const ENVPOOL: [&str; 3] = ["envpool==1.2.5", "gymnasium==1.4.0", "numpy==2.4.6"];

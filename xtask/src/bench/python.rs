@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::cache::Cache;
-use crate::pip;
+use alrao_setup::Cache;
+use alrao_setup::pip;
 
 /// Stable-Baselines3 with LunarLander, given as an object: made by its name, SB3 would have it draw; PyTorch; torchvision,
 /// which reads images by Pillow.

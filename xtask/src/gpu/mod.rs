@@ -20,7 +20,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::checkout::Checkout;
-use crate::failure::refused;
+use alrao_setup::refused;
 use programs::Programs;
 
 /// Which programs made the trainings of a folder.

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::cargo::{cargo, failed, run as run_command};
 use crate::checkout::Checkout;
-use crate::failure::refused;
 use crate::setup;
+use alrao_setup::refused;
 
 /// What a folder of programs is known by, and says of them.
 const MANIFEST: &str = "programs.json";

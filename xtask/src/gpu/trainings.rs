@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::programs::Programs;
-use crate::failure::refused;
+use alrao_setup::refused;
 
 /// A training: what it is called, of which network, by which configuration and settings.
 pub struct Training {

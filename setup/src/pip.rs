@@ -31,22 +31,26 @@ with zipfile.ZipFile(path) if zipfile.is_zipfile(path) else tarfile.open(path) a
             archive.extract(name, folder)
 ";
 
-/// A wheel pinned to one version, and what of it is wanted.
+/// A wheel pinned to one file, and what of it is wanted.
 pub struct Wheel {
     /// Name on PyPI.
     pub name: &'static str,
     /// The exact version.
     pub version: &'static str,
+    /// The file's SHA-256, in hexadecimal.
+    pub sha256: &'static str,
     /// Files and folders (ending with `/`) in the archive.
     pub wanted: &'static [&'static str],
 }
 
-/// Sources pinned to one version, and what of them is wanted.
+/// A source archive pinned to one file, and what of it is wanted.
 pub struct Source {
     /// Name on PyPI.
     pub name: &'static str,
     /// The exact version.
     pub version: &'static str,
+    /// The file's SHA-256, in hexadecimal.
+    pub sha256: &'static str,
     /// Files and folders (ending with `/`) in the archive's one folder.
     pub wanted: &'static [&'static str],
 }
@@ -55,8 +59,8 @@ pub struct Source {
 pub fn fetch(wheels: &[Wheel], scratch: &Path) -> Result<PathBuf> {
     let downloads = scratch.join("downloads");
     let unpacked = scratch.join("unpacked");
-    let requirements: Vec<_> = wheels.iter().map(|wheel| format!("{}=={}", wheel.name, wheel.version)).collect();
-    pip(&["download", "--no-deps", "--dest"], &downloads, &requirements, scratch)?;
+    let pins = wheels.iter().map(|wheel| pin(wheel.name, wheel.version, wheel.sha256)).collect::<String>();
+    pip(&["download", "--dest"], &downloads, &pins, scratch)?;
     let files: Vec<_> = fs::read_dir(&downloads)?.collect::<io::Result<_>>()?;
     for wheel in wheels {
         let start = format!("{}-{}-", wheel.name.replace('-', "_"), wheel.version);
@@ -71,9 +75,10 @@ pub fn fetch(wheels: &[Wheel], scratch: &Path) -> Result<PathBuf> {
 /// Downloads `source` and unpacks what is wanted of it; the paths below the returned folder are those in its folder.
 pub fn fetch_source(source: &Source, scratch: &Path) -> Result<PathBuf> {
     let (downloads, unpacked) = (scratch.join("downloads"), scratch.join("unpacked"));
-    let requirement = format!("{}=={}", source.name, source.version);
-    let options = ["download", "--no-deps", "--no-binary", source.name, "--dest"].map(OsStr::new);
-    run(&requirement, &[&options[..], &[downloads.as_os_str(), requirement.as_ref()]].concat(), scratch)?;
+    let requirements = written(&pin(source.name, source.version, source.sha256), scratch)?;
+    let options = ["download", "--no-deps", "--require-hashes", "--no-binary", source.name, "--dest"].map(OsStr::new);
+    let what = format!("{}=={}", source.name, source.version);
+    run(&what, &[&options[..], &[downloads.as_os_str(), "-r".as_ref(), requirements.as_os_str()]].concat(), scratch)?;
     let folder = format!("{}-{}", source.name, source.version);
     let wanted: Vec<_> = source.wanted.iter().map(|path| format!("{folder}/{path}")).collect();
     unpack(&downloads.join(format!("{folder}.tar.gz")), &unpacked, &wanted)?;
@@ -88,9 +93,21 @@ fn unpack(archive: &Path, folder: &Path, wanted: &[impl AsRef<OsStr>]) -> Result
     Ok(())
 }
 
-/// Installs `requirement` with everything that it depends on into the folder `site`.
-pub fn install(requirement: &str, site: &Path, scratch: &Path) -> Result<()> {
-    pip(&["install", "--target"], site, &[requirement.to_owned()], scratch)
+/// Installs the packages of `pins`, lines of `NAME==VERSION --hash=sha256:...`, without others, into the folder `site`.
+pub fn install(pins: &str, site: &Path, scratch: &Path) -> Result<()> {
+    pip(&["install", "--target"], site, pins, scratch)
+}
+
+/// Returns a line of a requirements file that one file alone satisfies.
+fn pin(name: &str, version: &str, sha256: &str) -> String {
+    format!("{name}=={version} --hash=sha256:{sha256}\n")
+}
+
+/// Writes a requirements file.
+fn written(pins: &str, scratch: &Path) -> Result<PathBuf> {
+    let path = scratch.join("requirements.txt");
+    fs::write(&path, pins)?;
+    Ok(path)
 }
 
 /// A virtual environment of this machine's Python in the folder `entry`, with `requirements` in it.
@@ -108,19 +125,21 @@ pub fn virtual_environment(requirements: &[&str], entry: &Path, scratch: &Path) 
     run(&requirements.join(", "), &arguments, scratch)
 }
 
-/// Runs `pip <arguments> <folder> <requirements>` for wheels of the Python and the platforms that libraries are taken
-/// from, whatever this machine's are.
-fn pip(arguments: &[&str], folder: &Path, requirements: &[String], scratch: &Path) -> Result<()> {
+/// Runs `pip <arguments> <folder> -r <pins>` for wheels of the Python and the platforms that libraries are taken from,
+/// whatever this machine's are.
+fn pip(arguments: &[&str], folder: &Path, pins: &str, scratch: &Path) -> Result<()> {
     let (command, options) = arguments.split_first().expect("pip has commands");
     let platforms: Vec<_> = (5..=NEWEST_GLIBC).map(|glibc| format!("--platform=manylinux_2_{glibc}_x86_64")).collect();
-    let wheels = ["--only-binary=:all:", "--implementation=cp", "--python-version", PYTHON];
+    let wheels =
+        ["--no-deps", "--require-hashes", "--only-binary=:all:", "--implementation=cp", "--python-version", PYTHON];
+    let requirements = written(pins, scratch)?;
     let mut all: Vec<&OsStr> = vec![command.as_ref(), "--platform=manylinux2014_x86_64".as_ref()];
     all.extend(wheels.map(OsStr::new));
     all.extend(platforms.iter().map(OsStr::new));
     all.extend(options.iter().map(OsStr::new));
-    all.push(folder.as_ref());
-    all.extend(requirements.iter().map(OsStr::new));
-    run(&requirements.join(", "), &all, scratch)
+    all.extend([folder.as_os_str(), "-r".as_ref(), requirements.as_os_str()]);
+    let names: Vec<_> = pins.lines().filter_map(|line| line.split(' ').next()).collect();
+    run(&names.join(", "), &all, scratch)
 }
 
 /// Runs `pip <arguments>` to get `what`; what pip keeps meanwhile goes to `scratch`.
@@ -160,8 +179,11 @@ fn explain(what: &str, complaint: &str) -> String {
     if unreachable.iter().any(|sign| complaint.contains(sign)) {
         return format!(
             "can't download {what}: PyPI wasn't reachable; check the network (or pip's index and proxy settings) and \
-             run `cargo xtask setup` again"
+             run the set-up again"
         );
+    }
+    if complaint.contains("DO NOT MATCH THE HASHES") {
+        return format!("can't use {what}: the file downloaded is not the one that was released (its SHA-256 differs)");
     }
     let last = complaint.lines().rev().find(|line| line.starts_with("ERROR:")).unwrap_or("it gave no reason");
     format!("can't download {what}: pip says: {last}")

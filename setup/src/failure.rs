@@ -9,7 +9,12 @@ pub enum Failure {
     /// A usage error or a missing requirement; the text says what to change.
     Refused(String),
     /// A command failed with this exit code.
-    Command { what: String, code: u8 },
+    Command {
+        /// The command's name.
+        what: String,
+        /// Its exit code.
+        code: u8,
+    },
 }
 
 impl fmt::Display for Failure {

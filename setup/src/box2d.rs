@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 
 use crate::cache::Cache;
-use crate::checkout::Checkout;
 use crate::pip::{self, Source};
+use crate::project::Project;
 
 /// The name in `.deps`, where the build script of `alrao-envs` looks.
 const LINK: &str = "box2d";
@@ -15,6 +15,7 @@ const LINK: &str = "box2d";
 const SOURCE: Source = Source {
     name: "box2d-py",
     version: "2.3.8",
+    sha256: "bdacfbbc56079bb317548efe49d3d5a86646885cc27f4a2ee97e4b2960921ab7",
     wanted: &["Box2D/Box2D.h", "Box2D/Box2D-License.txt", "Box2D/Collision/", "Box2D/Common/", "Box2D/Dynamics/"],
 };
 
@@ -23,13 +24,13 @@ const SETTINGS: &str = "Box2D/Common/b2Settings.h";
 const WITH_PYTHON: &str = "#define USE_EXCEPTIONS";
 
 /// Sees to it that the build finds Box2D; tells whether there was something to do.
-pub fn provide(checkout: &Checkout) -> Result<bool> {
-    if checkout.link(LINK).join("Box2D/Box2D.h").exists() {
+pub fn provide(project: &Project) -> Result<bool> {
+    if project.link(LINK).join("Box2D/Box2D.h").exists() {
         return Ok(false);
     }
     let entry = entry(&Cache::of_user()?)?;
     println!("set-up: Box2D is in {}", entry.display());
-    checkout.set_link(LINK, &entry)?;
+    project.set_link(LINK, &entry)?;
     Ok(true)
 }
 

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::cache::Cache;
-use crate::checkout::Checkout;
 use crate::cuda;
 use crate::failure::refused;
 use crate::pip::{self, Wheel};
+use crate::project::Project;
 use crate::pytorch::{VERSION, lay_out};
 
 /// Any patch release of it will do if given.
@@ -24,19 +24,30 @@ const WHEELS: [Wheel; 3] = [
     Wheel {
         name: "torch",
         version: VERSION,
+        sha256: "7aa2f9bbc6d4595ba72138026b2074be1233186150e9292865e04b7a63b8c67a",
         wanted: &["torch/include/", "torch/lib/libc10.so", "torch/lib/libtorch_cpu.so", "torch/lib/libgomp.so.1"],
     },
-    Wheel { name: "nvidia-cuda-runtime", version: "13.0.96", wanted: &["nvidia/cu13/lib/libcudart.so.13"] },
-    Wheel { name: "nvidia-cuda-cupti", version: "13.0.85", wanted: &["nvidia/cu13/lib/libcupti.so.13"] },
+    Wheel {
+        name: "nvidia-cuda-runtime",
+        version: "13.0.96",
+        sha256: "7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548",
+        wanted: &["nvidia/cu13/lib/libcudart.so.13"],
+    },
+    Wheel {
+        name: "nvidia-cuda-cupti",
+        version: "13.0.85",
+        sha256: "4eb01c08e859bf924d222250d2e8f8b8ff6d3db4721288cf35d14252a4d933c8",
+        wanted: &["nvidia/cu13/lib/libcupti.so.13"],
+    },
 ];
 
 /// Sees to it that the build finds libtorch; tells whether there was something to do.
-pub fn provide(checkout: &Checkout, cuda: bool) -> Result<bool> {
-    if let Some(given) = checkout.given("LIBTORCH", LINK) {
+pub fn provide(project: &Project, cuda: bool) -> Result<bool> {
+    if let Some(given) = project.given("LIBTORCH") {
         check_given(Path::new(&given), cuda)?;
         return Ok(false);
     }
-    let link = checkout.link(LINK);
+    let link = project.link(LINK);
     let fits = version(&link).is_some_and(|version| version.starts_with(SERIES));
     if fits && (!cuda || cuda::in_libtorch(&link)) {
         return Ok(false);
@@ -44,7 +55,7 @@ pub fn provide(checkout: &Checkout, cuda: bool) -> Result<bool> {
     let cache = Cache::of_user()?;
     let entry = if cuda { cuda::entry(&cache)? } else { entry(&cache)? };
     println!("set-up: libtorch {VERSION} is in {}", entry.display());
-    checkout.set_link(LINK, &entry)?;
+    project.set_link(LINK, &entry)?;
     Ok(true)
 }
 

@@ -1,31 +1,39 @@
 //! What gym-rs is built with: cmake for the SDL2 it bundles, and the SDL2 libraries it links; and the allocator's make.
 //!
-//! Debian's packages where we may install them, PyPI's wheels otherwise.
+//! The machine's own where it has them, PyPI's wheels otherwise. Nothing is installed outside the cache.
 
 use std::env;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::cache::Cache;
-use crate::checkout::Checkout;
 use crate::pip::{self, Wheel};
+use crate::project::Project;
 
 /// Names in `.deps`: `.cargo/config.toml` points `CMAKE` to the first, build.rs the linker to the second.
 const CMAKE: &str = "cmake";
 const SDL2: &str = "sdl2";
 
-const DEBIAN: [&str; 4] = ["cmake", "make", "libsdl2-dev", "libsdl2-gfx-dev"];
-
-const CMAKE_WHEEL: Wheel =
-    Wheel { name: "cmake", version: "4.4.4", wanted: &["cmake/data/bin/cmake", "cmake/data/share/"] };
-const NINJA_WHEEL: Wheel = Wheel { name: "ninja", version: "1.13.2", wanted: &["ninja-1.13.2.data/scripts/ninja"] };
+const CMAKE_WHEEL: Wheel = Wheel {
+    name: "cmake",
+    version: "4.4.4",
+    sha256: "f773a0544c66370408f451acd487c2c643b0dfebb48c5d64f3638bc1bb820238",
+    wanted: &["cmake/data/bin/cmake", "cmake/data/share/"],
+};
+const NINJA_WHEEL: Wheel = Wheel {
+    name: "ninja",
+    version: "1.13.2",
+    sha256: "65a24341b5ac09fcadcc37082660be40a94174e51a937fabf6e2cae26225fa2c",
+    wanted: &["ninja-1.13.2.data/scripts/ninja"],
+};
 const SDL2_WHEEL: Wheel = Wheel {
     name: "pysdl2-dll",
     version: "2.32.10",
+    sha256: "12b136c38114ae0f8a85453a879795ba5d61663d98673ba19c36c3008ff00353",
     wanted: &["sdl2dll/dll/libSDL2-2.0.so", "sdl2dll/dll/libSDL2_gfx-1.0.so"],
 };
 
@@ -37,15 +45,11 @@ PATH="$PATH:$here" exec "$here/../cmake/bin/cmake" "$@"
 "#;
 
 /// Sees to it that gym-rs can be built and linked; tells whether there was something to do.
-pub fn provide(checkout: &Checkout) -> Result<bool> {
-    let cmake_serves = checkout.given("CMAKE", CMAKE).is_some() || checkout.link(CMAKE).exists();
-    let sdl2_serves = checkout.link(SDL2).join("lib").exists() || system_sdl2();
-    if cmake_serves && sdl2_serves && has_make() {
+pub fn provide(project: &Project) -> Result<bool> {
+    let cmake_serves = project.given("CMAKE").is_some() || project.link(CMAKE).exists();
+    let sdl2_serves = project.link(SDL2).join("lib").exists() || system_sdl2();
+    if cmake_serves && sdl2_serves {
         return Ok(false);
-    }
-    let lacking = (!cmake_serves && system_cmake().is_none()) || !sdl2_serves || !has_make();
-    if lacking && let Some(apt) = usable_apt() {
-        install_by_apt(&apt)?;
     }
     if !cmake_serves {
         let cmake = match system_cmake() {
@@ -53,12 +57,12 @@ pub fn provide(checkout: &Checkout) -> Result<bool> {
             None => cmake_entry(&Cache::of_user()?)?.join("bin/cmake"),
         };
         println!("set-up: cmake is {}", cmake.display());
-        checkout.set_link(CMAKE, &cmake)?;
+        project.set_link(CMAKE, &cmake)?;
     }
-    if !sdl2_serves && !system_sdl2() {
+    if !sdl2_serves {
         let sdl2 = sdl2_entry(&Cache::of_user()?)?;
         println!("set-up: SDL2 is in {}", sdl2.display());
-        checkout.set_link(SDL2, &sdl2)?;
+        project.set_link(SDL2, &sdl2)?;
     }
     Ok(true)
 }
@@ -87,30 +91,6 @@ fn system_sdl2() -> bool {
         let answer = Command::new("c++").arg(format!("-print-file-name={library}")).output();
         answer.is_ok_and(|answer| Path::new(String::from_utf8_lossy(&answer.stdout).trim()).is_absolute())
     })
-}
-
-fn usable_apt() -> Option<PathBuf> {
-    let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-    if is_root { on_path("apt-get") } else { None }
-}
-
-/// Asks apt for Debian's packages; where it fails, PyPI's are taken.
-fn install_by_apt(apt: &Path) -> Result<()> {
-    let _lock = Cache::of_user()?.lock()?;
-    println!("set-up: installing Debian's {}", DEBIAN.join(", "));
-    let succeeds = |arguments: &[&str]| -> Result<bool> {
-        let mut command = Command::new(apt);
-        command.args(["-qq", "-o", "DPkg::Lock::Timeout=600"]).args(arguments);
-        command.env("DEBIAN_FRONTEND", "noninteractive");
-        let output = command.output().with_context(|| format!("can't run {}", apt.display()))?;
-        Ok(output.status.success())
-    };
-    let install = [&["install", "--yes", "--no-install-recommends"], &DEBIAN[..]].concat();
-    succeeds(&["update"])?; // one unreachable source of several is no reason to stop
-    if !succeeds(&install)? {
-        println!("set-up: apt-get couldn't install them (no network for it?); taking PyPI's instead");
-    }
-    Ok(())
 }
 
 /// PyPI's cmake and ninja in the cache.

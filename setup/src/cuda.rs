@@ -15,6 +15,9 @@ use crate::failure::refused;
 use crate::pip;
 use crate::pytorch::{self, VERSION};
 
+/// PyTorch and the libraries that its CUDA half loads, each pinned to one file.
+const PINS: &str = include_str!("cuda.txt");
+
 /// Refuses a machine without NVIDIA's driver.
 pub fn check_driver() -> Result<()> {
     if Path::new("/proc/driver/nvidia/version").exists() || loader_knows("libcuda.so.1") {
@@ -22,7 +25,7 @@ pub fn check_driver() -> Result<()> {
     }
     Err(refused(
         "no NVIDIA driver on this machine (neither /proc/driver/nvidia/version nor libcuda.so.1): install it, or run \
-         `cargo xtask setup` without --cuda",
+         the set-up without --cuda",
     ))
 }
 
@@ -35,7 +38,7 @@ pub fn in_libtorch(folder: &Path) -> bool {
 pub fn entry(cache: &Cache) -> Result<PathBuf> {
     cache.entry(&format!("libtorch-{VERSION}-cuda"), |scratch, entry| {
         println!("set-up: downloading PyTorch {VERSION} with its CUDA libraries from PyPI (about 3 GB)");
-        pip::install(&format!("torch=={VERSION}"), &entry.join("site"), scratch)?;
+        pip::install(PINS, &entry.join("site"), scratch)?;
         view(entry)
     })
 }

@@ -1,0 +1,58 @@
+//! Set-up: afterwards `cargo build`, `cargo test` and `cargo run` in a project need no variable and no wrapper.
+
+use std::env::consts::{ARCH, OS};
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::failure::refused;
+use crate::project::Project;
+use crate::{box2d, cuda, libtorch, sdl2};
+
+/// Downloads what the cache of this user lacks and links it into the project; with `cuda`, a libtorch that computes on
+/// NVIDIA GPUs too.
+///
+/// # Errors
+/// The machine lacks a compiler, make, Python or, with `cuda`, a driver, all checked before anything is downloaded; or a
+/// download failed, which leaves nothing half in the cache.
+pub fn provide(project: &Project, cuda: bool) -> Result<()> {
+    check_machine(cuda)?;
+    let libtorch = libtorch::provide(project, cuda)?;
+    let sdl2 = sdl2::provide(project)?;
+    let box2d = box2d::provide(project)?;
+    project.ensure_listed()?;
+    if libtorch || sdl2 || box2d {
+        println!("set-up: done");
+    } else {
+        println!("set-up: nothing to do");
+    }
+    Ok(())
+}
+
+/// Fills the cache of this user, for projects to come.
+///
+/// # Errors
+/// As [`provide`].
+pub fn fill_cache(cuda: bool) -> Result<()> {
+    let nowhere = tempfile::tempdir()?;
+    provide(&Project { root: nowhere.path().to_path_buf() }, cuda)
+}
+
+fn check_machine(cuda: bool) -> Result<()> {
+    if (OS, ARCH) != ("linux", "x86_64") {
+        return Err(refused(format!("alrao runs on x86-64 Linux with glibc only, and this is {ARCH} {OS}")));
+    }
+    if !Path::new("/lib64/ld-linux-x86-64.so.2").exists() {
+        return Err(refused("alrao runs on x86-64 Linux with glibc only, and this system has another C library"));
+    }
+    if cuda {
+        cuda::check_driver()?;
+    }
+    if !sdl2::compiler_runs() {
+        return Err(refused("no C++ compiler: install Debian's g++"));
+    }
+    if !sdl2::has_make() {
+        return Err(refused("no make, which the allocator is built with: install Debian's make"));
+    }
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! Links libtorch and SDL2.
+
+fn main() {
+    alrao_build::link();
+}
