@@ -86,7 +86,7 @@ fn updates((settings, method): &(AgentSettings, Method), time: Duration) -> Resu
         let step = environment.step(action)?;
         let (next, end) = (environment.observation(), End::of(&step));
         agent.remember(Transition { observation: &observation, action, reward: step.reward, next, end });
-        if end != End::Open {
+        if end != End::NotDone {
             environment.reset(i)?;
         }
     }
@@ -129,7 +129,7 @@ fn memory(transitions: usize) -> Result<()> {
     let mut replay = ReplayBuffer::new(transitions, OBSERVATION, PrioritizedReplaySettings::default());
     for i in 0..transitions {
         let (observation, next) = ([i as f32; OBSERVATION], [i as f32 + 1.0; OBSERVATION]);
-        let end = if (i + 1).is_multiple_of(EPISODE) { End::Terminated } else { End::Open };
+        let end = if (i + 1).is_multiple_of(EPISODE) { End::Terminated } else { End::NotDone };
         replay.add(Transition { observation: &observation, action: i % 4, reward: 1.0, next: &next, end });
     }
     println!("{:.1} MB", (resident()? - before) / 1e6);

@@ -497,7 +497,7 @@ fn unknown(source: &str) -> WrongRequest {
 
 #[cfg(test)]
 mod tests {
-    use alrao_core::optimizer::{AdamRule, Rule};
+    use alrao_core::optimizer::{AdamSettings, UpdateRule};
     use alrao_core::rates::LrGranularity;
 
     use super::*;
@@ -515,11 +515,11 @@ mod tests {
     #[test]
     fn a_resolved_configuration_reads_back_the_same() {
         let copies = read(&["optimizer.kind=adam", "optimizer.num_heads=10"]).unwrap().method().unwrap();
-        assert_eq!((copies.num_heads, copies.interval.eta_max()), (10, 1e-3));
+        assert_eq!((copies.num_heads, copies.lr_range.max()), (10, 1e-3));
         let adam = read(&["optimizer.base=adam", "optimizer.lr_per=unit-resampled"]).unwrap().method().unwrap();
         assert_eq!(
             (adam.rule, adam.lr_per, adam.num_heads),
-            (Rule::Adam(AdamRule::default()), LrGranularity::UnitResampled, 10)
+            (UpdateRule::Adam(AdamSettings::default()), LrGranularity::UnitResampled, 10)
         );
         let config = read(&["optimizer.num_heads=3", "agent.network.hidden_sizes=[32, 32]", "device=cpu"]).unwrap();
         assert_eq!(config.method().unwrap().num_heads, 3);

@@ -18,7 +18,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use alrao_core::tensors::Tensors;
+use alrao_core::state_dict::StateDict;
 use alrao_core::units::Units;
 use alrao_plots::RunInfo;
 use anyhow::{Context, Result, bail};
@@ -79,7 +79,7 @@ impl RunDirectory {
     ///
     /// # Errors
     /// The checkpoint can't be written; the previous one is kept.
-    pub fn save_last(&self, files: &[(&str, Tensors)], state: &impl Serialize) -> Result<()> {
+    pub fn save_last(&self, files: &[(&str, StateDict)], state: &impl Serialize) -> Result<()> {
         self.replace_checkpoint("last", |dir| {
             for (name, tensors) in files {
                 tensors.write(&dir.join(format!("{name}.safetensors")))?;
@@ -95,13 +95,13 @@ impl RunDirectory {
     /// The checkpoint is corrupt or of another configuration.
     pub fn load_last<S: DeserializeOwned, R>(
         &self,
-        load: impl FnOnce(&dyn Fn(&str) -> Result<Tensors>, S) -> Result<R>,
+        load: impl FnOnce(&dyn Fn(&str) -> Result<StateDict>, S) -> Result<R>,
     ) -> Result<Option<R>> {
         let Some(dir) = self.checkpoint("last")? else { return Ok(None) };
         let path = dir.join("state.json");
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let state = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
-        let read = |name: &str| Ok(Tensors::read(&dir.join(format!("{name}.safetensors")))?);
+        let read = |name: &str| Ok(StateDict::read(&dir.join(format!("{name}.safetensors")))?);
         load(&read, state).with_context(|| dir.display().to_string()).map(Some)
     }
 
@@ -109,7 +109,7 @@ impl RunDirectory {
     ///
     /// # Errors
     /// The checkpoint can't be written; the previous one is kept.
-    pub fn save_best(&self, tensors: &Tensors) -> Result<()> {
+    pub fn save_best(&self, tensors: &StateDict) -> Result<()> {
         self.replace_checkpoint("best", |dir| Ok(tensors.write(&dir.join("network.safetensors"))?))
     }
 
@@ -226,12 +226,12 @@ fn open_to_lock(file: &Path) -> std::io::Result<File> {
 ///
 /// # Errors
 /// [`WrongRequest`] if the run has none yet; else the file is corrupt.
-pub fn load_best(run: &Path) -> Result<Tensors> {
+pub fn load_best(run: &Path) -> Result<StateDict> {
     let Some(dir) = checkpoint(run, "best")? else {
         let problem = "has no best checkpoint yet; wait for its first validation";
         return Err(WrongRequest(format!("{}: {problem}", run.display())).into());
     };
-    Ok(Tensors::read(&dir.join("network.safetensors"))?)
+    Ok(StateDict::read(&dir.join("network.safetensors"))?)
 }
 
 /// Reads a run's final metrics; none before it has finished.

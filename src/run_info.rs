@@ -1,8 +1,8 @@
 //! The description of a run: names of its task, metric and method. A run writes it to its directory for figures, tables
 //! and reports.
 
-use alrao_core::optimizer::Rule;
-use alrao_core::rates::RateInterval;
+use alrao_core::optimizer::UpdateRule;
+use alrao_core::rates::LrRange;
 use alrao_plots::{Measure, MethodInfo, Metric, RunInfo};
 use alrao_tasks::data::Symbol;
 use alrao_tasks::settings::DataSettings;
@@ -39,13 +39,13 @@ fn metric(task: &Task) -> Metric {
 
 fn method(config: &Config) -> Result<MethodInfo> {
     let method = config.method()?;
-    let (low, high) = (method.interval.eta_min(), method.interval.eta_max());
+    let (low, high) = (method.lr_range.min(), method.lr_range.max());
     let (of_rule, adaptive) = match method.rule {
-        Rule::Sgd(_) => ("SGD", false),
-        Rule::Adam(_) => ("Adam", true),
+        UpdateRule::Sgd(_) => ("SGD", false),
+        UpdateRule::Adam(_) => ("Adam", true),
     };
     let name = if low < high { "Alrao" } else { of_rule };
-    Ok(MethodInfo::new(name, [low, high], method.interval == RateInterval::default(), adaptive))
+    Ok(MethodInfo::new(name, [low, high], method.lr_range == LrRange::default(), adaptive))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use alrao_agents::evaluation::Evaluation;
 use alrao_agents::training::BestValidation;
-use alrao_core::diagnosis::LrDiagnostics;
+use alrao_core::lr_diagnostics::LrDiagnostics;
 use alrao_tasks::scores::Scores;
 use alrao_tasks::training::BestEpoch;
 use serde::{Deserialize, Serialize};

@@ -7,24 +7,24 @@
 
 use std::ops::Bound;
 
-use alrao_core::diagnosis::LrDiagnostics;
-use alrao_core::layers::{Body, Standardised};
+use alrao_core::layers::{Body, NormalizedBody};
+use alrao_core::lr_diagnostics::LrDiagnostics;
 use alrao_core::method::Method;
-use alrao_core::network::{Network, Pass};
+use alrao_core::network::{ForwardPass, Network};
 use alrao_core::optimizer::LrScheduleKind;
 use alrao_core::parameters::ParameterBuilder;
+use alrao_core::state_dict::StateDict;
 use alrao_core::streams::Stream;
-use alrao_core::tensors::Tensors;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::Error;
 use crate::error::within;
 use crate::exploration::Exploration;
-use crate::observation_scale::ObsNormalizer;
+use crate::obs_normalizer::ObsNormalizer;
 use crate::priority::PrioritizedReplaySettings;
-use crate::q_network::{QNetwork, QNetworkSettings, numbers};
-use crate::replay::{Batch, End, Lookahead, ReplayBuffer, Transition};
+use crate::q_network::{QNetwork, QNetworkSettings, to_vec};
+use crate::replay::{Batch, End, NStep, ReplayBuffer, Transition};
 use crate::return_scale::ReturnScale;
 
 /// Settings of an agent, apart from its environment and its optimizer.
@@ -126,7 +126,7 @@ impl AgentSettings {
 pub struct Agent {
     settings: AgentSettings,
     q: QNetwork,
-    target: Network<Standardised>,
+    target: Network<NormalizedBody>,
     replay: ReplayBuffer,
     scales: Scales,
     device: Device,
@@ -137,7 +137,7 @@ pub struct Agent {
 pub struct Scales {
     observations: ObsNormalizer,
     /// how many observations the networks' statistics are of
-    observations_known: u64,
+    observations_used: u64,
     returns: ReturnScale,
     /// what raw returns are multiplied by in the networks
     factor: f64,
@@ -193,7 +193,7 @@ impl Agent {
             replay: ReplayBuffer::new(settings.buffer_size, observation_len, settings.prioritized_replay),
             scales: Scales {
                 observations: ObsNormalizer::new(observation_len),
-                observations_known: 0,
+                observations_used: 0,
                 returns: ReturnScale::new(settings.return_std, settings.gamma),
                 factor: 1.0,
             },
@@ -212,8 +212,8 @@ impl Agent {
 
     /// Adds a transition to the replay buffer and to the running statistics.
     pub fn remember(&mut self, transition: Transition) {
-        self.scales.observations.observe(transition.observation);
-        self.scales.returns.observe(transition.reward, transition.end != End::Open);
+        self.scales.observations.update(transition.observation);
+        self.scales.returns.update(transition.reward, transition.end != End::NotDone);
         self.replay.add(transition);
     }
 
@@ -225,12 +225,12 @@ impl Agent {
         // what autograd is to look at says so itself, and libtorch's calls are shorter where it need not
         let _without_autograd = tch::no_grad_guard();
         let AgentSettings { batch_size, n_step: n, gamma, double_q, tau, .. } = self.settings;
-        let batch = self.replay.sample(batch_size, Lookahead { n, gamma }, progress, rng, self.device);
-        self.follow_scale();
-        self.follow_observations();
+        let batch = self.replay.sample(batch_size, NStep { n, gamma }, progress, rng, self.device);
+        self.update_return_scale();
+        self.update_obs_stats();
         let scale = self.scales.factor;
-        let (pass, values) = self.learning_pass(&batch)?;
-        let target_values: Vec<f32> = numbers(&self.target.mean(&batch.next())?); // [B, A]
+        let (pass, values) = self.training_pass(&batch)?;
+        let target_values: Vec<f32> = to_vec(&self.target.mean(&batch.next())?); // [B, A]
         let (values, chooser) = values.split_at(target_values.len());
         let y = td_target(&batch, scale, &target_values, if double_q { chooser } else { &target_values }); // [B]
         let targets = Tensor::from_slice(&y).to_device(self.device);
@@ -239,12 +239,12 @@ impl Agent {
         self.target.soft_update(self.q.network(), tau);
         let by_sample = values.chunks_exact(values.len() / y.len());
         if self.settings.prioritized_replay.alpha > 0.0 {
-            let actions: Vec<i64> = numbers(&batch.actions);
+            let actions: Vec<i64> = to_vec(&batch.actions);
             let taken = by_sample.clone().zip(actions).map(|(values, action)| values[action as usize]);
             let errors: Vec<f32> = taken.zip(&y).map(|(taken, y)| taken - y).collect();
             self.replay.set_priorities(&batch.slots, &errors);
         }
-        let best: Vec<f32> = by_sample.map(|values| values[preferred(values)]).collect(); // [B]
+        let best: Vec<f32> = by_sample.map(|values| values[argmax(values)]).collect(); // [B]
         Ok(Update {
             loss: report.loss(),
             mean_max_q: best.iter().copied().map(f64::from).sum::<f64>() / best.len() as f64 / scale,
@@ -254,24 +254,24 @@ impl Agent {
 
     /// A pass of the network to learn from, and the values in it, `[B, A]`; below them, for Double DQN to choose actions by,
     /// those after the batch's steps, `[2B, A]`.
-    fn learning_pass(&self, batch: &Batch) -> Result<(Pass, Vec<f32>), Error> {
+    fn training_pass(&self, batch: &Batch) -> Result<(ForwardPass, Vec<f32>), Error> {
         let (network, double) = (self.q.network(), self.settings.double_q);
-        if double && network.body().same_in_training() {
-            let pass = self.q.pass(&batch.both)?; // one serves both
-            let values = numbers(&network.average(&pass.out));
+        if double && network.body().same_in_train_and_eval() {
+            let pass = self.q.forward(&batch.both)?; // one serves both
+            let values = to_vec(&network.average(&pass.out));
             return Ok((pass.first(batch.samples()), values));
         }
-        let pass = self.q.pass(&batch.observations())?;
-        let mut values: Vec<f32> = numbers(&network.average(&pass.out));
+        let pass = self.q.forward(&batch.observations())?;
+        let mut values: Vec<f32> = to_vec(&network.average(&pass.out));
         if double {
-            values.extend(numbers::<f32>(&network.mean(&batch.next())?));
+            values.extend(to_vec::<f32>(&network.mean(&batch.next())?));
         }
         Ok((pass, values))
     }
 
     /// Takes the networks over to the scale that returns have by now, once it is some way off; what they say about raw
     /// returns stays the same.
-    fn follow_scale(&mut self) {
+    fn update_return_scale(&mut self) {
         const NEAR: f64 = 0.01;
         let change = self.scales.returns.factor() / self.scales.factor;
         if (change - 1.0).abs() > NEAR {
@@ -283,20 +283,20 @@ impl Agent {
 
     /// Takes the network over to the statistics that observations have by now, once there are some more; the target
     /// network follows it.
-    fn follow_observations(&mut self) {
+    fn update_obs_stats(&mut self) {
         let scales = &mut self.scales;
-        let observations = scales.observations.observations();
-        if self.settings.normalize_obs && observations as f64 >= 1.01 * scales.observations_known as f64 {
-            scales.observations_known = observations;
-            self.q.standardise(&scales.observations.mean(), &scales.observations.std());
+        let observations = scales.observations.count();
+        if self.settings.normalize_obs && observations as f64 >= 1.01 * scales.observations_used as f64 {
+            scales.observations_used = observations;
+            self.q.set_obs_stats(&scales.observations.mean(), &scales.observations.std());
         }
     }
 
     /// Returns diagnostics of the learning rates, if there is more than one.
     pub fn diagnose(&self) -> Option<LrDiagnostics> {
         let (learner, network) = (self.q.learner(), self.q.network());
-        let interval = learner.method().interval;
-        (interval.eta_min() < interval.eta_max()).then(|| learner.diagnose(network))
+        let lr_range = learner.method().lr_range;
+        (lr_range.min() < lr_range.max()).then(|| learner.diagnose(network))
     }
 
     /// Returns the Q-network.
@@ -305,7 +305,7 @@ impl Agent {
     }
 
     /// Returns the target network, a moving average of the online one; it is what is evaluated and checkpointed, too.
-    pub fn target(&self) -> &Network<Standardised> {
+    pub fn target(&self) -> &Network<NormalizedBody> {
         &self.target
     }
 
@@ -314,11 +314,11 @@ impl Agent {
         self.scales.factor
     }
 
-    /// Adds the networks to `tensors` and the replay buffer, which is large, to `memory`; returns the rest.
-    pub fn save(&self, tensors: &mut Tensors, memory: &mut Tensors) -> Scales {
+    /// Adds the networks to `tensors` and the replay buffer, which is large, to `replay`; returns the rest.
+    pub fn save(&self, tensors: &mut StateDict, replay: &mut StateDict) -> Scales {
         self.q.save("q", tensors);
         self.target.save("target", tensors);
-        self.replay.save("replay", memory);
+        self.replay.save("replay", replay);
         self.scales.clone()
     }
 
@@ -326,10 +326,10 @@ impl Agent {
     ///
     /// # Errors
     /// [`Error::Core`]: it was another agent.
-    pub fn load(&mut self, tensors: &Tensors, memory: &Tensors, scales: Scales) -> Result<(), Error> {
+    pub fn load(&mut self, tensors: &StateDict, replay: &StateDict, scales: Scales) -> Result<(), Error> {
         self.q.load("q", tensors)?;
         self.target.load("target", tensors)?;
-        self.replay.load("replay", memory)?;
+        self.replay.load("replay", replay)?;
         self.scales = scales;
         Ok(())
     }
@@ -343,13 +343,13 @@ impl Agent {
 pub fn td_target(batch: &Batch, scale: f64, target_values: &[f32], chooser: &[f32]) -> Vec<f32> {
     let actions = target_values.len() / batch.returns.len();
     let next_values = target_values.chunks_exact(actions).zip(chooser.chunks_exact(actions));
-    let next_values = next_values.map(|(target_values, chooser)| target_values[preferred(chooser)]);
+    let next_values = next_values.map(|(target_values, chooser)| target_values[argmax(chooser)]);
     let steps = batch.returns.iter().zip(&batch.discounts);
     steps.zip(next_values).map(|((&r, &discount), next)| (f64::from(r) * scale) as f32 + discount * next).collect()
 }
 
 /// The action of the largest value, `[A]`, or one whose value is no number.
-fn preferred(values: &[f32]) -> usize {
+fn argmax(values: &[f32]) -> usize {
     let larger = |best: usize, action: usize| values[action] > values[best] || values[action].is_nan();
     (1..values.len()).fold(0, |best, action| if larger(best, action) { action } else { best })
 }
@@ -378,10 +378,10 @@ mod tests {
 
     #[test]
     fn the_largest_value_is_preferred_and_no_number_never_hidden() {
-        assert_eq!(preferred(&[1.0, 3.0, 2.0]), 1);
-        assert_eq!(preferred(&[3.0, 3.0, -5.0]), 0);
+        assert_eq!(argmax(&[1.0, 3.0, 2.0]), 1);
+        assert_eq!(argmax(&[3.0, 3.0, -5.0]), 0);
         for (values, nan) in [([f32::NAN, 9.0, 1.0], 0), ([1.0, f32::NAN, 9.0], 1), ([9.0, 1.0, f32::NAN], 2)] {
-            assert_eq!(preferred(&values), nan);
+            assert_eq!(argmax(&values), nan);
         }
     }
 

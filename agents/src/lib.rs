@@ -6,7 +6,7 @@
 pub mod dqn;
 pub mod evaluation;
 pub mod exploration;
-pub mod observation_scale;
+pub mod obs_normalizer;
 pub mod priority;
 pub mod q_network;
 pub mod replay;
@@ -14,6 +14,6 @@ pub mod return_scale;
 pub mod training;
 
 mod error;
-mod moments;
+mod running_mean_std;
 
 pub use error::Error;

@@ -5,12 +5,12 @@
 //! the batch, correct the bias; `beta` is annealed to 1.
 
 use alrao_core::Error;
-use alrao_core::tensors::Tensors;
+use alrao_core::state_dict::StateDict;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 /// Added to every absolute error, so that every transition keeps a chance; in units of scaled returns.
-const LEAST_ERROR: f64 = 1e-3;
+const MIN_ERROR: f64 = 1e-3;
 
 /// Settings of prioritized replay.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ impl SumTree {
     /// Sets the priority of a slot from its TD error; a non-finite error is ignored.
     pub fn set(&mut self, slot: usize, error: f32) {
         if error.is_finite() {
-            let priority = (f64::from(error.abs()) + LEAST_ERROR).powf(self.settings.alpha);
+            let priority = (f64::from(error.abs()) + MIN_ERROR).powf(self.settings.alpha);
             self.largest = self.largest.max(priority);
             self.set_leaf(slot, priority);
         }
@@ -67,13 +67,13 @@ impl SumTree {
         let slots: Vec<usize> =
             (0..size).map(|i| self.find((i as f64 + rng.random::<f64>()) * part).min(len - 1)).collect();
         let leaf = |slot: usize| self.sums[self.leaves + slot];
-        let least = slots.iter().map(|&slot| leaf(slot)).fold(f64::INFINITY, f64::min);
-        let weights = slots.iter().map(|&slot| (least / leaf(slot)).powf(beta) as f32).collect();
+        let min_priority = slots.iter().map(|&slot| leaf(slot)).fold(f64::INFINITY, f64::min);
+        let weights = slots.iter().map(|&slot| (min_priority / leaf(slot)).powf(beta) as f32).collect();
         (slots, weights)
     }
 
     /// Adds the priorities of the first `len` slots to `tensors`.
-    pub fn save(&self, prefix: &str, len: usize, tensors: &mut Tensors) {
+    pub fn save(&self, prefix: &str, len: usize, tensors: &mut StateDict) {
         tensors.insert_slice(format!("{prefix}.leaves"), &self.sums[self.leaves..][..len]);
         tensors.insert_slice(format!("{prefix}.largest"), &[self.largest]);
     }
@@ -82,7 +82,7 @@ impl SumTree {
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: what was saved had no priorities, or of other slots.
-    pub fn load(&mut self, prefix: &str, len: usize, tensors: &Tensors) -> Result<(), Error> {
+    pub fn load(&mut self, prefix: &str, len: usize, tensors: &StateDict) -> Result<(), Error> {
         let leaves = tensors.get_vec::<f64>(&format!("{prefix}.leaves"), len as i64)?;
         self.largest = tensors.get_vec::<f64>(&format!("{prefix}.largest"), 1)?[0];
         leaves.into_iter().enumerate().for_each(|(slot, priority)| self.set_leaf(slot, priority));
@@ -135,7 +135,7 @@ mod tests {
             for _ in 0..rounds {
                 priorities(alpha, &errors).sample(size, 5, 0.0, &mut rng).0.into_iter().for_each(|i| counts[i] += 1.0);
             }
-            let p = errors.map(|error| (f64::from(error) + LEAST_ERROR).powf(alpha));
+            let p = errors.map(|error| (f64::from(error) + MIN_ERROR).powf(alpha));
             for (count, p_i) in counts.iter().zip(p) {
                 let expected = p_i / p.iter().sum::<f64>();
                 assert!((count / f64::from(rounds * size as i32) - expected).abs() < 0.005, "{counts:?}");
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn importance_weights_take_back_the_skew() {
         let priorities = priorities(1.0, &[0.2, 0.8, 1.0]);
-        let p = [0.2 + LEAST_ERROR, 0.8 + LEAST_ERROR, 1.0 + LEAST_ERROR];
+        let p = [0.2 + MIN_ERROR, 0.8 + MIN_ERROR, 1.0 + MIN_ERROR];
         for (progress, beta) in [(0.0, 0.5), (1.0, 1.0)] {
             let (slots, weights) = priorities.sample(30, 3, progress, &mut stream(0, "replay"));
             for (slot, weight) in slots.into_iter().zip(weights) {

@@ -17,18 +17,18 @@
 //! ```
 
 use alrao_core::Error;
-use alrao_core::device::can_look;
+use alrao_core::device::readable_without_sync;
 use alrao_core::filled::filled;
 use alrao_core::heads::Outputs;
-use alrao_core::layers::{Body, Mlp, Standardised};
+use alrao_core::layers::{Body, Mlp, NormalizedBody};
 use alrao_core::learner::{Learner, Report};
 use alrao_core::likelihood::{Huber, Likelihood};
 use alrao_core::method::Method;
-use alrao_core::network::{Network, Pass};
+use alrao_core::network::{ForwardPass, Network};
 use alrao_core::noise;
 use alrao_core::parameters::ParameterBuilder;
+use alrao_core::state_dict::StateDict;
 use alrao_core::streams::stream;
-use alrao_core::tensors::Tensors;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor};
@@ -64,13 +64,13 @@ impl Default for QNetworkSettings {
 impl QNetworkSettings {
     /// The body that they describe.
     pub(crate) fn mlp(&self, builder: &mut ParameterBuilder, inputs: i64) -> Mlp {
-        Mlp::new(builder, inputs, &self.hidden_sizes, self.width_factor).normalised(self.layer_norm)
+        Mlp::new(builder, inputs, &self.hidden_sizes, self.width_factor).with_layer_norm(self.layer_norm)
     }
 }
 
 /// A Q-network together with what it needs to learn.
 pub struct QNetwork {
-    network: Network<Standardised>,
+    network: Network<NormalizedBody>,
     learner: Learner,
     likelihood: TakenAction,
     /// what the noise of passes to learn from derives from
@@ -124,7 +124,7 @@ impl QNetwork {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoHeads`]: the method can't be; [`Error::Unclaimed`]: a parameter of the body belongs to no unit.
+    /// [`Error::NoHeads`]: the method can't be; [`Error::ParameterWithoutUnit`]: a parameter of the body belongs to no unit.
     pub fn with_body<B: Body + 'static>(
         observation_len: usize,
         actions: usize,
@@ -137,7 +137,7 @@ impl QNetwork {
         let outputs = if settings.dueling { Outputs::Dueling } else { Outputs::Linear };
         let inputs = observation_len as i64;
         let network = Network::new(
-            |builder| Standardised::new(builder, inputs, |builder| body(builder, inputs)),
+            |builder| NormalizedBody::new(builder, inputs, |builder| body(builder, inputs)),
             method.num_heads,
             outputs(actions as i64),
             &mut stream(seed, "weights"),
@@ -152,12 +152,12 @@ impl QNetwork {
     ///
     /// # Errors
     /// [`Error::Shape`] if observations have another length.
-    pub fn pass(&self, observations: &Tensor) -> Result<Pass, Error> {
-        if self.network.body().same_in_training() {
-            return self.network.pass(observations);
+    pub fn forward(&self, observations: &Tensor) -> Result<ForwardPass, Error> {
+        if self.network.body().same_in_train_and_eval() {
+            return self.network.forward(observations);
         }
         let mut rng = stream(self.seed, &format!("noise of update {}", self.learner.updates()));
-        noise::seeded(rng.random(), || self.network.pass(observations))
+        noise::with_seed(rng.random(), || self.network.forward(observations))
     }
 
     /// Learns that taking `actions`, `[B]` indices, after `observations`, `[B, observation_len]`, is worth `targets`,
@@ -166,7 +166,7 @@ impl QNetwork {
     /// # Errors
     /// [`Error::Shape`] if they don't fit each other or the network, else as [`Learner::step`]: nothing was learnt.
     pub fn learn(&mut self, observations: &Tensor, actions: Tensor, targets: Tensor) -> Result<Report, Error> {
-        let pass = self.pass(observations)?;
+        let pass = self.forward(observations)?;
         self.learn_from(&pass, actions, targets, None)
     }
 
@@ -177,7 +177,7 @@ impl QNetwork {
     /// As [`learn`](Self::learn).
     pub fn learn_from(
         &mut self,
-        pass: &Pass,
+        pass: &ForwardPass,
         actions: Tensor,
         targets: Tensor,
         weights: Option<&Tensor>,
@@ -195,13 +195,13 @@ impl QNetwork {
     }
 
     /// What the network predicts by.
-    pub fn network(&self) -> &Network<Standardised> {
+    pub fn network(&self) -> &Network<NormalizedBody> {
         &self.network
     }
 
     /// Standardises observations by their mean and standard deviation, `[observation_len]` each, from now on.
-    pub fn standardise(&mut self, mean: &[f64], std: &[f64]) {
-        self.network.body().standardise().set(self.network.parameters().weights(), mean, std);
+    pub fn set_obs_stats(&mut self, mean: &[f64], std: &[f64]) {
+        self.network.body().input_norm().set(self.network.parameters().weights(), mean, std);
     }
 
     /// Multiplies every value by `factor`: they are in another unit from now on.
@@ -215,7 +215,7 @@ impl QNetwork {
     }
 
     /// Adds network and learner to `tensors`, as `prefix.network.*` and `prefix.learner.*`.
-    pub fn save(&self, prefix: &str, tensors: &mut Tensors) {
+    pub fn save(&self, prefix: &str, tensors: &mut StateDict) {
         self.network.save(&format!("{prefix}.network"), tensors);
         self.learner.save(&self.network, &format!("{prefix}.learner"), tensors);
     }
@@ -224,7 +224,7 @@ impl QNetwork {
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: it was another network.
-    pub fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
+    pub fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         self.network.load(&format!("{prefix}.network"), tensors)?;
         self.learner.load(&self.network, &format!("{prefix}.learner"), tensors)
     }
@@ -262,10 +262,10 @@ impl Likelihood for TakenAction {
         Error::check_shape("actions", batch, &target.actions)?;
         Error::check_shape("targets", batch, &target.values)?;
         target.weights.as_ref().map_or(Ok(()), |weights| Error::check_shape("weights", batch, weights))?;
-        if !can_look(target.actions.device()) {
+        if !readable_without_sync(target.actions.device()) {
             return Ok(()); // the device has an error of its own
         }
-        let unknown = numbers(&target.actions).into_iter().find(|action| !(0..actions).contains(action));
+        let unknown = to_vec(&target.actions).into_iter().find(|action| !(0..actions).contains(action));
         unknown.map_or(Ok(()), |found| Err(Error::Index { what: "actions", found, last: actions - 1 }))
     }
 
@@ -279,15 +279,18 @@ impl Likelihood for TakenAction {
 
     fn log_prob_and_gradient(&self, out: &Tensor, target: &Target) -> (Tensor, Tensor) {
         let out = out.transpose(0, 1); // [B, K, A], as it lies in memory
-        let (log_p, gradient) =
-            if can_look(out.device()) { self.one_by_one(&out, target) } else { self.by_calls(&out, target) };
+        let (log_p, gradient) = if readable_without_sync(out.device()) {
+            self.in_rust(&out, target)
+        } else {
+            self.via_libtorch(&out, target)
+        };
         (log_p.transpose(0, 1), gradient.transpose(0, 1))
     }
 }
 
 impl TakenAction {
     /// `log p_j`, `[B, K]`, and the gradient of its negative, `[B, K, A]`, from outputs `[B, K, A]`.
-    fn by_calls(&self, out: &Tensor, target: &Target) -> (Tensor, Tensor) {
+    fn via_libtorch(&self, out: &Tensor, target: &Target) -> (Tensor, Tensor) {
         let [batch, heads, _] = out.size()[..] else { unreachable!("outputs are [B, K, A]") };
         let action = target.actions.view([batch, 1, 1]).expand([batch, heads, 1], false);
         let values = target.values.view([batch, 1, 1]);
@@ -301,12 +304,12 @@ impl TakenAction {
     }
 
     /// The same without libtorch, whose calls take longer than so little arithmetic.
-    fn one_by_one(&self, out: &Tensor, target: &Target) -> (Tensor, Tensor) {
+    fn in_rust(&self, out: &Tensor, target: &Target) -> (Tensor, Tensor) {
         let shape = &out.size()[..];
         let &[_, heads, outputs] = shape else { unreachable!("outputs are [B, K, A]") };
         let (out, actions, values) =
-            (numbers::<f32>(out), numbers::<i64>(&target.actions), numbers::<f32>(&target.values));
-        let weights: Option<Vec<f32>> = target.weights.as_ref().map(numbers);
+            (to_vec::<f32>(out), to_vec::<i64>(&target.actions), to_vec::<f32>(&target.values));
+        let weights: Option<Vec<f32>> = target.weights.as_ref().map(to_vec);
         let mut scores = vec![0.0; out.len() / outputs as usize]; // [B, K]
         let log_p = filled(&shape[..2], |log_p| {
             let by_sample = log_p.chunks_exact_mut(heads as usize).zip(scores.chunks_exact_mut(heads as usize));
@@ -329,7 +332,7 @@ impl TakenAction {
 }
 
 /// All numbers of a tensor, in row-major order.
-pub(crate) fn numbers<T>(tensor: &Tensor) -> Vec<T>
+pub(crate) fn to_vec<T>(tensor: &Tensor) -> Vec<T>
 where
     Vec<T>: TryFrom<Tensor, Error = TchError>,
 {
@@ -385,8 +388,8 @@ mod tests {
         for (sigma, weights) in [(0.5, None), (2.0, Some(numbers(5)))] {
             let target = Target { actions: Tensor::from_slice(&[2i64, 0, 1, 1, 0]), values: numbers(5).cos(), weights };
             let likelihood = TakenAction(Huber { sigma });
-            let (one_by_one, by_calls) = (likelihood.one_by_one(&out, &target), likelihood.by_calls(&out, &target));
-            for (one, other) in [(one_by_one.0, by_calls.0), (one_by_one.1, by_calls.1)] {
+            let (in_rust, via_libtorch) = (likelihood.in_rust(&out, &target), likelihood.via_libtorch(&out, &target));
+            for (one, other) in [(in_rust.0, via_libtorch.0), (in_rust.1, via_libtorch.1)] {
                 assert_eq!(one.size(), other.size());
                 assert!((one - other).abs().max().double_value(&[]) < 1e-5, "sigma {sigma}");
             }

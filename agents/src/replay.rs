@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use alrao_core::Error;
 use alrao_core::filled::{filled, filled_from};
-use alrao_core::tensors::Tensors;
+use alrao_core::state_dict::StateDict;
 use rand::{Rng, RngExt};
 use tch::{Device, Tensor};
 
@@ -39,7 +39,7 @@ pub struct ReplayBuffer {
 #[repr(u8)]
 pub enum End {
     /// It goes on.
-    Open = 0,
+    NotDone = 0,
     /// It reached a terminal state, whose value is 0.
     Terminated = 1,
     /// It was truncated, say by a time limit: targets bootstrap from the last observation.
@@ -63,7 +63,7 @@ pub struct Transition<'a> {
 
 /// How n-step returns are computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Lookahead {
+pub struct NStep {
     /// Rewards summed before bootstrapping, n; fewer where the episode or the buffer ends earlier.
     pub n: usize,
     /// Discount factor.
@@ -88,7 +88,7 @@ pub struct Batch {
 }
 
 /// What follows from a transition on.
-struct Ahead {
+struct NStepReturn {
     /// the discounted sum of the rewards
     sum: f64,
     /// the bootstrap factor
@@ -116,7 +116,7 @@ impl Batch {
 
 /// Reserves space for `all` items, if the system grants it; unused space takes no memory. A vector that grows as it is
 /// filled leaves copies of itself behind, which the allocator keeps.
-fn with_room<T>(mut items: Vec<T>, all: usize) -> Vec<T> {
+fn with_reserved<T>(mut items: Vec<T>, all: usize) -> Vec<T> {
     let _ = items.try_reserve_exact(all.saturating_sub(items.len())); // or else it grows
     items
 }
@@ -128,10 +128,10 @@ impl ReplayBuffer {
             priorities: (priority.alpha > 0.0).then(|| SumTree::new(priority, capacity)),
             capacity,
             observation_len,
-            observations: with_room(Vec::new(), capacity.saturating_mul(observation_len)),
-            actions: with_room(Vec::new(), capacity),
-            rewards: with_room(Vec::new(), capacity),
-            ends: with_room(Vec::new(), capacity),
+            observations: with_reserved(Vec::new(), capacity.saturating_mul(observation_len)),
+            actions: with_reserved(Vec::new(), capacity),
+            rewards: with_reserved(Vec::new(), capacity),
+            ends: with_reserved(Vec::new(), capacity),
             finals: BTreeMap::new(),
             latest: vec![0.0; observation_len],
             head: 0,
@@ -166,7 +166,7 @@ impl ReplayBuffer {
             self.ends[slot] = end;
             self.finals.remove(&slot);
         }
-        if end != End::Open {
+        if end != End::NotDone {
             self.finals.insert(slot, next.to_vec());
         }
         if let Some(priorities) = &mut self.priorities {
@@ -178,14 +178,7 @@ impl ReplayBuffer {
 
     /// Samples `size` transitions with replacement, on `device`; `progress` is the fraction of the training completed, in
     /// [0, 1].
-    pub fn sample(
-        &self,
-        size: usize,
-        lookahead: Lookahead,
-        progress: f64,
-        rng: &mut impl Rng,
-        device: Device,
-    ) -> Batch {
+    pub fn sample(&self, size: usize, n_step: NStep, progress: f64, rng: &mut impl Rng, device: Device) -> Batch {
         let (slots, weights) = match &self.priorities {
             None => ((0..size).map(|_| rng.random_range(0..self.len())).collect::<Vec<_>>(), None),
             Some(priorities) => {
@@ -193,7 +186,7 @@ impl ReplayBuffer {
                 (slots, Some(Tensor::from_slice(&weights).to_device(device)))
             }
         };
-        let ahead: Vec<Ahead> = slots.iter().map(|&slot| self.look_ahead(slot, lookahead)).collect();
+        let ahead: Vec<NStepReturn> = slots.iter().map(|&slot| self.n_step_return(slot, n_step)).collect();
         let both = filled(&[2 * size as i64, self.observation_len as i64], |rows| {
             let before = slots.iter().map(|&slot| self.observation(slot));
             let after = ahead.iter().map(|ahead| self.next(ahead.last));
@@ -220,7 +213,7 @@ impl ReplayBuffer {
     }
 
     /// Adds everything to `tensors`, as `prefix.*`.
-    pub fn save(&self, prefix: &str, tensors: &mut Tensors) {
+    pub fn save(&self, prefix: &str, tensors: &mut StateDict) {
         let ends: Vec<u8> = self.ends.iter().map(|&end| end as u8).collect();
         let final_slots: Vec<i64> = self.finals.keys().map(|&slot| slot as i64).collect();
         let finals: Vec<f32> = self.finals.values().flatten().copied().collect();
@@ -241,7 +234,7 @@ impl ReplayBuffer {
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: what was saved had other observations.
-    pub fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
+    pub fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         let name = |part: &str| format!("{prefix}.{part}");
         let latest = tensors.get_vec(&name("latest"), self.observation_len as i64)?;
         let ends = tensors.get_vec::<u8>(&name("ends"), -1)?;
@@ -258,10 +251,10 @@ impl ReplayBuffer {
         *self = ReplayBuffer {
             capacity,
             observation_len,
-            observations: with_room(observations, capacity.saturating_mul(observation_len)),
-            actions: with_room(tensors.get_vec(&name("actions"), len)?, capacity),
-            rewards: with_room(tensors.get_vec(&name("rewards"), len)?, capacity),
-            ends: with_room(ends.into_iter().map(End::from_byte).collect(), capacity),
+            observations: with_reserved(observations, capacity.saturating_mul(observation_len)),
+            actions: with_reserved(tensors.get_vec(&name("actions"), len)?, capacity),
+            rewards: with_reserved(tensors.get_vec(&name("rewards"), len)?, capacity),
+            ends: with_reserved(ends.into_iter().map(End::from_byte).collect(), capacity),
             finals: final_slots.iter().map(|&slot| slot as usize).zip(finals).collect(),
             latest,
             head: tensors.get_vec::<i64>(&name("head"), 1)?[0] as usize,
@@ -275,18 +268,18 @@ impl ReplayBuffer {
     }
 
     /// What follows from a slot on.
-    fn look_ahead(&self, slot: usize, Lookahead { n, gamma }: Lookahead) -> Ahead {
+    fn n_step_return(&self, slot: usize, NStep { n, gamma }: NStep) -> NStepReturn {
         let (mut sum, mut factor, mut last) = (0.0, 1.0, slot);
         for m in 1..=n {
             sum += factor * f64::from(self.rewards[last]);
             factor *= gamma;
             let following = (last + 1) % self.capacity;
-            if self.ends[last] != End::Open || following == self.head || m == n {
+            if self.ends[last] != End::NotDone || following == self.head || m == n {
                 break;
             }
             last = following;
         }
-        Ahead { sum, discount: if self.ends[last] == End::Terminated { 0.0 } else { factor }, last }
+        NStepReturn { sum, discount: if self.ends[last] == End::Terminated { 0.0 } else { factor }, last }
     }
 
     fn next(&self, slot: usize) -> &[f32] {
@@ -305,13 +298,13 @@ impl End {
         match step {
             alrao_envs::Step { terminated: true, .. } => End::Terminated,
             alrao_envs::Step { truncated: true, .. } => End::Truncated,
-            _ => End::Open,
+            _ => End::NotDone,
         }
     }
 
     fn from_byte(byte: u8) -> Self {
         match byte {
-            0 => End::Open,
+            0 => End::NotDone,
             1 => End::Terminated,
             _ => End::Truncated,
         }
@@ -323,7 +316,7 @@ mod tests {
     use super::*;
     use alrao_core::streams::stream;
 
-    const ONE_STEP: Lookahead = Lookahead { n: 1, gamma: 0.9 };
+    const ONE_STEP: NStep = NStep { n: 1, gamma: 0.9 };
 
     /// Transition i goes from observation [i] to [i + 1]; every episode has `length` of them.
     fn filled(capacity: usize, transitions: usize, length: usize, end: End) -> ReplayBuffer {
@@ -331,8 +324,8 @@ mod tests {
         for i in 0..transitions {
             let (at, next) = ([i as f32], [i as f32 + 1.0]);
             // the last observation of an episode is not where the next one starts
-            let end = if (i + 1) % length == 0 { end } else { End::Open };
-            let next = if end == End::Open { next } else { [next[0] + 0.5] };
+            let end = if (i + 1) % length == 0 { end } else { End::NotDone };
+            let next = if end == End::NotDone { next } else { [next[0] + 0.5] };
             replay.add(Transition { observation: &at, action: i % 5, reward: -(i as f64), next: &next, end });
         }
         replay
@@ -379,7 +372,7 @@ mod tests {
         for (end, after_end) in [(End::Truncated, 1.0), (End::Terminated, 0.0)] {
             let replay = filled(16, 23, 5, end);
             for slot in 0..16 {
-                let Ahead { sum, discount, last } = replay.look_ahead(slot, Lookahead { n: 3, gamma: 0.5 });
+                let NStepReturn { sum, discount, last } = replay.n_step_return(slot, NStep { n: 3, gamma: 0.5 });
                 let i = replay.observation(slot)[0] as usize;
                 let m = 3.min(5 - i % 5).min(23 - i);
                 let expected: f64 = (0..m).map(|k| -((i + k) as f64) * 0.5f64.powi(k as i32)).sum();
@@ -396,11 +389,11 @@ mod tests {
     fn a_saved_memory_goes_on_the_same() {
         let (mut replay, mut again) =
             (filled(8, 21, 3, End::Terminated), ReplayBuffer::new(8, 1, PrioritizedReplaySettings::default()));
-        let mut tensors = Tensors::default();
+        let mut tensors = StateDict::default();
         replay.save("replay", &mut tensors);
         again.load("replay", &tensors).unwrap();
         for replay in [&mut replay, &mut again] {
-            replay.add(Transition { observation: &[21.0], action: 0, reward: 0.0, next: &[22.0], end: End::Open });
+            replay.add(Transition { observation: &[21.0], action: 0, reward: 0.0, next: &[22.0], end: End::NotDone });
         }
         assert_eq!(format!("{replay:?}"), format!("{again:?}"));
         assert!(

@@ -10,10 +10,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::moments::RunningMeanStd;
+use crate::running_mean_std::RunningMeanStd;
 
 /// Environment steps after which a longer episode is split.
-const LONGEST: usize = 1_000;
+const MAX_LENGTH: usize = 1_000;
 
 /// Running statistics of discounted returns, in raw units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,13 +33,13 @@ impl ReturnScale {
     }
 
     /// Takes in one raw reward, and whether the episode ended with it.
-    pub fn observe(&mut self, reward: f64, ended: bool) {
+    pub fn update(&mut self, reward: f64, ended: bool) {
         self.rewards.push(reward);
-        if ended || self.rewards.len() == LONGEST {
+        if ended || self.rewards.len() == MAX_LENGTH {
             let mut discounted = 0.0;
             for reward in self.rewards.drain(..).rev() {
                 discounted = reward + self.gamma * discounted;
-                self.returns.observe(discounted);
+                self.returns.update(discounted);
             }
         }
     }
@@ -60,10 +60,10 @@ mod tests {
         for size in [1e-3, 1.0, 1e3] {
             let mut scale = ReturnScale::new(3.0, 0.5);
             assert_eq!(scale.factor(), 1.0);
-            scale.observe(-4.0 * size, false);
+            scale.update(-4.0 * size, false);
             assert_eq!(scale.factor(), 1.0, "the episode goes on");
-            scale.observe(8.0 * size, true);
-            scale.observe(1.0 * size, true);
+            scale.update(8.0 * size, true);
+            scale.update(1.0 * size, true);
             // returns 8, -4 + 8/2 = 0 and 1: mean 3, variance (25 + 9 + 4) / 3
             let std = (38.0f64 / 3.0).sqrt() * size;
             assert!((scale.factor() * std - 3.0).abs() < 1e-12);
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn an_episode_without_end_counts_too() {
         let mut scale = ReturnScale::new(1.0, 0.9);
-        (0..LONGEST).for_each(|i| scale.observe(f64::from(i % 2 == 0), false));
+        (0..MAX_LENGTH).for_each(|i| scale.update(f64::from(i % 2 == 0), false));
         assert!(scale.factor() > 1.0);
     }
 }

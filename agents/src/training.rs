@@ -6,13 +6,13 @@
 
 use std::collections::VecDeque;
 
-use alrao_core::layers::{Body, Standardised};
+use alrao_core::layers::{Body, NormalizedBody};
 use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::optimizer::{Decay, LrScheduleKind};
 use alrao_core::parameters::ParameterBuilder;
+use alrao_core::state_dict::StateDict;
 use alrao_core::streams::{Stream, stream};
-use alrao_core::tensors::Tensors;
 use alrao_envs::{Environment, EnvironmentError, Recorded, Snapshot};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -177,7 +177,7 @@ pub struct DqnTrainer {
     validation_environments: Vec<Box<dyn Environment>>,
     validation_seeds: Vec<u64>,
     progress: Progress,
-    halts: VecDeque<DqnStopReason>,
+    pending: VecDeque<DqnStopReason>,
 }
 
 /// Everything that changes while training, tensors aside.
@@ -290,7 +290,7 @@ impl DqnTrainer {
             validation_environments,
             validation_seeds: episode_seeds(seed, "validation", schedule.validation_episodes),
             progress,
-            halts: VecDeque::new(),
+            pending: VecDeque::new(),
             schedule: schedule.clone(),
         })
     }
@@ -300,10 +300,10 @@ impl DqnTrainer {
     /// # Errors
     /// [`Error::Core`] if learning diverged, [`Error::Environment`] if the environment failed.
     pub fn advance(&mut self) -> Result<DqnStopReason, Error> {
-        while self.halts.is_empty() && self.progress.step < self.schedule.steps {
+        while self.pending.is_empty() && self.progress.step < self.schedule.steps {
             self.step()?;
         }
-        Ok(self.halts.pop_front().unwrap_or(DqnStopReason::Finished))
+        Ok(self.pending.pop_front().unwrap_or(DqnStopReason::Finished))
     }
 
     /// Returns the best validation so far.
@@ -312,7 +312,7 @@ impl DqnTrainer {
     }
 
     /// Returns the network that is evaluated and, after the best validation, checkpointed: the target network.
-    pub fn eval_network(&self) -> &Network<Standardised> {
+    pub fn eval_network(&self) -> &Network<NormalizedBody> {
         self.agent.target()
     }
 
@@ -326,22 +326,22 @@ impl DqnTrainer {
         self.progress.step
     }
 
-    /// Everything needed to go on from here: small tensors, the replay memory, and the rest. To be called at a
+    /// Everything needed to go on from here: small tensors, the replay replay, and the rest. To be called at a
     /// [`DqnStopReason::Checkpoint`], after all events were taken.
-    pub fn save(&self) -> (Tensors, Tensors, DqnTrainerState) {
-        assert!(self.halts.is_empty(), "events would be lost");
-        let (mut tensors, mut memory) = (Tensors::default(), Tensors::default());
-        let scales = self.agent.save(&mut tensors, &mut memory);
+    pub fn save(&self) -> (StateDict, StateDict, DqnTrainerState) {
+        assert!(self.pending.is_empty(), "events would be lost");
+        let (mut tensors, mut replay) = (StateDict::default(), StateDict::default());
+        let scales = self.agent.save(&mut tensors, &mut replay);
         let (progress, environment) = (self.progress.clone(), self.environment.snapshot());
-        (tensors, memory, DqnTrainerState { progress, environment, scales })
+        (tensors, replay, DqnTrainerState { progress, environment, scales })
     }
 
     /// Takes back what was saved by a training with the same settings.
     ///
     /// # Errors
     /// [`Error::Core`], [`Error::Environment`]: it was a training of another network or environment.
-    pub fn load(&mut self, tensors: &Tensors, memory: &Tensors, state: DqnTrainerState) -> Result<(), Error> {
-        self.agent.load(tensors, memory, state.scales)?;
+    pub fn load(&mut self, tensors: &StateDict, replay: &StateDict, state: DqnTrainerState) -> Result<(), Error> {
+        self.agent.load(tensors, replay, state.scales)?;
         if let Some(snapshot) = &state.environment {
             self.environment.restore(snapshot)?;
         }
@@ -365,19 +365,19 @@ impl DqnTrainer {
                 self.progress.sums.add(update);
             }
         }
-        if end != End::Open {
+        if end != End::NotDone {
             self.finish_episode(end, epsilon)?;
         }
         let last = step == self.schedule.steps;
         let due = |every: u64| last || step.is_multiple_of(every);
         if due(self.schedule.log_every) && self.progress.sums.updates > 0 {
-            self.tell_updates();
+            self.emit_update();
         }
         if due(self.schedule.validate_every) && step > self.learning_starts {
             self.validate()?;
         }
         if due(self.schedule.checkpoint_every) {
-            self.halts.push_back(DqnStopReason::Checkpoint);
+            self.pending.push_back(DqnStopReason::Checkpoint);
         }
         Ok(())
     }
@@ -421,10 +421,10 @@ impl DqnTrainer {
     }
 
     fn emit(&mut self, event: DqnEvent) {
-        self.halts.push_back(DqnStopReason::Event(event));
+        self.pending.push_back(DqnStopReason::Event(event));
     }
 
-    fn tell_updates(&mut self) {
+    fn emit_update(&mut self) {
         let Sums { updates, loss, mean_max_q, max_q } = std::mem::take(&mut self.progress.sums);
         let (learner, network) = (self.agent.q().learner(), self.agent.q().network());
         self.emit(DqnEvent::Update {

@@ -11,8 +11,8 @@ use alrao_agents::training::{DqnEvent, DqnStopReason, DqnTrainer, Schedule};
 use alrao_core::layers::{BatchNorm, Body, Linear};
 use alrao_core::method::Method;
 use alrao_core::parameters::{ParameterBuilder, Weights};
+use alrao_core::state_dict::StateDict;
 use alrao_core::tch::{self, Device, Tensor};
-use alrao_core::tensors::Tensors;
 use alrao_envs::{Environment, EnvironmentError, Step, TimeLimit};
 
 /// The passes of a body.
@@ -119,7 +119,7 @@ fn advance_to(reason: &DqnStopReason, training: &mut DqnTrainer) -> Vec<DqnEvent
 fn bytes(training: &DqnTrainer) -> Vec<Vec<u8>> {
     let directory = tempfile::tempdir().unwrap();
     let (tensors, memory, _) = training.save();
-    let file = |name: &str, tensors: &Tensors| {
+    let file = |name: &str, tensors: &StateDict| {
         let path = directory.path().join(name);
         tensors.write(&path).unwrap();
         std::fs::read(path).unwrap()
@@ -148,7 +148,7 @@ fn it_learns_and_goes_on_from_a_checkpoint_to_the_same_bytes() {
     // what others draw meanwhile is nothing to it
     tch::manual_seed(77);
     let mut resumed = training(0, true, &Passes::default());
-    let read = |path: &Path| Tensors::read(path).unwrap();
+    let read = |path: &Path| StateDict::read(path).unwrap();
     resumed.load(&read(&path("learner")), &read(&path("replay")), state).unwrap();
     assert_eq!(advance_to(&DqnStopReason::Finished, &mut resumed), rest);
     assert!(bytes(&resumed) == bytes(&unstopped));
@@ -187,7 +187,7 @@ fn the_noise_is_of_the_seed_and_the_update() {
         QNetwork::with_body(2, 2, &settings, body, &Method::alrao(), seed, Device::Cpu).unwrap()
     };
     let dropped = |q: &QNetwork| {
-        let _ = q.pass(&x).unwrap();
+        let _ = q.forward(&x).unwrap();
         passes.borrow_mut().pop().unwrap().dropped
     };
     let mut learnt = q(0);

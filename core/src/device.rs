@@ -16,7 +16,7 @@ use crate::Error;
 pub const LIBTORCH: &str = "2.11.0";
 
 /// Environment variable that names a folder with `libtorch_cuda.so`, looked in before any other.
-pub const CUDA_FOLDER: &str = "ALRAO_CUDA";
+pub const CUDA_DIR: &str = "ALRAO_CUDA";
 
 /// What a user asks for: `auto`, `cpu`, `cuda` or `cuda:N`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,24 +84,24 @@ impl DeviceChoice {
 }
 
 thread_local! {
-    static OUT_OF_SIGHT: Cell<bool> = const { Cell::new(false) };
+    static FORCE_LIBTORCH: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether numbers on a device can be looked at without waiting for it: they are in main memory.
-pub fn can_look(device: Device) -> bool {
-    device == Device::Cpu && !OUT_OF_SIGHT.get()
+pub fn readable_without_sync(device: Device) -> bool {
+    device == Device::Cpu && !FORCE_LIBTORCH.get()
 }
 
 /// What `compute` gives in the way that a GPU takes, by calls of libtorch alone and without a look at numbers: for tests of
 /// that way on a CPU.
-pub fn by_calls<R>(compute: impl FnOnce() -> R) -> R {
-    struct AsBefore(bool);
-    impl Drop for AsBefore {
+pub fn via_libtorch<R>(compute: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
         fn drop(&mut self) {
-            OUT_OF_SIGHT.set(self.0);
+            FORCE_LIBTORCH.set(self.0);
         }
     }
-    let _as_before = AsBefore(OUT_OF_SIGHT.replace(true));
+    let _restore = Restore(FORCE_LIBTORCH.replace(true));
     compute()
 }
 
@@ -140,12 +140,12 @@ pub fn libtorch_version(lib: &Path) -> Option<String> {
 
 fn open_cuda_library() -> Result<(), String> {
     let beside = libtorch_path().and_then(|path| Some(path.parent()?.to_path_buf()));
-    let named = std::env::var_os(CUDA_FOLDER).map(PathBuf::from);
+    let named = std::env::var_os(CUDA_DIR).map(PathBuf::from);
     let folders: Vec<PathBuf> = named.into_iter().chain(beside).collect();
     let Some(library) = folders.iter().map(|dir| dir.join("libtorch_cuda.so")).find(|path| path.exists()) else {
         let looked: Vec<String> = folders.iter().map(|dir| dir.display().to_string()).collect();
         return Err(format!(
-            "there is no libtorch_cuda.so in {}; run `cargo xtask setup --cuda`, or name its folder in {CUDA_FOLDER}",
+            "there is no libtorch_cuda.so in {}; run `cargo xtask setup --cuda`, or name its folder in {CUDA_DIR}",
             looked.join(" or ")
         ));
     };

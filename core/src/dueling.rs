@@ -34,7 +34,7 @@ impl Dueling {
         let advantages = builder.add("advantages.weight", &[k, outputs, of_advantages], init(of_advantages));
         let value_bias = builder.add("value.bias", &[k, 1], init(of_value));
         let advantage_bias = builder.add("advantages.bias", &[k, outputs], init(of_advantages));
-        builder.claim(
+        builder.add_units(
             k,
             &[(value, of_value), (advantages, outputs * of_advantages), (value_bias, 1), (advantage_bias, outputs)],
         );
@@ -44,12 +44,12 @@ impl Dueling {
     /// The matrix from features to outputs, `[K*A, H]`.
     pub fn matrix(&self, weights: &Weights) -> Tensor {
         let of_value = weights[self.value].expand([-1, self.outputs, -1], false);
-        Tensor::cat(&[of_value, centred(&weights[self.advantages])], 2).flatten(0, 1)
+        Tensor::cat(&[of_value, centered(&weights[self.advantages])], 2).flatten(0, 1)
     }
 
     /// What is added to the outputs, `[K*A]`.
     pub fn bias(&self, weights: &Weights) -> Tensor {
-        (&weights[self.value_bias] + centred(&weights[self.advantage_bias])).flatten(0, 1)
+        (&weights[self.value_bias] + centered(&weights[self.advantage_bias])).flatten(0, 1)
     }
 
     /// Writes the gradient with respect to each parameter on that `of` it, from the one with respect to matrix,
@@ -61,13 +61,13 @@ impl Dueling {
         let of_bias = of_bias.view([self.k, self.outputs]);
         let write = |id: ParameterId, gradient: Tensor| of[id].shallow_clone().copy_(&gradient);
         write(self.value, first.sum_dim_intlist([1].as_slice(), true, None::<Kind>));
-        write(self.advantages, centred(&rest));
+        write(self.advantages, centered(&rest));
         write(self.value_bias, of_bias.sum_dim_intlist([1].as_slice(), true, None::<Kind>));
-        write(self.advantage_bias, centred(&of_bias));
+        write(self.advantage_bias, centered(&of_bias));
     }
 }
 
 /// What of a tensor `[K, A, ..]` differs from the mean over its outputs.
-fn centred(tensor: &Tensor) -> Tensor {
+fn centered(tensor: &Tensor) -> Tensor {
     tensor - tensor.mean_dim([1].as_slice(), true, None::<Kind>)
 }

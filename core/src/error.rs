@@ -7,7 +7,7 @@ use std::path::PathBuf;
 pub enum Error {
     /// The interval of learning rates is empty or not positive.
     #[error("learning rates must satisfy 0 < lr_min <= lr_max < infinity, but lr_min = {min:e} and lr_max = {max:e}")]
-    RateInterval {
+    LrRange {
         /// The lower end as given.
         min: f64,
         /// The upper end as given.
@@ -18,7 +18,7 @@ pub enum Error {
     NoHeads,
     /// A parameter that has no learning rate, because no unit has claimed it.
     #[error("no unit claims the parameter `{name}`: it would have no learning rate; its layer must claim it")]
-    Unclaimed {
+    ParameterWithoutUnit {
         /// The parameter's name.
         name: String,
     },

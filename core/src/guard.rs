@@ -7,18 +7,18 @@
 
 use tch::{Kind, Tensor};
 
-use crate::device::can_look;
+use crate::device::readable_without_sync;
 use crate::heads::Heads;
 
 /// Which heads have a finite likelihood, `[K]` bool; none if it is known that all have, or nobody is to look. The others
 /// have no part in a step.
-pub struct SoundHeads(Option<Tensor>);
+pub struct FiniteHeads(Option<Tensor>);
 
-impl SoundHeads {
+impl FiniteHeads {
     /// Looks for them, if this is `guarded`, by the evidence of each, `[K]`.
-    pub fn find(guarded: bool, log_evidence: &Tensor) -> Self {
-        let all_are = !guarded || (can_look(log_evidence.device()) && sum_is_finite(log_evidence));
-        SoundHeads((!all_are).then(|| log_evidence.isfinite()))
+    pub fn new(guarded: bool, log_evidence: &Tensor) -> Self {
+        let all_are = !guarded || (readable_without_sync(log_evidence.device()) && sum_is_finite(log_evidence));
+        FiniteHeads((!all_are).then(|| log_evidence.isfinite()))
     }
 
     /// Whether all heads have a part.
@@ -27,19 +27,19 @@ impl SoundHeads {
     }
 
     /// `x`, `[K, ..]`, with `other` in the place of what is of heads without a part.
-    pub fn only(&self, x: Tensor, other: f64) -> Tensor {
-        let Some(sound) = &self.0 else { return x };
+    pub fn mask(&self, x: Tensor, other: f64) -> Tensor {
+        let Some(finite) = &self.0 else { return x };
         let mut column = vec![1; x.dim()];
         column[0] = -1;
-        x.where_scalarother(&sound.view(&column[..]), other)
+        x.where_scalarother(&finite.view(&column[..]), other)
     }
 
     /// The averaging weights, `[K]`, all of them with the sound heads.
-    pub fn among(&self, a: Tensor) -> Tensor {
+    pub fn renormalize(&self, a: Tensor) -> Tensor {
         if self.all() {
             return a;
         }
-        let a = self.only(a, 0.0);
+        let a = self.mask(a, 0.0);
         &a / a.sum(Kind::Double)
     }
 
@@ -65,8 +65,8 @@ impl UnitGuard {
 
     /// The gradient, `[P]`, with zeros for every unit that has an element which is not finite. `unit_of_element` says
     /// which unit each element belongs to, `[P]`.
-    pub fn still(&mut self, gradient: Tensor, unit_of_element: impl FnOnce() -> Vec<usize>) -> Tensor {
-        if !can_look(gradient.device()) || !sum_is_finite(&gradient) {
+    pub fn zero_non_finite(&mut self, gradient: Tensor, unit_of_element: impl FnOnce() -> Vec<usize>) -> Tensor {
+        if !readable_without_sync(gradient.device()) || !sum_is_finite(&gradient) {
             let device = gradient.device();
             let unit = self.unit.get_or_insert_with(|| {
                 let unit: Vec<i32> = unit_of_element().into_iter().map(|unit| unit as i32).collect();
@@ -101,10 +101,10 @@ mod tests {
         let mut guard = UnitGuard::new(3);
         let units = || vec![0, 0, 1, 1, 2, 2, 1];
         let gradient = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0, f32::NAN, 6.0, f32::INFINITY]);
-        let still = guard.still(gradient, units);
+        let still = guard.zero_non_finite(gradient, units);
         assert_eq!(Vec::<f32>::try_from(still).unwrap(), [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
         // finite, but their sum is not
         let huge = Tensor::from_slice(&[3e38f32, 3e38, 1.0, 1.0, 1.0, 1.0, 1.0]);
-        assert_eq!(guard.still(huge.copy(), units), huge);
+        assert_eq!(guard.zero_non_finite(huge.copy(), units), huge);
     }
 }

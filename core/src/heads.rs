@@ -10,9 +10,9 @@ use tch::{Device, Kind, Tensor};
 
 use crate::Error;
 use crate::dueling::Dueling;
+use crate::matmul::{linear, matmul, matmul_into};
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Parameters, Weights};
-use crate::products::{affine, product, write_product};
-use crate::slices::write_column_sums;
+use crate::slices::column_sums_into;
 use crate::streams::{Stream, stream};
 
 /// K output layers over the same features.
@@ -72,7 +72,7 @@ impl Heads {
                 let bound = Init::Uniform((features as f64).powf(-0.5));
                 let weight = builder.add("weight", &[k, outputs, features], bound);
                 let bias = builder.add("bias", &[k, outputs], bound);
-                builder.claim(k, &[(weight, outputs * features), (bias, outputs)]);
+                builder.add_units(k, &[(weight, outputs * features), (bias, outputs)]);
                 (outputs, Layer::Linear { weight, bias })
             }
             Outputs::Dueling(outputs) => (outputs, Layer::Dueling(Dueling::new(&mut builder, k, features, outputs))),
@@ -101,14 +101,14 @@ impl Heads {
 
     /// Every head's outputs, `[B, H] -> [K, B, A]`: the heads of a sample lie side by side in memory.
     pub fn forward(&self, z: &Tensor) -> Tensor {
-        let out = affine(z, &self.matrix(), &self.bias()); // [B, K*A]
+        let out = linear(z, &self.matrix(), &self.bias()); // [B, K*A]
         out.view([-1, self.k, self.outputs]).permute([1, 0, 2])
     }
 
     /// The outputs' mean under the averaging weights `a`, `[K]`: `[B, H] -> [B, A]`. It is the output of the mean layer.
     pub fn mean(&self, z: &Tensor, a: &Tensor) -> Tensor {
         let mean = |stacked: Tensor| if self.k == 1 { stacked } else { a.unsqueeze(0).mm(&stacked.view([self.k, -1])) };
-        affine(z, &mean(self.matrix()).view([self.outputs, self.features]), &mean(self.bias()).view([-1]))
+        linear(z, &mean(self.matrix()).view([self.outputs, self.features]), &mean(self.bias()).view([-1]))
     }
 
     /// Writes the gradient with respect to each parameter on that `of` it, from features `[B, H]` and the gradient with
@@ -117,29 +117,29 @@ impl Heads {
         let gradient = self.by_sample(gradient); // [B, K*A]
         match &self.layer {
             Layer::Linear { weight, bias } => {
-                write_product(&gradient.tr(), z, &of[*weight].view([-1, self.features]));
-                write_column_sums(&gradient, &of[*bias].view([-1]));
+                matmul_into(&gradient.tr(), z, &of[*weight].view([-1, self.features]));
+                column_sums_into(&gradient, &of[*bias].view([-1]));
             }
             Layer::Dueling(dueling) => {
                 let of_bias = gradient.sum_dim_intlist([0].as_slice(), false, None::<Kind>);
-                dueling.write_gradient(&product(&gradient.tr(), z), &of_bias, of);
+                dueling.write_gradient(&matmul(&gradient.tr(), z), &of_bias, of);
             }
         }
     }
 
     /// The gradient with respect to the features, `[B, H]`, from the gradient with respect to the outputs,
-    /// `[K, B, A]`. If only some heads are `sound`, `[K]` bool, it comes from these.
-    pub fn feature_gradient(&self, gradient: &Tensor, sound: Option<&Tensor>) -> Tensor {
+    /// `[K, B, A]`. If only some heads are `finite_heads`, `[K]` bool, it comes from these.
+    pub fn feature_gradient(&self, gradient: &Tensor, finite_heads: Option<&Tensor>) -> Tensor {
         let mut matrix = self.matrix();
-        if let Some(sound) = sound {
-            let rows = sound.repeat_interleave_self_int(self.outputs, 0, None).unsqueeze(1); // [K*A, 1]
+        if let Some(finite_heads) = finite_heads {
+            let rows = finite_heads.repeat_interleave_self_int(self.outputs, 0, None).unsqueeze(1); // [K*A, 1]
             matrix = matrix.where_scalarother(&rows, 0.0);
         }
-        product(&self.by_sample(gradient), &matrix)
+        matmul(&self.by_sample(gradient), &matrix)
     }
 
     /// Forgets all heads but head `j`; the flat indices that its parameters had, `[P']`.
-    pub(crate) fn keep_only(&mut self, j: i64) -> Tensor {
+    pub(crate) fn prune_to(&mut self, j: i64) -> Tensor {
         let of_head: Vec<i64> = (0..)
             .zip(self.parameters.unit_of_element())
             .filter(|(_, unit)| *unit == j as usize)
@@ -253,7 +253,7 @@ mod tests {
         for kind in KINDS {
             let (mut heads, z) = sample(kind);
             let (out, theta) = (heads.forward(&z), heads.parameters.theta().copy());
-            let indices = heads.keep_only(1);
+            let indices = heads.prune_to(1);
             assert_eq!(heads.k(), 1);
             assert!(distance(&heads.forward(&z).get(0), &out.get(1)) < 1e-6, "{kind:?}");
             assert_eq!(heads.parameters.theta(), &theta.index_select(0, &indices));
@@ -268,8 +268,8 @@ mod tests {
             let gradient = Tensor::from_slice(&(0..30).map(|i| (i as f32).cos()).collect::<Vec<_>>()).view([3, 5, 2]);
             let loss = (by_hand(kind, &z, &parts(kind, &theta)) * &gradient).sum(Kind::Float);
             let expected = Tensor::run_backward(&[loss], &[&theta, &z], false, false);
-            let (of_parameters, room) = heads.parameters.gradient();
-            heads.parameter_gradient(&z.detach(), &gradient, &room);
+            let (of_parameters, grad_buffer) = heads.parameters.grad_buffer();
+            heads.parameter_gradient(&z.detach(), &gradient, &grad_buffer);
             assert!(distance(&of_parameters, &expected[0]) < 1e-5, "{kind:?}");
             assert!(distance(&heads.feature_gradient(&gradient, None), &expected[1]) < 1e-5, "{kind:?}");
         }

@@ -15,46 +15,46 @@ use tch::{Kind, Tensor};
 
 use crate::Error;
 use crate::averaging::{History, ModelAveraging};
-use crate::clip::Clip;
-use crate::diagnosis::{LrDiagnostics, exploded_units};
-use crate::guard::{SoundHeads, UnitGuard};
+use crate::clip::GradClip;
+use crate::divergence::{DivergenceMonitor, UpdateGate};
+use crate::guard::{FiniteHeads, UnitGuard};
 use crate::likelihood::{Likelihood, mixture};
+use crate::lr_diagnostics::{LrDiagnostics, exploded_units};
 use crate::method::Method;
-use crate::network::{Network, Pass};
+use crate::network::{ForwardPass, Network};
 use crate::optimizer::Optimizer;
 use crate::parameters::{Parameters, Weights};
 use crate::rates::LrGranularity;
+use crate::state_dict::StateDict;
 use crate::streams::{Stream, stream};
-use crate::tensors::Tensors;
 use crate::units::Units;
-use crate::watch::{Alive, Watch};
 
 /// Learning rates and everything else that learning remembers from step to step.
 pub struct Learner {
     method: Method,
-    body: Group,
-    heads: Group,
+    body: ParamGroup,
+    heads: ParamGroup,
     averaging: Box<dyn ModelAveraging>,
     history: History,
     /// the size each unit of the body began with, `[units]`
-    first_sizes: Vec<f64>,
+    initial_rms: Vec<f64>,
     updates: u64,
-    watch: Watch,
+    monitor: DivergenceMonitor,
     /// what rates that are drawn at each step derive from
     rates_seed: u64,
 }
 
 /// The part of learning that the body and the heads do alike.
-struct Group {
+struct ParamGroup {
     optimizer: Box<dyn Optimizer>,
     guard: Option<UnitGuard>,
-    clip: Option<Clip>,
+    clip: Option<GradClip>,
     /// where gradients are written: a flat tensor and its part for each parameter
-    room: (Tensor, Weights),
+    grad_buffer: (Tensor, Weights),
 }
 
 /// What a step has seen before it differentiates anything.
-struct Observed {
+struct BatchEvaluation {
     /// `g_j`, the gradient of each head's own `-log p_j` with respect to its outputs, `[K, B, A]`
     g: Tensor,
     /// `r_j`, how responsible each head is for each sample, `[K, B, 1]`; a single head has all of it
@@ -63,15 +63,15 @@ struct Observed {
     loss: Tensor,
     log_evidence: Tensor,
     /// the heads that have a part in the step
-    sound: SoundHeads,
+    finite_heads: FiniteHeads,
     /// whether anything may move
-    alive: Alive,
+    apply_update: UpdateGate,
 }
 
 /// What a step moves along; flat, `[P]` each.
 struct Gradients {
-    of_body: Tensor,
-    of_heads: Tensor,
+    body: Tensor,
+    heads: Tensor,
 }
 
 /// What a step saw before it changed anything. The numbers stay on the device until they are asked for.
@@ -102,39 +102,39 @@ impl Learner {
         }
         let (body, heads) = (network.parameters(), network.heads().parameters());
         let rates_seed = rng.clone().random();
-        let mut draw = |count| method.interval.sample_iter(&mut *rng).take(count).collect::<Vec<f64>>();
+        let mut draw = |count| method.lr_range.sample_iter(&mut *rng).take(count).collect::<Vec<f64>>();
         let (unit_rates, body_rates) = match method.lr_per {
             LrGranularity::Unit | LrGranularity::UnitResampled => {
                 let rates = draw(body.units());
-                let spread = body.spread(&rates);
+                let spread = body.broadcast(&rates);
                 (rates, spread)
             }
             LrGranularity::Parameter => {
                 let theta = body.theta();
                 let rates = Tensor::from_slice(&draw(theta.numel())).to_kind(theta.kind()).to_device(theta.device());
-                (vec![method.interval.eta_max(); body.units()], rates)
+                (vec![method.lr_range.max(); body.units()], rates)
             }
         };
-        let head_rates = method.interval.spaced(k as usize);
-        let group = |parameters: &Parameters, rates: &Tensor, clip| Group {
-            optimizer: method.rule.at(rates),
+        let head_rates = method.lr_range.log_spaced(k as usize);
+        let group = |parameters: &Parameters, rates: &Tensor, clip| ParamGroup {
+            optimizer: method.rule.build(rates),
             guard: method.guarded.then(|| UnitGuard::new(parameters.units())),
             clip,
-            room: parameters.gradient(),
+            grad_buffer: parameters.grad_buffer(),
         };
         Ok(Learner {
-            body: group(body, &body_rates, method.max_grad_norm.map(Clip::whole)),
+            body: group(body, &body_rates, method.max_grad_norm.map(GradClip::global)),
             heads: group(
                 heads,
-                &heads.spread(&head_rates),
-                method.max_grad_norm.map(|longest| each_head(longest, heads)),
+                &heads.broadcast(&head_rates),
+                method.max_grad_norm.map(|max_norm| clip_each_head(max_norm, heads)),
             ),
-            averaging: method.averaging.over(k, body.theta().device()),
+            averaging: method.averaging.build(k, body.theta().device()),
             history: History::default(),
-            first_sizes: body.unit_sizes(),
+            initial_rms: body.unit_rms(),
             updates: 0,
             rates_seed,
-            watch: Watch::new(method.guarded, &unit_rates, body.theta().device()),
+            monitor: DivergenceMonitor::new(method.guarded, &unit_rates, body.theta().device()),
             method: method.clone(),
         })
     }
@@ -152,82 +152,89 @@ impl Learner {
     pub fn step<B, L: Likelihood>(
         &mut self,
         network: &mut Network<B>,
-        pass: &Pass,
+        pass: &ForwardPass,
         likelihood: &L,
         target: &L::Target,
     ) -> Result<Report, Error> {
-        let mut observed = self.observe(network, pass, likelihood, target)?;
-        let gradients = self.differentiate(network, pass, &mut observed);
-        self.apply(network, gradients, &observed);
-        Ok(Report { loss: observed.loss, log_evidence: observed.log_evidence })
+        let mut evaluation = self.evaluate(network, pass, likelihood, target)?;
+        let gradients = self.differentiate(network, pass, &mut evaluation);
+        self.apply(network, gradients, &evaluation);
+        Ok(Report { loss: evaluation.loss, log_evidence: evaluation.log_evidence })
     }
 
     /// What the heads predict at `z` (line 8), and what that says about each of them.
-    fn observe<B, L: Likelihood>(
+    fn evaluate<B, L: Likelihood>(
         &mut self,
         network: &Network<B>,
-        pass: &Pass,
+        pass: &ForwardPass,
         likelihood: &L,
         target: &L::Target,
-    ) -> Result<Observed, Error> {
+    ) -> Result<BatchEvaluation, Error> {
         likelihood.check(&pass.out, target)?;
         let (log_p, g) = likelihood.log_prob_and_gradient(&pass.out, target); // [K, B], [K, B, A]
         let log_evidence = self.method.evidence.of(&log_p); // [K]
-        let sound = SoundHeads::find(self.method.guarded, &log_evidence);
-        let (log_p, log_evidence) = (sound.only(log_p, f64::NEG_INFINITY), sound.only(log_evidence, f64::NEG_INFINITY));
+        let finite_heads = FiniteHeads::new(self.method.guarded, &log_evidence);
+        let (log_p, log_evidence) =
+            (finite_heads.mask(log_p, f64::NEG_INFINITY), finite_heads.mask(log_evidence, f64::NEG_INFINITY));
         let (log_mixture, r) = if network.heads().k() == 1 {
             (log_p, None)
         } else {
-            let a = if sound.all() { network.a().shallow_clone() } else { self.averaging.weights() };
+            let a = if finite_heads.all() { network.a().shallow_clone() } else { self.averaging.weights() };
             let (log_mixture, r) = mixture(&log_p, &a); // [B], [K, B]
             (log_mixture, Some(r.unsqueeze(-1)))
         };
         let loss = -log_mixture.mean(None::<Kind>);
-        let suspicious = !(self.method.guarded && sound.all());
-        let alive = self.watch.see(self.updates, suspicious, &loss, &pass.z)?;
-        Ok(Observed { g: sound.only(g, 0.0), r, loss, log_evidence, sound, alive })
+        let maybe_non_finite = !(self.method.guarded && finite_heads.all());
+        let apply_update = self.monitor.check(self.updates, maybe_non_finite, &loss, &pass.z)?;
+        Ok(BatchEvaluation { g: finite_heads.mask(g, 0.0), r, loss, log_evidence, finite_heads, apply_update })
     }
 
     /// The gradients of both losses, means over the batch.
-    fn differentiate<B>(&mut self, network: &Network<B>, pass: &Pass, observed: &mut Observed) -> Gradients {
+    fn differentiate<B>(
+        &mut self,
+        network: &Network<B>,
+        pass: &ForwardPass,
+        evaluation: &mut BatchEvaluation,
+    ) -> Gradients {
         let (heads, batch) = (network.heads(), pass.out.size()[1] as f64);
-        let Observed { g, r, sound, .. } = observed;
+        let BatchEvaluation { g, r, finite_heads, .. } = evaluation;
 
         // Equation 3: head j's, of -log p_j, where z is a constant
-        heads.parameter_gradient(&pass.z.detach(), g, &self.heads.room.1);
-        let of_heads = self.heads.room.0.g_div_scalar_(batch); // [P]
+        heads.parameter_gradient(&pass.z.detach(), g, &self.heads.grad_buffer.1);
+        let of_heads = self.heads.grad_buffer.0.g_div_scalar_(batch); // [P]
 
         // Equation 2: the body's, of -log sum_j a_j p_j, whose gradient with respect to out_j is r_j g_j. In place: where
         // there is a prediction at each time step, a new tensor of this size costs more than the product
         if let Some(r) = r {
             let _ = g.g_mul_(r);
         }
-        let of_z = sound.feature_gradient(heads, g).g_div_scalar_(batch); // [B, H]
-        let of_body = pass.backward(of_z, &self.body.room); // [P]
+        let of_z = finite_heads.feature_gradient(heads, g).g_div_scalar_(batch); // [B, H]
+        let of_body = pass.backward(of_z, &self.body.grad_buffer); // [P]
 
-        Gradients { of_body, of_heads }
+        Gradients { body: of_body, heads: of_heads }
     }
 
     /// Body and heads move, each unit and head at its own rate (lines 10 and 12), then the averaging weights (line 13).
-    fn apply<B>(&mut self, network: &mut Network<B>, gradients: Gradients, observed: &Observed) {
-        self.draw_rates(network.parameters());
+    fn apply<B>(&mut self, network: &mut Network<B>, gradients: Gradients, evaluation: &BatchEvaluation) {
+        self.resample_lrs(network.parameters());
         let factor = self.method.lr_schedule.factor(self.updates);
-        self.body.step(network.parameters_mut(), gradients.of_body, &observed.alive, factor);
-        self.heads.step(network.heads_mut().parameters_mut(), gradients.of_heads, &observed.alive, factor);
+        self.body.step(network.parameters_mut(), gradients.body, &evaluation.apply_update, factor);
+        self.heads.step(network.heads_mut().parameters_mut(), gradients.heads, &evaluation.apply_update, factor);
         if network.heads().k() > 1 {
-            self.averaging.update(&observed.log_evidence);
-            network.set_a(&observed.sound.among(self.averaging.weights()), !observed.sound.all());
+            self.averaging.update(&evaluation.log_evidence);
+            network
+                .set_a(&evaluation.finite_heads.renormalize(self.averaging.weights()), !evaluation.finite_heads.all());
         }
         self.updates += 1;
         self.history.record(self.updates, || self.averaging.weights());
     }
 
     /// Other rates for the units, where each step has its own; those of the first were drawn at the beginning.
-    fn draw_rates(&mut self, body: &Parameters) {
+    fn resample_lrs(&mut self, body: &Parameters) {
         if self.method.lr_per == LrGranularity::UnitResampled && self.updates > 0 {
             let mut rng = stream(self.rates_seed, &format!("rates of update {}", self.updates));
-            let rates: Vec<f64> = self.method.interval.sample_iter(&mut rng).take(body.units()).collect();
-            self.body.optimizer.set_rates(&body.spread(&rates));
+            let rates: Vec<f64> = self.method.lr_range.sample_iter(&mut rng).take(body.units()).collect();
+            self.body.optimizer.set_lrs(&body.broadcast(&rates));
         }
     }
 
@@ -238,7 +245,7 @@ impl Learner {
 
     /// The posterior over the heads, `[K]`; waits for the device.
     pub fn posterior(&self) -> Vec<f64> {
-        host(&self.averaging.weights())
+        to_vec(&self.averaging.weights())
     }
 
     /// The posterior over time.
@@ -253,57 +260,58 @@ impl Learner {
 
     /// What the run says about learning rates.
     pub fn diagnose<B>(&self, network: &Network<B>) -> LrDiagnostics {
-        LrDiagnostics::read(self.method.interval, self.posterior(), &self.growth(network))
+        LrDiagnostics::new(self.method.lr_range, self.posterior(), &self.rms_ratios(network))
     }
 
     /// Counts the units of the body that exploded, as [`LrDiagnostics`] counts them.
     pub fn exploded_units<B>(&self, network: &Network<B>) -> usize {
-        exploded_units(&self.growth(network))
+        exploded_units(&self.rms_ratios(network))
     }
 
     /// What became of every unit of the body, which began as that of `first`; `None` where units have no rates of their
     /// own, or they change from step to step.
     pub fn units<B>(&self, network: &Network<B>, first: &Network<B>) -> Option<Units> {
-        let interval = self.method.interval;
-        let own = self.method.lr_per == LrGranularity::Unit && interval.eta_min() < interval.eta_max();
+        let lr_range = self.method.lr_range;
+        let own = self.method.lr_per == LrGranularity::Unit && lr_range.min() < lr_range.max();
         let (_, rates) = self.body.optimizer.state().into_iter().find(|(name, _)| own && *name == "minus_eta")?;
-        Some(Units::read(network.parameters(), first.parameters(), &rates))
+        Some(Units::new(network.parameters(), first.parameters(), &rates))
     }
 
     /// The size of each unit of the body as a multiple of that it began with, `[units]`.
-    fn growth<B>(&self, network: &Network<B>) -> Vec<f64> {
-        let sizes = network.parameters().unit_sizes();
-        sizes.iter().zip(&self.first_sizes).map(|(now, first)| now / first).collect()
+    fn rms_ratios<B>(&self, network: &Network<B>) -> Vec<f64> {
+        let sizes = network.parameters().unit_rms();
+        sizes.iter().zip(&self.initial_rms).map(|(now, first)| now / first).collect()
     }
 
     /// Throws all heads away but the heaviest (paper, section 4.4), if it has at least this weight; says which it was
     /// then. The network's predictions change by no more than the weight that is dropped.
-    pub fn keep_best_head<B>(&mut self, network: &mut Network<B>, least_weight: f64) -> Option<i64> {
+    pub fn prune_heads<B>(&mut self, network: &mut Network<B>, min_weight: f64) -> Option<i64> {
         let a = self.posterior();
         let best = (0..a.len()).max_by(|&i, &j| a[i].total_cmp(&a[j])).expect("a head");
-        if a.len() == 1 || a[best] < least_weight {
+        if a.len() == 1 || a[best] < min_weight {
             return None;
         }
-        let kept = network.keep_head(best as i64);
+        let kept = network.prune_to_head(best as i64);
         self.heads.optimizer.select(&kept);
         if let Some(guard) = &mut self.heads.guard {
             guard.reset(1);
         }
-        self.heads.clip = self.method.max_grad_norm.map(|longest| each_head(longest, network.heads().parameters()));
-        self.heads.room = network.heads().parameters().gradient();
+        self.heads.clip =
+            self.method.max_grad_norm.map(|max_norm| clip_each_head(max_norm, network.heads().parameters()));
+        self.heads.grad_buffer = network.heads().parameters().grad_buffer();
         let device = network.a().device();
-        self.averaging = self.method.averaging.over(1, device);
+        self.averaging = self.method.averaging.build(1, device);
         Some(best as i64)
     }
 
     /// Adds everything learning remembers of the network that it has been learning with, as `prefix.*`; what it
     /// remembers of a parameter by that parameter's name.
-    pub fn save<B>(&self, network: &Network<B>, prefix: &str, tensors: &mut Tensors) {
+    pub fn save<B>(&self, network: &Network<B>, prefix: &str, tensors: &mut StateDict) {
         self.body.save(network.parameters(), &format!("{prefix}.body"), tensors);
         self.heads.save(network.heads().parameters(), &format!("{prefix}.heads"), tensors);
         self.averaging.save(&format!("{prefix}.averaging"), tensors);
         self.history.save(&format!("{prefix}.history"), tensors);
-        tensors.insert_slice(format!("{prefix}.first_sizes"), &self.first_sizes);
+        tensors.insert_slice(format!("{prefix}.initial_rms"), &self.initial_rms);
         tensors.insert_slice(format!("{prefix}.updates"), &[self.updates as i64]);
     }
 
@@ -311,26 +319,26 @@ impl Learner {
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another learner.
-    pub fn load<B>(&mut self, network: &Network<B>, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
+    pub fn load<B>(&mut self, network: &Network<B>, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         self.body.load(network.parameters(), &format!("{prefix}.body"), tensors)?;
         self.heads.load(network.heads().parameters(), &format!("{prefix}.heads"), tensors)?;
         self.averaging.load(&format!("{prefix}.averaging"), tensors)?;
         self.history = History::load(&format!("{prefix}.history"), tensors)?;
-        self.first_sizes = tensors.get_vec(&format!("{prefix}.first_sizes"), self.first_sizes.len() as i64)?;
+        self.initial_rms = tensors.get_vec(&format!("{prefix}.initial_rms"), self.initial_rms.len() as i64)?;
         self.updates = tensors.get_vec::<i64>(&format!("{prefix}.updates"), 1)?[0] as u64;
         Ok(())
     }
 }
 
-impl Group {
-    fn save(&self, parameters: &Parameters, prefix: &str, tensors: &mut Tensors) {
+impl ParamGroup {
+    fn save(&self, parameters: &Parameters, prefix: &str, tensors: &mut StateDict) {
         for (name, flat) in self.optimizer.state() {
             parameters.save_flat(&format!("{prefix}.{name}"), &flat, tensors);
         }
         tensors.insert_slice(format!("{prefix}.steps"), &[self.optimizer.steps()]);
     }
 
-    fn load(&mut self, parameters: &Parameters, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
+    fn load(&mut self, parameters: &Parameters, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         for (name, mut flat) in self.optimizer.state() {
             flat.copy_(&parameters.load_flat(&format!("{prefix}.{name}"), tensors)?);
         }
@@ -338,23 +346,23 @@ impl Group {
         Ok(())
     }
 
-    fn step(&mut self, parameters: &mut Parameters, mut gradient: Tensor, alive: &Alive, factor: f64) {
+    fn step(&mut self, parameters: &mut Parameters, mut gradient: Tensor, apply_update: &UpdateGate, factor: f64) {
         if let Some(guard) = &mut self.guard {
-            gradient = guard.still(gradient, || parameters.unit_of_element());
+            gradient = guard.zero_non_finite(gradient, || parameters.unit_of_element());
         }
         if let Some(clip) = &self.clip {
-            gradient = clip.shorten(gradient);
+            gradient = clip.clip(gradient);
         }
-        alive.change(parameters.theta_mut(), |theta| self.optimizer.step(theta, &gradient, factor));
+        apply_update.apply(parameters.theta_mut(), |theta| self.optimizer.step(theta, &gradient, factor));
     }
 }
 
 /// A bound on each head's gradient.
-fn each_head(longest: f64, heads: &Parameters) -> Clip {
-    Clip::each(longest, &heads.unit_of_element(), heads.theta())
+fn clip_each_head(max_norm: f64, heads: &Parameters) -> GradClip {
+    GradClip::per_unit(max_norm, &heads.unit_of_element(), heads.theta())
 }
 
-fn host(a: &Tensor) -> Vec<f64> {
+fn to_vec(a: &Tensor) -> Vec<f64> {
     Vec::<f64>::try_from(a).expect("a vector of f64")
 }
 
@@ -365,7 +373,7 @@ mod tests {
     use super::*;
     use crate::layers::Mlp;
     use crate::likelihood::Huber;
-    use crate::rates::RateInterval;
+    use crate::rates::LrRange;
 
     const HUBER: Huber = Huber { sigma: 1.0 };
 
@@ -386,7 +394,7 @@ mod tests {
 
     fn step(learner: &mut Learner, network: &mut Network<Mlp>) -> Result<Report, Error> {
         let (x, y) = batch();
-        let pass = network.pass(&x).unwrap();
+        let pass = network.forward(&x).unwrap();
         learner.step(network, &pass, &HUBER, &y)
     }
 
@@ -428,7 +436,7 @@ mod tests {
         let method = Method { num_heads: 4, ..Method::alrao() };
         let mut of_free = learner(&Method { guarded: false, ..method.clone() }, &free);
         let (mut of_guarded, mut of_lagging) = (learner(&method, &guarded), learner(&method, &lagging));
-        of_lagging.watch.lag();
+        of_lagging.monitor.defer_checks();
         for _ in 0..100 {
             step(&mut of_free, &mut free).unwrap();
             step(&mut of_guarded, &mut guarded).unwrap();
@@ -467,12 +475,12 @@ mod tests {
         assert!(matches!(diverged, Some(Error::Diverged { .. })), "{diverged:?}");
     }
 
-    /// The watch that looks once in a while reports the step of the failure, and nothing has moved since.
+    /// The monitor that looks once in a while reports the step of the failure, and nothing has moved since.
     #[test]
     fn a_lagging_watch_keeps_the_parameters_of_the_failure() {
         let mut network = network(2);
         let mut learner = learner(&Method { num_heads: 2, ..Method::alrao() }, &network);
-        learner.watch.lag();
+        learner.monitor.defer_checks();
         (0..10).for_each(|_| drop(step(&mut learner, &mut network).unwrap()));
         (0..2).for_each(|j| spoil_head(&network, j, f64::NAN));
         let before = network.parameters().theta().copy();
@@ -515,18 +523,18 @@ mod tests {
             let bias = network.heads().parameters().theta().narrow(0, 2 * 16 + 2, 2);
             let _ = bias.shallow_clone().fill_(1e4);
         };
-        let method = Method { num_heads: 2, interval: RateInterval::new(0.01, 0.01).unwrap(), ..Method::alrao() };
+        let method = Method { num_heads: 2, lr_range: LrRange::new(0.01, 0.01).unwrap(), ..Method::alrao() };
         far(&network);
         let mut with_both = network.copy();
         let mut learner = learner(&method, &with_both);
-        let pass = with_both.pass(&x).unwrap();
+        let pass = with_both.forward(&x).unwrap();
         learner.step(&mut with_both, &pass, &HUBER, &y).unwrap();
 
         let mut alone = network.copy();
         let mut of_alone = self::learner(&method, &alone);
         of_alone.averaging.update(&Tensor::from_slice(&[0.0, -100.0]));
-        assert!(of_alone.keep_best_head(&mut alone, 0.5).is_some());
-        let pass = alone.pass(&x).unwrap();
+        assert!(of_alone.prune_heads(&mut alone, 0.5).is_some());
+        let pass = alone.forward(&x).unwrap();
         of_alone.step(&mut alone, &pass, &HUBER, &y).unwrap();
         let difference = (with_both.parameters().theta() - alone.parameters().theta()).abs().max();
         assert!(difference.double_value(&[]) < 1e-7);
@@ -538,15 +546,15 @@ mod tests {
     fn a_pass_of_more_samples_can_be_learnt_from_in_part() {
         let (x, y) = batch();
         let more = Tensor::cat(&[&x, &(&x * 3.0)], 0);
-        let learn = |pass: &dyn Fn(&Network<Mlp>) -> Pass| {
+        let learn = |pass: &dyn Fn(&Network<Mlp>) -> ForwardPass| {
             let mut network = network(4);
             let mut learner = learner(&Method { num_heads: 4, ..Method::alrao() }, &network);
             let pass = pass(&network);
             learner.step(&mut network, &pass, &HUBER, &y).unwrap();
             thetas(&network)
         };
-        let alone = learn(&|network| network.pass(&x).unwrap());
-        let part = learn(&|network| network.pass(&more).unwrap().first(5));
+        let alone = learn(&|network| network.forward(&x).unwrap());
+        let part = learn(&|network| network.forward(&more).unwrap().first(5));
         for (alone, part) in [(alone.0, part.0), (alone.1, part.1)] {
             assert!((alone - part).abs().max().double_value(&[]) < 1e-6);
         }
@@ -561,8 +569,8 @@ mod tests {
         let (before, out) = (network.mean(&x).unwrap(), network.outputs(&x).unwrap());
         let a = learner.posterior();
         let dropped = 1.0 - a.iter().copied().fold(0.0, f64::max);
-        assert_eq!(learner.keep_best_head(&mut network, 1.0), None, "not that concentrated");
-        assert!(learner.keep_best_head(&mut network, 0.5).is_some(), "{a:?}");
+        assert_eq!(learner.prune_heads(&mut network, 1.0), None, "not that concentrated");
+        assert!(learner.prune_heads(&mut network, 0.5).is_some(), "{a:?}");
         assert_eq!((network.heads().k(), learner.posterior()), (1, vec![1.0]));
         let spread = (out.amax([0].as_slice(), false) - out.amin([0].as_slice(), false)).max().double_value(&[]);
         let change = (network.mean(&x).unwrap() - before).abs().max().double_value(&[]);
@@ -592,7 +600,7 @@ mod tests {
         let y = (Tensor::arange(8, tch::kind::FLOAT_CPU) * 1.3).sin().view([4, 2]);
         let mut places = vec![network.parameters().theta().copy()];
         for _ in 0..3 {
-            let pass = network.pass(&x).unwrap();
+            let pass = network.forward(&x).unwrap();
             learner.step(&mut network, &pass, &HUBER, &y).unwrap();
             places.push(network.parameters().theta().copy());
         }
@@ -623,7 +631,7 @@ mod tests {
         let (mut network, mut again) = (network(3), self::network(3));
         let (mut learner, mut of_again) = (learner(&method, &network), self::learner(&method, &again));
         (0..5).for_each(|_| drop(step(&mut learner, &mut network).unwrap()));
-        let mut tensors = Tensors::default();
+        let mut tensors = StateDict::default();
         network.save("network", &mut tensors);
         learner.save(&network, "learner", &mut tensors);
         again.load("network", &tensors).unwrap();
@@ -640,10 +648,10 @@ mod tests {
         let mut network = network(1);
         let mut learner = learner(&Method::sgd(0.1).unwrap(), &network);
         let (x, y) = batch();
-        let pass = network.pass(&x).unwrap();
+        let pass = network.forward(&x).unwrap();
         let error = learner.step(&mut network, &pass, &HUBER, &y.narrow(0, 0, 4)).unwrap_err().to_string();
         let wide = Tensor::zeros([5, 4], (Kind::Float, Device::Cpu));
-        let of_input = network.pass(&wide).err().unwrap().to_string();
+        let of_input = network.forward(&wide).err().unwrap().to_string();
         assert!(
             of_input.contains("inputs") && of_input.contains("[-1, 3]") && of_input.contains("[5, 4]"),
             "{of_input}"

@@ -8,31 +8,31 @@
 
 pub mod averaging;
 pub mod device;
-pub mod diagnosis;
 mod dueling;
 pub mod filled;
+pub mod graphed;
 pub mod heads;
 pub mod layers;
 pub mod learner;
 pub mod likelihood;
+pub mod lr_diagnostics;
 pub mod method;
 pub mod network;
 pub mod noise;
 pub mod optimizer;
 pub mod parameters;
 pub mod rates;
-pub mod recorded;
+pub mod state_dict;
 pub mod streams;
-pub mod tensors;
 pub mod units;
 
 mod clip;
+mod cuda_graph;
+mod divergence;
 mod error;
-mod graphs;
 mod guard;
-mod products;
+mod matmul;
 mod slices;
-mod watch;
 
 pub use error::Error;
 pub use tch;

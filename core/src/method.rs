@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::averaging::Averaging;
-use crate::optimizer::{AdamRule, LrSchedule, Rule, SgdRule};
-use crate::rates::{LrGranularity, RateInterval};
+use crate::optimizer::{AdamSettings, LrSchedule, SgdSettings, UpdateRule};
+use crate::rates::{LrGranularity, LrRange};
 
 /// Settings of learning, apart from the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Method {
     /// Learning-rate range of units and heads.
-    pub interval: RateInterval,
+    pub lr_range: LrRange,
     /// Granularity of the body's learning rates.
     pub lr_per: LrGranularity,
-    /// Number of heads, K.
+    /// Scalar of heads, K.
     pub num_heads: i64,
     /// Update rule.
-    pub rule: Rule,
+    pub rule: UpdateRule,
     /// Learning-rate schedule.
     pub lr_schedule: LrSchedule,
     /// Averaging of the heads.
@@ -66,10 +66,10 @@ impl Method {
     /// The paper's: SGD at rates from `[1e-5, 10]`, 10 heads, averaged by the Switch.
     pub fn alrao() -> Self {
         Method {
-            interval: RateInterval::default(),
+            lr_range: LrRange::default(),
             lr_per: LrGranularity::default(),
             num_heads: 10,
-            rule: Rule::Sgd(SgdRule::default()),
+            rule: UpdateRule::Sgd(SgdSettings::default()),
             lr_schedule: LrSchedule::default(),
             averaging: Averaging::default(),
             evidence: Evidence::default(),
@@ -81,17 +81,17 @@ impl Method {
     /// Stochastic gradient descent at one rate, with one head, unguarded.
     ///
     /// # Errors
-    /// [`Error::RateInterval`] unless `eta` is a positive number.
+    /// [`Error::LrRange`] unless `eta` is a positive number.
     pub fn sgd(eta: f64) -> Result<Self, Error> {
-        let interval = RateInterval::new(eta, eta)?;
-        Ok(Method { interval, num_heads: 1, guarded: false, ..Self::alrao() })
+        let lr_range = LrRange::new(eta, eta)?;
+        Ok(Method { lr_range, num_heads: 1, guarded: false, ..Self::alrao() })
     }
 
     /// Adam at one rate, with one head, unguarded.
     ///
     /// # Errors
-    /// [`Error::RateInterval`] unless `eta` is a positive number.
+    /// [`Error::LrRange`] unless `eta` is a positive number.
     pub fn adam(eta: f64) -> Result<Self, Error> {
-        Ok(Method { rule: Rule::Adam(AdamRule::default()), ..Self::sgd(eta)? })
+        Ok(Method { rule: UpdateRule::Adam(AdamSettings::default()), ..Self::sgd(eta)? })
     }
 }

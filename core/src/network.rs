@@ -6,9 +6,9 @@ use crate::Error;
 use crate::heads::{Heads, Outputs};
 use crate::layers::{Backward, Body};
 use crate::parameters::{ParameterBuilder, Parameters, Weights};
-use crate::slices::{Number, lend, lendable, looped};
+use crate::slices::{Scalar, simd_dispatch, sliceable, with_slices};
+use crate::state_dict::StateDict;
 use crate::streams::Stream;
-use crate::tensors::Tensors;
 
 /// A body with K heads.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub struct Network<B> {
 }
 
 /// A forward pass that a step of learning can be made from.
-pub struct Pass {
-    derivative: Derivative,
+pub struct ForwardPass {
+    body_backward: BodyBackward,
     /// Features, `[B, H]`.
     pub(crate) z: Tensor,
     /// Every head's outputs, `[K, B, A]`.
@@ -32,39 +32,39 @@ pub struct Pass {
 }
 
 /// How the features depend on the parameters.
-enum Derivative {
+enum BodyBackward {
     /// By the graph that the features carry, from this leaf, `[P]`.
     Autograd(Tensor),
     /// As the body has it.
-    OfBody(Backward),
+    Analytic(Backward),
     /// As it was recorded.
-    Recorded(RecordedBackward),
+    Graphed(GraphedBackward),
 }
 
 /// The gradient with respect to the parameters, `[P]`, from that with respect to the features, `[B, H]`.
-pub(crate) type RecordedBackward = Box<dyn Fn(&Tensor) -> Tensor>;
+pub(crate) type GraphedBackward = Box<dyn Fn(&Tensor) -> Tensor>;
 
-impl Pass {
+impl ForwardPass {
     /// The pass of the first `samples` of the batch alone.
-    pub fn first(self, samples: i64) -> Pass {
+    pub fn first(self, samples: i64) -> ForwardPass {
         let z = tch::with_grad(|| self.z.narrow(0, 0, samples));
-        Pass { z, out: self.out.narrow(1, 0, samples), ..self }
+        ForwardPass { z, out: self.out.narrow(1, 0, samples), ..self }
     }
 
     /// The gradient with respect to the body's parameters, `[P]`, from that with respect to the features, `[B, H]`.
-    /// `room` is a flat tensor that it may be written on, and its part for each parameter.
-    pub(crate) fn backward(&self, gradient: Tensor, room: &(Tensor, Weights)) -> Tensor {
-        match &self.derivative {
-            Derivative::Autograd(theta) if !self.z.requires_grad() => theta.zeros_like(), // nothing depends on it
-            Derivative::Autograd(theta) => {
+    /// `grad_buffer` is a flat tensor that it may be written on, and its part for each parameter.
+    pub(crate) fn backward(&self, gradient: Tensor, grad_buffer: &(Tensor, Weights)) -> Tensor {
+        match &self.body_backward {
+            BodyBackward::Autograd(theta) if !self.z.requires_grad() => theta.zeros_like(), // nothing depends on it
+            BodyBackward::Autograd(theta) => {
                 let surrogate = tch::with_grad(|| self.z.flatten(0, -1).dot(&gradient.flatten(0, -1)));
                 Tensor::run_backward(&[surrogate], &[theta], false, false).remove(0)
             }
-            Derivative::OfBody(backward) => {
-                backward(gradient, &room.1);
-                room.0.shallow_clone()
+            BodyBackward::Analytic(backward) => {
+                backward(gradient, &grad_buffer.1);
+                grad_buffer.0.shallow_clone()
             }
-            Derivative::Recorded(backward) => backward(&gradient),
+            BodyBackward::Graphed(backward) => backward(&gradient),
         }
     }
 }
@@ -73,7 +73,7 @@ impl<B: Body> Network<B> {
     /// A network whose body is made by `body`, with `k` heads of these outputs; initial values drawn from `rng`.
     ///
     /// # Errors
-    /// [`Error::NoHeads`] if `k` is 0, [`Error::Unclaimed`] if a parameter of the body belongs to no unit.
+    /// [`Error::NoHeads`] if `k` is 0, [`Error::ParameterWithoutUnit`] if a parameter of the body belongs to no unit.
     pub fn new(
         body: impl FnOnce(&mut ParameterBuilder) -> B,
         k: i64,
@@ -93,11 +93,13 @@ impl<B: Body> Network<B> {
     ///
     /// # Errors
     /// [`Error::Shape`] if x is no batch for the body.
-    pub fn pass(&self, x: &Tensor) -> Result<Pass, Error> {
+    pub fn forward(&self, x: &Tensor) -> Result<ForwardPass, Error> {
         self.body.check(x)?;
-        Ok(match self.body.differentiate(self.parameters.weights_in_training(), x) {
-            Some((z, backward)) => Pass { out: self.heads.forward(&z), z, derivative: Derivative::OfBody(backward) },
-            None => self.pass_by(|body, weights| body.forward(weights, x)),
+        Ok(match self.body.forward_with_backward(self.parameters.weights_in_training(), x) {
+            Some((z, backward)) => {
+                ForwardPass { out: self.heads.forward(&z), z, body_backward: BodyBackward::Analytic(backward) }
+            }
+            None => self.forward_with(|body, weights| body.forward(weights, x)),
         })
     }
 
@@ -107,7 +109,7 @@ impl<B: Body> Network<B> {
     /// [`Error::Shape`] if x is no batch for the body.
     pub fn outputs(&self, x: &Tensor) -> Result<Tensor, Error> {
         self.body.check(x)?;
-        Ok(self.outputs_by(|body, weights| body.forward(weights, x)))
+        Ok(self.outputs_with(|body, weights| body.forward(weights, x)))
     }
 
     /// The heads' mean, `sum_j a_j out_j`, `[B, ..] -> [B, A]`.
@@ -127,9 +129,9 @@ impl<B: Body> Network<B> {
     ///
     /// # Errors
     /// Of the first batch that is one; statistics are then of those before it.
-    pub fn renew_statistics<E>(&mut self, batches: impl IntoIterator<Item = Result<Tensor, E>>) -> Result<(), E> {
+    pub fn recompute_bn_stats<E>(&mut self, batches: impl IntoIterator<Item = Result<Tensor, E>>) -> Result<(), E> {
         for (others, x) in (0..).zip(batches) {
-            let (x, weights) = (x?, self.parameters.weights_to_average(others));
+            let (x, weights) = (x?, self.parameters.weights_for_bn_stats(others));
             let _ = tch::no_grad(|| self.body.forward(&weights, &x));
         }
         Ok(())
@@ -139,21 +141,21 @@ impl<B: Body> Network<B> {
 impl<B> Network<B> {
     /// A pass to learn from whose features, `[B, H]`, `forward` computes in a way of its own: with a recurrent state
     /// that it carries on, say.
-    pub fn pass_by(&self, forward: impl FnOnce(&B, &Weights) -> Tensor) -> Pass {
+    pub fn forward_with(&self, forward: impl FnOnce(&B, &Weights) -> Tensor) -> ForwardPass {
         let (theta, weights) = self.parameters.leaf();
         let z = tch::with_grad(|| forward(&self.body, &weights));
         let out = tch::no_grad(|| self.heads.forward(&z));
-        Pass { derivative: Derivative::Autograd(theta), z, out }
+        ForwardPass { body_backward: BodyBackward::Autograd(theta), z, out }
     }
 
     /// The pass that has these features, `[B, H]`, of a recording.
-    pub(crate) fn pass_of(&self, z: Tensor, backward: RecordedBackward) -> Pass {
+    pub(crate) fn graphed_pass(&self, z: Tensor, backward: GraphedBackward) -> ForwardPass {
         let out = tch::no_grad(|| self.heads.forward(&z));
-        Pass { derivative: Derivative::Recorded(backward), z, out }
+        ForwardPass { body_backward: BodyBackward::Graphed(backward), z, out }
     }
 
     /// Every head's outputs, `[K, B, A]`, for features that `forward` computes, without anything to learn from.
-    pub fn outputs_by(&self, forward: impl FnOnce(&B, &Weights) -> Tensor) -> Tensor {
+    pub fn outputs_with(&self, forward: impl FnOnce(&B, &Weights) -> Tensor) -> Tensor {
         tch::no_grad(|| self.heads.forward(&forward(&self.body, self.parameters.weights())))
     }
 
@@ -162,7 +164,7 @@ impl<B> Network<B> {
         if self.heads.k() == 1 {
             return out.squeeze_dim(0);
         }
-        if let Some(mean) = looped!(average_by_sample(out, &self.a)) {
+        if let Some(mean) = simd_dispatch!(average_by_sample(out, &self.a)) {
             return mean;
         }
         let a = self.a.view([-1, 1, 1]);
@@ -210,16 +212,16 @@ impl<B> Network<B> {
 
     /// Throws all heads away but head `j`, which then has all the weight; which of the heads' numbers are left,
     /// `[P']`.
-    pub fn keep_head(&mut self, j: i64) -> Tensor {
-        let kept = self.heads.keep_only(j);
+    pub fn prune_to_head(&mut self, j: i64) -> Tensor {
+        let kept = self.heads.prune_to(j);
         self.set_a(&self.a.narrow(0, 0, 1).ones_like(), false);
         kept
     }
 
-    /// Moves `share` of the way to another network of the same build; its averaging weights are taken over whole.
-    pub fn soft_update(&mut self, other: &Self, share: f64) {
-        self.parameters.soft_update(&other.parameters, share);
-        self.heads.parameters_mut().soft_update(other.heads.parameters(), share);
+    /// Moves `tau` of the way to another network of the same build; its averaging weights are taken over whole.
+    pub fn soft_update(&mut self, other: &Self, tau: f64) {
+        self.parameters.soft_update(&other.parameters, tau);
+        self.heads.parameters_mut().soft_update(other.heads.parameters(), tau);
         self.set_a(&other.a, other.some_excluded);
     }
 
@@ -229,7 +231,7 @@ impl<B> Network<B> {
     }
 
     /// Adds everything the network predicts by, as `prefix.body.*`, `prefix.heads.*` and `prefix.a`.
-    pub fn save(&self, prefix: &str, tensors: &mut Tensors) {
+    pub fn save(&self, prefix: &str, tensors: &mut StateDict) {
         self.parameters.save(&format!("{prefix}.body"), tensors);
         self.heads.parameters().save(&format!("{prefix}.heads"), tensors);
         tensors.insert(format!("{prefix}.a"), &self.a);
@@ -240,13 +242,13 @@ impl<B> Network<B> {
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another network.
-    pub fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
+    pub fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         let name = format!("{prefix}.a");
         if tensors.get(&name, &[-1])?.numel() == 1 && self.heads.k() > 1 {
-            let _ = self.keep_head(0);
+            let _ = self.prune_to_head(0);
         }
         let a = tensors.get(&name, &self.a.size())?;
-        self.load_as(tensors, |name| format!("{prefix}.{name}"))?;
+        self.load_renamed(tensors, |name| format!("{prefix}.{name}"))?;
         let a = a.to_device(self.a.device());
         self.set_a(&a, a.eq(0.0).any().int64_value(&[]) != 0);
         Ok(())
@@ -257,21 +259,21 @@ impl<B> Network<B> {
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn load_as(&mut self, tensors: &Tensors, counterpart: impl Fn(&str) -> String) -> Result<(), Error> {
-        self.parameters.load_as(tensors, |name| counterpart(&format!("body.{name}")))?;
-        self.heads.parameters_mut().load_as(tensors, |name| counterpart(&format!("heads.{name}")))
+    pub fn load_renamed(&mut self, tensors: &StateDict, counterpart: impl Fn(&str) -> String) -> Result<(), Error> {
+        self.parameters.load_renamed(tensors, |name| counterpart(&format!("body.{name}")))?;
+        self.heads.parameters_mut().load_renamed(tensors, |name| counterpart(&format!("heads.{name}")))
     }
 }
 
 /// `sum_j a_j out_j` over the heads with weight, where the outputs of a sample lie side by side in main memory.
 #[inline(always)]
-fn average_by_sample<T: Number>(out: &Tensor, a: &Tensor) -> Option<Tensor> {
+fn average_by_sample<T: Scalar>(out: &Tensor, a: &Tensor) -> Option<Tensor> {
     let by_sample = out.transpose(0, 1); // [B, K, A]
     let &[samples, k, outputs] = &by_sample.size()[..] else { return None };
-    lendable::<T>(&by_sample)?;
+    sliceable::<T>(&by_sample)?;
     let mut mean = Tensor::zeros([samples, outputs], (out.kind(), out.device()));
     let (k, outputs) = (k as usize, outputs as usize);
-    lend::<T, _, _, _>(
+    with_slices::<T, _, _, _>(
         [&mut mean],
         [&by_sample, a],
         #[inline(always)]
@@ -303,7 +305,7 @@ impl<B: Clone> Network<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::by_calls;
+    use crate::device::via_libtorch;
     use crate::layers::{BatchNorm, Mlp};
     use crate::parameters::{Init, ParameterId};
     use crate::streams::stream;
@@ -314,7 +316,7 @@ mod tests {
         let mut network = Network::new(|b| Mlp::new(b, 3, &[4], 1.0), 3, 2, &mut stream(0, "weights"), float).unwrap();
         network.set_a(&Tensor::from_slice(&[0.25f64, 0.0, 0.75]), true);
         let out = Tensor::from_slice(&[1.0f32, 2.0, f32::NAN, 4.0, 5.0, 6.0]).view([1, 3, 2]); // [B, K, A]
-        for mean in [network.average(&out.transpose(0, 1)), by_calls(|| network.average(&out.transpose(0, 1)))] {
+        for mean in [network.average(&out.transpose(0, 1)), via_libtorch(|| network.average(&out.transpose(0, 1)))] {
             assert_eq!(Vec::<f32>::try_from(mean.get(0)).unwrap(), [4.0, 5.0]);
         }
     }
@@ -347,7 +349,7 @@ mod tests {
             x * &weights[self.w]
         }
 
-        fn differentiate(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
+        fn forward_with_backward(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
             let (w, training) = (self.w, weights.training());
             let backward: Backward = Box::new(move |_, of| drop(of[w].shallow_clone().fill_(f64::from(training))));
             self.by_itself.then(|| (self.forward(weights, x), backward))
@@ -360,7 +362,7 @@ mod tests {
         let body = |by_itself| {
             move |b: &mut ParameterBuilder| {
                 let w = b.add("w", &[1], Init::Constant(2.0));
-                b.claim(1, &[(w, 1)]);
+                b.add_units(1, &[(w, 1)]);
                 Line { w, by_itself }
             }
         };
@@ -369,15 +371,15 @@ mod tests {
         for by_itself in [true, false] {
             let network = Network::new(body(by_itself), 2, 1, &mut stream(0, "weights"), float).unwrap();
             let gradient = || {
-                let pass = network.pass(&x).unwrap().first(2);
+                let pass = network.forward(&x).unwrap().first(2);
                 let of_features = Tensor::from_slice(&[1.0f32, 10.0]).view([2, 1]);
-                pass.backward(of_features, &network.parameters().gradient()).double_value(&[0])
+                pass.backward(of_features, &network.parameters().grad_buffer()).double_value(&[0])
             };
             let expected = if by_itself { 1.0 } else { 31.0 };
             assert_eq!([gradient(), tch::no_grad(gradient)], [expected; 2]);
 
-            let frozen = network.pass_by(|body, weights| body.forward(weights, &x).detach());
-            let nothing = frozen.backward(Tensor::ones([3, 1], float), &network.parameters().gradient());
+            let frozen = network.forward_with(|body, weights| body.forward(weights, &x).detach());
+            let nothing = frozen.backward(Tensor::ones([3, 1], float), &network.parameters().grad_buffer());
             assert_eq!(nothing, network.parameters().theta().zeros_like());
         }
     }
@@ -390,11 +392,11 @@ mod tests {
         let numbers = |numbers: [f32; 6]| Tensor::from_slice(&numbers).view([3, 2]);
         // by channel: means 2 and 20, variances 1 and 100; then means 4 and 60, variances 9 and 900
         let batches = [numbers([1., 10., 2., 20., 3., 30.]), numbers([1., 30., 4., 60., 7., 90.])];
-        let _ = network.pass(&(&batches[0] * 100.0)).unwrap();
+        let _ = network.forward(&(&batches[0] * 100.0)).unwrap();
         let theta = network.parameters().theta().copy();
 
         let renew = |network: &mut Network<Normalisation>, count: usize| {
-            network.renew_statistics(batches.iter().take(count).map(|x| Ok::<_, Error>(x.shallow_clone()))).unwrap()
+            network.recompute_bn_stats(batches.iter().take(count).map(|x| Ok::<_, Error>(x.shallow_clone()))).unwrap()
         };
         let normalised = |network: &Network<Normalisation>, x: [f32; 2]| {
             let z = network.body.forward(network.parameters().weights(), &Tensor::from_slice(&x).view([1, 2]));
@@ -411,6 +413,6 @@ mod tests {
         assert_eq!(network.parameters().theta(), &theta);
 
         let damaged = [Ok(batches[0].shallow_clone()), Err("damaged")];
-        assert_eq!(network.renew_statistics(damaged), Err("damaged"));
+        assert_eq!(network.recompute_bn_stats(damaged), Err("damaged"));
     }
 }

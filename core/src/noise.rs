@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// What `forward` returns, with the generator seeded for it and kept from every other call: the same seed gives the same
 /// noise, whatever else is trained at the same time.
-pub fn seeded<T>(seed: i64, forward: impl FnOnce() -> T) -> T {
+pub fn with_seed<T>(seed: i64, forward: impl FnOnce() -> T) -> T {
     static GENERATOR: Mutex<()> = Mutex::new(());
     let _mine = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     tch::manual_seed(seed);
@@ -23,7 +23,7 @@ mod tests {
     fn a_seed_gives_the_same_noise_whoever_else_draws() {
         let noise = |seed| {
             let ones = Tensor::ones([64], (Kind::Float, Device::Cpu));
-            Vec::<f32>::try_from(seeded(seed, || ones.dropout(0.5, true).dropout(0.5, true))).unwrap()
+            Vec::<f32>::try_from(with_seed(seed, || ones.dropout(0.5, true).dropout(0.5, true))).unwrap()
         };
         let expected = [noise(0), noise(1)];
         assert_ne!(expected[0], expected[1]);

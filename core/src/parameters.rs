@@ -3,7 +3,7 @@
 //!
 //! Layers add parameters through a [`ParameterBuilder`], say which of their elements make up a unit, and later find
 //! their values in [`Weights`] by the [`ParameterId`] they were given. What a layer keeps but gradients don't change,
-//! such as the running statistics of batch normalisation, is a buffer.
+//! such as the running buffer_values of batch normalisation, is a buffer.
 
 use std::ops::Range;
 
@@ -11,8 +11,8 @@ use rand_distr::{Distribution, Normal, Uniform};
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
+use crate::state_dict::StateDict;
 use crate::streams::Stream;
-use crate::tensors::Tensors;
 
 /// A parameter's place among the [`Weights`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct Parameters {
     theta: Tensor,
     buffers: Vec<Buffer>,
     /// the values of all buffers, `[S]`
-    statistics: Tensor,
+    buffer_values: Tensor,
     weights: Weights,
     weights_in_training: Weights,
 }
@@ -87,7 +87,7 @@ struct Buffer {
     name: String,
     shape: Vec<i64>,
     /// what it holds at first, everywhere
-    first: f64,
+    initial: f64,
 }
 
 impl<'a> ParameterBuilder<'a> {
@@ -115,7 +115,7 @@ impl<'a> ParameterBuilder<'a> {
         built
     }
 
-    /// Adds a parameter of this shape. Some [`claim`](Self::claim) must take it in.
+    /// Adds a parameter of this shape. Some [`claim`](Self::add_units) must take it in.
     pub fn add(&mut self, name: &str, shape: &[i64], init: Init) -> ParameterId {
         let name = self.full_name(name);
         self.entries.push(Entry { name, shape: shape.to_vec(), units: None });
@@ -123,11 +123,11 @@ impl<'a> ParameterBuilder<'a> {
         ParameterId(self.entries.len() - 1)
     }
 
-    /// Declares `count` units, each of which learns at one rate. They share out each parameter of the list: element
+    /// Declares `count` units, each of which learns at one rate. They tau out each parameter of the list: element
     /// e, counted in row-major order, belongs to unit `(e / stride) % count`. Where the rows of an `[O, I]` weight are
     /// the units, its stride is I, and that of its bias 1; a stride of 1 over an `[N, D]` embedding makes its columns
     /// the units.
-    pub fn claim(&mut self, count: i64, parameters: &[(ParameterId, i64)]) {
+    pub fn add_units(&mut self, count: i64, parameters: &[(ParameterId, i64)]) {
         let (first, count) = (self.units, count as usize);
         self.units += count;
         for &(ParameterId(index), stride) in parameters {
@@ -141,24 +141,24 @@ impl<'a> ParameterBuilder<'a> {
     /// Adds a buffer of this shape with one value everywhere.
     pub fn buffer(&mut self, name: &str, shape: &[i64], value: f64) -> BufferId {
         let name = self.full_name(name);
-        self.buffers.push(Buffer { name, shape: shape.to_vec(), first: value });
+        self.buffers.push(Buffer { name, shape: shape.to_vec(), initial: value });
         BufferId(self.buffers.len() - 1)
     }
 
     /// The parameters, on `device`, as numbers of this kind.
     ///
     /// # Errors
-    /// [`Error::Unclaimed`] names the first parameter that no unit has claimed, and which thus has no learning rate.
+    /// [`Error::ParameterWithoutUnit`] names the first parameter that no unit has claimed, and which thus has no learning rate.
     pub fn finish(self, device: Device, kind: Kind) -> Result<Parameters, Error> {
         if let Some(entry) = self.entries.iter().find(|entry| entry.units.is_none()) {
-            return Err(Error::Unclaimed { name: entry.name.clone() });
+            return Err(Error::ParameterWithoutUnit { name: entry.name.clone() });
         }
         let zeros = |numbers: i64| Tensor::zeros([numbers], (kind, device));
         let theta = zeros(self.entries.iter().map(Entry::numel).sum());
-        let statistics = zeros(self.buffers.iter().map(Buffer::numel).sum());
-        let parameters = Parameters::new(self.entries, self.units, theta, self.buffers, statistics);
+        let buffer_values = zeros(self.buffers.iter().map(Buffer::numel).sum());
+        let parameters = Parameters::new(self.entries, self.units, theta, self.buffers, buffer_values);
         for (value, buffer) in parameters.weights.buffers.iter().zip(&parameters.buffers) {
-            let _ = value.shallow_clone().fill_(buffer.first);
+            let _ = value.shallow_clone().fill_(buffer.initial);
         }
         for (value, init) in parameters.weights.parameters.iter().zip(self.inits) {
             let drawn = Tensor::from_slice(&init.draw(value.numel(), self.rng));
@@ -210,13 +210,13 @@ impl Buffer {
 }
 
 impl Parameters {
-    fn new(entries: Vec<Entry>, units: usize, theta: Tensor, buffers: Vec<Buffer>, statistics: Tensor) -> Self {
+    fn new(entries: Vec<Entry>, units: usize, theta: Tensor, buffers: Vec<Buffer>, buffer_values: Tensor) -> Self {
         let sizes: Vec<i64> = buffers.iter().map(Buffer::numel).collect();
-        let parts = statistics.split_with_sizes(&sizes, 0);
+        let parts = buffer_values.split_with_sizes(&sizes, 0);
         let values = buffers.iter().zip(parts).map(|(b, part)| part.view(&b.shape[..])).collect();
         let weights = Weights { buffers: values, ..split(&entries, &theta, false) };
         let weights_in_training = Weights { training: true, ..weights.shallow_clone() };
-        Parameters { entries, units, theta, buffers, statistics, weights, weights_in_training }
+        Parameters { entries, units, theta, buffers, buffer_values, weights, weights_in_training }
     }
 
     /// How many units there are.
@@ -253,28 +253,28 @@ impl Parameters {
         (leaf, weights)
     }
 
-    /// The parameters, for a pass over one of many batches, after so many others, that leaves the mean of all of them in
-    /// running statistics.
-    pub(crate) fn weights_to_average(&self, others: u64) -> Weights {
-        Weights { training: true, momentum: Some(1.0 / (others + 1) as f64), ..self.weights.shallow_clone() }
+    /// The parameters, for a pass over one of many batches, after so many batch, that leaves the mean of all of them in
+    /// running buffer_values.
+    pub(crate) fn weights_for_bn_stats(&self, batch: u64) -> Weights {
+        Weights { training: true, momentum: Some(1.0 / (batch + 1) as f64), ..self.weights.shallow_clone() }
     }
 
     /// What `work` returns, which leaves the values of all buffers as they were, for whatever pass is under way too.
-    pub(crate) fn with_buffers_kept<T>(&self, work: impl FnOnce() -> T) -> T {
-        let before = self.statistics.copy();
+    pub(crate) fn with_buffers_restored<T>(&self, work: impl FnOnce() -> T) -> T {
+        let before = self.buffer_values.copy();
         let done = work();
         // by another name: autograd would take a pass that has read them for one whose inputs have changed
-        self.statistics.data().copy_(&before);
+        self.buffer_values.data().copy_(&before);
         done
     }
 
-    /// Whether there are buffers, such as running statistics.
+    /// Whether there are buffers, such as running buffer_values.
     pub fn has_buffers(&self) -> bool {
         !self.buffers.is_empty()
     }
 
     /// Room for a gradient, `[P]`, and its part for each parameter.
-    pub fn gradient(&self) -> (Tensor, Weights) {
+    pub fn grad_buffer(&self) -> (Tensor, Weights) {
         let flat = self.theta.zeros_like();
         let parts = split(&self.entries, &flat, true);
         (flat, parts)
@@ -290,7 +290,7 @@ impl Parameters {
     }
 
     /// Spreads one number a unit, `[units]`, over all elements of its parameters, `[P]`.
-    pub fn spread(&self, by_unit: &[f64]) -> Tensor {
+    pub fn broadcast(&self, by_unit: &[f64]) -> Tensor {
         assert_eq!(by_unit.len(), self.units, "one number for each unit");
         let by_unit = Tensor::from_slice(by_unit).to_kind(self.theta.kind()).to_device(self.theta.device());
         let flat = self.theta.empty_like();
@@ -302,7 +302,7 @@ impl Parameters {
         flat
     }
 
-    /// The layers: what is before the last dot of the parameters' names, and their units. Parameters that share units are of
+    /// The layers: what is before the last dot of the parameters' names, and their units. Parameters that tau units are of
     /// one layer.
     pub fn layers(&self) -> Vec<(String, Range<usize>)> {
         let mut layers: Vec<(String, Range<usize>)> = Vec::new();
@@ -317,12 +317,12 @@ impl Parameters {
     }
 
     /// The size of every unit, the root mean square of its parameters, `[units]`; waits for the device.
-    pub fn unit_sizes(&self) -> Vec<f64> {
-        self.sizes_of(&self.theta)
+    pub fn unit_rms(&self) -> Vec<f64> {
+        self.rms_by_unit(&self.theta)
     }
 
     /// The root mean square of a number for each element, `[P]`, over every unit, `[units]`; waits for the device.
-    pub(crate) fn sizes_of(&self, flat: &Tensor) -> Vec<f64> {
+    pub(crate) fn rms_by_unit(&self, flat: &Tensor) -> Vec<f64> {
         let zeros = || Tensor::zeros([self.units as i64], (Kind::Double, self.theta.device()));
         let (sums, numels) = (zeros(), zeros());
         for (entry, value) in self.entries.iter().zip(split(&self.entries, flat, false).parameters) {
@@ -337,17 +337,17 @@ impl Parameters {
     /// A copy that shares nothing.
     pub fn copy(&self) -> Self {
         let (entries, buffers) = (self.entries.clone(), self.buffers.clone());
-        Parameters::new(entries, self.units, self.theta.copy(), buffers, self.statistics.copy())
+        Parameters::new(entries, self.units, self.theta.copy(), buffers, self.buffer_values.copy())
     }
 
-    /// Moves `share` of the way to the values of `other`, a network of the same build; buffers are taken over whole.
-    pub fn soft_update(&mut self, other: &Parameters, share: f64) {
-        let _ = self.theta.lerp_(&other.theta, share);
-        self.statistics.copy_(&other.statistics);
+    /// Moves `tau` of the way to the values of `other`, a network of the same build; buffers are taken over whole.
+    pub fn soft_update(&mut self, other: &Parameters, tau: f64) {
+        let _ = self.theta.lerp_(&other.theta, tau);
+        self.buffer_values.copy_(&other.buffer_values);
     }
 
     /// Adds each parameter and buffer to `tensors` as `prefix.name`.
-    pub fn save(&self, prefix: &str, tensors: &mut Tensors) {
+    pub fn save(&self, prefix: &str, tensors: &mut StateDict) {
         for (name, value) in self.named() {
             tensors.insert(format!("{prefix}.{name}"), value);
         }
@@ -357,15 +357,15 @@ impl Parameters {
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another network. Nothing has changed then.
-    pub fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
-        self.load_as(tensors, |name| format!("{prefix}.{name}"))
+    pub fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
+        self.load_renamed(tensors, |name| format!("{prefix}.{name}"))
     }
 
     /// Takes the values of each parameter and buffer from the one of `tensors` that is its `counterpart` by name.
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn load_as(&mut self, tensors: &Tensors, counterpart: impl Fn(&str) -> String) -> Result<(), Error> {
+    pub fn load_renamed(&mut self, tensors: &StateDict, counterpart: impl Fn(&str) -> String) -> Result<(), Error> {
         let saved = |(name, value): (&str, &Tensor)| tensors.get(&counterpart(name), &value.size());
         let saved = self.named().map(saved).collect::<Result<Vec<_>, Error>>()?;
         for ((_, value), saved) in self.named().zip(saved) {
@@ -375,7 +375,7 @@ impl Parameters {
     }
 
     /// Adds a number for each element, `[P]`, to `tensors`: parameter by parameter, as `prefix.name`.
-    pub fn save_flat(&self, prefix: &str, flat: &Tensor, tensors: &mut Tensors) {
+    pub fn save_flat(&self, prefix: &str, flat: &Tensor, tensors: &mut StateDict) {
         let parts = split(&self.entries, flat, false).parameters;
         for (entry, part) in self.entries.iter().zip(&parts) {
             tensors.insert(format!("{prefix}.{}", entry.name), part);
@@ -386,7 +386,7 @@ impl Parameters {
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another network.
-    pub fn load_flat(&self, prefix: &str, tensors: &Tensors) -> Result<Tensor, Error> {
+    pub fn load_flat(&self, prefix: &str, tensors: &StateDict) -> Result<Tensor, Error> {
         let part = |e: &Entry| Ok(tensors.get(&format!("{prefix}.{}", e.name), &e.shape)?.flatten(0, -1));
         Ok(Tensor::cat(&self.entries.iter().map(part).collect::<Result<Vec<_>, Error>>()?, 0))
     }
@@ -403,7 +403,7 @@ impl Weights {
         self.training
     }
 
-    /// How far running statistics move towards those of the batch, where that is not what the layer always does.
+    /// How far running buffer_values move towards those of the batch, where that is not what the layer always does.
     pub fn momentum(&self) -> Option<f64> {
         self.momentum
     }
@@ -456,12 +456,12 @@ mod tests {
             builder.scope("dense", |b| {
                 let weight = b.add("weight", &[2, 3], Init::Uniform(1.0));
                 let bias = b.add("bias", &[2], Init::Uniform(1.0));
-                b.claim(2, &[(weight, 3), (bias, 1)]);
+                b.add_units(2, &[(weight, 3), (bias, 1)]);
             });
             let gates = builder.add("gates", &[8, 2], Init::Normal(1.0));
-            builder.claim(2, &[(gates, 2)]);
+            builder.add_units(2, &[(gates, 2)]);
             let table = builder.add("table", &[3, 2], Init::Constant(0.5));
-            builder.claim(2, &[(table, 1)]);
+            builder.add_units(2, &[(table, 1)]);
             builder.buffer("mean", &[2], 7.0);
         });
         parameters.unwrap()
@@ -469,7 +469,7 @@ mod tests {
 
     #[test]
     fn every_element_takes_its_units_number() {
-        let spread = Vec::<f32>::try_from(sample().spread(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])).unwrap();
+        let spread = Vec::<f32>::try_from(sample().broadcast(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])).unwrap();
         let dense = [1., 1., 1., 2., 2., 2., 1., 2.];
         let gate = [3., 3., 4., 4.];
         let row = [5., 6.];
@@ -484,7 +484,7 @@ mod tests {
         for (unit, value) in parameters.unit_of_element().into_iter().zip(theta) {
             of_unit[unit].push(f64::from(value).powi(2));
         }
-        for (size, squares) in parameters.unit_sizes().into_iter().zip(of_unit) {
+        for (size, squares) in parameters.unit_rms().into_iter().zip(of_unit) {
             let expected = (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
             assert!((size - expected).abs() < 1e-12, "{size}, {expected}");
         }
@@ -508,7 +508,7 @@ mod tests {
         let parameters = build(|builder| {
             let weight = builder.add("weight", &[4, 3, 2], Init::Uniform(1.0));
             let bias = builder.add("bias", &[4], Init::Constant(0.0));
-            builder.claim(4, &[(weight, 6), (bias, 1)]);
+            builder.add_units(4, &[(weight, 6), (bias, 1)]);
             builder.buffer("mean", &[9], 0.0);
             assert_eq!((builder.numel(), builder.units()), (28, 4));
         });
@@ -545,9 +545,9 @@ mod tests {
             (theta, norm.forward(&weights, &x).square().sum(Kind::Float))
         };
         let (theta, loss) = pass();
-        let before = parameters.statistics.copy();
-        let _ = parameters.with_buffers_kept(pass);
-        assert_eq!(parameters.statistics, before);
+        let before = parameters.buffer_values.copy();
+        let _ = parameters.with_buffers_restored(pass);
+        assert_eq!(parameters.buffer_values, before);
         let gradient = Tensor::run_backward(&[loss], &[theta], false, false).remove(0);
         assert_eq!(gradient.size(), [4]);
     }
@@ -555,13 +555,13 @@ mod tests {
     #[test]
     fn parameters_and_buffers_are_saved_by_name_and_refused_where_the_shape_differs() {
         let saved = sample();
-        let mut tensors = Tensors::default();
+        let mut tensors = StateDict::default();
         saved.save("body", &mut tensors);
         let with_gates = |columns: i64| {
             build(|builder| {
                 builder.buffer("mean", &[2], 0.0);
                 let gates = builder.add("gates", &[8, columns], Init::Uniform(1.0));
-                builder.claim(2, &[(gates, columns)]);
+                builder.add_units(2, &[(gates, columns)]);
             })
             .unwrap()
         };

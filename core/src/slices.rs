@@ -8,42 +8,42 @@ use num_traits::Float;
 use tch::Tensor;
 use tch::kind::Element;
 
-use crate::device::can_look;
+use crate::device::readable_without_sync;
 
 /// A kind of number that such loops compute with: `f32` or `f64`.
-pub(crate) trait Number: Float + Element + std::iter::Sum + Sync + 'static {
+pub(crate) trait Scalar: Float + Element + std::iter::Sum + Sync + 'static {
     /// The nearest number of this kind.
-    fn of(number: f64) -> Self;
+    fn from_f64(number: f64) -> Self;
 }
 
-impl Number for f32 {
-    fn of(number: f64) -> Self {
+impl Scalar for f32 {
+    fn from_f64(number: f64) -> Self {
         number as f32
     }
 }
 
-impl Number for f64 {
-    fn of(number: f64) -> Self {
+impl Scalar for f64 {
+    fn from_f64(number: f64) -> Self {
         number
     }
 }
 
 /// `f(..)`, a function that gives nothing unless its tensors are slices of its kind of number, for the kind that they have.
 /// What is inlined in it uses the longest vectors that the machine has; the results are the same whatever their length.
-macro_rules! looped {
+macro_rules! simd_dispatch {
     ($f:ident($($argument:expr),* $(,)?)) => {{
         let arch = pulp::Arch::new();
-        arch.dispatch($crate::slices::Loop(#[inline(always)] || $f::<f32>($($argument),*)))
-            .or_else(|| arch.dispatch($crate::slices::Loop(#[inline(always)] || $f::<f64>($($argument),*))))
+        arch.dispatch($crate::slices::SimdKernel(#[inline(always)] || $f::<f32>($($argument),*)))
+            .or_else(|| arch.dispatch($crate::slices::SimdKernel(#[inline(always)] || $f::<f64>($($argument),*))))
     }};
 }
-pub(crate) use looped;
+pub(crate) use simd_dispatch;
 
 /// A loop that is inlined where it is dispatched: a closure alone is called there by way of a function that the compiler
 /// makes, which isn't, and whose vectors are the short ones that every machine has.
-pub(crate) struct Loop<F>(pub F);
+pub(crate) struct SimdKernel<F>(pub F);
 
-impl<R, F: FnMut() -> R> pulp::WithSimd for Loop<F> {
+impl<R, F: FnMut() -> R> pulp::WithSimd for SimdKernel<F> {
     type Output = R;
 
     #[inline(always)]
@@ -59,7 +59,7 @@ impl<R, F: FnMut() -> R> pulp::WithSimd for Loop<F> {
 /// The loop is `Sync`, which tensors are not, so it holds none by which it could reach the numbers another way; and this
 /// crate keeps none in statics.
 #[inline(always)]
-pub(crate) fn lend<T: Element, R, const M: usize, const N: usize>(
+pub(crate) fn with_slices<T: Element, R, const M: usize, const N: usize>(
     changed: [&mut Tensor; M],
     read: [&Tensor; N],
     work: impl FnOnce([&mut [T]; M], [&[T]; N]) -> R + Sync,
@@ -88,11 +88,11 @@ pub(crate) fn lend<T: Element, R, const M: usize, const N: usize>(
 
 /// Whether a tensor's numbers can be lent, or there is no room to be made for what a loop would write.
 #[inline(always)]
-pub(crate) fn lendable<T: Element>(tensor: &Tensor) -> Option<()> {
+pub(crate) fn sliceable<T: Element>(tensor: &Tensor) -> Option<()> {
     Span::<T>::of(tensor).map(|_| ())
 }
 
-/// What [`lend`] counts on, or this wouldn't compile.
+/// What [`with_slices`] counts on, or this wouldn't compile.
 const _TENSORS_ARE_NOT_SYNC: fn() = || {
     trait NotSync<Ambiguous> {
         fn holds() {}
@@ -121,15 +121,15 @@ impl<T> Span<T> {
 impl<T: Element> Span<T> {
     /// Of the numbers of a tensor, if there are any and they can be a slice.
     fn of(tensor: &Tensor) -> Option<Self> {
-        let start = pointer::<T>(tensor).filter(|_| tensor.is_contiguous())?;
+        let start = data_pointer::<T>(tensor).filter(|_| tensor.is_contiguous())?;
         Some(Span { start, len: tensor.numel() })
     }
 }
 
 /// Where the numbers begin, if there are any, however they lie in main memory, they are of this kind, and autograd doesn't
 /// watch them.
-pub(crate) fn pointer<T: Element>(tensor: &Tensor) -> Option<*mut T> {
-    let fits = can_look(tensor.device()) && tensor.kind() == T::KIND;
+pub(crate) fn data_pointer<T: Element>(tensor: &Tensor) -> Option<*mut T> {
+    let fits = readable_without_sync(tensor.device()) && tensor.kind() == T::KIND;
     (fits && tensor.numel() > 0 && !tensor.requires_grad()).then(|| tensor.data_ptr().cast())
 }
 
@@ -138,7 +138,7 @@ const LANES: usize = 16;
 
 /// `sum_i f(x_i)`.
 #[inline(always)]
-pub(crate) fn sum<T: Number>(x: &[T], f: impl Fn(T) -> T) -> T {
+pub(crate) fn sum<T: Scalar>(x: &[T], f: impl Fn(T) -> T) -> T {
     let (mut lanes, (chunks, rest)) = ([T::zero(); LANES], x.as_chunks::<LANES>());
     for chunk in chunks {
         lanes.iter_mut().zip(chunk).for_each(|(sum, &x)| *sum = *sum + f(x));
@@ -148,7 +148,7 @@ pub(crate) fn sum<T: Number>(x: &[T], f: impl Fn(T) -> T) -> T {
 
 /// `sum_i x_i y_i`.
 #[inline(always)]
-pub(crate) fn dot<T: Number>(x: &[T], y: &[T]) -> T {
+pub(crate) fn dot<T: Scalar>(x: &[T], y: &[T]) -> T {
     let (mut lanes, (xs, x_rest), (ys, y_rest)) = ([T::zero(); LANES], x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
     for (xs, ys) in xs.iter().zip(ys) {
         lanes.iter_mut().zip(xs.iter().zip(ys)).for_each(|(sum, (&x, &y))| *sum = *sum + x * y);
@@ -157,16 +157,16 @@ pub(crate) fn dot<T: Number>(x: &[T], y: &[T]) -> T {
 }
 
 /// Writes `sum_b x_bi` for each column i of `x`, `[B, O]`, on `sums`, `[O]`.
-pub(crate) fn write_column_sums(x: &Tensor, sums: &Tensor) {
+pub(crate) fn column_sums_into(x: &Tensor, sums: &Tensor) {
     let mut sums = sums.shallow_clone();
-    if looped!(column_sums(x, &mut sums)).is_none() {
+    if simd_dispatch!(column_sums(x, &mut sums)).is_none() {
         let _ = x.sum_intlist_out(&sums, [0].as_slice(), false, None);
     }
 }
 
 #[inline(always)]
-fn column_sums<T: Number>(x: &Tensor, sums: &mut Tensor) -> Option<()> {
-    lend::<T, _, _, _>(
+fn column_sums<T: Scalar>(x: &Tensor, sums: &mut Tensor) -> Option<()> {
+    with_slices::<T, _, _, _>(
         [sums],
         [x],
         #[inline(always)]
@@ -182,10 +182,10 @@ fn column_sums<T: Number>(x: &Tensor, sums: &mut Tensor) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::by_calls;
+    use crate::device::via_libtorch;
 
     fn slice<T: Element>(tensor: &Tensor) -> Option<Vec<T>> {
-        lend([], [tensor], |[], [numbers]: [&[T]; 1]| numbers.to_vec())
+        with_slices([], [tensor], |[], [numbers]: [&[T]; 1]| numbers.to_vec())
     }
 
     #[test]
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(slice::<f64>(&tensor), None);
         assert_eq!(slice::<f32>(&tensor.tr()), None);
         assert_eq!(slice::<f32>(&tensor.narrow(0, 0, 0)), None);
-        assert!(by_calls(|| slice::<f32>(&tensor).is_none()));
+        assert!(via_libtorch(|| slice::<f32>(&tensor).is_none()));
         assert_eq!(slice::<f32>(&tensor.set_requires_grad(true)), None);
     }
 
@@ -205,7 +205,7 @@ mod tests {
         let tensor = || Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0]);
         let lent = |x: &Tensor, y: &Tensor, z: &Tensor| {
             let (mut x, mut y) = (x.shallow_clone(), y.shallow_clone());
-            lend([&mut x, &mut y], [z], |[x, y]: [&mut [f32]; 2], [z]| (x[0], y[0]) = (z[0], x[0])).is_some()
+            with_slices([&mut x, &mut y], [z], |[x, y]: [&mut [f32]; 2], [z]| (x[0], y[0]) = (z[0], x[0])).is_some()
         };
         let (all, other, third) = (tensor(), tensor(), tensor());
         let [first, rest] = [all.narrow(0, 0, 1), all.narrow(0, 1, 3)];
@@ -213,7 +213,7 @@ mod tests {
         for (x, y, z) in [(&all, &all, &other), (&all, &rest, &other), (&first, &other, &all), (&other, &rest, &rest)] {
             assert!(!lent(x, y, z));
         }
-        let read_twice = lend([], [&all, &rest], |[], [all, rest]: [&[f32]; 2]| all.len() + rest.len());
+        let read_twice = with_slices([], [&all, &rest], |[], [all, rest]: [&[f32]; 2]| all.len() + rest.len());
         assert_eq!(read_twice, Some(7));
     }
 
@@ -221,8 +221,8 @@ mod tests {
     fn columns_are_summed_up_over_rows() {
         let x = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 10.0, 20.0, 30.0]).view([2, 3]);
         let sums = Tensor::zeros([3], tch::kind::FLOAT_CPU);
-        let write = || write_column_sums(&x, &sums);
-        for write in [&write as &dyn Fn(), &|| by_calls(write)] {
+        let write = || column_sums_into(&x, &sums);
+        for write in [&write as &dyn Fn(), &|| via_libtorch(write)] {
             let _ = sums.shallow_clone().fill_(7.0);
             write();
             assert_eq!(Vec::<f32>::try_from(&sums).unwrap(), [11.0, 22.0, 33.0]);

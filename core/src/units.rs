@@ -31,9 +31,9 @@ pub struct LayerUnits {
 
 impl Units {
     /// The units of `now`, which began as `first` and learnt at these rates, one for each element, `[P]`.
-    pub(crate) fn read(now: &Parameters, first: &Parameters, rates: &tch::Tensor) -> Self {
+    pub(crate) fn new(now: &Parameters, first: &Parameters, rates: &tch::Tensor) -> Self {
         let [lr, initial_rms, final_rms, change_rms] =
-            [rates, first.theta(), now.theta(), &(now.theta() - first.theta())].map(|flat| now.sizes_of(flat));
+            [rates, first.theta(), now.theta(), &(now.theta() - first.theta())].map(|flat| now.rms_by_unit(flat));
         let part = |of_units: &[f64], units: &Range<usize>| of_units[units.clone()].iter().map(|&x| x as f32).collect();
         let layer = |(layer, units): (String, Range<usize>)| LayerUnits {
             layer,
@@ -62,16 +62,16 @@ mod tests {
         builder.scope("first", |b| {
             let (weight, bias) =
                 (b.add("weight", &[2, 1], Init::Constant(3.0)), b.add("bias", &[2], Init::Constant(4.0)));
-            b.claim(2, &[(weight, 1), (bias, 1)]);
+            b.add_units(2, &[(weight, 1), (bias, 1)]);
         });
         builder.scope("second", |b| {
             let weight = b.add("weight", &[1, 2], Init::Constant(1.0));
-            b.claim(1, &[(weight, 2)]);
+            b.add_units(1, &[(weight, 2)]);
         });
         let first = builder.finish(Device::Cpu, Kind::Float).unwrap();
         let mut now = first.copy();
         let _ = now.theta_mut().g_add_(&Tensor::from_slice(&[0f32, 6., 0., 8., -1., f32::NAN]));
-        let units = Units::read(&now, &first, &-first.spread(&[1e-5, 0.1, 10.0]));
+        let units = Units::new(&now, &first, &-first.broadcast(&[1e-5, 0.1, 10.0]));
         let size = |x: f64, y: f64| ((x * x + y * y) / 2.0).sqrt() as f32;
         let [of_first, of_second] = &units.layers[..] else { panic!("{units:?}") };
         assert_eq!((of_first.layer.as_str(), &of_first.lr), ("first", &vec![1e-5, 0.1]));

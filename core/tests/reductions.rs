@@ -8,9 +8,9 @@ use alrao_core::likelihood::{Gaussian, Huber, Likelihood};
 use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::parameters::{ParameterBuilder, Weights};
-use alrao_core::rates::RateInterval;
+use alrao_core::rates::LrRange;
+use alrao_core::state_dict::StateDict;
 use alrao_core::streams::stream;
-use alrao_core::tensors::Tensors;
 use tch::Tensor;
 use tch::kind::DOUBLE_CPU;
 
@@ -22,7 +22,7 @@ fn mlp(k: i64) -> Network<Mlp> {
 }
 
 fn method(num_heads: i64, eta_min: f64, eta_max: f64) -> Method {
-    Method { num_heads, interval: RateInterval::new(eta_min, eta_max).unwrap(), ..Method::alrao() }
+    Method { num_heads, lr_range: LrRange::new(eta_min, eta_max).unwrap(), ..Method::alrao() }
 }
 
 fn learner<B>(method: &Method, network: &Network<B>) -> Learner {
@@ -39,7 +39,7 @@ fn batch() -> (Tensor, Tensor) {
 
 /// The network with other values of these tensors.
 fn set<B>(network: &mut Network<B>, values: &[(&str, Tensor)]) {
-    let mut tensors = Tensors::default();
+    let mut tensors = StateDict::default();
     network.save("network", &mut tensors);
     for (name, value) in values {
         tensors.insert(format!("network.{name}"), value);
@@ -59,7 +59,7 @@ fn after_a_step<L: Likelihood<Target = Tensor>>(
     likelihood: &L,
 ) -> (Tensor, Tensor) {
     let (x, y) = batch();
-    let pass = network.pass(&x).unwrap();
+    let pass = network.forward(&x).unwrap();
     learner(method, &network).step(&mut network, &pass, likelihood, &y).unwrap();
     thetas(&network)
 }
@@ -101,7 +101,7 @@ fn equal_heads_at_equal_rates_are_sgd() {
         let x = quarters(&[1.0, 3.0, -2.0, 2.0, 4.0, 1.0, 2.0, -1.0], &[4, 2]) * f64::from(t + 1);
         let y = quarters(&[4.0, -3.0, 1.0, 2.0], &[4, 1]);
         let before = thetas(&one);
-        let (pass, passes) = (one.pass(&x).unwrap(), four.pass(&x).unwrap());
+        let (pass, passes) = (one.forward(&x).unwrap(), four.forward(&x).unwrap());
         of_one.step(&mut one, &pass, &likelihood, &y).unwrap();
         of_four.step(&mut four, &passes, &likelihood, &y).unwrap();
         assert!(thetas(&one).0 != before.0 && thetas(&one).1 != before.1);
@@ -131,7 +131,7 @@ fn one_head_is_an_ordinary_layer() {
         let loss = layer(&z, 4).huber_loss(&y, tch::Reduction::Sum, 1.0) / 8.0;
         let gradients = Tensor::run_backward(&[loss], &leaves, false, false);
         plain = plain.iter().zip(gradients).map(|(value, gradient)| value - gradient * eta).collect();
-        let pass = network.pass(&x).unwrap();
+        let pass = network.forward(&x).unwrap();
         learner.step(&mut network, &pass, &HUBER, &y).unwrap();
     }
     let found = Tensor::cat(&[thetas(&network).0, thetas(&network).1], 0);
@@ -187,12 +187,12 @@ fn nothing_of_a_heads_own_gradient_reaches_the_body() {
     let step_at = |eta: f64| {
         let mut network = network();
         let mut learner = learner(&rates, &network);
-        let mut tensors = Tensors::default();
+        let mut tensors = StateDict::default();
         learner.save(&network, "learner", &mut tensors);
         let heads = network.heads().parameters();
         heads.save_flat("learner.heads.minus_eta", &Tensor::full_like(heads.theta(), -eta), &mut tensors);
         learner.load(&network, "learner", &tensors).unwrap();
-        let pass = network.pass(&x).unwrap();
+        let pass = network.forward(&x).unwrap();
         learner.step(&mut network, &pass, &HUBER, &y).unwrap();
         thetas(&network)
     };
@@ -213,7 +213,7 @@ fn the_posterior_finds_the_one_good_head() {
     set(&mut network, &[("heads.bias", bias), ("heads.weight", weight)]);
     let x = batch().0;
     for _ in 0..200 {
-        let pass = network.pass(&x).unwrap();
+        let pass = network.forward(&x).unwrap();
         learner.step(&mut network, &pass, &HUBER, &Tensor::zeros([8, 2], DOUBLE_CPU)).unwrap();
     }
     let a = learner.posterior();
@@ -252,7 +252,7 @@ fn everything(builder: &mut ParameterBuilder) -> Everything {
 fn rates(seed: u64) -> Vec<f64> {
     let network = Network::new(everything, 2, 1, &mut stream(0, "weights"), DOUBLE_CPU).unwrap();
     let learner = Learner::new(&method(2, 1e-5, 10.0), &network, &mut stream(seed, "rates")).unwrap();
-    let mut tensors = Tensors::default();
+    let mut tensors = StateDict::default();
     learner.save(&network, "learner", &mut tensors);
     let minus_eta = network.parameters().load_flat("learner.body.minus_eta", &tensors).unwrap();
     Vec::<f64>::try_from(-minus_eta).unwrap()

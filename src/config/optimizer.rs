@@ -2,8 +2,8 @@
 
 use alrao_core::averaging::Averaging;
 use alrao_core::method::{Evidence, Method};
-use alrao_core::optimizer::{AdamRule, Rule, SgdRule};
-use alrao_core::rates::{LrGranularity, RateInterval};
+use alrao_core::optimizer::{AdamSettings, SgdSettings, UpdateRule};
+use alrao_core::rates::{LrGranularity, LrRange};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
@@ -97,12 +97,12 @@ impl OptimizerSettings {
             })?),
             OptimizerKind::Adam => Some(self.lr.unwrap_or(1e-3)),
         };
-        let papers = RateInterval::default();
-        let sgd = (base == BaseOptimizer::Sgd).then(SgdRule::default);
+        let papers = LrRange::default();
+        let sgd = (base == BaseOptimizer::Sgd).then(SgdSettings::default);
         let resolved = OptimizerSettings {
             kind: self.kind,
-            lr_min: alrao.then(|| self.lr_min.unwrap_or(papers.eta_min())),
-            lr_max: alrao.then(|| self.lr_max.unwrap_or(papers.eta_max())),
+            lr_min: alrao.then(|| self.lr_min.unwrap_or(papers.min())),
+            lr_max: alrao.then(|| self.lr_max.unwrap_or(papers.max())),
             lr_per: alrao.then(|| self.lr_per.unwrap_or_default()),
             base: alrao.then_some(base),
             num_heads: Some(self.num_heads.unwrap_or(if alrao { Method::alrao().num_heads } else { 1 })),
@@ -127,11 +127,11 @@ impl OptimizerSettings {
         let given = |value: Option<f64>| value.expect("resolved");
         let method = match settings.kind {
             OptimizerKind::Alrao => Method {
-                interval: RateInterval::new(given(settings.lr_min), given(settings.lr_max)).context("optimizer")?,
+                lr_range: LrRange::new(given(settings.lr_min), given(settings.lr_max)).context("optimizer")?,
                 lr_per: settings.lr_per.expect("resolved"),
                 rule: match settings.base.expect("resolved") {
-                    BaseOptimizer::Sgd => Rule::Sgd(SgdRule::default()),
-                    BaseOptimizer::Adam => Rule::Adam(AdamRule::default()),
+                    BaseOptimizer::Sgd => UpdateRule::Sgd(SgdSettings::default()),
+                    BaseOptimizer::Adam => UpdateRule::Adam(AdamSettings::default()),
                 },
                 ..Method::alrao()
             },
@@ -139,7 +139,7 @@ impl OptimizerSettings {
             OptimizerKind::Adam => Method::adam(given(settings.lr)).context("optimizer")?,
         };
         let rule = match method.rule {
-            Rule::Sgd(_) => Rule::Sgd(SgdRule {
+            UpdateRule::Sgd(_) => UpdateRule::Sgd(SgdSettings {
                 momentum: given(settings.momentum),
                 nesterov: settings.nesterov.expect("resolved"),
                 weight_decay: given(settings.weight_decay),
@@ -188,7 +188,7 @@ impl OptimizerSettings {
     /// Checks the values of resolved settings.
     fn check(&self) -> Result<(), WrongRequest> {
         let (min, max) = (self.lr_min.or(self.lr), self.lr_max.or(self.lr));
-        RateInterval::new(min.expect("one of both"), max.expect("one of both"))
+        LrRange::new(min.expect("one of both"), max.expect("one of both"))
             .map_err(|error| WrongRequest(format!("optimizer: {error}")))?;
         if self.num_heads.is_some_and(|heads| heads < 1) {
             return Err(WrongRequest(format!("optimizer.num_heads: {}", alrao_core::Error::NoHeads)));
@@ -235,7 +235,7 @@ mod tests {
         let all = "momentum = 0.9\nnesterov = true\nweight_decay = 0.01\naveraging = \"bayes\"\nevidence = \"sum\"\nmax_grad_norm = 2.0";
         for kind in ["", "kind = \"sgd\"\nlr = 0.1\n"] {
             let method = read(&format!("{kind}{all}")).unwrap().method().unwrap();
-            assert_eq!(method.rule, Rule::Sgd(SgdRule { momentum: 0.9, nesterov: true, weight_decay: 0.01 }));
+            assert_eq!(method.rule, UpdateRule::Sgd(SgdSettings { momentum: 0.9, nesterov: true, weight_decay: 0.01 }));
             assert_eq!((method.averaging, method.evidence), (Averaging::Bayes, Evidence::Sum));
             assert_eq!(method.max_grad_norm, Some(2.0));
         }

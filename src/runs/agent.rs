@@ -3,9 +3,9 @@
 use alrao_agents::Error;
 use alrao_agents::q_network::QNetwork;
 use alrao_agents::training::{self, DqnStopReason, DqnTrainer, DqnTrainerState};
-use alrao_core::layers::Standardised;
+use alrao_core::layers::NormalizedBody;
 use alrao_core::network::Network;
-use alrao_core::tensors::Tensors;
+use alrao_core::state_dict::StateDict;
 use alrao_core::units::Units;
 use alrao_envs::Registry;
 use anyhow::Result;
@@ -68,18 +68,18 @@ impl Trainer for AgentRun {
         "steps"
     }
 
-    fn best(&self) -> Tensors {
-        let mut tensors = Tensors::default();
+    fn best(&self) -> StateDict {
+        let mut tensors = StateDict::default();
         self.training.eval_network().save("network", &mut tensors);
         tensors
     }
 
-    fn save(&self) -> (Vec<(&'static str, Tensors)>, DqnTrainerState) {
+    fn save(&self) -> (Vec<(&'static str, StateDict)>, DqnTrainerState) {
         let (learner, replay, state) = self.training.save();
         (vec![("learner", learner), ("replay", replay)], state)
     }
 
-    fn load(&mut self, read: &dyn Fn(&str) -> Result<Tensors>, state: DqnTrainerState) -> Result<()> {
+    fn load(&mut self, read: &dyn Fn(&str) -> Result<StateDict>, state: DqnTrainerState) -> Result<()> {
         Ok(self.training.load(&read("learner")?, &read("replay")?, state)?)
     }
 
@@ -88,7 +88,7 @@ impl Trainer for AgentRun {
         Ok(q.learner().units(q.network(), first_q(config, &self.registry, self.device)?.network()))
     }
 
-    fn summary(&self, config: &Config, best: Option<Tensors>, seconds: f64, diverged: bool) -> Result<Summary> {
+    fn summary(&self, config: &Config, best: Option<StateDict>, seconds: f64, diverged: bool) -> Result<Summary> {
         let (task, episodes) = (&self.task, self.task.schedule.test_episodes);
         let make = || task.make(&self.registry);
         let test = best.map(|best| -> Result<_> {
@@ -118,9 +118,9 @@ impl Trainer for AgentRun {
 pub fn network(
     config: &Config,
     registry: &Registry,
-    tensors: &Tensors,
+    tensors: &StateDict,
     device: Device,
-) -> Result<Network<Standardised>> {
+) -> Result<Network<NormalizedBody>> {
     let mut network = first_q(config, registry, device)?.network().copy();
     network.load("network", tensors)?;
     Ok(network)

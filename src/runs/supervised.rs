@@ -1,7 +1,7 @@
 //! Runs that train a supervised model.
 
 use alrao_core::network::Network;
-use alrao_core::tensors::Tensors;
+use alrao_core::state_dict::StateDict;
 use alrao_core::units::Units;
 use alrao_tasks::data::{Data, SkippedFile};
 use alrao_tasks::model::Model;
@@ -62,18 +62,18 @@ impl Trainer for SupervisedRun {
         self.training.data().sample()
     }
 
-    fn best(&self) -> Tensors {
-        let mut tensors = Tensors::default();
+    fn best(&self) -> StateDict {
+        let mut tensors = StateDict::default();
         self.training.network().save("network", &mut tensors);
         tensors
     }
 
-    fn save(&self) -> (Vec<(&'static str, Tensors)>, SupervisedTrainerState) {
+    fn save(&self) -> (Vec<(&'static str, StateDict)>, SupervisedTrainerState) {
         let (learner, state) = self.training.save();
         (vec![("learner", learner)], state)
     }
 
-    fn load(&mut self, read: &dyn Fn(&str) -> Result<Tensors>, state: SupervisedTrainerState) -> Result<()> {
+    fn load(&mut self, read: &dyn Fn(&str) -> Result<StateDict>, state: SupervisedTrainerState) -> Result<()> {
         Ok(self.training.load(&read("learner")?, state)?)
     }
 
@@ -82,7 +82,7 @@ impl Trainer for SupervisedRun {
         Ok(self.training.units(&first))
     }
 
-    fn summary(&self, config: &Config, best: Option<Tensors>, seconds: f64, diverged: bool) -> Result<Summary> {
+    fn summary(&self, config: &Config, best: Option<StateDict>, seconds: f64, diverged: bool) -> Result<Summary> {
         let test = best.map(|best| -> Result<_> {
             let network = network(config, &self.task, self.training.data(), &best, self.device)?;
             let (scores, left_out) = self.training.test(&network)?;
@@ -115,7 +115,7 @@ pub fn network(
     config: &Config,
     task: &SupervisedTask,
     data: &Data,
-    tensors: &Tensors,
+    tensors: &StateDict,
     device: Device,
 ) -> Result<Network<Model>> {
     let mut network = task.network(data, &config.method()?, config.seed, device)?;

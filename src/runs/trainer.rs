@@ -1,7 +1,7 @@
 //! The interface of trainers, for every kind of task.
 
 use alrao_core::Error::{Diverged, NoFiniteFeatures, NoFiniteHead};
-use alrao_core::tensors::Tensors;
+use alrao_core::state_dict::StateDict;
 use alrao_core::units::Units;
 use anyhow::Result;
 use serde::Serialize;
@@ -54,16 +54,16 @@ pub trait Trainer {
     fn work(&self) -> &'static str;
 
     /// Returns the network to save as the best checkpoint after an event with `best`.
-    fn best(&self) -> Tensors;
+    fn best(&self) -> StateDict;
 
     /// Returns everything needed to resume: tensors by file name, and the remaining state.
-    fn save(&self) -> (Vec<(&'static str, Tensors)>, Self::State);
+    fn save(&self) -> (Vec<(&'static str, StateDict)>, Self::State);
 
     /// Restores the state written by `save`; `read` returns the tensors of a file.
     ///
     /// # Errors
     /// The state is from a training with other settings.
-    fn load(&mut self, read: &dyn Fn(&str) -> Result<Tensors>, state: Self::State) -> Result<()>;
+    fn load(&mut self, read: &dyn Fn(&str) -> Result<StateDict>, state: Self::State) -> Result<()>;
 
     /// Returns the final state of every unit; none if units have no learning rates of their own.
     ///
@@ -75,7 +75,7 @@ pub trait Trainer {
     ///
     /// # Errors
     /// The best checkpoint can't be read, or its test failed.
-    fn summary(&self, config: &Config, best: Option<Tensors>, seconds: f64, diverged: bool) -> Result<Summary>;
+    fn summary(&self, config: &Config, best: Option<StateDict>, seconds: f64, diverged: bool) -> Result<Summary>;
 }
 
 impl Event {

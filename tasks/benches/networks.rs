@@ -12,12 +12,12 @@
 use std::time::{Duration, Instant};
 
 use alrao_core::device::DeviceChoice;
+use alrao_core::graphed::GraphedPasses;
 use alrao_core::learner::Learner;
 use alrao_core::likelihood::Categorical;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::parameters::ParameterBuilder;
-use alrao_core::recorded::Recordings;
 use alrao_core::streams::stream;
 use alrao_tasks::model::{self, Model};
 use alrao_tasks::networks::{Architecture, Colours, Computation, ImageModel, LanguageModel, Precision};
@@ -106,10 +106,10 @@ fn measure(network: &str, time: Duration, device: Device, ways: Ways) -> Result<
     };
     let mut network = Network::new(model, method.num_heads, classes, &mut stream(0, "weights"), float)?;
     let mut learner = Learner::new(&method, &network, &mut stream(0, "rates"))?;
-    let mut recordings = Recordings::on(if recorded { device } else { Device::Cpu });
+    let mut graphed = GraphedPasses::new(if recorded { device } else { Device::Cpu });
     let mut state = None;
     let mut step = || -> Result<()> {
-        let (pass, after) = model::pass_from(&network, &mut recordings, &x, state.as_ref());
+        let (pass, after) = model::pass_from(&network, &mut graphed, &x, state.as_ref());
         state = after;
         learner.step(&mut network, &pass, &Categorical, &y)?;
         Ok(())

@@ -1,10 +1,10 @@
 //! The trained models: an image classifier, or a language model with a recurrent state.
 
 use alrao_core::Error;
+use alrao_core::graphed::GraphedPasses;
 use alrao_core::layers::{Body, LstmState};
-use alrao_core::network::{Network, Pass};
+use alrao_core::network::{ForwardPass, Network};
 use alrao_core::parameters::Weights;
-use alrao_core::recorded::Recordings;
 use tch::Tensor;
 
 use crate::networks::{ImageModel, LanguageModel};
@@ -39,12 +39,12 @@ impl Model {
 /// Runs a training pass from `state`, if the model has one, and returns the next state, which is valid until the next pass.
 pub fn pass_from(
     network: &Network<Model>,
-    recordings: &mut Recordings,
+    graphed: &mut GraphedPasses,
     x: &Tensor,
     state: Option<&LstmState>,
-) -> (Pass, Option<LstmState>) {
+) -> (ForwardPass, Option<LstmState>) {
     let inputs: Vec<&Tensor> = [x].into_iter().chain(state.into_iter().flat_map(|(h, c)| [h, c])).collect();
-    let (pass, after) = recordings.pass(network, &inputs, |model, weights, inputs| {
+    let (pass, after) = graphed.forward(network, &inputs, |model, weights, inputs| {
         let (z, after) = model.forward_from(weights, inputs[0], state_of(&inputs[1..]).as_ref());
         [z].into_iter().chain(after.into_iter().flat_map(|(h, c)| [h, c])).collect()
     });

@@ -127,7 +127,7 @@ pub fn evaluate(
         if batch.y.size()[0] == 0 {
             continue; // every file was skipped
         }
-        let out = network.outputs_by(|model, weights| {
+        let out = network.outputs_with(|model, weights| {
             let (z, after) = model.forward_from(weights, &batch.x, state.as_ref());
             state = after;
             z

@@ -10,17 +10,17 @@ use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use alrao_core::diagnosis::LrDiagnostics;
+use alrao_core::graphed::GraphedPasses;
 use alrao_core::layers::{Body, LstmState};
 use alrao_core::learner::Learner;
 use alrao_core::likelihood::Categorical;
+use alrao_core::lr_diagnostics::LrDiagnostics;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::noise;
 use alrao_core::optimizer::{Decay, LrScheduleKind};
-use alrao_core::recorded::Recordings;
+use alrao_core::state_dict::StateDict;
 use alrao_core::streams::{Stream, stream};
-use alrao_core::tensors::Tensors;
 use alrao_core::units::Units;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -182,7 +182,7 @@ pub struct SupervisedTrainer {
     /// the averaged network, if it is evaluated instead
     average: Option<Network<Model>>,
     learner: Learner,
-    recordings: Recordings,
+    graphed: GraphedPasses,
     progress: Progress,
     /// the remaining batches of the current epoch
     batches: Option<Batches>,
@@ -242,7 +242,7 @@ impl SupervisedTrainer {
             average: schedule.weight_averaging.then(|| network.copy()),
             network,
             learner,
-            recordings: Recordings::on(device),
+            graphed: GraphedPasses::new(device),
             progress: Progress {
                 epochs: 0,
                 batches: 0,
@@ -329,9 +329,9 @@ impl SupervisedTrainer {
     }
 
     /// Everything needed to go on from here. To be called at a [`SupervisedStopReason::Checkpoint`], when all events have been told.
-    pub fn save(&self) -> (Tensors, SupervisedTrainerState) {
+    pub fn save(&self) -> (StateDict, SupervisedTrainerState) {
         assert!(self.halts.is_empty(), "events would be lost");
-        let mut tensors = Tensors::default();
+        let mut tensors = StateDict::default();
         self.network.save("network", &mut tensors);
         if let Some(average) = &self.average {
             average.save("average", &mut tensors);
@@ -349,9 +349,9 @@ impl SupervisedTrainer {
     ///
     /// # Errors
     /// [`Error::Core`]: it was a training of another network.
-    pub fn load(&mut self, tensors: &Tensors, saved: SupervisedTrainerState) -> Result<(), Error> {
+    pub fn load(&mut self, tensors: &StateDict, saved: SupervisedTrainerState) -> Result<(), Error> {
         if self.drops_heads(&saved.progress) {
-            self.learner.keep_best_head(&mut self.network, 0.0); // so that both have one head
+            self.learner.prune_heads(&mut self.network, 0.0); // so that both have one head
         }
         self.network.load("network", tensors)?;
         if let Some(average) = &mut self.average {
@@ -404,18 +404,18 @@ impl SupervisedTrainer {
         // not at the end of the previous epoch, whose validated network may become the best checkpoint
         if self.network.heads().k() > 1
             && self.drops_heads(&self.progress)
-            && let Some(head) = self.learner.keep_best_head(&mut self.network, 0.0)
+            && let Some(head) = self.learner.prune_heads(&mut self.network, 0.0)
             && let Some(average) = &mut self.average
         {
-            let _ = average.keep_head(head);
+            let _ = average.prune_to_head(head);
         }
         if matches!(self.network.body(), Model::Image(_)) && batch.y.size()[0] < 2 {
             return Ok(()); // too few images remain for batch normalization
         }
         self.network.body().check(&batch.x)?;
         let before = self.state.take();
-        let (pass, after) = noise::seeded(self.progress.dropout.random(), || {
-            model::pass_from(&self.network, &mut self.recordings, &batch.x, before.as_ref())
+        let (pass, after) = noise::with_seed(self.progress.dropout.random(), || {
+            model::pass_from(&self.network, &mut self.graphed, &batch.x, before.as_ref())
         });
         self.state = after;
         if (self.progress.batches - 1).is_multiple_of(JUDGED_EVERY) {
@@ -476,7 +476,7 @@ impl SupervisedTrainer {
         let train = std::mem::replace(&mut self.since_epoch, Tally::new(self.device)).scores(measure);
         self.progress.epochs += 1;
         if self.schedule.precise_bn {
-            self.renew_statistics()?;
+            self.recompute_bn_stats()?;
         }
         let validation = self.judge(Split::Validation)?;
         let test_is_due = self.schedule.test_every > 0 && self.progress.epochs.is_multiple_of(self.schedule.test_every);
@@ -501,7 +501,7 @@ impl SupervisedTrainer {
     }
 
     /// Recomputes batch-norm statistics from the first images of the next epoch.
-    fn renew_statistics(&mut self) -> Result<(), Error> {
+    fn recompute_bn_stats(&mut self) -> Result<(), Error> {
         let Data::Images(data) = &self.data else { return Ok(()) };
         let network = self.average.as_mut().unwrap_or(&mut self.network);
         if !network.parameters().has_buffers() {
@@ -510,7 +510,7 @@ impl SupervisedTrainer {
         let batches = data.through(Split::Train, self.progress.epochs, 0).take(NORMALISED_BY.div_ceil(data.batch));
         let images = batches.map(|batch| batch.map(|batch| batch.to_device(self.device).x));
         let enough = images.filter(|x| x.as_ref().map_or(true, |x| x.size()[0] > 1));
-        noise::seeded(0, || network.renew_statistics(enough))
+        noise::with_seed(0, || network.recompute_bn_stats(enough))
     }
 
     /// Evaluates the network on a split, and skips its corrupt files from now on.
@@ -806,7 +806,7 @@ mod tests {
         assert_eq!(heads, [(1, 10), (2, 1), (3, 1)].into());
         assert_eq!(events(&schedule, &Method::alrao(), true).1, expected);
 
-        let mut saved = Tensors::default();
+        let mut saved = StateDict::default();
         whole.network().save("network", &mut saved);
         let mut fresh = training(&schedule, &Method::alrao());
         fresh.network.load("network", &saved).unwrap();

@@ -3,16 +3,16 @@
 use std::fmt::Debug;
 
 use alrao_core::device::load_cuda;
+use alrao_core::graphed::GraphedPasses;
 use alrao_core::layers::Body;
 use alrao_core::learner::Learner;
 use alrao_core::likelihood::Categorical;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::parameters::ParameterBuilder;
-use alrao_core::rates::RateInterval;
-use alrao_core::recorded::Recordings;
+use alrao_core::rates::LrRange;
+use alrao_core::state_dict::StateDict;
 use alrao_core::streams::stream;
-use alrao_core::tensors::Tensors;
 use alrao_tasks::model::{self, Model};
 use alrao_tasks::networks::{Architecture, Colours, Computation, ImageModel, LanguageModel};
 use rand_distr::{Distribution, StandardNormal};
@@ -50,7 +50,7 @@ fn recorded_passes_learn_what_others_learn() {
     }
     let cuda = Device::Cuda(0);
     let learn = |text: bool, recorded: bool| {
-        let method = Method { interval: RateInterval::new(1e-5, 0.01).unwrap(), ..Method::alrao() };
+        let method = Method { lr_range: LrRange::new(1e-5, 0.01).unwrap(), ..Method::alrao() };
         let body = |b: &mut ParameterBuilder| match text {
             true => Model::Text(LanguageModel::new(b, CLASSES as usize, 1.0)),
             false => {
@@ -61,7 +61,7 @@ fn recorded_passes_learn_what_others_learn() {
         let place = (Kind::Float, cuda);
         let mut network = Network::new(body, method.num_heads, CLASSES, &mut stream(0, "weights"), place).unwrap();
         let mut learner = Learner::new(&method, &network, &mut stream(0, "rates")).unwrap();
-        let mut recordings = Recordings::on(if recorded { cuda } else { Device::Cpu });
+        let mut graphed = GraphedPasses::new(if recorded { cuda } else { Device::Cpu });
         let (mut state, mut last) = (None, None);
         for step in 0..8 {
             let samples = if text { 12 * SAMPLES } else { SAMPLES };
@@ -72,7 +72,7 @@ fn recorded_passes_learn_what_others_learn() {
             };
             let x = if text { x } else { x.to_kind(Kind::Uint8).to_device(cuda) };
             tch::manual_seed(step); // of dropout
-            let (pass, after) = model::pass_from(&network, &mut recordings, &x, state.as_ref());
+            let (pass, after) = model::pass_from(&network, &mut graphed, &x, state.as_ref());
             (state, last) = (after, Some(x));
             let y = (numbers + 1).remainder(CLASSES);
             learner.step(&mut network, &pass, &Categorical, &y).unwrap();
@@ -98,19 +98,19 @@ fn compare<B: Body>(
     steps: u64,
 ) {
     let on = |device| {
-        let method = Method { interval: RateInterval::new(1e-5, 0.01).unwrap(), ..Method::alrao() };
+        let method = Method { lr_range: LrRange::new(1e-5, 0.01).unwrap(), ..Method::alrao() };
         let place = (Kind::Double, device);
         let mut network = Network::new(&body, method.num_heads, CLASSES, &mut stream(0, "weights"), place).unwrap();
         let mut learner = Learner::new(&method, &network, &mut stream(0, "rates")).unwrap();
         let x = x.to_device(device);
         let y = Tensor::arange(samples, (Kind::Int64, device)).remainder(CLASSES);
         let step = |_| {
-            let pass = network.pass(&x).unwrap();
+            let pass = network.forward(&x).unwrap();
             learner.step(&mut network, &pass, &Categorical, &y).unwrap().loss.to_device(Device::Cpu)
         };
         let losses: Vec<Tensor> = (0..steps).map(step).collect();
         let predictions = network.mean(&x).unwrap().to_device(Device::Cpu);
-        let mut saved = Tensors::default();
+        let mut saved = StateDict::default();
         network.save("network", &mut saved);
         (losses, predictions, saved.get("network.heads.weight", &[-1; 3]).unwrap().to_device(Device::Cpu))
     };

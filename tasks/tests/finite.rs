@@ -37,7 +37,7 @@ fn train<B: Body>(
     let mut rng = stream(seed, "labels");
     let step = |_| {
         let y: Vec<i64> = labels.sample_iter(&mut rng).take(samples as usize).collect();
-        let pass = network.pass(&batch()).unwrap();
+        let pass = network.forward(&batch()).unwrap();
         learner.step(&mut network, &pass, &Categorical, &Tensor::from_slice(&y)).unwrap().loss()
     };
     let losses = (0..STEPS).map(step).collect();

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use alrao_core::network::Network;
 use alrao_core::parameters::ParameterBuilder;
+use alrao_core::state_dict::StateDict;
 use alrao_core::streams::stream;
-use alrao_core::tensors::Tensors;
 use alrao_tasks::networks::{Architecture, torchvision};
 use tch::{Device, Kind};
 
@@ -31,7 +31,7 @@ fn logits_are_torchvisions() {
         let float = (Kind::Float, Device::Cpu);
         let mut network = Network::new(body, 1, CLASSES, &mut stream(0, "weights"), float).unwrap();
         torchvision::load(&mut network, architecture, &folder.join(format!("{name}.safetensors"))).unwrap();
-        let expected = Tensors::read(&folder.join(format!("{name}-logits.safetensors"))).unwrap();
+        let expected = StateDict::read(&folder.join(format!("{name}-logits.safetensors"))).unwrap();
         for side in [64, 224] {
             let images = expected.get(&format!("images{side}"), &[-1, 3, side, side]).unwrap();
             let logits = expected.get(&format!("logits{side}"), &[-1, CLASSES]).unwrap();

@@ -13,13 +13,13 @@ use alrao_agents::dqn::{Agent, AgentSettings, Update};
 use alrao_agents::priority::PrioritizedReplaySettings;
 use alrao_agents::q_network::QNetworkSettings;
 use alrao_agents::replay::{End, Transition};
-use alrao_core::device::by_calls;
+use alrao_core::device::via_libtorch;
 use alrao_core::method::Method;
 use alrao_core::optimizer;
-use alrao_core::rates::RateInterval;
+use alrao_core::rates::LrRange;
+use alrao_core::state_dict::StateDict;
 use alrao_core::streams::{Stream, stream};
 use alrao_core::tch::{self, Device, Kind, Tensor};
-use alrao_core::tensors::Tensors;
 use plain::{Plain, Seen, Step, dueling};
 use rand::RngExt;
 use reference::{Outputs, Reference, Rule, Units, Values, linear};
@@ -42,7 +42,7 @@ fn settings() -> AgentSettings {
 }
 
 fn alrao() -> Method {
-    Method { interval: RateInterval::new(1e-5, 0.1).unwrap(), ..Method::alrao() }
+    Method { lr_range: LrRange::new(1e-5, 0.1).unwrap(), ..Method::alrao() }
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn adam_with_priorities() {
 fn check(settings: &AgentSettings, method: &Method) {
     tch::set_num_threads(1); // small tensors
     let run = || largest_difference(settings, method);
-    for (way, (name, difference)) in [("loops", run()), ("calls", by_calls(run))] {
+    for (way, (name, difference)) in [("loops", run()), ("calls", via_libtorch(run))] {
         println!("by {way}: {difference:.1e} in {name}");
         assert!(difference < BOUND, "by {way}: {name} differs by {difference:e}");
     }
@@ -157,9 +157,9 @@ impl World {
         let next: Vec<f32> = (0..OBSERVATION).map(|feature| draw() * [0.3, 1.0, 10.0][feature] + 0.5).collect();
         let reward = draw() * (1.0 + self.steps as f32 / 20.0);
         let action = self.rng.random_range(0..ACTIONS);
-        let end = [End::Terminated, End::Truncated].get(self.rng.random_range(0..12)).copied().unwrap_or(End::Open);
+        let end = [End::Terminated, End::Truncated].get(self.rng.random_range(0..12)).copied().unwrap_or(End::NotDone);
         let observation = std::mem::replace(&mut self.observation, next.clone());
-        if end != End::Open {
+        if end != End::NotDone {
             self.observation = next.iter().map(|x| -x).collect(); // where the next episode starts
         }
         self.steps += 1;
@@ -173,7 +173,7 @@ impl World {
 /// The other side of an agent, with the same values.
 fn reference(agent: &Agent, settings: &AgentSettings, method: &Method) -> Plain {
     let saved = saved(agent);
-    let (low, high) = (method.interval.eta_min(), method.interval.eta_max());
+    let (low, high) = (method.lr_range.min(), method.lr_range.max());
     let mut rng = stream(3, "rates");
     let rates = std::iter::repeat_with(move || low * (high / low).powf(rng.random::<f64>()));
     let names = ["inputs.mean", "inputs.std", "layer0.weight", "layer0.bias", "layer1.weight", "layer1.bias"];
@@ -188,15 +188,15 @@ fn reference(agent: &Agent, settings: &AgentSettings, method: &Method) -> Plain 
     let part = |name: &str, j| (name.to_string(), saved(&format!("q.network.heads.{name}")).get(j).copy());
     let heads = (0..method.num_heads).map(|j| parts.iter().map(|name| part(name, j)).collect()).collect();
     let rule = match method.rule {
-        optimizer::Rule::Sgd(_) => Rule::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 },
-        optimizer::Rule::Adam(_) => Rule::Adam,
+        optimizer::UpdateRule::Sgd(_) => Rule::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 },
+        optimizer::UpdateRule::Adam(_) => Rule::Adam,
     };
     Plain::new(settings.clone(), Reference::new(body, units, rates, (heads, outputs), (low, high), rule), outputs)
 }
 
 /// Copies, in f64, of what an agent is saved as, by name.
 fn saved(agent: &Agent) -> impl Fn(&str) -> Tensor + use<> {
-    let (mut tensors, mut memory) = (Tensors::default(), Tensors::default());
+    let (mut tensors, mut memory) = (StateDict::default(), StateDict::default());
     let _ = agent.save(&mut tensors, &mut memory);
     move |name| {
         let of_rank =

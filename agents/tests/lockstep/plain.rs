@@ -73,7 +73,7 @@ impl Plain {
         for &i in &drawn {
             // the rewards of n steps, or of those to the end of the episode, or of those that have been made
             let ahead = &self.steps[i..(i + n_step).min(self.steps.len())];
-            let m = ahead.iter().position(|step| step.end != End::Open).map_or(ahead.len(), |last| last + 1);
+            let m = ahead.iter().position(|step| step.end != End::NotDone).map_or(ahead.len(), |last| last + 1);
             let made = &ahead[..m];
             let sum: f64 = made.iter().zip(0..).map(|(step, power)| gamma.powi(power) * step.reward).sum();
             let last = &made[m - 1];
@@ -162,7 +162,7 @@ impl Plain {
     /// Brings the deviation of all discounted returns of whole episodes to `return_std`, once it is more than 1 % off.
     fn follow_scale(&mut self) {
         let (mut returns, mut begin) = (vec![], 0);
-        for end in (0..self.steps.len()).filter(|&i| self.steps[i].end != End::Open) {
+        for end in (0..self.steps.len()).filter(|&i| self.steps[i].end != End::NotDone) {
             for i in begin..=end {
                 let rewards = self.steps[i..=end].iter().zip(0..);
                 returns.push(rewards.map(|(step, t)| self.settings.gamma.powi(t) * step.reward).sum());

@@ -48,7 +48,7 @@ impl Case {
             let mut learner = Learner::new(&method, &network, &mut stream(0, "rates")).expect("a learner");
             let (x, target) = (x.shallow_clone(), target.shallow_clone());
             Box::new(move || {
-                let pass = network.pass(&x).unwrap();
+                let pass = network.forward(&x).unwrap();
                 learner.step(&mut network, &pass, &likelihood, &target).expect("a step");
             })
         };

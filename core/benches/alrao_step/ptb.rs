@@ -41,7 +41,7 @@ impl Body for LanguageModel {
 
     /// `[T, B] -> [T * B, H]`
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        let start = self.lstm.start(x.size()[1], (Kind::Float, Device::Cpu));
+        let start = self.lstm.zero_state(x.size()[1], (Kind::Float, Device::Cpu));
         let (z, _) = self.lstm.forward(weights, &self.embedding.forward(weights, x), &start);
         z.flatten(0, 1)
     }

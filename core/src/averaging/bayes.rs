@@ -4,7 +4,7 @@ use tch::{Device, Tensor};
 
 use super::{KIND, ModelAveraging};
 use crate::Error;
-use crate::tensors::Tensors;
+use crate::state_dict::StateDict;
 
 /// Posterior over which of K models is the right one.
 #[derive(Debug)]
@@ -29,11 +29,11 @@ impl ModelAveraging for Bayes {
         self.log_a = (&self.log_a + log_evidence).log_softmax(0, None);
     }
 
-    fn save(&self, prefix: &str, tensors: &mut Tensors) {
+    fn save(&self, prefix: &str, tensors: &mut StateDict) {
         tensors.insert(format!("{prefix}.bayes"), &self.log_a);
     }
 
-    fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
+    fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         self.log_a.copy_(tensors.get(&format!("{prefix}.bayes"), &self.log_a.size())?);
         Ok(())
     }

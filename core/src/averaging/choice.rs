@@ -18,7 +18,7 @@ pub enum Averaging {
 
 impl Averaging {
     /// The prior over `k` models, uniform.
-    pub fn over(self, k: i64, device: Device) -> Box<dyn ModelAveraging> {
+    pub fn build(self, k: i64, device: Device) -> Box<dyn ModelAveraging> {
         match self {
             Averaging::Switch => Box::new(Switch::new(k, device)),
             Averaging::Bayes => Box::new(Bayes::new(k, device)),

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use crate::Error;
-use crate::tensors::Tensors;
+use crate::state_dict::StateDict;
 
 /// A thinned record of posteriors, which stay on the device until they are asked for.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl History {
     }
 
     /// Adds all records, as `prefix.*`.
-    pub fn save(&self, prefix: &str, tensors: &mut Tensors) {
+    pub fn save(&self, prefix: &str, tensors: &mut StateDict) {
         let updates: Vec<i64> = self.records.iter().map(|(update, _)| *update as i64).collect();
         let lengths: Vec<i64> = self.records.iter().map(|(_, a)| a.size()[0]).collect();
         let posteriors: Vec<f64> = self.records().flat_map(|(_, a)| a).collect();
@@ -57,7 +57,7 @@ impl History {
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: no history was saved there.
-    pub fn load(prefix: &str, tensors: &Tensors) -> Result<Self, Error> {
+    pub fn load(prefix: &str, tensors: &StateDict) -> Result<Self, Error> {
         let updates = tensors.get_vec::<i64>(&format!("{prefix}.updates"), -1)?;
         let lengths = tensors.get_vec::<i64>(&format!("{prefix}.lengths"), updates.len() as i64)?;
         let posteriors = tensors.get_vec::<f64>(&format!("{prefix}.posteriors"), lengths.iter().sum())?;
@@ -85,7 +85,7 @@ mod tests {
         let every = records[0].0;
         assert!(records.iter().zip(1..).all(|((update, a), i)| *update == i * every && a[0] == *update as f64));
 
-        let mut tensors = Tensors::default();
+        let mut tensors = StateDict::default();
         history.save("history", &mut tensors);
         let again = History::load("history", &tensors).unwrap();
         assert_eq!((again.every, again.records().collect::<Vec<_>>()), (history.every, records));

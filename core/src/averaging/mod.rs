@@ -15,7 +15,7 @@ pub use switch::{Switch, THETA};
 use tch::{Kind, Tensor};
 
 use crate::Error;
-use crate::tensors::Tensors;
+use crate::state_dict::StateDict;
 
 /// A posterior over K models.
 pub trait ModelAveraging {
@@ -27,13 +27,13 @@ pub trait ModelAveraging {
     fn update(&mut self, log_evidence: &Tensor);
 
     /// Adds the whole state, as `prefix.*`.
-    fn save(&self, prefix: &str, tensors: &mut Tensors);
+    fn save(&self, prefix: &str, tensors: &mut StateDict);
 
     /// Takes back what was saved.
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: it was another method or number of models.
-    fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error>;
+    fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error>;
 }
 
 /// How many models carry the weight: the exponential of the entropy of `a`, between 1 and K.
@@ -63,7 +63,7 @@ mod tests {
         fn a_posterior_stays_one(evidence in evidence()) {
             let k = evidence.first().map_or(1, |log_p| log_p.len() as i64);
             for averaging in [Averaging::Switch, Averaging::Bayes] {
-                let mut averaging = averaging.over(k, Device::Cpu);
+                let mut averaging = averaging.build(k, Device::Cpu);
                 for log_p in &evidence {
                     averaging.update(&Tensor::from_slice(log_p));
                     let a = Vec::<f64>::try_from(averaging.weights()).unwrap();

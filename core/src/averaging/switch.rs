@@ -19,8 +19,8 @@ use tch::{Device, Kind, Tensor};
 use super::ModelAveraging;
 use crate::Error;
 use crate::filled::filled_from;
-use crate::slices::lend;
-use crate::tensors::Tensors;
+use crate::slices::with_slices;
+use crate::state_dict::StateDict;
 
 /// Probability that a sequence of models that has just changed will change again.
 pub const THETA: f64 = 0.9999;
@@ -48,7 +48,7 @@ impl Switch {
 
 impl ModelAveraging for Switch {
     fn weights(&self) -> Tensor {
-        if let Some(a) = lend([], [&self.w], |[], [w]| posterior(w)) {
+        if let Some(a) = with_slices([], [&self.w], |[], [w]| posterior(w)) {
             return a;
         }
         let a = self.w.sum_dim_intlist([0].as_slice(), false, None::<Kind>); // [K]
@@ -58,7 +58,8 @@ impl ModelAveraging for Switch {
     fn update(&mut self, log_evidence: &Tensor) {
         self.t += 1;
         let hazard = 1.0 / (self.t + 1) as f64;
-        if lend([&mut self.w], [log_evidence], |[w], [log_evidence]| take_in(log_evidence, hazard, w)).is_some() {
+        if with_slices([&mut self.w], [log_evidence], |[w], [log_evidence]| take_in(log_evidence, hazard, w)).is_some()
+        {
             return;
         }
         let k = log_evidence.size()[0];
@@ -69,12 +70,12 @@ impl ModelAveraging for Switch {
         self.w = w.addcmul_(&self.theta, &changed);
     }
 
-    fn save(&self, prefix: &str, tensors: &mut Tensors) {
+    fn save(&self, prefix: &str, tensors: &mut StateDict) {
         tensors.insert(format!("{prefix}.switch"), &self.w);
         tensors.insert_slice(format!("{prefix}.t"), &[self.t]);
     }
 
-    fn load(&mut self, prefix: &str, tensors: &Tensors) -> Result<(), Error> {
+    fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         let w = tensors.get(&format!("{prefix}.switch"), &self.w.size())?;
         self.t = tensors.get_vec(&format!("{prefix}.t"), 1)?[0];
         self.w.copy_(w);
@@ -108,7 +109,7 @@ fn take_in(log_evidence: &[f64], hazard: f64, w: &mut [f64]) {
 mod tests {
     use super::*;
 
-    use crate::device::by_calls;
+    use crate::device::via_libtorch;
 
     fn update(switch: &mut Switch, log_evidence: &[f64]) {
         switch.update(&Tensor::from_slice(log_evidence));
@@ -135,9 +136,9 @@ mod tests {
         for i in 0..50 {
             let evidence: Vec<f64> = (0..3).map(|j| 10.0 * f64::from(3 * i + j).sin()).collect();
             update(&mut looped, &evidence);
-            by_calls(|| update(&mut called, &evidence));
+            via_libtorch(|| update(&mut called, &evidence));
             let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-14;
-            assert!(weights(&looped).iter().zip(&by_calls(|| weights(&called))).all(close));
+            assert!(weights(&looped).iter().zip(&via_libtorch(|| weights(&called))).all(close));
         }
     }
 
@@ -170,7 +171,7 @@ mod tests {
     fn a_saved_state_goes_on_to_the_same_bits() {
         let (mut switch, mut again) = (Switch::new(4, Device::Cpu), Switch::new(4, Device::Cpu));
         update(&mut switch, &[-0.1, -2.0, -0.3, -4.0]);
-        let mut tensors = Tensors::default();
+        let mut tensors = StateDict::default();
         switch.save("a", &mut tensors);
         again.load("a", &tensors).unwrap();
         for switch in [&mut switch, &mut again] {

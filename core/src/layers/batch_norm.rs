@@ -3,10 +3,10 @@
 //!
 //! A pass to learn from takes mean and variance from its batch and moves the running ones a tenth of the way towards
 //! them (the variance with Bessel's correction, as in PyTorch); any other pass takes the running ones. These lag behind
-//! units that learn fast, so they can be taken anew from some batches ([`Network::renew_statistics`]). Its units are its
+//! units that learn fast, so they can be taken anew from some batches ([`Network::recompute_bn_stats`]). Its units are its
 //! C channels: scale and shift of a channel share a rate.
 //!
-//! [`Network::renew_statistics`]: crate::network::Network::renew_statistics
+//! [`Network::recompute_bn_stats`]: crate::network::Network::recompute_bn_stats
 
 use tch::Tensor;
 
@@ -29,7 +29,7 @@ impl BatchNorm {
     pub fn new(builder: &mut ParameterBuilder, channels: i64) -> Self {
         let scale = builder.add("scale", &[channels], Init::Constant(1.0));
         let shift = builder.add("shift", &[channels], Init::Constant(0.0));
-        builder.claim(channels, &[(scale, 1), (shift, 1)]);
+        builder.add_units(channels, &[(scale, 1), (shift, 1)]);
         let running_mean = builder.buffer("running_mean", &[channels], 0.0);
         let running_var = builder.buffer("running_var", &[channels], 1.0);
         BatchNorm { scale, shift, running_mean, running_var }

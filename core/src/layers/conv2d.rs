@@ -31,10 +31,10 @@ pub enum FilterInit {
     /// Uniform in `+-1/sqrt(fan_in)`, which PyTorch does unless it is told otherwise.
     #[default]
     Uniform,
-    /// Normal with variance `2/fan_in`, which keeps the size of what comes forward through rectifiers (He et al., 2015).
-    NormalByInputs,
-    /// Normal with variance `2/fan_out`, which keeps that of the gradient.
-    NormalByOutputs,
+    /// Normalized with variance `2/fan_in`, which keeps the size of what comes forward through rectifiers (He et al., 2015).
+    KaimingNormalFanIn,
+    /// Normalized with variance `2/fan_out`, which keeps that of the gradient.
+    KaimingNormalFanOut,
 }
 
 impl Default for Conv2dSettings {
@@ -69,13 +69,13 @@ impl Conv2d {
         let rectified = |fan: i64| Init::Normal((2.0 / fan as f64).sqrt());
         let init = match settings.init {
             FilterInit::Uniform => uniform,
-            FilterInit::NormalByInputs => rectified(fan_in),
-            FilterInit::NormalByOutputs => rectified(outputs * kernel * kernel),
+            FilterInit::KaimingNormalFanIn => rectified(fan_in),
+            FilterInit::KaimingNormalFanOut => rectified(outputs * kernel * kernel),
         };
         let weight = builder.add("weight", &[outputs, inputs / groups, kernel, kernel], init);
         let bias = settings.bias.then(|| builder.add("bias", &[outputs], uniform));
         let claimed: Vec<_> = [(weight, fan_in)].into_iter().chain(bias.map(|bias| (bias, 1))).collect();
-        builder.claim(outputs, &claimed);
+        builder.add_units(outputs, &claimed);
         Conv2d { settings, weight, bias }
     }
 
@@ -185,8 +185,8 @@ mod tests {
         let (fan_in, fan_out) = (16.0 * 9.0, 96.0 * 9.0);
         let expected = [
             (FilterInit::Uniform, 1.0 / (3.0 * fan_in)),
-            (FilterInit::NormalByInputs, 2.0 / fan_in),
-            (FilterInit::NormalByOutputs, 2.0 / fan_out),
+            (FilterInit::KaimingNormalFanIn, 2.0 / fan_in),
+            (FilterInit::KaimingNormalFanOut, 2.0 / fan_out),
         ];
         for (init, expected) in expected {
             let ratio = variance(init) / expected;

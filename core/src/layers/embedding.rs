@@ -18,7 +18,7 @@ impl Embedding {
     /// them.
     pub fn new(builder: &mut ParameterBuilder, symbols: i64, dimensions: i64) -> Self {
         let weight = builder.add("weight", &[symbols, dimensions], Init::Normal(1.0));
-        builder.claim(dimensions, &[(weight, 1)]);
+        builder.add_units(dimensions, &[(weight, 1)]);
         Embedding { weight }
     }
 

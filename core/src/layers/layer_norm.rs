@@ -7,69 +7,69 @@
 use tch::Tensor;
 
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
-use crate::slices::{Number, dot, lend, lendable, looped, sum};
+use crate::slices::{Scalar, dot, simd_dispatch, sliceable, sum, with_slices};
 
 const EPSILON: f64 = 1e-5;
 
 /// Normalises the last dimension, `[.., H] -> [.., H]`.
 pub fn layer_norm(x: &Tensor) -> Tensor {
-    normalise(x).y
+    normalize(x).y
 }
 
 /// What [`layer_norm`] has given, as its derivative needs it.
-pub(super) struct Normal {
+pub(super) struct Normalized {
     /// `[.., H]`
     pub y: Tensor,
     /// What `x` was divided by, `[.., 1]`: the reciprocals of the deviations.
-    pub reciprocal_deviation: Tensor,
+    pub rstd: Tensor,
 }
 
-impl Normal {
+impl Normalized {
     /// The same of the first samples alone.
-    pub fn first(&self, samples: i64) -> Normal {
+    pub fn first(&self, samples: i64) -> Normalized {
         let first = |x: &Tensor| x.narrow(0, 0, samples);
-        Normal { y: first(&self.y), reciprocal_deviation: first(&self.reciprocal_deviation) }
+        Normalized { y: first(&self.y), rstd: first(&self.rstd) }
     }
 }
 
-fn normalise(x: &Tensor) -> Normal {
+fn normalize(x: &Tensor) -> Normalized {
     let features = *x.size().last().expect("features to normalise");
     let one = Tensor::ones([features], (x.kind(), x.device())); // libtorch's CPU kernel is slower without a scale
-    let (y, _, reciprocal_deviation) = x.native_layer_norm([features], Some(&one), None, EPSILON);
-    Normal { y, reciprocal_deviation }
+    let (y, _, rstd) = x.native_layer_norm([features], Some(&one), None, EPSILON);
+    Normalized { y, rstd }
 }
 
 /// `relu(layer_norm(x))`, `[B, H] -> [B, H]`, and what was rectified, which is written over `x`.
-pub(super) fn normalise_and_rectify(mut x: Tensor) -> (Tensor, Normal) {
-    if let Some((z, reciprocal_deviation)) = looped!(normalise_and_rectify_rows(&mut x)) {
-        return (z, Normal { y: x, reciprocal_deviation });
+pub(super) fn layer_norm_relu(mut x: Tensor) -> (Tensor, Normalized) {
+    if let Some((z, rstd)) = simd_dispatch!(layer_norm_relu_rows(&mut x)) {
+        return (z, Normalized { y: x, rstd });
     }
-    let normal = normalise(&x);
+    let normal = normalize(&x);
     (normal.y.relu(), normal)
 }
 
-/// The gradient with respect to `x`, written over the `gradient` with respect to [`normalise_and_rectify`]'s `z`, both
+/// The gradient with respect to `x`, written over the `gradient` with respect to [`layer_norm_relu`]'s `z`, both
 /// `[B, H]`. What of it would only have moved or stretched `x` is lost.
-pub(super) fn normalise_and_rectify_backward(gradient: &mut Tensor, normal: &Normal) {
-    if looped!(backward_by_rows(gradient, normal)).is_some() {
+pub(super) fn layer_norm_relu_backward(gradient: &mut Tensor, normal: &Normalized) {
+    if simd_dispatch!(backward_by_rows(gradient, normal)).is_some() {
         return;
     }
-    let Normal { y, reciprocal_deviation } = normal;
+    let Normalized { y, rstd } = normal;
     let _ = y.threshold_backward_grad_input(gradient, gradient, 0);
     let mean = |x: &Tensor| x.mean_dim([-1].as_slice(), true, None); // [B, 1]
     let stretch = -mean(&(&*gradient * y));
     let shift = mean(gradient);
-    let _ = gradient.g_sub_(&shift).addcmul_(y, &stretch).g_mul_(reciprocal_deviation);
+    let _ = gradient.g_sub_(&shift).addcmul_(y, &stretch).g_mul_(rstd);
 }
 
 /// Writes what is rectified over `x`; what that gives, and the reciprocals of the deviations.
 #[inline(always)]
-fn normalise_and_rectify_rows<T: Number>(x: &mut Tensor) -> Option<(Tensor, Tensor)> {
+fn layer_norm_relu_rows<T: Scalar>(x: &mut Tensor) -> Option<(Tensor, Tensor)> {
     let &[samples, features] = &x.size()[..] else { return None };
-    lendable::<T>(x)?;
+    sliceable::<T>(x)?;
     let (mut z, mut reciprocals) = (x.empty_like(), x.new_empty([samples, 1], (x.kind(), x.device())));
-    let (n, width) = (T::of(features as f64), features as usize);
-    lend::<T, _, _, _>(
+    let (n, width) = (T::from_f64(features as f64), features as usize);
+    with_slices::<T, _, _, _>(
         [x, &mut z, &mut reciprocals],
         [],
         #[inline(always)]
@@ -79,7 +79,7 @@ fn normalise_and_rectify_rows<T: Number>(x: &mut Tensor) -> Option<(Tensor, Tens
                 let mean = sum(x, |x| x) / n;
                 let variance = sum(x, |x| (x - mean) * (x - mean)) / n;
                 let variance = if variance.is_finite() { variance } else { T::nan() }; // or else the row would be of zeros
-                *reciprocal = (variance + T::of(EPSILON)).sqrt().recip();
+                *reciprocal = (variance + T::from_f64(EPSILON)).sqrt().recip();
                 for (x, z) in x.iter_mut().zip(z) {
                     *x = (*x - mean) * *reciprocal;
                     *z = if *x < T::zero() { T::zero() } else { *x }; // NaN propagates
@@ -91,12 +91,12 @@ fn normalise_and_rectify_rows<T: Number>(x: &mut Tensor) -> Option<(Tensor, Tens
 }
 
 #[inline(always)]
-fn backward_by_rows<T: Number>(gradient: &mut Tensor, normal: &Normal) -> Option<()> {
+fn backward_by_rows<T: Scalar>(gradient: &mut Tensor, normal: &Normalized) -> Option<()> {
     let width = *normal.y.size().last()? as usize;
-    let n = T::of(width as f64);
-    lend::<T, _, _, _>(
+    let n = T::from_f64(width as f64);
+    with_slices::<T, _, _, _>(
         [gradient],
-        [&normal.y, &normal.reciprocal_deviation],
+        [&normal.y, &normal.rstd],
         #[inline(always)]
         |[gradient], [y, reciprocals]| {
             let rows = gradient.chunks_exact_mut(width).zip(y.chunks_exact(width));
@@ -122,7 +122,7 @@ impl LayerNorm {
     pub fn new(builder: &mut ParameterBuilder, features: i64) -> Self {
         let scale = builder.add("scale", &[features], Init::Constant(1.0));
         let shift = builder.add("shift", &[features], Init::Constant(0.0));
-        builder.claim(features, &[(scale, 1), (shift, 1)]);
+        builder.add_units(features, &[(scale, 1), (shift, 1)]);
         LayerNorm { features, scale, shift }
     }
 
@@ -136,7 +136,7 @@ impl LayerNorm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::by_calls;
+    use crate::device::via_libtorch;
     use crate::layers::tests::{assert_close, build, numbers};
 
     #[test]
@@ -152,12 +152,12 @@ mod tests {
     fn the_loop_and_libtorchs_calls_give_the_same() {
         let (x, gradient) = (numbers(&[5, 37]), numbers(&[185]).cos().view([5, 37]));
         let both = || {
-            let (z, normal) = normalise_and_rectify(x.copy());
+            let (z, normal) = layer_norm_relu(x.copy());
             let mut gradient = gradient.copy();
-            normalise_and_rectify_backward(&mut gradient, &normal);
+            layer_norm_relu_backward(&mut gradient, &normal);
             (z, normal, gradient)
         };
-        let (looped, called) = (both(), by_calls(both));
+        let (looped, called) = (both(), via_libtorch(both));
         assert_close(&looped.0, &called.0, 1e-6);
         assert_close(&looped.1.y, &called.1.y, 1e-6);
         assert_close(&looped.2, &called.2, 1e-6);
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn what_is_no_number_is_not_rectified_away() {
         for x in [f32::NAN, f32::INFINITY, 1e30] {
-            let (z, _) = normalise_and_rectify(Tensor::from_slice(&[x, -1.0, 1.0]).view([1, 3]));
+            let (z, _) = layer_norm_relu(Tensor::from_slice(&[x, -1.0, 1.0]).view([1, 3]));
             assert!(z.isnan().all().int64_value(&[]) != 0, "{z}");
         }
     }

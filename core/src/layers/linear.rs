@@ -2,9 +2,9 @@
 
 use tch::Tensor;
 
+use crate::matmul::{linear, matmul, matmul_into};
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
-use crate::products::{affine, product, write_product};
-use crate::slices::write_column_sums;
+use crate::slices::column_sums_into;
 
 /// A fully connected layer.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ impl Linear {
         let bound = (inputs as f64).powf(-0.5);
         let weight = builder.add("weight", &[outputs, inputs], Init::Uniform(bound));
         let bias = builder.add("bias", &[outputs], Init::Uniform(bound));
-        builder.claim(outputs, &[(weight, inputs), (bias, 1)]);
+        builder.add_units(outputs, &[(weight, inputs), (bias, 1)]);
         Linear { weight, bias }
     }
 
@@ -27,20 +27,20 @@ impl Linear {
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         let (weight, bias, kind) = (&weights[self.weight], &weights[self.bias], x.kind());
         if weight.kind() == kind {
-            return affine(x, weight, bias);
+            return linear(x, weight, bias);
         }
-        affine(x, &weight.to_kind(kind), &bias.to_kind(kind))
+        linear(x, &weight.to_kind(kind), &bias.to_kind(kind))
     }
 
     /// Writes the gradients with respect to weight and bias on those `of` parameters, from an input, `[B, I]`, and the
     /// gradient with respect to its output, `[B, O]`.
     pub(super) fn backward(&self, of: &Weights, x: &Tensor, gradient: &Tensor) {
-        write_product(&gradient.tr(), x, &of[self.weight]);
-        write_column_sums(gradient, &of[self.bias]);
+        matmul_into(&gradient.tr(), x, &of[self.weight]);
+        column_sums_into(gradient, &of[self.bias]);
     }
 
     /// The gradient with respect to the input, `[B, I]`, from that with respect to the output, `[B, O]`.
     pub(super) fn input_gradient(&self, weights: &Weights, gradient: &Tensor) -> Tensor {
-        product(gradient, &weights[self.weight])
+        matmul(gradient, &weights[self.weight])
     }
 }

@@ -38,7 +38,7 @@ impl Lstm {
                 let w_hh = b.add("weight_hh", &[4 * hidden, hidden], weight(hidden));
                 let [b_ih, b_hh] = ["bias_ih", "bias_hh"].map(|name| b.add(name, &[4 * hidden], bias));
                 // a gate's rows are the cells in order, so a cell has every H-th row
-                b.claim(hidden, &[(w_ih, inputs), (w_hh, hidden), (b_ih, 1), (b_hh, 1)]);
+                b.add_units(hidden, &[(w_ih, inputs), (w_hh, hidden), (b_ih, 1), (b_hh, 1)]);
                 [w_ih, w_hh, b_ih, b_hh]
             })
         };
@@ -46,7 +46,7 @@ impl Lstm {
     }
 
     /// The state that a sequence begins in: zeros, for a batch of B.
-    pub fn start(&self, batch: i64, options: (Kind, Device)) -> LstmState {
+    pub fn zero_state(&self, batch: i64, options: (Kind, Device)) -> LstmState {
         let zeros = || Tensor::zeros([self.layers.len() as i64, batch, self.hidden], options);
         (zeros(), zeros())
     }
@@ -54,7 +54,7 @@ impl Lstm {
     /// `[T, B, I] -> [T, B, H]`, the last layer's `h` at each time step, and the state after the last.
     pub fn forward(&self, weights: &Weights, x: &Tensor, (h, c): &LstmState) -> (Tensor, LstmState) {
         let parameters = match x.device() {
-            Device::Cuda(_) => self.side_by_side(weights),
+            Device::Cuda(_) => self.flat_parameters(weights),
             _ => self.layers.iter().flatten().map(|&id| weights[id].shallow_clone()).collect(),
         };
         let (z, h, c) = x.lstm(
@@ -72,7 +72,7 @@ impl Lstm {
 
     /// A copy of the parameters that is one tensor in the order that cuDNN wants, all matrices before all biases. Else
     /// libtorch makes one itself at each call, and warns of it.
-    fn side_by_side(&self, weights: &Weights) -> Vec<Tensor> {
+    fn flat_parameters(&self, weights: &Weights) -> Vec<Tensor> {
         let (matrices, biases): (Vec<_>, Vec<_>) = self.layers.iter().map(|layer| layer.split_at(2)).unzip();
         let parameters: Vec<&Tensor> = matrices.into_iter().chain(biases).flatten().map(|&id| &weights[id]).collect();
         let numels: Vec<i64> = parameters.iter().map(|parameter| parameter.numel() as i64).collect();
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_copy_for_cudnn_has_the_same_parameters_in_its_order() {
         let (lstm, parameters) = build(|b| Lstm::new(b, 3, 4, 2));
-        let copies = lstm.side_by_side(parameters.weights());
+        let copies = lstm.flat_parameters(parameters.weights());
         let expected = lstm.layers.iter().flatten().map(|&id| &parameters.weights()[id]);
         assert!(copies.iter().eq(expected));
         let mut place = copies[0].data_ptr() as usize;
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_sequence_goes_on_from_its_state() {
         let (lstm, parameters) = build(|b| Lstm::new(b, 3, 4, 2));
-        let (x, start) = (numbers(&[6, 2, 3]), lstm.start(2, FLOAT));
+        let (x, start) = (numbers(&[6, 2, 3]), lstm.zero_state(2, FLOAT));
         let (whole, _) = lstm.forward(parameters.weights(), &x, &start);
         let (first, state) = lstm.forward(parameters.weights(), &x.narrow(0, 0, 2), &start);
         let (second, _) = lstm.forward(parameters.weights(), &x.narrow(0, 2, 4), &state);

@@ -5,9 +5,9 @@
 
 use tch::Tensor;
 
-use super::layer_norm::{Normal, normalise_and_rectify, normalise_and_rectify_backward};
-use super::rectify::{rectify, rectify_backward};
-use super::{Backward, Body, Linear, widened};
+use super::layer_norm::{Normalized, layer_norm_relu, layer_norm_relu_backward};
+use super::relu::{relu_backward, relu_in_place};
+use super::{Backward, Body, Linear, scaled_width};
 use crate::Error;
 use crate::parameters::{ParameterBuilder, Weights};
 
@@ -17,32 +17,32 @@ pub struct Mlp {
     layers: Vec<Linear>,
     inputs: i64,
     features: i64,
-    normalised: bool,
+    layer_norm: bool,
 }
 
 /// What the derivative of a layer needs to know of its forward pass.
-struct Trace {
+struct SavedForBackward {
     x: Tensor,
-    normal: Option<Normal>,
+    normal: Option<Normalized>,
 }
 
 impl Mlp {
-    /// An MLP from `inputs` numbers through hidden layers of the given `widths`, each `gamma` times as wide; its features
+    /// An MLP from `inputs` numbers through hidden layers of the given `widths`, each `width_factor` times as wide; its features
     /// are the last of them.
-    pub fn new(builder: &mut ParameterBuilder, inputs: i64, widths: &[i64], gamma: f64) -> Self {
+    pub fn new(builder: &mut ParameterBuilder, inputs: i64, widths: &[i64], width_factor: f64) -> Self {
         let mut features = inputs;
         let layers = widths.iter().enumerate().map(|(i, &width)| {
-            let width = widened(width, gamma);
+            let width = scaled_width(width, width_factor);
             let layer = builder.scope(format!("layer{i}"), |b| Linear::new(b, features, width));
             features = width;
             layer
         });
-        Mlp { layers: layers.collect(), inputs, features, normalised: true }
+        Mlp { layers: layers.collect(), inputs, features, layer_norm: true }
     }
 
     /// The same, its layers normalised or not.
-    pub fn normalised(self, normalised: bool) -> Self {
-        Mlp { normalised, ..self }
+    pub fn with_layer_norm(self, layer_norm: bool) -> Self {
+        Mlp { layer_norm, ..self }
     }
 }
 
@@ -59,41 +59,41 @@ impl Body for Mlp {
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         self.layers.iter().fold(x.shallow_clone(), |x, layer| {
             let mut y = layer.forward(weights, &x);
-            if self.normalised {
-                return normalise_and_rectify(y).0;
+            if self.layer_norm {
+                return layer_norm_relu(y).0;
             }
-            rectify(&mut y);
+            relu_in_place(&mut y);
             y
         })
     }
 
-    fn differentiate(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
-        let mut traces = Vec::with_capacity(self.layers.len());
+    fn forward_with_backward(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
+        let mut saved = Vec::with_capacity(self.layers.len());
         let mut z = x.shallow_clone();
         for layer in &self.layers {
             let x = z;
             let mut y = layer.forward(weights, &x);
             let normal;
-            (z, normal) = if self.normalised {
-                let (z, normal) = normalise_and_rectify(y);
+            (z, normal) = if self.layer_norm {
+                let (z, normal) = layer_norm_relu(y);
                 (z, Some(normal))
             } else {
-                rectify(&mut y);
+                relu_in_place(&mut y);
                 (y, None)
             };
-            traces.push(Trace { x, normal });
+            saved.push(SavedForBackward { x, normal });
         }
         let (layers, weights, features) = (self.layers.clone(), weights.shallow_clone(), z.shallow_clone());
         let backward = move |gradient: Tensor, of: &Weights| {
             let rows = gradient.size()[0];
             let first = |x: &Tensor| x.narrow(0, 0, rows);
             let (mut gradient, mut z) = (gradient, first(&features));
-            for (i, (layer, trace)) in layers.iter().zip(&traces).enumerate().rev() {
-                match &trace.normal {
-                    Some(normal) => normalise_and_rectify_backward(&mut gradient, &normal.first(rows)),
-                    None => rectify_backward(&mut gradient, &z),
+            for (i, (layer, saved)) in layers.iter().zip(&saved).enumerate().rev() {
+                match &saved.normal {
+                    Some(normal) => layer_norm_relu_backward(&mut gradient, &normal.first(rows)),
+                    None => relu_backward(&mut gradient, &z),
                 }
-                let x = first(&trace.x);
+                let x = first(&saved.x);
                 layer.backward(of, &x, &gradient);
                 if i > 0 {
                     gradient = layer.input_gradient(&weights, &gradient);
@@ -104,7 +104,7 @@ impl Body for Mlp {
         Some((z, Box::new(backward)))
     }
 
-    fn same_in_training(&self) -> bool {
+    fn same_in_train_and_eval(&self) -> bool {
         true
     }
 }
@@ -116,21 +116,22 @@ mod tests {
 
     #[test]
     fn the_derivative_is_autograds() {
-        for normalised in [true, false] {
-            let (mlp, parameters) = build(|b| Mlp::new(b, 3, &[7, 5, 4], 1.0).normalised(normalised));
+        for layer_norm in [true, false] {
+            let (mlp, parameters) = build(|b| Mlp::new(b, 3, &[7, 5, 4], 1.0).with_layer_norm(layer_norm));
             let (x, gradient) = (numbers(&[6, 3]), numbers(&[24]).view([6, 4]).cos());
             let (leaf, weights) = parameters.leaf();
             let expected = mlp.forward(&weights, &x);
             let loss = (&expected * &gradient).sum(None::<tch::Kind>);
             let by_autograd = Tensor::run_backward(&[loss], &[leaf], false, false).remove(0);
 
-            let (z, backward) = mlp.differentiate(parameters.weights(), &x).unwrap();
+            let (z, backward) = mlp.forward_with_backward(parameters.weights(), &x).unwrap();
             assert_close(&z, &expected.detach(), 1e-6);
-            let (flat, of) = parameters.gradient();
+            let (flat, of) = parameters.grad_buffer();
             backward(gradient.copy(), &of);
             assert_close(&flat, &by_autograd, 1e-5);
 
-            let (_, of_more) = mlp.differentiate(parameters.weights(), &Tensor::cat(&[&x, &(&x * 2.0)], 0)).unwrap();
+            let (_, of_more) =
+                mlp.forward_with_backward(parameters.weights(), &Tensor::cat(&[&x, &(&x * 2.0)], 0)).unwrap();
             let _ = flat.shallow_clone().zero_();
             of_more(gradient, &of);
             assert_close(&flat, &by_autograd, 1e-5);

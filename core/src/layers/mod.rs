@@ -3,23 +3,23 @@
 mod batch_norm;
 mod conv2d;
 mod embedding;
+mod input_norm;
 mod layer_norm;
 mod linear;
 mod lstm;
 mod mlp;
-mod rectify;
-mod standardise;
+mod relu;
 mod width;
 
 pub use batch_norm::BatchNorm;
 pub use conv2d::{Conv2d, Conv2dSettings, FilterInit};
 pub use embedding::Embedding;
+pub use input_norm::{InputNorm, NormalizedBody};
 pub use layer_norm::{LayerNorm, layer_norm};
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmState};
 pub use mlp::Mlp;
-pub use standardise::{Standardise, Standardised};
-pub use width::widened;
+pub use width::scaled_width;
 
 use tch::Tensor;
 
@@ -44,13 +44,13 @@ pub trait Body {
 
     /// The features of a pass to learn from with their derivative, for a body that knows it better than autograd, which
     /// does it by default. These weights are in [training](Weights::training).
-    fn differentiate(&self, _weights: &Weights, _x: &Tensor) -> Option<(Tensor, Backward)> {
+    fn forward_with_backward(&self, _weights: &Weights, _x: &Tensor) -> Option<(Tensor, Backward)> {
         None
     }
 
     /// Whether training changes no features: there is no noise, and no sample depends on the others of its batch. Then one
     /// pass can serve learning and acting both. By default it may.
-    fn same_in_training(&self) -> bool {
+    fn same_in_train_and_eval(&self) -> bool {
         false
     }
 }
@@ -68,12 +68,12 @@ impl<B: Body + ?Sized> Body for Box<B> {
         (**self).forward(weights, x)
     }
 
-    fn differentiate(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
-        (**self).differentiate(weights, x)
+    fn forward_with_backward(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
+        (**self).forward_with_backward(weights, x)
     }
 
-    fn same_in_training(&self) -> bool {
-        (**self).same_in_training()
+    fn same_in_train_and_eval(&self) -> bool {
+        (**self).same_in_train_and_eval()
     }
 }
 

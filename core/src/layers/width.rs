@@ -4,9 +4,9 @@
 /// How many units a layer of `units` has in a network `gamma` times as wide: the nearest whole number, at least 1.
 ///
 /// ```
-/// use alrao_core::layers::widened;
-/// assert_eq!([widened(64, 1.0), widened(64, 3.0), widened(3, 0.5), widened(1, 0.1)], [64, 192, 2, 1]);
+/// use alrao_core::layers::scaled_width;
+/// assert_eq!([scaled_width(64, 1.0), scaled_width(64, 3.0), scaled_width(3, 0.5), scaled_width(1, 0.1)], [64, 192, 2, 1]);
 /// ```
-pub fn widened(units: i64, gamma: f64) -> i64 {
-    ((units as f64 * gamma).round() as i64).max(1)
+pub fn scaled_width(units: i64, width_factor: f64) -> i64 {
+    ((units as f64 * width_factor).round() as i64).max(1)
 }

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::slices::{Number, lend, lendable, looped};
+use crate::slices::{Scalar, simd_dispatch, sliceable, with_slices};
 
 /// `log sum_j a_j p_j`, `[..]`, from `log p_j`, `[K, ..]`, and the weights `a`, `[K]`.
 pub fn mixture_log_prob(log_p: &Tensor, a: &Tensor) -> Tensor {
@@ -12,7 +12,7 @@ pub fn mixture_log_prob(log_p: &Tensor, a: &Tensor) -> Tensor {
 /// The same, and how responsible each head is for it: `r_j = a_j p_j / sum_i a_i p_i`, `[K, ..]`.
 pub(crate) fn mixture(log_p: &Tensor, a: &Tensor) -> (Tensor, Tensor) {
     let log_a = a.log().to_kind(log_p.kind());
-    if let Some(mixture) = looped!(by_sample(log_p, &log_a)) {
+    if let Some(mixture) = simd_dispatch!(by_sample(log_p, &log_a)) {
         return mixture;
     }
     let mut column = vec![1; log_p.dim()];
@@ -26,13 +26,13 @@ pub(crate) fn mixture(log_p: &Tensor, a: &Tensor) -> (Tensor, Tensor) {
 
 /// The same for samples whose heads lie side by side in main memory, `log_p: [K, B]`.
 #[inline(always)]
-fn by_sample<T: Number>(log_p: &Tensor, log_a: &Tensor) -> Option<(Tensor, Tensor)> {
+fn by_sample<T: Scalar>(log_p: &Tensor, log_a: &Tensor) -> Option<(Tensor, Tensor)> {
     let &[_, samples] = &log_p.size()[..] else { return None };
     let by_sample = log_p.tr(); // [B, K]
-    lendable::<T>(&by_sample)?;
+    sliceable::<T>(&by_sample)?;
     let (mut log_mixture, mut r) =
         (by_sample.new_empty([samples], (by_sample.kind(), by_sample.device())), by_sample.empty_like());
-    lend::<T, _, _, _>(
+    with_slices::<T, _, _, _>(
         [&mut log_mixture, &mut r],
         [&by_sample, log_a],
         #[inline(always)]
@@ -60,7 +60,7 @@ mod tests {
     use tch::Kind;
 
     use super::*;
-    use crate::device::by_calls;
+    use crate::device::via_libtorch;
 
     #[test]
     fn two_heads_by_hand() {
@@ -79,7 +79,7 @@ mod tests {
         let (k, samples) = (4, 30);
         let log_p = (Tensor::arange(k * samples, tch::kind::DOUBLE_CPU) * 0.7).sin() * 20.0;
         let (by_sample, a) = (log_p.view([samples, k]).tr(), Tensor::from_slice(&[0.1f64, 0.6, 0.3, 0.0]));
-        let (looped, called) = (mixture(&by_sample, &a), by_calls(|| mixture(&by_sample, &a)));
+        let (looped, called) = (mixture(&by_sample, &a), via_libtorch(|| mixture(&by_sample, &a)));
         for (looped, called) in [(looped.0, called.0), (looped.1, called.1)] {
             assert!((looped - called).abs().max().double_value(&[]) < 1e-13);
         }

@@ -6,11 +6,11 @@
 use tch::Tensor;
 
 use super::Optimizer;
-use crate::slices::{Number, lend, looped};
+use crate::slices::{Scalar, simd_dispatch, with_slices};
 
 /// Settings of Adam.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamRule {
+pub struct AdamSettings {
     /// How much of the mean gradient is kept, in [0, 1).
     pub beta1: f64,
     /// How much of the mean squared gradient is kept, in [0, 1).
@@ -19,17 +19,17 @@ pub struct AdamRule {
     pub epsilon: f64,
 }
 
-impl Default for AdamRule {
+impl Default for AdamSettings {
     /// As its authors have it: 0.9, 0.999, 1e-8.
     fn default() -> Self {
-        AdamRule { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+        AdamSettings { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
     }
 }
 
 /// Adam with a rate for each element.
 #[derive(Debug)]
 pub struct Adam {
-    rule: AdamRule,
+    rule: AdamSettings,
     minus_eta: Tensor,
     m: Tensor,
     v: Tensor,
@@ -40,18 +40,18 @@ pub struct Adam {
 
 impl Adam {
     /// Adam at the rates `eta`, `[P]`.
-    pub fn new(rule: AdamRule, eta: &Tensor) -> Self {
+    pub fn new(rule: AdamSettings, eta: &Tensor) -> Self {
         Adam { rule, minus_eta: -eta, m: eta.zeros_like(), v: eta.zeros_like(), work: eta.zeros_like(), t: 0 }
     }
 }
 
 impl Optimizer for Adam {
     fn step(&mut self, theta: &mut Tensor, gradient: &Tensor, factor: f64) {
-        let AdamRule { beta1, beta2, epsilon } = self.rule;
+        let AdamSettings { beta1, beta2, epsilon } = self.rule;
         self.t += 1;
         let correction = |beta: f64| 1.0 - beta.powi(self.t as i32);
         let (first, second) = (correction(beta1), correction(beta2).sqrt());
-        if looped!(step(self, theta, gradient, epsilon * second, factor * second / first)).is_some() {
+        if simd_dispatch!(step(self, theta, gradient, epsilon * second, factor * second / first)).is_some() {
             return;
         }
         // both sides of the fraction times sqrt(1 - beta2^t), and all in one place: each pass over the numbers counts
@@ -64,7 +64,7 @@ impl Optimizer for Adam {
         let _ = theta.addcmul_(&self.minus_eta, work);
     }
 
-    fn set_rates(&mut self, eta: &Tensor) {
+    fn set_lrs(&mut self, eta: &Tensor) {
         self.minus_eta = -eta;
     }
 
@@ -90,11 +90,11 @@ impl Optimizer for Adam {
 
 /// The same in main memory: `theta <- theta - factor * eta * m / (sqrt(v) + epsilon)`.
 #[inline(always)]
-fn step<T: Number>(adam: &mut Adam, theta: &mut Tensor, g: &Tensor, epsilon: f64, factor: f64) -> Option<()> {
-    let AdamRule { beta1, beta2, .. } = adam.rule;
-    let [keep1, keep2, add1, add2] = [beta1, beta2, 1.0 - beta1, 1.0 - beta2].map(T::of);
-    let (epsilon, factor) = (T::of(epsilon), T::of(factor));
-    lend::<T, _, _, _>(
+fn step<T: Scalar>(adam: &mut Adam, theta: &mut Tensor, g: &Tensor, epsilon: f64, factor: f64) -> Option<()> {
+    let AdamSettings { beta1, beta2, .. } = adam.rule;
+    let [keep1, keep2, add1, add2] = [beta1, beta2, 1.0 - beta1, 1.0 - beta2].map(T::from_f64);
+    let (epsilon, factor) = (T::from_f64(epsilon), T::from_f64(factor));
+    with_slices::<T, _, _, _>(
         [theta, &mut adam.m, &mut adam.v],
         [g, &adam.minus_eta],
         #[inline(always)]
@@ -112,7 +112,7 @@ fn step<T: Number>(adam: &mut Adam, theta: &mut Tensor, g: &Tensor, epsilon: f64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::by_calls;
+    use crate::device::via_libtorch;
 
     /// The update as it stands in the paper, one number at a time, in f64.
     #[test]
@@ -120,14 +120,14 @@ mod tests {
         let (mut theta, mut m, mut v) = ([1.0f64, -2.0], [0.0; 2], [0.0; 2]);
         let eta = [1e-3, 0.1];
         let mut fast = Tensor::from_slice(&theta);
-        let mut adam = Adam::new(AdamRule::default(), &Tensor::from_slice(&eta));
+        let mut adam = Adam::new(AdamSettings::default(), &Tensor::from_slice(&eta));
         for t in 1..=20 {
             let g = [(t as f64).sin(), 100.0 * (t as f64).cos()];
             let step = |adam: &mut Adam, fast: &mut Tensor| adam.step(fast, &Tensor::from_slice(&g), 0.5);
             if t % 2 == 0 {
                 step(&mut adam, &mut fast)
             } else {
-                by_calls(|| step(&mut adam, &mut fast))
+                via_libtorch(|| step(&mut adam, &mut fast))
             }
             for i in 0..2 {
                 m[i] = 0.9 * m[i] + 0.1 * g[i];

@@ -3,14 +3,14 @@
 //! Alrao gives every unit its rate; the baselines have the same one everywhere. The code is the same.
 
 mod adam;
-mod rule;
 mod schedule;
 mod sgd;
+mod update_rule;
 
-pub use adam::{Adam, AdamRule};
-pub use rule::Rule;
+pub use adam::{Adam, AdamSettings};
 pub use schedule::{Decay, LrSchedule, LrScheduleKind};
-pub use sgd::{Sgd, SgdRule};
+pub use sgd::{Sgd, SgdSettings};
+pub use update_rule::UpdateRule;
 
 use tch::Tensor;
 
@@ -20,7 +20,7 @@ pub trait Optimizer {
     fn step(&mut self, theta: &mut Tensor, gradient: &Tensor, factor: f64);
 
     /// Goes on at other rates, `[P]`.
-    fn set_rates(&mut self, eta: &Tensor);
+    fn set_lrs(&mut self, eta: &Tensor);
 
     /// Forgets all elements but those at `indices`, `[P']`, in that order.
     fn select(&mut self, indices: &Tensor);

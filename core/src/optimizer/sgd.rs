@@ -6,11 +6,11 @@
 use tch::Tensor;
 
 use super::Optimizer;
-use crate::slices::{Number, lend, looped};
+use crate::slices::{Scalar, simd_dispatch, with_slices};
 
 /// Settings of SGD; none by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct SgdRule {
+pub struct SgdSettings {
     /// What is left of the velocity after a step, in [0, 1).
     pub momentum: f64,
     /// Whether momentum looks ahead (Nesterov).
@@ -22,21 +22,21 @@ pub struct SgdRule {
 /// SGD with a rate for each element.
 #[derive(Debug)]
 pub struct Sgd {
-    rule: SgdRule,
+    rule: SgdSettings,
     minus_eta: Tensor,
     velocity: Option<Tensor>,
 }
 
 impl Sgd {
     /// Descent at the rates `eta`, `[P]`.
-    pub fn new(rule: SgdRule, eta: &Tensor) -> Self {
+    pub fn new(rule: SgdSettings, eta: &Tensor) -> Self {
         Sgd { rule, minus_eta: -eta, velocity: (rule.momentum != 0.0).then(|| eta.zeros_like()) }
     }
 }
 
 impl Optimizer for Sgd {
     fn step(&mut self, theta: &mut Tensor, gradient: &Tensor, factor: f64) {
-        let SgdRule { momentum, nesterov, weight_decay } = self.rule;
+        let SgdSettings { momentum, nesterov, weight_decay } = self.rule;
         let shallow = gradient.shallow_clone();
         let decayed = if weight_decay == 0.0 { shallow } else { gradient + &*theta * weight_decay };
         let direction = match &mut self.velocity {
@@ -46,13 +46,13 @@ impl Optimizer for Sgd {
                 if nesterov { decayed + &*velocity * momentum } else { velocity.shallow_clone() }
             }
         };
-        if looped!(moved(theta, &self.minus_eta, &direction, factor)).is_none() {
+        if simd_dispatch!(moved(theta, &self.minus_eta, &direction, factor)).is_none() {
             let direction = if factor == 1.0 { direction } else { &direction * factor };
             let _ = theta.addcmul_(&self.minus_eta, &direction);
         }
     }
 
-    fn set_rates(&mut self, eta: &Tensor) {
+    fn set_lrs(&mut self, eta: &Tensor) {
         self.minus_eta = -eta;
     }
 
@@ -69,9 +69,9 @@ impl Optimizer for Sgd {
 
 /// Adds `factor * minus_eta * direction` to `theta`, all of them in main memory.
 #[inline(always)]
-fn moved<T: Number>(theta: &mut Tensor, minus_eta: &Tensor, direction: &Tensor, factor: f64) -> Option<()> {
-    let factor = T::of(factor);
-    lend::<T, _, _, _>(
+fn moved<T: Scalar>(theta: &mut Tensor, minus_eta: &Tensor, direction: &Tensor, factor: f64) -> Option<()> {
+    let factor = T::from_f64(factor);
+    with_slices::<T, _, _, _>(
         [theta],
         [minus_eta, direction],
         #[inline(always)]
@@ -85,12 +85,12 @@ fn moved<T: Number>(theta: &mut Tensor, minus_eta: &Tensor, direction: &Tensor, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::by_calls;
+    use crate::device::via_libtorch;
 
     #[test]
     fn each_element_moves_at_its_own_rate() {
         let mut theta = Tensor::from_slice(&[1.0f32, 2.0]);
-        let mut sgd = Sgd::new(SgdRule::default(), &Tensor::from_slice(&[0.1f32, 10.0]));
+        let mut sgd = Sgd::new(SgdSettings::default(), &Tensor::from_slice(&[0.1f32, 10.0]));
         sgd.step(&mut theta, &Tensor::from_slice(&[1.0f32, -0.5]), 1.0);
         assert_eq!(Vec::<f32>::try_from(&theta).unwrap(), [0.9, 7.0]);
         sgd.step(&mut theta, &Tensor::from_slice(&[0.0f32, 0.5]), 0.2);
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn follows_the_equations_with_momentum_and_decay() {
         for nesterov in [false, true] {
-            let rule = SgdRule { momentum: 0.9, nesterov, weight_decay: 0.1 };
+            let rule = SgdSettings { momentum: 0.9, nesterov, weight_decay: 0.1 };
             let eta = [0.01, 0.3];
             let (mut theta, mut v) = ([1.0f64, -2.0], [0.0; 2]);
             let mut fast = Tensor::from_slice(&theta);
@@ -113,7 +113,7 @@ mod tests {
                 if t % 2 == 0 {
                     step(&mut sgd, &mut fast)
                 } else {
-                    by_calls(|| step(&mut sgd, &mut fast))
+                    via_libtorch(|| step(&mut sgd, &mut fast))
                 }
                 for i in 0..2 {
                     let g = gradient[i] + 0.1 * theta[i];
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_is_selected_or_saved_goes_on_the_same() {
-        let rule = SgdRule { momentum: 0.5, ..Default::default() };
+        let rule = SgdSettings { momentum: 0.5, ..Default::default() };
         let eta = Tensor::from_slice(&[0.1f64, 1.0, 2.0]);
         let (mut theta, mut sgd) = (Tensor::zeros([3], tch::kind::DOUBLE_CPU), Sgd::new(rule, &eta));
         let g = Tensor::from_slice(&[1.0f64, 2.0, 3.0]);

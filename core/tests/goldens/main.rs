@@ -8,10 +8,10 @@ use alrao_core::learner::Learner;
 use alrao_core::likelihood::Categorical;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
-use alrao_core::optimizer::{AdamRule, Rule, SgdRule};
+use alrao_core::optimizer::{AdamSettings, SgdSettings, UpdateRule};
 use alrao_core::parameters::{ParameterBuilder, Weights};
+use alrao_core::state_dict::StateDict;
 use alrao_core::streams::stream;
-use alrao_core::tensors::Tensors;
 use serde_json::Value;
 use tch::kind::DOUBLE_CPU;
 use tch::{Kind, Tensor};
@@ -40,8 +40,8 @@ fn assert_close(name: &str, found: &Tensor, golden: &Value) {
 }
 
 /// What a learner and its network are saved as.
-fn save<B>(network: &Network<B>, learner: &Learner) -> Tensors {
-    let mut tensors = Tensors::default();
+fn save<B>(network: &Network<B>, learner: &Learner) -> StateDict {
+    let mut tensors = StateDict::default();
     network.save("network", &mut tensors);
     learner.save(network, "learner", &mut tensors);
     tensors
@@ -63,17 +63,17 @@ fn follow<B: Body>(build: fn(&mut ParameterBuilder) -> B, golden: &Value, as_inp
     for (name, value) in golden["initial"].as_object().unwrap() {
         start.insert(our_name(name), &tensor(value));
     }
-    let rates = network.parameters().spread(&vector(&golden["rates"]));
+    let rates = network.parameters().broadcast(&vector(&golden["rates"]));
     network.parameters().save_flat("learner.body.minus_eta", &-rates, &mut start);
     // heads' rates are not drawn, so they are compared, not set
-    let head_rates = network.heads().parameters().spread(&vector(&golden["head_rates"]));
+    let head_rates = network.heads().parameters().broadcast(&vector(&golden["head_rates"]));
     let ours = -network.heads().parameters().load_flat("learner.heads.minus_eta", &start).unwrap();
     assert!(((ours - &head_rates) / &head_rates).abs().max().double_value(&[]) < 1e-12);
     network.load("network", &start).unwrap();
     learner.load(&network, "learner", &start).unwrap();
 
     for (t, step) in golden["steps"].as_array().unwrap().iter().enumerate() {
-        let pass = network.pass(&as_input(&tensor(&step["x"]))).unwrap();
+        let pass = network.forward(&as_input(&tensor(&step["x"]))).unwrap();
         let classes = tensor(&step["y"]).to_kind(Kind::Int64);
         let report = learner.step(&mut network, &pass, &Categorical, &classes).unwrap();
         assert!((report.loss() - step["loss"].as_f64().unwrap()).abs() < BOUND, "step {t}");
@@ -108,7 +108,7 @@ impl Body for Text {
     /// Symbols `[T, B]` to the features of each, `[T*B, H]`.
     fn forward(&self, weights: &Weights, symbols: &Tensor) -> Tensor {
         let x = self.embedding.forward(weights, symbols);
-        let start = self.lstm.start(symbols.size()[1], (x.kind(), x.device()));
+        let start = self.lstm.zero_state(symbols.size()[1], (x.kind(), x.device()));
         self.lstm.forward(weights, &x, &start).0.flatten(0, 1)
     }
 }
@@ -124,11 +124,13 @@ fn an_lstm_learns_as_in_pytorch() {
 
 #[test]
 fn rules_of_descent_are_pytorchs() {
-    let sgd = |nesterov| Rule::Sgd(SgdRule { momentum: 0.9, nesterov, weight_decay: 0.01 });
-    for (name, rule) in [("momentum", sgd(false)), ("nesterov", sgd(true)), ("adam", Rule::Adam(AdamRule::default()))] {
+    let sgd = |nesterov| UpdateRule::Sgd(SgdSettings { momentum: 0.9, nesterov, weight_decay: 0.01 });
+    for (name, rule) in
+        [("momentum", sgd(false)), ("nesterov", sgd(true)), ("adam", UpdateRule::Adam(AdamSettings::default()))]
+    {
         let golden = goldens(name);
         let mut theta = tensor(&golden["initial"]);
-        let mut optimizer = rule.at(&theta.full_like(0.1));
+        let mut optimizer = rule.build(&theta.full_like(0.1));
         let steps = golden["gradients"].as_array().unwrap().iter().zip(golden["thetas"].as_array().unwrap());
         for (t, (gradient, expected)) in steps.enumerate() {
             optimizer.step(&mut theta, &tensor(gradient), 1.0);
@@ -148,7 +150,7 @@ fn heads_and_their_gradients_are_those_of_separate_layers() {
     let (z, gradient) = (tensor(&golden["z"]), tensor(&golden["gradient"]));
     assert_close("outputs", &heads.forward(&z), &golden["out"]);
     assert_close("features", &heads.feature_gradient(&gradient, None), &golden["of_z"]);
-    let (of_parameters, parts) = heads.parameters().gradient();
+    let (of_parameters, parts) = heads.parameters().grad_buffer();
     heads.parameter_gradient(&z, &gradient, &parts);
     let difference = of_parameters - flat("of_weight", "of_bias");
     assert!(difference.abs().max().double_value(&[]) < BOUND);

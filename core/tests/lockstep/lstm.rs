@@ -31,7 +31,7 @@ impl Body for Text {
     /// Symbols `[T, B]` to the features of each, `[T*B, H]`.
     fn forward(&self, weights: &Weights, symbols: &Tensor) -> Tensor {
         let x = self.embedding.forward(weights, symbols);
-        let start = self.lstm.start(symbols.size()[1], (x.kind(), x.device()));
+        let start = self.lstm.zero_state(symbols.size()[1], (x.kind(), x.device()));
         self.lstm.forward(weights, &x, &start).0.flatten(0, 1)
     }
 }

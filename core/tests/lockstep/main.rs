@@ -25,9 +25,9 @@ use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::optimizer;
 use alrao_core::parameters::ParameterBuilder;
-use alrao_core::rates::RateInterval;
+use alrao_core::rates::LrRange;
+use alrao_core::state_dict::StateDict;
 use alrao_core::streams::stream;
-use alrao_core::tensors::Tensors;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use reference::{Reference, Rule, Units, Values, linear};
@@ -65,7 +65,7 @@ impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
     fn check(mut self) {
         let runs = [(Kind::Double, 10.0, 10, 1e-10), (Kind::Double, 1.0, 50, 1e-10), (Kind::Float, 0.1, 50, 1e-5)];
         for (kind, eta_max, steps, bound) in runs {
-            self.method.interval = RateInterval::new(1e-5, eta_max).unwrap();
+            self.method.lr_range = LrRange::new(1e-5, eta_max).unwrap();
             let (name, difference) = self.largest_difference(kind, steps);
             println!("{kind:?} up to {eta_max}: {difference:.1e} in {name}");
             assert!(difference < bound, "{kind:?} up to {eta_max}: {name} differs by {difference:e}");
@@ -90,7 +90,7 @@ impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
             let x = self.input.1(&normal(self.input.0));
             let y = (self.target)(&x);
             let (plain_x, plain_y) = (double(&x), double(&y));
-            let pass = network.pass(&x).unwrap();
+            let pass = network.forward(&x).unwrap();
             let report = learner.step(&mut network, &pass, &self.likelihood, &y).unwrap();
             let loss = reference.step(
                 |body, buffers| (self.plain.features)(body, buffers, &plain_x),
@@ -125,8 +125,8 @@ impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
 
     fn reference(&self, network: &Network<B>) -> Reference {
         let saved = saved(network);
-        let interval = self.method.interval;
-        let (low, high) = (interval.eta_min(), interval.eta_max());
+        let lr_range = self.method.lr_range;
+        let (low, high) = (lr_range.min(), lr_range.max());
         let mut rng = stream(3, "rates");
         // log eta is uniform between log eta_min and log eta_max (section 4.1)
         let rates = std::iter::repeat_with(move || low * (high / low).powf(rng.random::<f64>()));
@@ -134,10 +134,10 @@ impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
         let part = |name: &str, j| (name.to_string(), saved(&format!("heads.{name}")).get(j).copy());
         let heads = (0..self.method.num_heads).map(|j| ["weight", "bias"].map(|name| part(name, j)).into()).collect();
         let rule = match self.method.rule {
-            optimizer::Rule::Sgd(rule) => {
+            optimizer::UpdateRule::Sgd(rule) => {
                 Rule::Sgd { momentum: rule.momentum, nesterov: rule.nesterov, weight_decay: rule.weight_decay }
             }
-            optimizer::Rule::Adam(_) => Rule::Adam,
+            optimizer::UpdateRule::Adam(_) => Rule::Adam,
         };
         Reference::new(body.collect(), (self.plain.units)(), rates, (heads, linear), (low, high), rule)
     }
@@ -145,7 +145,7 @@ impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
 
 /// Copies, in f64, of what the network is saved as, by name.
 fn saved<B>(network: &Network<B>) -> impl Fn(&str) -> Tensor + use<B> {
-    let mut tensors = Tensors::default();
+    let mut tensors = StateDict::default();
     network.save("network", &mut tensors);
     move |name| {
         let of_rank = |rank: usize| tensors.get(&format!("network.{name}"), &vec![-1; rank]).ok();

@@ -3,7 +3,7 @@
 use alrao_core::layers::Mlp;
 use alrao_core::likelihood::{Categorical, Gaussian, Huber};
 use alrao_core::method::{Evidence, Method};
-use alrao_core::optimizer::{AdamRule, Decay, LrSchedule, Rule, SgdRule};
+use alrao_core::optimizer::{AdamSettings, Decay, LrSchedule, SgdSettings, UpdateRule};
 use alrao_core::parameters::ParameterBuilder;
 use tch::{Kind, Tensor};
 
@@ -72,14 +72,14 @@ fn gaussian_regression() {
 #[test]
 fn momentum_and_weight_decay() {
     for nesterov in [false, true] {
-        let rule = Rule::Sgd(SgdRule { momentum: 0.9, nesterov, weight_decay: 0.01 });
+        let rule = UpdateRule::Sgd(SgdSettings { momentum: 0.9, nesterov, weight_decay: 0.01 });
         classifier(Method { rule, ..Method::alrao() }).check();
     }
 }
 
 #[test]
 fn adam() {
-    let rule = Rule::Adam(AdamRule::default());
+    let rule = UpdateRule::Adam(AdamSettings::default());
     classifier(Method { rule, ..Method::alrao() }).check();
 }
 

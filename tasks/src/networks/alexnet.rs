@@ -5,7 +5,7 @@
 //! Layers go by torchvision's names.
 
 use alrao_core::Error;
-use alrao_core::layers::{Body, Conv2d, Conv2dSettings, Linear, widened};
+use alrao_core::layers::{Body, Conv2d, Conv2dSettings, Linear, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
@@ -41,13 +41,13 @@ impl AlexNet {
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
         let mut inputs = 3;
         let convolutions = CONVOLUTIONS.map(|(name, channels, kernel, stride, padding, _)| {
-            let outputs = widened(channels, gamma);
+            let outputs = scaled_width(channels, gamma);
             let settings = Conv2dSettings { stride, padding, ..Default::default() };
             let layer = builder.scope(name, |b| Conv2d::new(b, inputs, outputs, kernel, settings));
             inputs = outputs;
             layer
         });
-        let features = widened(HIDDEN, gamma);
+        let features = scaled_width(HIDDEN, gamma);
         let hidden = [
             builder.scope("classifier.1", |b| Linear::new(b, inputs * SIDE * SIDE, features)),
             builder.scope("classifier.4", |b| Linear::new(b, features, features)),

@@ -4,7 +4,7 @@
 //! Layers go by torchvision's names.
 
 use alrao_core::Error;
-use alrao_core::layers::{BatchNorm, Body, Conv2d, Conv2dSettings, FilterInit, widened};
+use alrao_core::layers::{BatchNorm, Body, Conv2d, Conv2dSettings, FilterInit, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
@@ -50,9 +50,9 @@ struct Transition {
 impl DenseNet121 {
     /// Creates the network with width factor `gamma`; it has 1024 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
-        let growth = widened(GROWTH, gamma);
+        let growth = scaled_width(GROWTH, gamma);
         builder.scope("features", |b| {
-            let mut channels = widened(STEM, gamma);
+            let mut channels = scaled_width(STEM, gamma);
             let stem = ConvNorm::new(b, ["conv0", "norm0"], 3, channels, 7, settings(7, 2));
             let (mut blocks, mut transitions) = (Vec::new(), Vec::new());
             for (i, layers) in (1..).zip(BLOCKS) {
@@ -120,7 +120,7 @@ fn rectified(norm: &BatchNorm, weights: &Weights, x: &Tensor) -> Tensor {
 }
 
 fn settings(kernel: i64, stride: i64) -> Conv2dSettings {
-    Conv2dSettings { init: FilterInit::NormalByInputs, ..centred(kernel, stride) }
+    Conv2dSettings { init: FilterInit::KaimingNormalFanIn, ..centred(kernel, stride) }
 }
 
 impl Body for DenseNet121 {

@@ -6,7 +6,7 @@
 //! outputs and no dropout.
 
 use alrao_core::Error;
-use alrao_core::layers::{Body, Conv2dSettings, widened};
+use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
@@ -53,10 +53,10 @@ struct Inception {
 impl GoogLeNet {
     /// Creates the network with width factor `gamma`; it has 1024 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
-        let mut inputs = widened(STEM, gamma);
+        let mut inputs = scaled_width(STEM, gamma);
         let stem = builder.scope("stem", |b| convolution(b, 3, inputs, 3));
         let mut block = |&(name, channels): &(&str, Channels)| {
-            let [pixel, before_three, three, before_five, five, pool] = channels.map(|n| widened(n, gamma));
+            let [pixel, before_three, three, before_five, five, pool] = channels.map(|n| scaled_width(n, gamma));
             let channels = [pixel, before_three, three, before_five, five, pool];
             let block = builder.scope(format!("inception{name}"), |b| Inception::new(b, inputs, channels));
             inputs = pixel + three + five + pool;

@@ -172,7 +172,7 @@ mod tests {
             let features_and_gradient = |computation| {
                 let network = network(architecture, computation);
                 let (leaf, weights) = network.parameters().leaf();
-                let z = noise::seeded(0, || network.body().forward(&weights, &images(side)));
+                let z = noise::with_seed(0, || network.body().forward(&weights, &images(side)));
                 assert_eq!(z.kind(), Kind::Float);
                 let weighting = (Tensor::arange(z.numel() as i64, (Kind::Float, Device::Cpu)) * 1.3).cos().view_as(&z);
                 let gradient =

@@ -1,7 +1,7 @@
 //! The paper's language model (section 5.2): an embedding, two LSTM layers, and dropout before the decoder, which the
 //! heads replace.
 
-use alrao_core::layers::{Body, Embedding, Lstm, LstmState, widened};
+use alrao_core::layers::{Body, Embedding, Lstm, LstmState, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
@@ -21,7 +21,7 @@ pub struct LanguageModel {
 impl LanguageModel {
     /// Creates the model for a vocabulary; `gamma` is the width factor of embedding and LSTM cells.
     pub fn new(builder: &mut ParameterBuilder, vocabulary: usize, gamma: f64) -> Self {
-        let (embedding, cells) = (widened(EMBEDDING, gamma), widened(CELLS, gamma));
+        let (embedding, cells) = (scaled_width(EMBEDDING, gamma), scaled_width(CELLS, gamma));
         LanguageModel {
             embedding: builder.scope("embedding", |b| Embedding::new(b, vocabulary as i64, embedding)),
             lstm: builder.scope("lstm", |b| Lstm::new(b, embedding, cells, LAYERS)),
@@ -33,7 +33,7 @@ impl LanguageModel {
     /// detached.
     pub fn forward_from(&self, weights: &Weights, x: &Tensor, state: Option<&LstmState>) -> (Tensor, LstmState) {
         let embedded = self.embedding.forward(weights, x); // [T, B, E]
-        let start = || self.lstm.start(x.size()[1], (embedded.kind(), x.device()));
+        let start = || self.lstm.zero_state(x.size()[1], (embedded.kind(), x.device()));
         let (z, (h, c)) = match state {
             Some(state) => self.lstm.forward(weights, &embedded, state),
             None => self.lstm.forward(weights, &embedded, &start()),

@@ -5,7 +5,7 @@
 //! For images of 32 by 32 pixels the first convolution keeps every pixel, so that 2 by 2 are left at the end.
 
 use alrao_core::Error;
-use alrao_core::layers::{Body, Conv2dSettings, widened};
+use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
@@ -43,11 +43,11 @@ pub struct MobileNet {
 impl MobileNet {
     /// Creates the network with width factor `gamma`; it has 1024 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
-        let mut inputs = widened(STEM, gamma);
+        let mut inputs = scaled_width(STEM, gamma);
         let stem = builder.scope("stem", |b| ConvNorm::new(b, ["conv", "norm"], 3, inputs, 3, centred(3, 1)));
         let mut layers = vec![stem];
         for (i, (outputs, stride)) in (1..).zip(BLOCKS) {
-            let outputs = widened(outputs, gamma);
+            let outputs = scaled_width(outputs, gamma);
             builder.scope(format!("block{i}"), |b| {
                 let by_channel = Conv2dSettings { groups: inputs, ..centred(3, stride) };
                 layers.push(ConvNorm::new(b, ["depthwise", "norm1"], inputs, inputs, 3, by_channel));

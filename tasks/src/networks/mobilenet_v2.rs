@@ -6,7 +6,7 @@
 //! it began with; the first block has an expansion too, if only of 1.
 
 use alrao_core::Error;
-use alrao_core::layers::{Body, Conv2dSettings, widened};
+use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
@@ -50,11 +50,11 @@ enum Shortcut {
 impl MobileNetV2 {
     /// Creates the network with width factor `gamma`; it has 1280 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
-        let mut inputs = widened(STEM, gamma);
+        let mut inputs = scaled_width(STEM, gamma);
         let stem = builder.scope("stem", |b| ConvNorm::new(b, ["conv", "norm"], 3, inputs, 3, centred(3, 1)));
         let mut blocks = Vec::new();
         for (expansion, outputs, count, first_stride) in STAGES {
-            let outputs = widened(outputs, gamma);
+            let outputs = scaled_width(outputs, gamma);
             for i in 0..count {
                 let stride = if i == 0 { first_stride } else { 1 };
                 let name = format!("block{}", blocks.len() + 1);
@@ -62,7 +62,7 @@ impl MobileNetV2 {
                 inputs = outputs;
             }
         }
-        let features = widened(LAST, gamma);
+        let features = scaled_width(LAST, gamma);
         let last = builder.scope("last", |b| ConvNorm::new(b, ["conv", "norm"], inputs, features, 1, centred(1, 1)));
         MobileNetV2 { stem, blocks, last, features }
     }

@@ -254,7 +254,7 @@ mod tests {
             let refused = |shape| network.outputs(&images(shape)).unwrap_err();
             let side = architecture.smallest_image();
             assert!(matches!(refused([2, 1, side, side]), Error::Shape { .. }), "{architecture:?}");
-            assert!(matches!(network.pass(&images([2, 3, side, side]).flatten(1, 2)), Err(Error::Shape { .. })));
+            assert!(matches!(network.forward(&images([2, 3, side, side]).flatten(1, 2)), Err(Error::Shape { .. })));
             if side > 1 {
                 let error = refused([2, 3, side + 1, side - 1]).to_string();
                 let told = [side, side + 1, side - 1].map(|n| n.to_string());

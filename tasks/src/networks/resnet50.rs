@@ -4,7 +4,7 @@
 //! Layers go by torchvision's names.
 
 use alrao_core::Error;
-use alrao_core::layers::{Body, Conv2dSettings, FilterInit, widened};
+use alrao_core::layers::{Body, Conv2dSettings, FilterInit, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
@@ -37,11 +37,11 @@ struct Bottleneck {
 impl ResNet50 {
     /// Creates the network with width factor `gamma`; it has 2048 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
-        let mut inputs = widened(STEM, gamma);
+        let mut inputs = scaled_width(STEM, gamma);
         let stem = ConvNorm::new(builder, ["conv1", "bn1"], 3, inputs, 7, settings(7, 2));
         let mut blocks = Vec::new();
         for (stage, (channels, count, first_stride)) in (1..).zip(STAGES) {
-            let within = widened(channels, gamma);
+            let within = scaled_width(channels, gamma);
             for i in 0..count {
                 let stride = if i == 0 { first_stride } else { 1 };
                 let name = format!("layer{stage}.{i}");
@@ -78,7 +78,7 @@ impl Bottleneck {
 }
 
 fn settings(kernel: i64, stride: i64) -> Conv2dSettings {
-    Conv2dSettings { init: FilterInit::NormalByOutputs, ..centred(kernel, stride) }
+    Conv2dSettings { init: FilterInit::KaimingNormalFanOut, ..centred(kernel, stride) }
 }
 
 impl Body for ResNet50 {

@@ -2,7 +2,7 @@
 //! halved, for experiments that need many runs.
 
 use alrao_core::Error;
-use alrao_core::layers::{Body, widened};
+use alrao_core::layers::{Body, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
@@ -25,7 +25,7 @@ impl SmallCnn {
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
         let mut inputs = 3;
         let layers = (1..).zip(CHANNELS).map(|(i, channels)| {
-            let outputs = widened(channels, gamma);
+            let outputs = scaled_width(channels, gamma);
             let names = ["conv", "norm"];
             let make = |b: &mut ParameterBuilder| ConvNorm::new(b, names, inputs, outputs, 3, centred(3, 1));
             let layer = builder.scope(format!("layer{i}"), make);

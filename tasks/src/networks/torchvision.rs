@@ -6,7 +6,7 @@ use std::path::Path;
 
 use alrao_core::layers::Body;
 use alrao_core::network::Network;
-use alrao_core::tensors::Tensors;
+use alrao_core::state_dict::StateDict;
 
 use super::Architecture;
 use crate::Error;
@@ -28,13 +28,13 @@ pub fn load<B: Body>(network: &mut Network<B>, architecture: Architecture, path:
             return Err(Error::file(path, problem));
         }
     };
-    let mut tensors = Tensors::read(path)?;
+    let mut tensors = StateDict::read(path)?;
     let (k, classes) = (network.heads().k(), network.heads().outputs());
     let weight = tensors.get(&format!("{output}.weight"), &[classes, network.body().features()])?.repeat([k, 1, 1]);
     let bias = tensors.get(&format!("{output}.bias"), &[classes])?.repeat([k, 1]);
     tensors.insert("heads.weight", &weight); // [K, A, H]
     tensors.insert("heads.bias", &bias); // [K, A]
-    network.load_as(&tensors, torchvision_name)?;
+    network.load_renamed(&tensors, torchvision_name)?;
     Ok(())
 }
 
@@ -65,7 +65,7 @@ mod tests {
     /// The state of a network with one head as torchvision would have it.
     fn state(network: &Network<Box<dyn Body>>, output: &str) -> Vec<(String, Tensor)> {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut tensors = Tensors::default();
+        let mut tensors = StateDict::default();
         network.save("network", &mut tensors);
         tensors.write(file.path()).unwrap();
         let theirs = |(name, value): (String, Tensor)| {
@@ -93,7 +93,7 @@ mod tests {
         ] {
             let source = network(architecture, 1, 0);
             let x = (Tensor::arange(2 * 3 * 64 * 64, (Kind::Float, Device::Cpu)) * 0.7).sin().view([2, 3, 64, 64]);
-            let _ = source.pass(&x).unwrap(); // moves the statistics of normalisations
+            let _ = source.forward(&x).unwrap(); // moves the statistics of normalisations
             let file = written(&state(&source, output));
             let mut loaded = network(architecture, 3, 1);
             load(&mut loaded, architecture, file.path()).unwrap();

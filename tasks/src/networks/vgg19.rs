@@ -5,7 +5,7 @@
 //! normalisation after every convolution, and no hidden layer between them and the output layer.
 
 use alrao_core::Error;
-use alrao_core::layers::{Body, Conv2dSettings, widened};
+use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
@@ -31,7 +31,7 @@ impl Vgg19 {
         let mut inputs = 3;
         let mut stages = Vec::new();
         for (i, (channels, count)) in (1..).zip(STAGES) {
-            let outputs = widened(channels, gamma);
+            let outputs = scaled_width(channels, gamma);
             stages.push(builder.scope(format!("stage{i}"), |b| {
                 let layer = |j| {
                     let names = ["conv", "norm"];

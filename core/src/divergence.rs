@@ -7,23 +7,23 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
-use crate::device::can_look;
+use crate::device::readable_without_sync;
 
 /// Steps from one look to the next, where looking makes a step wait.
-const LAG: u64 = 64;
+const CHECK_INTERVAL: u64 = 64;
 
 /// Whether a run can go on, `[]` bool, where nobody is to look; none if it is known that it can.
-pub struct Alive(Option<Tensor>);
+pub struct UpdateGate(Option<Tensor>);
 
-impl Alive {
+impl UpdateGate {
     /// Has `theta`, `[P]`, changed in place, if the run can go on.
-    pub fn change(&self, theta: &mut Tensor, change: impl FnOnce(&mut Tensor)) {
+    pub fn apply(&self, theta: &mut Tensor, update_theta: impl FnOnce(&mut Tensor)) {
         match &self.0 {
-            None => change(theta),
-            Some(alive) => {
+            None => update_theta(theta),
+            Some(apply_update) => {
                 let before = theta.copy();
-                change(theta);
-                let after = theta.where_self(alive, &before);
+                update_theta(theta);
+                let after = theta.where_self(apply_update, &before);
                 theta.copy_(&after);
             }
         }
@@ -32,62 +32,72 @@ impl Alive {
 
 /// The watch over a run.
 #[derive(Debug)]
-pub struct Watch {
+pub struct DivergenceMonitor {
     guarded: bool,
     /// the largest rates of units, largest first
     largest_rates: Vec<f64>,
-    lagging: Option<Lagging>,
+    deferred: Option<DeferredCheck>,
 }
 
 #[derive(Debug)]
-struct Lagging {
+struct DeferredCheck {
     /// whether the features, and the loss, have been finite so far; `[2]` bool
-    well: Tensor,
+    finite: Tensor,
     /// how many steps both have been, `[]`
-    steps: Tensor,
-    looked_at: u64,
+    finite_steps: Tensor,
+    checked_at: u64,
 }
 
-impl Watch {
+impl DivergenceMonitor {
     /// A watch over a network on `device` whose units have these rates.
     pub fn new(guarded: bool, unit_rates: &[f64], device: Device) -> Self {
         let mut largest_rates = unit_rates.to_vec();
         largest_rates.sort_by(|a, b| b.total_cmp(a));
         largest_rates.truncate(3);
-        Watch { guarded, largest_rates, lagging: (!can_look(device)).then(|| Lagging::new(device)) }
+        DivergenceMonitor {
+            guarded,
+            largest_rates,
+            deferred: (!readable_without_sync(device)).then(|| DeferredCheck::new(device)),
+        }
     }
 
-    /// The same, lagging behind even on the CPU.
+    /// The same, deferred behind even on the CPU.
     #[cfg(test)]
-    pub fn lag(&mut self) {
-        self.lagging = Some(Lagging::new(Device::Cpu));
+    pub fn defer_checks(&mut self) {
+        self.deferred = Some(DeferredCheck::new(Device::Cpu));
     }
 
-    /// Sees the loss, `[]`, and the features, `[B, H]`, of the step after `update` others; `suspicious` says whether
+    /// Sees the loss, `[]`, and the features, `[B, H]`, of the step after `update` others; `maybe_non_finite` says whether
     /// the loss may not be finite.
     ///
     /// # Errors
     /// As [`Learner::step`](crate::learner::Learner::step).
-    pub fn see(&mut self, update: u64, suspicious: bool, loss: &Tensor, z: &Tensor) -> Result<Alive, Error> {
+    pub fn check(
+        &mut self,
+        update: u64,
+        maybe_non_finite: bool,
+        loss: &Tensor,
+        z: &Tensor,
+    ) -> Result<UpdateGate, Error> {
         let finite_features = || z.isfinite().all();
-        let Some(lagging) = &mut self.lagging else {
-            if !suspicious || loss.double_value(&[]).is_finite() {
-                return Ok(Alive(None));
+        let Some(deferred) = &mut self.deferred else {
+            if !maybe_non_finite || loss.double_value(&[]).is_finite() {
+                return Ok(UpdateGate(None));
             }
             return Err(self.error(update, finite_features().int64_value(&[]) != 0));
         };
-        lagging.well = lagging.well.logical_and(&Tensor::stack(&[finite_features(), loss.isfinite()], 0));
-        let alive = lagging.well.all();
-        lagging.steps = &lagging.steps + &alive;
-        if update - lagging.looked_at >= LAG {
-            lagging.looked_at = update;
-            if alive.int64_value(&[]) == 0 {
+        deferred.finite = deferred.finite.logical_and(&Tensor::stack(&[finite_features(), loss.isfinite()], 0));
+        let apply_update = deferred.finite.all();
+        deferred.finite_steps = &deferred.finite_steps + &apply_update;
+        if update - deferred.checked_at >= CHECK_INTERVAL {
+            deferred.checked_at = update;
+            if apply_update.int64_value(&[]) == 0 {
                 let (failed_at, features) =
-                    (lagging.steps.int64_value(&[]) as u64, lagging.well.int64_value(&[0]) != 0);
+                    (deferred.finite_steps.int64_value(&[]) as u64, deferred.finite.int64_value(&[0]) != 0);
                 return Err(self.error(failed_at, features));
             }
         }
-        Ok(Alive(Some(alive)))
+        Ok(UpdateGate(Some(apply_update)))
     }
 
     fn error(&self, update: u64, finite_features: bool) -> Error {
@@ -100,9 +110,9 @@ impl Watch {
     }
 }
 
-impl Lagging {
+impl DeferredCheck {
     fn new(device: Device) -> Self {
-        let well = Tensor::ones([2], (Kind::Bool, device));
-        Lagging { well, steps: Tensor::zeros([], (Kind::Int64, device)), looked_at: 0 }
+        let finite = Tensor::ones([2], (Kind::Bool, device));
+        DeferredCheck { finite, finite_steps: Tensor::zeros([], (Kind::Int64, device)), checked_at: 0 }
     }
 }

@@ -26,7 +26,7 @@ struct Stream {
     id: i64,
 }
 
-/// Where recorded work keeps its tensors, `at::MempoolId_t`. Recordings that share it must be replayed in the order in which
+/// Where recorded work keeps its tensors, `at::MempoolId_t`. GraphedPasses that share it must be replayed in the order in which
 /// they were recorded.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -47,14 +47,14 @@ struct Functions {
 
 /// Records work on one device, on a stream of its own.
 #[derive(Clone)]
-pub(crate) struct Recorder {
+pub(crate) struct Capturer {
     functions: Rc<Functions>,
     device: i8,
     stream: Stream,
 }
 
 /// Work that was recorded. What it reads and writes are the tensors that it was recorded with.
-pub(crate) struct Graph {
+pub(crate) struct CudaGraph {
     functions: Rc<Functions>,
     /// the C++ object, never moved
     object: RefCell<Box<[u64; WORDS]>>,
@@ -91,7 +91,7 @@ impl Functions {
     }
 }
 
-impl Recorder {
+impl Capturer {
     /// A recorder for this CUDA device.
     ///
     /// # Errors
@@ -101,12 +101,12 @@ impl Recorder {
         let (functions, device) = (Functions::load()?, device as i8);
         // SAFETY: the device exists, since there are tensors on it
         let stream = unsafe { (functions.stream_from_pool)(false, device) };
-        Ok(Recorder { functions: Rc::new(functions), device, stream })
+        Ok(Capturer { functions: Rc::new(functions), device, stream })
     }
 
     /// Has `work` done on the recorder's stream, after everything that was begun before and before everything after.
     #[allow(unsafe_code)]
-    pub fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub fn on_side_stream<T>(&self, work: impl FnOnce() -> T) -> T {
         Cuda::synchronize(self.device.into());
         // SAFETY: the stream is one of libtorch's, which live as long as the process
         let before = unsafe { (self.functions.current_stream)(self.device) };
@@ -117,10 +117,10 @@ impl Recorder {
         done
     }
 
-    /// Records `work` instead of doing it; to be called [`aside`](Self::aside), after the same work was done there. Its tensors
+    /// Records `work` instead of doing it; to be called [`aside`](Self::on_side_stream), after the same work was done there. Its tensors
     /// are kept in this pool, or in a new one.
     #[allow(unsafe_code)]
-    pub fn record<T>(&self, pool: Option<Pool>, work: impl FnOnce() -> T) -> (Graph, T) {
+    pub fn capture<T>(&self, pool: Option<Pool>, work: impl FnOnce() -> T) -> (CudaGraph, T) {
         let mut object = Box::new([0; WORDS]);
         // SAFETY: the room is large enough, aligned for pointers, and stays in its place; a stream other than the default
         // one is current
@@ -131,11 +131,11 @@ impl Recorder {
         let done = work();
         // SAFETY: recording has begun
         unsafe { (self.functions.end)(object.as_mut_ptr()) };
-        (Graph { functions: self.functions.clone(), object: RefCell::new(object) }, done)
+        (CudaGraph { functions: self.functions.clone(), object: RefCell::new(object) }, done)
     }
 }
 
-impl Graph {
+impl CudaGraph {
     /// Does the work again, on the current stream.
     #[allow(unsafe_code)]
     pub fn replay(&self) {
@@ -151,7 +151,7 @@ impl Graph {
     }
 }
 
-impl Drop for Graph {
+impl Drop for CudaGraph {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
         // SAFETY: the object is whole, and not used again
@@ -160,6 +160,6 @@ impl Drop for Graph {
 }
 
 /// A tensor of the same shape and kind, in contiguous memory of its own.
-pub(crate) fn room_for(tensor: &Tensor) -> Tensor {
+pub(crate) fn zeros_like_contiguous(tensor: &Tensor) -> Tensor {
     Tensor::zeros(tensor.size(), (tensor.kind(), tensor.device()))
 }

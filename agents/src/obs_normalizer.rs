@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::moments::RunningMeanStd;
+use crate::running_mean_std::RunningMeanStd;
 
 /// Running statistics of observations, `[observation_len]` each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,12 +17,12 @@ impl ObsNormalizer {
     }
 
     /// Takes in one observation, `[observation_len]`.
-    pub fn observe(&mut self, observation: &[f32]) {
-        self.features.iter_mut().zip(observation).for_each(|(feature, &x)| feature.observe(f64::from(x)));
+    pub fn update(&mut self, observation: &[f32]) {
+        self.features.iter_mut().zip(observation).for_each(|(feature, &x)| feature.update(f64::from(x)));
     }
 
     /// Returns how many observations were taken in.
-    pub fn observations(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.features.first().map_or(0, RunningMeanStd::count)
     }
 

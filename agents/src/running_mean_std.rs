@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 pub struct RunningMeanStd {
     count: u64,
     mean: f64,
-    squares: f64,
+    sum_of_squares: f64,
 }
 
 impl RunningMeanStd {
     /// Takes in one number.
-    pub fn observe(&mut self, x: f64) {
+    pub fn update(&mut self, x: f64) {
         self.count += 1;
         let deviation = x - self.mean;
         self.mean += deviation / self.count as f64;
-        self.squares += deviation * (x - self.mean);
+        self.sum_of_squares += deviation * (x - self.mean);
     }
 
     /// Returns how many numbers were taken in.
@@ -31,7 +31,7 @@ impl RunningMeanStd {
 
     /// Returns their standard deviation; 0 for none.
     pub fn std(&self) -> f64 {
-        (self.squares / self.count.max(1) as f64).sqrt()
+        (self.sum_of_squares / self.count.max(1) as f64).sqrt()
     }
 }
 
@@ -43,7 +43,7 @@ mod tests {
     fn moments_by_hand() {
         let mut moments = RunningMeanStd::default();
         assert_eq!((moments.count(), moments.std()), (0, 0.0));
-        [1.0, 3.0, 8.0].into_iter().for_each(|x| moments.observe(x));
+        [1.0, 3.0, 8.0].into_iter().for_each(|x| moments.update(x));
         assert_eq!((moments.count(), moments.mean()), (3, 4.0));
         assert!((moments.std() - (26.0f64 / 3.0).sqrt()).abs() < 1e-12);
     }

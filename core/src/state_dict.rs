@@ -8,14 +8,14 @@ use tch::{Device, Tensor};
 use crate::Error;
 use crate::error::fits;
 
-/// Tensors by name, and the file they were read from.
+/// StateDict by name, and the file they were read from.
 #[derive(Debug, Default)]
-pub struct Tensors {
+pub struct StateDict {
     path: PathBuf,
     by_name: BTreeMap<String, Tensor>,
 }
 
-impl Tensors {
+impl StateDict {
     /// Reads a file.
     ///
     /// # Errors
@@ -23,7 +23,7 @@ impl Tensors {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let by_name =
             Tensor::read_safetensors(path).map_err(|source| Error::TensorFile { path: path.into(), source })?;
-        Ok(Tensors { path: path.into(), by_name: by_name.into_iter().collect() })
+        Ok(StateDict { path: path.into(), by_name: by_name.into_iter().collect() })
     }
 
     /// Writes all tensors to a file.
@@ -84,14 +84,14 @@ mod tests {
     #[test]
     fn a_file_gives_back_what_was_written() {
         let path = tempfile::tempdir().unwrap().keep().join("x.safetensors");
-        let mut tensors = Tensors::default();
+        let mut tensors = StateDict::default();
         tensors.insert("b", &Tensor::from_slice(&[1.5f32, f32::NEG_INFINITY]).view([1, 2]));
         tensors.insert_slice("a", &[0.1f64, -0.0]);
         tensors.write(&path).unwrap();
-        let read = Tensors::read(&path).unwrap();
+        let read = StateDict::read(&path).unwrap();
         assert_eq!(read.get("b", &[1, 2]).unwrap(), &Tensor::from_slice(&[1.5f32, f32::NEG_INFINITY]).view([1, 2]));
         assert_eq!(read.get_vec::<f64>("a", -1).unwrap(), [0.1, -0.0]);
         assert!(read.get_vec::<f64>("a", 3).unwrap_err().to_string().contains("x.safetensors"));
-        assert!(Tensors::read(Path::new("/nowhere")).unwrap_err().to_string().starts_with("/nowhere"));
+        assert!(StateDict::read(Path::new("/nowhere")).unwrap_err().to_string().starts_with("/nowhere"));
     }
 }

@@ -10,34 +10,34 @@ use tch::Tensor;
 use super::{Backward, Body};
 use crate::Error;
 use crate::parameters::{BufferId, ParameterBuilder, Weights};
-use crate::slices::{Number, lend, lendable, looped};
+use crate::slices::{Scalar, simd_dispatch, sliceable, with_slices};
 
 /// Any body, behind inputs that are standardised. Copies share the body, which knows only places among the weights.
 #[derive(Clone)]
-pub struct Standardised {
+pub struct NormalizedBody {
     inputs: i64,
-    standardise: Standardise,
+    input_norm: InputNorm,
     body: Rc<dyn Body>,
 }
 
-impl Standardised {
+impl NormalizedBody {
     /// A body, made by `body`, of inputs of so many numbers, which go through unchanged until their statistics are set.
     pub fn new<B: Body + 'static>(
         builder: &mut ParameterBuilder,
         inputs: i64,
         body: impl FnOnce(&mut ParameterBuilder) -> B,
     ) -> Self {
-        let standardise = builder.scope("inputs", |b| Standardise::new(b, inputs));
-        Standardised { inputs, standardise, body: Rc::new(body(builder)) }
+        let input_norm = builder.scope("inputs", |b| InputNorm::new(b, inputs));
+        NormalizedBody { inputs, input_norm, body: Rc::new(body(builder)) }
     }
 
     /// The layer that standardises the inputs.
-    pub fn standardise(&self) -> &Standardise {
-        &self.standardise
+    pub fn input_norm(&self) -> &InputNorm {
+        &self.input_norm
     }
 }
 
-impl Body for Standardised {
+impl Body for NormalizedBody {
     fn features(&self) -> i64 {
         self.body.features()
     }
@@ -49,35 +49,35 @@ impl Body for Standardised {
 
     /// `[B, I] -> [B, H]`
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        self.body.forward(weights, &self.standardise.forward(weights, x))
+        self.body.forward(weights, &self.input_norm.forward(weights, x))
     }
 
-    fn differentiate(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
-        self.body.differentiate(weights, &self.standardise.forward(weights, x))
+    fn forward_with_backward(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
+        self.body.forward_with_backward(weights, &self.input_norm.forward(weights, x))
     }
 
-    fn same_in_training(&self) -> bool {
-        self.body.same_in_training()
+    fn same_in_train_and_eval(&self) -> bool {
+        self.body.same_in_train_and_eval()
     }
 }
 
 /// `(x - mean) / std`, with both of them buffers, `[I]`.
 #[derive(Clone, Debug)]
-pub struct Standardise {
+pub struct InputNorm {
     mean: BufferId,
     std: BufferId,
 }
 
-impl Standardise {
+impl InputNorm {
     /// A layer over so many features, which leaves them as they are until it is told otherwise.
     pub fn new(builder: &mut ParameterBuilder, features: i64) -> Self {
-        Standardise { mean: builder.buffer("mean", &[features], 0.0), std: builder.buffer("std", &[features], 1.0) }
+        InputNorm { mean: builder.buffer("mean", &[features], 0.0), std: builder.buffer("std", &[features], 1.0) }
     }
 
     /// `[B, I] -> [B, I]`
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         let (mean, std) = (weights.buffer(self.mean), weights.buffer(self.std));
-        looped!(standardised(x, mean, std)).unwrap_or_else(|| (x - mean).g_div_(std))
+        simd_dispatch!(normalize_rows(x, mean, std)).unwrap_or_else(|| (x - mean).g_div_(std))
     }
 
     /// Sets the statistics, `[I]` each; a feature that never varied is only centred.
@@ -89,10 +89,10 @@ impl Standardise {
 }
 
 #[inline(always)]
-fn standardised<T: Number>(x: &Tensor, mean: &Tensor, std: &Tensor) -> Option<Tensor> {
-    lendable::<T>(x)?;
+fn normalize_rows<T: Scalar>(x: &Tensor, mean: &Tensor, std: &Tensor) -> Option<Tensor> {
+    sliceable::<T>(x)?;
     let mut y = x.empty_like();
-    lend::<T, _, _, _>(
+    with_slices::<T, _, _, _>(
         [&mut y],
         [x, mean, std],
         #[inline(always)]
@@ -109,38 +109,38 @@ fn standardised<T: Number>(x: &Tensor, mean: &Tensor, std: &Tensor) -> Option<Te
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::by_calls;
+    use crate::device::via_libtorch;
     use crate::layers::Mlp;
     use crate::layers::tests::{assert_close, build, numbers};
 
     #[test]
     fn features_are_left_alone_until_their_statistics_are_set() {
-        let (layer, parameters) = build(|b| Standardise::new(b, 3));
+        let (layer, parameters) = build(|b| InputNorm::new(b, 3));
         let x = numbers(&[4, 3]);
         assert_close(&layer.forward(parameters.weights(), &x), &x, 1e-7);
         layer.set(parameters.weights(), &[1.0, -2.0, 0.5], &[0.1, 0.0, 4.0]);
         let expected = (&x - Tensor::from_slice(&[1.0f32, -2.0, 0.5])) / Tensor::from_slice(&[0.1f32, 1.0, 4.0]);
         assert_close(&layer.forward(parameters.weights(), &x), &expected, 1e-5);
-        assert_close(&by_calls(|| layer.forward(parameters.weights(), &x)), &expected, 1e-5);
+        assert_close(&via_libtorch(|| layer.forward(parameters.weights(), &x)), &expected, 1e-5);
     }
 
     #[test]
     fn any_body_stands_behind_the_layer() {
         let mlp = |b: &mut ParameterBuilder| Mlp::new(b, 3, &[5, 4], 1.0);
-        let ((body, parameters), (alone, of_alone)) = (build(|b| Standardised::new(b, 3, mlp)), build(mlp));
+        let ((body, parameters), (alone, of_alone)) = (build(|b| NormalizedBody::new(b, 3, mlp)), build(mlp));
         assert_eq!(parameters.theta(), of_alone.theta());
-        body.standardise().set(parameters.weights(), &[0.5, 0.0, -0.1], &[0.3, 1.0, 2.0]);
+        body.input_norm().set(parameters.weights(), &[0.5, 0.0, -0.1], &[0.3, 1.0, 2.0]);
         let (x, gradient) = (numbers(&[6, 3]), numbers(&[6, 4]).cos());
         let inner = (&x - Tensor::from_slice(&[0.5f32, 0.0, -0.1])) / Tensor::from_slice(&[0.3f32, 1.0, 2.0]);
-        let (z, backward) = body.differentiate(parameters.weights(), &x).unwrap();
-        let (expected, alone_backward) = alone.differentiate(of_alone.weights(), &inner).unwrap();
+        let (z, backward) = body.forward_with_backward(parameters.weights(), &x).unwrap();
+        let (expected, alone_backward) = alone.forward_with_backward(of_alone.weights(), &inner).unwrap();
         assert_close(&z, &expected, 1e-6);
         assert_close(&body.forward(parameters.weights(), &x), &expected, 1e-6);
-        let ((flat, of), (expected, of_expected)) = (parameters.gradient(), of_alone.gradient());
+        let ((flat, of), (expected, of_expected)) = (parameters.grad_buffer(), of_alone.grad_buffer());
         backward(gradient.copy(), &of);
         alone_backward(gradient, &of_expected);
         assert_close(&flat, &expected, 1e-5);
-        assert!(body.same_in_training() && body.features() == 4);
+        assert!(body.same_in_train_and_eval() && body.features() == 4);
         assert!(body.check(&numbers(&[6, 2])).unwrap_err().to_string().contains("[-1, 3]"));
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::averaging::effective_number;
-use crate::rates::RateInterval;
+use crate::rates::LrRange;
 
 /// A bound of the learning-rate range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +38,8 @@ pub struct LrDiagnostics {
 
 impl LrDiagnostics {
     /// Reads the posterior and the sizes of units, each as a multiple of its first size, `[units]`.
-    pub(crate) fn read(interval: RateInterval, posterior: Vec<f64>, growth: &[f64]) -> Self {
-        let head_lrs = interval.spaced(posterior.len());
+    pub(crate) fn new(lr_range: LrRange, posterior: Vec<f64>, rms_ratio: &[f64]) -> Self {
+        let head_lrs = lr_range.log_spaced(posterior.len());
         let best = (0..posterior.len()).max_by(|&i, &j| posterior[i].total_cmp(&posterior[j])).expect("a head");
         let mean_log: f64 = head_lrs.iter().zip(&posterior).map(|(eta, a)| a * eta.ln()).sum();
         let last = posterior.len() - 1;
@@ -54,8 +54,8 @@ impl LrDiagnostics {
             top_lr: head_lrs[best],
             suggested_lr: mean_log.exp(),
             at_bound,
-            exploded_units: exploded_units(growth),
-            units: growth.len(),
+            exploded_units: exploded_units(rms_ratio),
+            units: rms_ratio.len(),
             head_lrs,
             posterior,
         }
@@ -63,9 +63,9 @@ impl LrDiagnostics {
 }
 
 /// Counts the units that exploded, by the ratio of their size to their initial one, `[units]`.
-pub(crate) fn exploded_units(growth: &[f64]) -> usize {
-    const MAX_GROWTH: f64 = 100.0;
-    growth.iter().filter(|growth| growth.is_nan() || **growth > MAX_GROWTH).count()
+pub(crate) fn exploded_units(rms_ratio: &[f64]) -> usize {
+    const MAX_RMS_RATIO: f64 = 100.0;
+    rms_ratio.iter().filter(|rms_ratio| rms_ratio.is_nan() || **rms_ratio > MAX_RMS_RATIO).count()
 }
 
 impl std::fmt::Display for LrDiagnostics {
@@ -91,8 +91,8 @@ impl std::fmt::Display for LrDiagnostics {
 mod tests {
     use super::*;
 
-    fn read(posterior: &[f64], growth: &[f64]) -> LrDiagnostics {
-        LrDiagnostics::read(RateInterval::new(1e-4, 1.0).unwrap(), posterior.to_vec(), growth)
+    fn read(posterior: &[f64], rms_ratio: &[f64]) -> LrDiagnostics {
+        LrDiagnostics::new(LrRange::new(1e-4, 1.0).unwrap(), posterior.to_vec(), rms_ratio)
     }
 
     #[test]

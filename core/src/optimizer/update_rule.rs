@@ -1,0 +1,24 @@
+//! The rules of descent, to choose from.
+
+use tch::Tensor;
+
+use super::{Adam, AdamSettings, Optimizer, Sgd, SgdSettings};
+
+/// A rule of descent, with its settings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum UpdateRule {
+    /// Stochastic gradient descent.
+    Sgd(SgdSettings),
+    /// Adam.
+    Adam(AdamSettings),
+}
+
+impl UpdateRule {
+    /// The rule at the rates `eta`, `[P]`.
+    pub fn build(&self, eta: &Tensor) -> Box<dyn Optimizer> {
+        match self {
+            UpdateRule::Sgd(rule) => Box::new(Sgd::new(*rule, eta)),
+            UpdateRule::Adam(rule) => Box::new(Adam::new(*rule, eta)),
+        }
+    }
+}
