@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::Error;
+use crate::bodies::Bodies;
 use crate::error::within;
 use crate::exploration::Exploration;
 use crate::obs_normalizer::ObsNormalizer;
@@ -168,7 +169,7 @@ impl Agent {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
-        let body = |builder: &mut ParameterBuilder, inputs| settings.network.mlp(builder, inputs);
+        let body = Bodies::default().body(&settings.network)?;
         Self::with_body(observation_len, actions, settings, body, method, seed, device)
     }
 

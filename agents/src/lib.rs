@@ -3,6 +3,7 @@
 //! [`training::DqnTrainer`] is the training loop, [`dqn::Agent`] the agent, and [`q_network::QNetwork`] can be reused alone
 //! in a custom loop. Environments implement [`alrao_envs::Environment`].
 
+pub mod bodies;
 pub mod dqn;
 pub mod evaluation;
 pub mod exploration;
@@ -14,6 +15,7 @@ pub mod return_scale;
 pub mod training;
 
 mod error;
+mod q_network_settings;
 mod running_mean_std;
 
 pub use error::Error;

@@ -13,14 +13,14 @@
 //! q.learn(&observations, actions, targets)?;
 //! let best: usize = q.greedy(&[0.0, 1.0])?;
 //! # assert!(best < 3);
-//! # Ok::<(), alrao_core::Error>(())
+//! # Ok::<(), alrao_agents::Error>(())
 //! ```
 
 use alrao_core::Error;
 use alrao_core::device::readable_without_sync;
 use alrao_core::filled::filled;
 use alrao_core::heads::Outputs;
-use alrao_core::layers::{Body, Mlp, NormalizedBody};
+use alrao_core::layers::{Body, NormalizedBody};
 use alrao_core::learner::{Learner, Report};
 use alrao_core::likelihood::{Huber, Likelihood};
 use alrao_core::method::Method;
@@ -30,43 +30,11 @@ use alrao_core::parameters::ParameterBuilder;
 use alrao_core::state_dict::StateDict;
 use alrao_core::streams::stream;
 use rand::RngExt;
-use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor};
 
-/// The shape of a Q-network and how it weighs errors.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct QNetworkSettings {
-    /// Units of each hidden layer.
-    pub hidden_sizes: Vec<i64>,
-    /// Factor on the hidden sizes.
-    pub width_factor: f64,
-    /// Whether hidden layers are normalised.
-    pub layer_norm: bool,
-    /// Whether half of the last layer tells the value of a state, the other half the advantages of actions.
-    pub dueling: bool,
-    /// Scale sigma of the likelihood, in units of the targets; larger errors have bounded influence.
-    pub sigma: f64,
-}
+use crate::bodies::Bodies;
 
-impl Default for QNetworkSettings {
-    fn default() -> Self {
-        QNetworkSettings {
-            hidden_sizes: vec![256, 256],
-            width_factor: 1.0,
-            layer_norm: true,
-            dueling: false,
-            sigma: 1.0,
-        }
-    }
-}
-
-impl QNetworkSettings {
-    /// The body that they describe.
-    pub(crate) fn mlp(&self, builder: &mut ParameterBuilder, inputs: i64) -> Mlp {
-        Mlp::new(builder, inputs, &self.hidden_sizes, self.width_factor).with_layer_norm(self.layer_norm)
-    }
-}
+pub use crate::q_network_settings::QNetworkSettings;
 
 /// A Q-network together with what it needs to learn.
 pub struct QNetwork {
@@ -82,7 +50,7 @@ impl QNetwork {
     /// learning rates depend on `seed` alone.
     ///
     /// # Errors
-    /// [`Error::NoHeads`]: the method can't be.
+    /// [`Setting`](crate::Error::Setting) if there is no body of that name here; [`Error::NoHeads`] if the method has none.
     pub fn new(
         observation_len: usize,
         actions: usize,
@@ -90,9 +58,9 @@ impl QNetwork {
         method: &Method,
         seed: u64,
         device: Device,
-    ) -> Result<Self, Error> {
-        let body = |builder: &mut ParameterBuilder, inputs| settings.mlp(builder, inputs);
-        Self::with_body(observation_len, actions, settings, body, method, seed, device)
+    ) -> Result<Self, crate::Error> {
+        let body = Bodies::default().body(settings)?;
+        Ok(Self::with_body(observation_len, actions, settings, body, method, seed, device)?)
     }
 
     /// A network of any body: `body` makes one of inputs of so many numbers, which are standardised observations,

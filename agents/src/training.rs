@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use crate::Error;
+use crate::bodies::Bodies;
 use crate::dqn::{Agent, AgentSettings, Scales, Update};
 use crate::error::within;
 use crate::evaluation::{Evaluation, play};
@@ -236,7 +237,7 @@ impl DqnTrainer {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
-        let body = |builder: &mut ParameterBuilder, inputs| settings.network.mlp(builder, inputs);
+        let body = Bodies::default().body(&settings.network)?;
         Self::with_body(schedule, settings, body, method, make, seed, device)
     }
 
