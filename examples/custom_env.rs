@@ -24,11 +24,11 @@ impl Catch {
 }
 
 impl Environment for Catch {
-    fn observation_len(&self) -> usize {
+    fn obs_dim(&self) -> usize {
         3
     }
 
-    fn action_count(&self) -> usize {
+    fn num_actions(&self) -> usize {
         3 // left, stay, right
     }
 

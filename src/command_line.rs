@@ -7,10 +7,8 @@ use std::process::ExitCode;
 use alrao_envs::Registry;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{
-    self, EnvRequest, EvalRequest, PlotRequest, ReportRequest, SweepRequest, TableRequest, TrainRequest, WatchRequest,
-};
-use crate::wrong_request::WrongRequest;
+use crate::commands::{self, EnvArgs, EvalArgs, PlotArgs, ReportArgs, SweepArgs, TableArgs, TrainArgs, WatchArgs};
+use crate::usage_error::UsageError;
 
 /// Deep Q-learning in Rust without learning-rate tuning.
 #[derive(Parser)]
@@ -23,22 +21,22 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Command {
     /// Train an agent or a supervised model, then test it.
-    Train(TrainRequest),
+    Train(TrainArgs),
     /// Evaluate a run's best checkpoint on test episodes or test data.
-    Eval(EvalRequest),
+    Eval(EvalArgs),
     /// Plot returns, learning curves, head weights or learning rates.
-    Plot(PlotRequest),
+    Plot(PlotArgs),
     /// Run a grid of tasks, variants and seeds.
-    Sweep(SweepRequest),
+    Sweep(SweepArgs),
     /// Print a sweep's results.
-    Table(TableRequest),
+    Table(TableArgs),
     /// Write an HTML report.
-    Report(ReportRequest),
+    Report(ReportArgs),
     /// Render an episode.
-    Watch(WatchRequest),
+    Watch(WatchArgs),
     /// List, check, benchmark or trace environments.
     #[command(subcommand)]
-    Env(EnvRequest),
+    Env(EnvArgs),
     /// Check the installation.
     Doctor,
 }
@@ -47,21 +45,21 @@ enum Command {
 pub fn main() -> ExitCode {
     let registry = Registry::builtin();
     let result = match CommandLine::parse().command {
-        Command::Train(request) => commands::train(&request, &registry),
-        Command::Eval(request) => commands::eval(&request, &registry),
-        Command::Plot(request) => commands::plot(&request),
-        Command::Sweep(request) => commands::sweep(&request, &registry),
-        Command::Table(request) => commands::table(&request),
-        Command::Report(request) => commands::report(&request, &registry),
-        Command::Watch(request) => commands::watch(&request, &registry),
-        Command::Env(request) => commands::env(&request, &registry),
+        Command::Train(args) => commands::train(&args, &registry),
+        Command::Eval(args) => commands::eval(&args, &registry),
+        Command::Plot(args) => commands::plot(&args),
+        Command::Sweep(args) => commands::sweep(&args, &registry),
+        Command::Table(args) => commands::table(&args),
+        Command::Report(args) => commands::report(&args, &registry),
+        Command::Watch(args) => commands::watch(&args, &registry),
+        Command::Env(args) => commands::env(&args, &registry),
         Command::Doctor => commands::doctor(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(if error.is::<WrongRequest>() { 2 } else { 1 })
+            ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
         }
     }
 }

@@ -21,7 +21,7 @@ use tch::Device;
 use toml::de::DeTable;
 use toml::{Table, Value};
 
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 pub use optimizer::{BaseOptimizer, OptimizerKind, OptimizerSettings};
 
@@ -175,7 +175,7 @@ impl Config {
     /// Reads the file or built-in configuration `source` and applies `sets` (`KEY=VALUE`) in order.
     ///
     /// # Errors
-    /// [`WrongRequest`], naming the file, line and field or the `--set` that is invalid.
+    /// [`UsageError`], naming the file, line and field or the `--set` that is invalid.
     pub fn read(source: &str, sets: &[String], registry: &Registry) -> Result<Config> {
         let mut table = read_table(source)?;
         for set in sets {
@@ -191,17 +191,17 @@ impl Config {
     /// Reads the configuration of a run directory.
     ///
     /// # Errors
-    /// [`WrongRequest`] if the file is missing or invalid, or the run is from an unsupported version.
+    /// [`UsageError`] if the file is missing or invalid, or the run is from an unsupported version.
     pub fn of_run(directory: &Path) -> Result<Config> {
         let path = directory.join("config.toml");
         if !path.is_file() {
-            return Err(WrongRequest(format!("{}: not a run directory (no config.toml)", directory.display())).into());
+            return Err(UsageError(format!("{}: not a run directory (no config.toml)", directory.display())).into());
         }
-        RunInfo::read(directory).map_err(WrongRequest::of)?;
+        RunInfo::read(directory).map_err(UsageError::of)?;
         let text = read_file(&path)?;
         let wrong = |error| {
             let by = written_by(&text).map_or(String::new(), |versions| format!("\n{}", other_names(&versions)));
-            WrongRequest(format!("{}: {}{by}", path.display(), explain(&error)))
+            UsageError(format!("{}: {}{by}", path.display(), explain(&error)))
         };
         Ok(toml::from_str(&text).map_err(wrong)?)
     }
@@ -209,15 +209,15 @@ impl Config {
     /// Checks all settings and fills in the defaults.
     ///
     /// # Errors
-    /// [`WrongRequest`] or a setting's error, naming the field.
+    /// [`UsageError`] or a setting's error, naming the field.
     pub fn resolve(mut self, registry: &Registry) -> Result<Config> {
         self.optimizer = self.optimizer.resolve()?;
         if !(1..=1024).contains(&self.threads) {
-            return Err(WrongRequest(format!("threads = {}: must be from 1 to 1024", self.threads)).into());
+            return Err(UsageError(format!("threads = {}: must be from 1 to 1024", self.threads)).into());
         }
         match &mut self.task {
             Task::Agent(task) => task.resolve(registry)?,
-            Task::Supervised(task) => task.check().map_err(WrongRequest::of)?,
+            Task::Supervised(task) => task.check().map_err(UsageError::of)?,
         }
         Ok(self)
     }
@@ -237,7 +237,7 @@ impl Config {
     /// # Errors
     /// As [`complete`](Self::complete).
     pub fn complete_for_elsewhere(self, registry: &Registry) -> Result<Config> {
-        let device: DeviceChoice = self.device.parse().map_err(WrongRequest::of)?;
+        let device: DeviceChoice = self.device.parse().map_err(UsageError::of)?;
         if !matches!(device, DeviceChoice::Cuda(_)) {
             return self.complete(registry);
         }
@@ -258,7 +258,7 @@ impl Config {
     /// # Errors
     /// The device doesn't exist on this machine.
     pub fn device(&self) -> Result<Device> {
-        Ok(self.device.parse::<DeviceChoice>().and_then(|choice| choice.resolve()).map_err(WrongRequest::of)?)
+        Ok(self.device.parse::<DeviceChoice>().and_then(|choice| choice.resolve()).map_err(UsageError::of)?)
     }
 
     /// Returns the method with the optimizer's settings.
@@ -282,28 +282,26 @@ impl Task {
     /// Sets the dataset directory.
     ///
     /// # Errors
-    /// [`WrongRequest`] if the task needs no dataset.
+    /// [`UsageError`] if the task needs no dataset.
     pub fn set_data(&mut self, folder: &Path) -> Result<()> {
         match self {
             Task::Supervised(task) => {
                 task.data.set_folder(folder);
                 Ok(())
             }
-            Task::Agent(_) => {
-                Err(WrongRequest(format!("--data: {} needs no dataset; leave it out", self.name())).into())
-            }
+            Task::Agent(_) => Err(UsageError(format!("--data: {} needs no dataset; leave it out", self.name())).into()),
         }
     }
 
     /// Returns the settings of an agent's task.
     ///
     /// # Errors
-    /// [`WrongRequest`] if the task is supervised.
+    /// [`UsageError`] if the task is supervised.
     pub fn agent(&self) -> Result<&AgentTask> {
         match self {
             Task::Agent(task) => Ok(task),
             Task::Supervised(_) => {
-                Err(WrongRequest(format!("{} is supervised and has no agent; choose the run of an agent", self.name()))
+                Err(UsageError(format!("{} is supervised and has no agent; choose the run of an agent", self.name()))
                     .into())
             }
         }
@@ -313,14 +311,14 @@ impl Task {
 impl AgentTask {
     /// Checks all settings and fills in the environment's defaults.
     fn resolve(&mut self, registry: &Registry) -> Result<()> {
-        self.agent.check().map_err(WrongRequest::of)?;
-        self.schedule.check(self.agent.learning_starts).map_err(WrongRequest::of)?;
-        let wrong = |error| WrongRequest(format!("environment: {error}"));
+        self.agent.check().map_err(UsageError::of)?;
+        self.schedule.check(self.agent.learning_starts).map_err(UsageError::of)?;
+        let wrong = |error| UsageError(format!("environment: {error}"));
         self.environment = registry.resolve(&self.environment).map_err(wrong)?;
         let environment = self.make(registry).map_err(wrong)?;
-        if environment.action_count() == 0 {
+        if environment.num_actions() == 0 {
             let problem = alrao_agents::Error::NoActions;
-            return Err(WrongRequest(format!("environment.name = {}: {problem}", self.environment.name)).into());
+            return Err(UsageError(format!("environment.name = {}: {problem}", self.environment.name)).into());
         }
         Ok(())
     }
@@ -345,7 +343,7 @@ impl Versions {
     /// Returns the versions of this process.
     ///
     /// # Errors
-    /// [`WrongRequest`] if libtorch has another version than needed.
+    /// [`UsageError`] if libtorch has another version than needed.
     pub fn in_use() -> Result<Self> {
         let path = device::libtorch_path();
         let version = path.as_deref().and_then(Path::parent).and_then(device::libtorch_version);
@@ -354,7 +352,7 @@ impl Versions {
                 let path = path.expect("it has a version").display().to_string();
                 let problem =
                     format!("{path}: this is libtorch {version}, but alrao needs {LIBTORCH}: install that version");
-                return Err(WrongRequest(problem).into());
+                return Err(UsageError(problem).into());
             }
             version => version.unwrap_or_else(|| LIBTORCH.into()),
         };
@@ -369,16 +367,16 @@ impl std::fmt::Display for Versions {
 }
 
 fn read_file(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|error| WrongRequest(format!("{}: {error}", path.display())).into())
+    fs::read_to_string(path).map_err(|error| UsageError(format!("{}: {error}", path.display())).into())
 }
 
 /// Reads and checks the file or built-in configuration `source`, without filling in defaults.
 ///
 /// # Errors
-/// [`WrongRequest`], naming the file, line and field.
+/// [`UsageError`], naming the file, line and field.
 pub fn read_table(source: &str) -> Result<Table> {
     let text = text(source)?;
-    let wrong = |error| WrongRequest(format!("{source}: {}", explain(&error)));
+    let wrong = |error| UsageError(format!("{source}: {}", explain(&error)));
     toml::from_str::<Config>(&text).map_err(wrong)?;
     Ok(toml::from_str(&text).map_err(wrong)?)
 }
@@ -393,9 +391,9 @@ fn text(source: &str) -> Result<String> {
 }
 
 /// Returns the error of an environment's setting, with its `--set` or line.
-fn placed(error: &EnvironmentError, source: &str, sets: &[String]) -> WrongRequest {
+fn placed(error: &EnvironmentError, source: &str, sets: &[String]) -> UsageError {
     let field = match error {
-        EnvironmentError::NoSuchSetting { setting, .. } | EnvironmentError::SettingType { setting, .. } => setting,
+        EnvironmentError::UnknownSetting { setting, .. } | EnvironmentError::SettingType { setting, .. } => setting,
         _ => "name",
     };
     let key = |set: &&String| set.split_once('=').map(|(key, _)| key.trim()) == Some(&format!("environment.{field}"));
@@ -406,7 +404,7 @@ fn placed(error: &EnvironmentError, source: &str, sets: &[String]) -> WrongReque
             .and_then(|text| line(&text, "environment", field))
             .map_or(source.into(), |line| format!("{source}, line {line}")),
     };
-    WrongRequest(format!("{place}: environment: {error}"))
+    UsageError(format!("{place}: environment: {error}"))
 }
 
 /// Finds the line of a section's field in a configuration's text, from 1.
@@ -420,9 +418,9 @@ fn line(text: &str, section: &str, field: &str) -> Option<usize> {
 /// Applies `KEY=VALUE` to a configuration.
 ///
 /// # Errors
-/// [`WrongRequest`], naming the invalid `--set`.
-pub fn apply(table: &mut Table, set: &str) -> Result<(), WrongRequest> {
-    let wrong = |problem: &str| WrongRequest(format!("--set {set}: {problem}"));
+/// [`UsageError`], naming the invalid `--set`.
+pub fn apply(table: &mut Table, set: &str) -> Result<(), UsageError> {
+    let wrong = |problem: &str| UsageError(format!("--set {set}: {problem}"));
     let (key, text) = set.split_once('=').ok_or_else(|| wrong("must be KEY=VALUE, as in schedule.steps=20000"))?;
     insert(table, key.trim(), parse_value(text.trim())).map_err(|problem| wrong(&problem))?;
     check(table).map_err(|problem| wrong(&problem))
@@ -488,11 +486,11 @@ fn parse_value(text: &str) -> Value {
 }
 
 /// Returns the error of a name that is neither a file nor a built-in configuration.
-fn unknown(source: &str) -> WrongRequest {
+fn unknown(source: &str) -> UsageError {
     let mut names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
     names.sort_by_key(|name| strsim::damerau_levenshtein(name, source));
     let nearest = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
-    WrongRequest(format!("{source}: no such file or built-in configuration; the nearest built-in ones: {nearest}"))
+    UsageError(format!("{source}: no such file or built-in configuration; the nearest built-in ones: {nearest}"))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub fn file(kind: FigureKind) -> PathBuf {
 }
 
 /// Returns the default figure of a run of this task.
-pub fn usual_of_run(task: &Task) -> FigureKind {
+pub fn default_of_run(task: &Task) -> FigureKind {
     match task {
         Task::Agent(_) => FigureKind::Returns,
         Task::Supervised(_) => FigureKind::Learning,
@@ -40,14 +40,14 @@ pub fn usual_of_run(task: &Task) -> FigureKind {
 ///
 /// # Errors
 /// A run's description can't be read, or there are no runs.
-pub fn usual(sources: &[Source]) -> Result<FigureKind, PlotError> {
+pub fn default_kind(sources: &[Source]) -> Result<FigureKind, PlotError> {
     let headers = sources.iter().map(Header::read).collect::<Result<Vec<_>, _>>()?;
     let mut intervals: Vec<_> = headers.iter().filter_map(|run| run.method.interval()).collect();
     intervals.sort_by(|a, b| a.partial_cmp(b).expect("rates are numbers"));
     intervals.dedup();
     Ok(match headers.first().ok_or(PlotError::NoRuns)? {
         _ if intervals.len() > 1 && sources.iter().all(|source| source.in_sweep.is_some()) => FigureKind::Heatmap,
-        run if run.is_of_agent() => FigureKind::Returns,
+        run if run.is_agent() => FigureKind::Returns,
         _ => FigureKind::Learning,
     })
 }
@@ -64,7 +64,7 @@ pub fn figure(kind: FigureKind, sources: &[Source]) -> Result<Figure, PlotError>
     };
     match kind {
         FigureKind::Returns => alrao_plots::returns(&agents()?),
-        FigureKind::Learning => match Header::read(sources.first().ok_or(PlotError::NoRuns)?)?.is_of_agent() {
+        FigureKind::Learning => match Header::read(sources.first().ok_or(PlotError::NoRuns)?)?.is_agent() {
             true => alrao_plots::learning_of_agents(&agents()?),
             false => {
                 let runs = sources.par_iter().map(LearningRecord::read).collect::<Result<Vec<_>, _>>()?;

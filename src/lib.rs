@@ -22,7 +22,7 @@ pub mod run_info;
 pub mod runs;
 pub mod summary;
 pub mod sweep;
-pub mod wrong_request;
+pub mod usage_error;
 
 mod commands;
 mod report;

@@ -28,7 +28,7 @@ use serde::de::DeserializeOwned;
 use crate::config::Config;
 use crate::run_info::run_info;
 use crate::summary::Summary;
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 /// The file that a process locks while it trains in a directory. Nobody edits it: an editor would replace it with an
 /// unlocked file.
@@ -45,7 +45,7 @@ impl RunDirectory {
     /// Creates the directory with its configuration and description.
     ///
     /// # Errors
-    /// [`WrongRequest`] if the path exists or can't be created.
+    /// [`UsageError`] if the path exists or can't be created.
     pub fn create(path: &Path, config: &Config) -> Result<Self> {
         let (config, info) = (toml::to_string(config)?, serde_json::to_string_pretty(&run_info(config)?)? + "\n");
         create_with(path, &[("config.toml", &config), (RunInfo::FILE, &info)])?;
@@ -55,7 +55,7 @@ impl RunDirectory {
     /// Opens and locks a directory, to resume its run.
     ///
     /// # Errors
-    /// [`WrongRequest`] if another process trains in it.
+    /// [`UsageError`] if another process trains in it.
     pub fn open(path: &Path) -> Result<Self> {
         Ok(RunDirectory { path: path.into(), _locked: lock(&path.join(LOCK))? })
     }
@@ -127,7 +127,7 @@ impl RunDirectory {
     /// The file can't be written.
     pub fn write_summary(&self, summary: &Summary) -> Result<()> {
         let text = serde_json::to_string_pretty(summary)? + "\n";
-        Ok(write_whole(&self.path.join("summary.json"), &text)?)
+        Ok(write_atomic(&self.path.join("summary.json"), &text)?)
     }
 
     /// Writes the final state of every unit.
@@ -136,7 +136,7 @@ impl RunDirectory {
     /// The file can't be written.
     pub fn write_units(&self, units: &Units) -> Result<()> {
         let text = serde_json::to_string(units)? + "\n";
-        Ok(write_whole(&self.path.join("units.json"), &text)?)
+        Ok(write_atomic(&self.path.join("units.json"), &text)?)
     }
 
     /// Writes a checkpoint to a temporary directory, then replaces the one of that name.
@@ -169,13 +169,13 @@ impl RunDirectory {
 /// Creates a directory atomically with these files, given by name and text.
 ///
 /// # Errors
-/// [`WrongRequest`] if the path exists or can't be created.
+/// [`UsageError`] if the path exists or can't be created.
 pub fn create_with(path: &Path, files: &[(&str, &str)]) -> Result<()> {
     if is_occupied(path) {
         let problem = "exists; resume it with --resume, or choose another directory with --out";
-        return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
+        return Err(UsageError(format!("{}: {problem}", path.display())).into());
     }
-    let cannot = |error: std::io::Error| WrongRequest(format!("{}: can't be created: {error}", path.display()));
+    let cannot = |error: std::io::Error| UsageError(format!("{}: can't be created: {error}", path.display()));
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(cannot)?;
     let unnamed = tempfile::Builder::new().prefix(".alrao-").tempdir_in(parent).map_err(cannot)?;
@@ -192,7 +192,7 @@ pub fn create_with(path: &Path, files: &[(&str, &str)]) -> Result<()> {
 ///
 /// # Errors
 /// The folder doesn't exist, or the file can't be written.
-pub fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+pub fn write_atomic(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
@@ -204,14 +204,14 @@ pub fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
 /// Locks a directory's lock file until it is closed or the process ends.
 ///
 /// # Errors
-/// [`WrongRequest`] if another process has locked it.
+/// [`UsageError`] if another process has locked it.
 pub fn lock(file: &Path) -> Result<File> {
     let directory = file.parent().unwrap_or(file).display();
     let locked = open_to_lock(file).with_context(|| format!("{directory}: can't be locked"))?;
     match locked.try_lock() {
         Ok(()) => Ok(locked),
         Err(TryLockError::WouldBlock) => {
-            Err(WrongRequest(format!("{directory}: in use by another process; wait until it ends, or stop it")).into())
+            Err(UsageError(format!("{directory}: in use by another process; wait until it ends, or stop it")).into())
         }
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{directory}: can't be locked")),
     }
@@ -225,11 +225,11 @@ fn open_to_lock(file: &Path) -> std::io::Result<File> {
 /// Reads the best checkpoint of a run.
 ///
 /// # Errors
-/// [`WrongRequest`] if the run has none yet; else the file is corrupt.
+/// [`UsageError`] if the run has none yet; else the file is corrupt.
 pub fn load_best(run: &Path) -> Result<StateDict> {
     let Some(dir) = checkpoint(run, "best")? else {
         let problem = "has no best checkpoint yet; wait for its first validation";
-        return Err(WrongRequest(format!("{}: {problem}", run.display())).into());
+        return Err(UsageError(format!("{}: {problem}", run.display())).into());
     };
     Ok(StateDict::read(&dir.join("network.safetensors"))?)
 }
@@ -318,9 +318,9 @@ mod tests {
         let (_root, run) = run();
         let config = Config::of_run(run.path()).unwrap();
         let error = RunDirectory::create(run.path(), &config).unwrap_err();
-        assert!(error.is::<WrongRequest>() && error.to_string().contains("--resume"), "{error}");
+        assert!(error.is::<UsageError>() && error.to_string().contains("--resume"), "{error}");
         let file = run.path().join("config.toml");
-        write_whole(&file, &fs::read_to_string(&file).unwrap()).unwrap(); // as an editor saves it
+        write_atomic(&file, &fs::read_to_string(&file).unwrap()).unwrap(); // as an editor saves it
         let error = RunDirectory::open(run.path()).unwrap_err();
         assert!(error.to_string().contains("another process"), "{error}");
     }

@@ -3,7 +3,7 @@
 use alrao_agents::evaluation::Evaluation;
 use alrao_agents::training::BestValidation;
 use alrao_core::lr_diagnostics::LrDiagnostics;
-use alrao_tasks::scores::Scores;
+use alrao_tasks::metrics::Metrics;
 use alrao_tasks::training::BestEpoch;
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +52,7 @@ pub enum Outcome {
         /// The tested epoch, the best on the validation data.
         best: Option<BestEpoch>,
         /// Metrics on the test data; none if no epoch's validation loss was finite.
-        test: Option<Scores>,
+        test: Option<Metrics>,
     },
 }
 
@@ -67,10 +67,10 @@ impl Outcome {
     }
 
     /// Returns the primary metric of the test: the mean return, or the metric of the supervised task.
-    pub fn figure(&self) -> Option<f64> {
+    pub fn primary_metric(&self) -> Option<f64> {
         match self {
             Outcome::Agent { test, .. } => test.map(|test| test.returns.mean),
-            Outcome::Supervised { test, .. } => test.map(|test| test.figure()),
+            Outcome::Supervised { test, .. } => test.map(|test| test.primary_metric()),
         }
     }
 }

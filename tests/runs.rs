@@ -5,7 +5,7 @@ use alrao::envs::{EnvSpec, Registry};
 use alrao::run_directory::{load_best, read_summary};
 use alrao::runs;
 use alrao::summary::Outcome;
-use alrao::wrong_request::WrongRequest;
+use alrao::usage_error::UsageError;
 
 #[test]
 fn a_program_trains_a_run_in_an_environment_of_its_own_and_has_its_summary_and_its_figure() {
@@ -20,8 +20,8 @@ fn a_program_trains_a_run_in_an_environment_of_its_own_and_has_its_summary_and_i
         "device=cpu",
     ];
     let mut registry = Registry::builtin();
-    let mine = registry.get("pendulum").unwrap().clone();
-    registry.add(EnvSpec { name: "mine".into(), ..mine });
+    let mine = registry.spec("pendulum").unwrap().clone();
+    registry.register(EnvSpec { name: "mine".into(), ..mine });
     let config = Config::read("pendulum", &sets.map(String::from), &registry).unwrap();
     let root = tempfile::tempdir().unwrap();
     let run = root.path().join("run");
@@ -35,9 +35,9 @@ fn a_program_trains_a_run_in_an_environment_of_its_own_and_has_its_summary_and_i
     assert!(std::fs::read_to_string(figure).unwrap().starts_with("<svg"));
 
     assert_eq!(runs::resume(&run, &registry).unwrap(), summary);
-    assert!(runs::train(&run, config.clone(), &registry).unwrap_err().is::<WrongRequest>());
+    assert!(runs::train(&run, config.clone(), &registry).unwrap_err().is::<UsageError>());
     let damaged = Config { threads: 0, ..config };
     let other = root.path().join("other");
     alrao::run_directory::RunDirectory::create(&other, &damaged).unwrap();
-    assert!(runs::resume(&other, &registry).unwrap_err().is::<WrongRequest>());
+    assert!(runs::resume(&other, &registry).unwrap_err().is::<UsageError>());
 }

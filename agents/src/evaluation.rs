@@ -64,8 +64,8 @@ pub fn play(
         playing.iter().for_each(|(environment, _)| observations.extend_from_slice(environment.observation()));
         let actions = policy(&observations, playing.len())?;
         let moved =
-            playing.iter_mut().zip(&actions).filter_map(|((environment, _), &action)| environment.begin(action));
-        Physics::step_together(moved);
+            playing.iter_mut().zip(&actions).filter_map(|((environment, _), &action)| environment.begin_step(action));
+        Physics::step_batch(moved);
         let mut still_playing = Vec::with_capacity(playing.len());
         for ((environment, i), action) in playing.into_iter().zip(actions) {
             let step = environment.step(action)?;
@@ -91,10 +91,10 @@ mod tests {
     }
 
     impl Environment for Countdown {
-        fn observation_len(&self) -> usize {
+        fn obs_dim(&self) -> usize {
             1
         }
-        fn action_count(&self) -> usize {
+        fn num_actions(&self) -> usize {
             2
         }
         fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {

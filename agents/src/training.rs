@@ -13,7 +13,7 @@ use alrao_core::optimizer::{Decay, LrScheduleKind};
 use alrao_core::parameters::ParameterBuilder;
 use alrao_core::state_dict::StateDict;
 use alrao_core::streams::{Stream, stream};
-use alrao_envs::{Environment, EnvironmentError, Recorded, Snapshot};
+use alrao_envs::{Environment, EnvironmentError, Resumable, Snapshot};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use tch::Device;
@@ -174,7 +174,7 @@ pub struct DqnTrainer {
     learning_starts: u64,
     train_freq: u64,
     gradient_steps: u64,
-    environment: Recorded<Box<dyn Environment>>,
+    environment: Resumable<Box<dyn Environment>>,
     validation_environments: Vec<Box<dyn Environment>>,
     validation_seeds: Vec<u64>,
     progress: Progress,
@@ -256,8 +256,8 @@ impl DqnTrainer {
         device: Device,
     ) -> Result<Self, Error> {
         schedule.check(settings.learning_starts)?;
-        let mut environment = Recorded::new(make()?);
-        let (observation_len, actions) = (environment.observation_len(), environment.action_count());
+        let mut environment = Resumable::new(make()?);
+        let (observation_len, actions) = (environment.obs_dim(), environment.num_actions());
         if actions == 0 {
             return Err(Error::NoActions);
         }
@@ -386,7 +386,7 @@ impl DqnTrainer {
     /// Takes an action and remembers what came of it.
     fn act(&mut self, epsilon: f64) -> Result<End, Error> {
         let observation = self.environment.observation().to_vec();
-        let (rng, actions) = (&mut self.progress.exploration, self.environment.action_count());
+        let (rng, actions) = (&mut self.progress.exploration, self.environment.num_actions());
         let action = if self.progress.action_repeat.is_active(&self.exploration) {
             self.progress.action_repeat.action(&self.exploration, actions, rng)
         } else if rng.random::<f64>() < epsilon {
@@ -492,7 +492,7 @@ pub fn test_random(
     seed: u64,
     episodes: usize,
 ) -> Result<Evaluation, Error> {
-    let actions = make()?.action_count();
+    let actions = make()?.num_actions();
     let mut rng = stream(seed, "random policy");
     test_policy(make, seed, episodes, |_, n| Ok((0..n).map(|_| rng.random_range(0..actions)).collect()))
 }

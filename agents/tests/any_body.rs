@@ -62,11 +62,11 @@ struct Echo {
 }
 
 impl Environment for Echo {
-    fn observation_len(&self) -> usize {
+    fn obs_dim(&self) -> usize {
         2
     }
 
-    fn action_count(&self) -> usize {
+    fn num_actions(&self) -> usize {
         2
     }
 

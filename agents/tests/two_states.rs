@@ -16,11 +16,11 @@ use alrao_envs::{Environment, EnvironmentError, Step, TimeLimit};
 struct TwoStates([f32; 2]);
 
 impl Environment for TwoStates {
-    fn observation_len(&self) -> usize {
+    fn obs_dim(&self) -> usize {
         2
     }
 
-    fn action_count(&self) -> usize {
+    fn num_actions(&self) -> usize {
         2
     }
 

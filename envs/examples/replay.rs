@@ -57,7 +57,7 @@ fn play(episode: &Episode) -> Result<(Vec<u8>, u32), Box<dyn Error>> {
         count += 1;
     }
     if let Some(picture) = &episode.picture {
-        env.scene().ok_or("this environment has no picture")?.draw().save_png(picture)?;
+        env.render_state().ok_or("this environment has no picture")?.render().save_png(picture)?;
     }
     Ok((rows, count))
 }

@@ -1,32 +1,32 @@
-//! What an agent does in a step, whatever kind of actions its environment has: [`Action`].
+//! Actions and action spaces.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::{Environment, EnvironmentError, Step};
 
-/// One action.
+/// An action.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action<'a> {
-    /// One of those that are numbered, from 0.
+    /// The index of a discrete action.
     Discrete(usize),
-    /// The numbers of a continuous one, `[action_len]`.
+    /// The values of a continuous action, `[action_dim]`.
     Continuous(Cow<'a, [f32]>),
 }
 
-/// The actions that an environment has.
+/// An action space.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ActionSpace {
-    /// So many, numbered from 0.
+    /// This number of actions, with indices from 0.
     Discrete(usize),
-    /// `len` numbers, each clipped to what is between `low` and `high`.
+    /// A vector of `dim` values, each clipped to the range from `low` to `high`.
     Continuous {
-        /// The least.
+        /// The minimum of each value.
         low: f32,
-        /// The greatest.
+        /// The maximum of each value.
         high: f32,
-        /// How many.
-        len: usize,
+        /// The number of values.
+        dim: usize,
     },
 }
 

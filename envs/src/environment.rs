@@ -1,42 +1,42 @@
-//! What an agent knows of its world: the trait [`Environment`] and what a step gives back.
+//! The interface of environments: [`Environment`] and [`Step`].
 
-use crate::{EnvironmentError, Physics, Scene};
+use crate::{EnvironmentError, Physics, RenderState};
 
-/// What one action led to, besides the next observation.
+/// The result of a step, besides the observation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// The reward of the action, as the environment counts it.
+    /// The reward.
     pub reward: f64,
-    /// The environment reached an end of its own: no reward can follow.
+    /// Whether the environment reached a terminal state, after which no reward can follow.
     pub terminated: bool,
-    /// The episode was cut short from outside, by a time limit: rewards would have followed, so a value estimate still
-    /// bootstraps from the last observation.
+    /// Whether the episode was truncated, as by a time limit: rewards would have followed, so value estimates bootstrap
+    /// from the last observation.
     pub truncated: bool,
 }
 
 impl Step {
-    /// Whether the episode is over, for either reason.
+    /// Returns whether the episode terminated or was truncated.
     pub fn ended(&self) -> bool {
         self.terminated || self.truncated
     }
 }
 
-/// A world with a fixed number of actions, seen as a vector of numbers.
+/// An environment with vector observations and discrete or continuous actions.
 ///
-/// An implementation may count on being called in order, with actions that exist: whatever drives it goes through
-/// [`Checked`](crate::Checked), which turns a wrong call, or an observation that is no number, into an error.
+/// Implementations may assume that methods are called in order and with valid actions, because callers wrap them in
+/// [`PassiveEnvChecker`](crate::PassiveEnvChecker), which returns an error for invalid calls and non-finite observations.
 ///
 /// ```
-/// use alrao_envs::{Environment, EnvironmentError, Recorded, Step};
+/// use alrao_envs::{Environment, EnvironmentError, Resumable, Step};
 ///
-/// /// Walk from 0 to the goal at 3.
+/// /// A walk from 0 to the goal at 3.
 /// struct Corridor([f32; 1]);
 ///
 /// impl Environment for Corridor {
-///     fn observation_len(&self) -> usize {
+///     fn obs_dim(&self) -> usize {
 ///         1
 ///     }
-///     fn action_count(&self) -> usize {
+///     fn num_actions(&self) -> usize {
 ///         2 // back, forth
 ///     }
 ///     fn reset(&mut self, _seed: u64) -> Result<(), EnvironmentError> {
@@ -52,65 +52,65 @@ impl Step {
 ///     }
 /// }
 ///
-/// let mut corridor = Recorded::new(Corridor([0.0]));
+/// let mut corridor = Resumable::new(Corridor([0.0]));
 /// corridor.reset(0)?;
 /// while !corridor.step(1)?.terminated {}
 /// assert_eq!(corridor.observation(), [3.0]);
 /// # Ok::<(), EnvironmentError>(())
 /// ```
 pub trait Environment {
-    /// How many numbers an observation has.
-    fn observation_len(&self) -> usize;
+    /// Returns the length of an observation.
+    fn obs_dim(&self) -> usize;
 
-    /// How many actions there are; they are numbered from 0. None where actions are continuous.
-    fn action_count(&self) -> usize;
+    /// Returns the number of discrete actions, whose indices start at 0; 0 if actions are continuous.
+    fn num_actions(&self) -> usize;
 
-    /// How many numbers a continuous action has; none where actions are numbered.
-    fn action_len(&self) -> usize {
+    /// Returns the length of a continuous action; 0 if actions are discrete.
+    fn action_dim(&self) -> usize {
         0
     }
 
-    /// Starts an episode that depends on `seed` alone, not on anything that went before.
+    /// Starts an episode, which depends only on `seed`, not on earlier episodes.
     ///
     /// # Errors
-    /// What keeps this environment from starting, as [`EnvironmentError::Other`].
+    /// [`EnvironmentError::Other`] if the environment fails.
     fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError>;
 
-    /// Takes one action.
+    /// Takes a discrete action.
     ///
     /// # Errors
-    /// What keeps this environment from going on, as [`EnvironmentError::Other`].
+    /// [`EnvironmentError::Other`] if the environment fails.
     fn step(&mut self, action: usize) -> Result<Step, EnvironmentError>;
 
-    /// Begins the [`step`](Self::step) that must come next, with the same action, and gives what of it is cheaper to do
-    /// for many environments at once; none where nothing is. [`Vector`](crate::Vector) calls it.
-    fn begin(&mut self, _action: usize) -> Option<Physics<'_>> {
+    /// Begins a step and returns the part that can be computed for several environments together, if any. The next call
+    /// must be [`step`](Self::step) with this action. [`VectorEnv`](crate::VectorEnv) calls it.
+    fn begin_step(&mut self, _action: usize) -> Option<Physics<'_>> {
         None
     }
 
-    /// Takes one continuous action, `[action_len]`, clipped to its range.
+    /// Takes a continuous action, `[action_dim]`, clipped to the action space.
     ///
     /// # Errors
-    /// [`EnvironmentError::NotContinuous`] where actions are numbered, and what [`step`](Self::step) fails with.
+    /// [`EnvironmentError::NeedsDiscreteAction`] if actions are discrete; else as [`step`](Self::step).
     fn step_continuous(&mut self, _action: &[f32]) -> Result<Step, EnvironmentError> {
-        Err(EnvironmentError::NotContinuous)
+        Err(EnvironmentError::NeedsDiscreteAction)
     }
 
-    /// The current observation, `[observation_len]`; of no meaning before the first reset.
+    /// Returns the current observation, `[obs_dim]`; undefined before the first reset.
     fn observation(&self) -> &[f32];
 
-    /// What there is to see now; none where an environment has no picture, or no episode was started.
-    fn scene(&self) -> Option<Scene> {
+    /// Returns the visible state; none if the environment can't be rendered or was never reset.
+    fn render_state(&self) -> Option<RenderState> {
         None
     }
 }
 
-/// Worlds for the tests of the wrappers.
+/// Environments for tests.
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
 
-    /// Shows the seed and the sum of the actions; ends once that reaches `end`.
+    /// An environment that observes the seed and the sum of the actions, and terminates when the sum reaches `end`.
     pub(crate) struct Counter {
         pub end: f32,
         pub observation: [f32; 2],
@@ -123,11 +123,11 @@ pub(crate) mod tests {
     }
 
     impl Environment for Counter {
-        fn observation_len(&self) -> usize {
+        fn obs_dim(&self) -> usize {
             2
         }
 
-        fn action_count(&self) -> usize {
+        fn num_actions(&self) -> usize {
             3
         }
 

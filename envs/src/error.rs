@@ -1,178 +1,178 @@
-//! What can go wrong between an agent and its environment.
+//! The errors of environments.
 
 use std::error::Error;
 
-/// Why an environment could not be made, started or stepped.
+/// An error of creating, resetting or stepping an environment.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvironmentError {
-    /// The action's number is not below the number of actions.
-    #[error("action {action} does not exist: there are {count} actions, numbered from 0")]
-    NoSuchAction {
-        /// What was asked for.
+    /// A discrete action outside the action space.
+    #[error("action {action} does not exist: there are {count} actions, from 0")]
+    InvalidAction {
+        /// The action.
         action: usize,
-        /// How many actions there are.
+        /// The number of actions.
         count: usize,
     },
 
-    /// A continuous action where actions are numbered.
-    #[error("this environment's actions are numbered: it takes no continuous ones")]
-    NotContinuous,
+    /// A continuous action for a discrete action space.
+    #[error("the action space is discrete: call `step`, not `step_continuous`")]
+    NeedsDiscreteAction,
 
-    /// The number of an action where actions are continuous.
-    #[error("this environment's actions are continuous: {len} numbers each, not an action's number")]
-    Continuous {
-        /// How many numbers an action has.
-        len: usize,
+    /// A discrete action for a continuous action space.
+    #[error("the action space is continuous: call `step_continuous` with {dim} numbers, not `step`")]
+    NeedsContinuousAction {
+        /// The numbers of an action.
+        dim: usize,
     },
 
-    /// A continuous action has another length than the environment's actions have.
-    #[error("the action has {len} numbers where {expected} are expected")]
+    /// A continuous action of the wrong length.
+    #[error("the action has {len} numbers, but the action space has {expected}")]
     ActionLength {
-        /// How many numbers there are.
+        /// The action's length.
         len: usize,
-        /// How many there should be.
+        /// The action space's dimension.
         expected: usize,
     },
 
-    /// A continuous action is no number.
+    /// A continuous action with NaN.
     #[error("the action's number {index} is NaN")]
     ActionNaN {
-        /// Where in the action.
+        /// The index in the action.
         index: usize,
     },
 
-    /// No episode is under way: none was started, or the last call failed.
+    /// A step before the first reset, or after a failed call.
     #[error("step without an episode: call reset first")]
     StepBeforeReset,
 
-    /// The episode is over.
+    /// A step after the end of the episode.
     #[error("step after the end of the episode (it had {steps} steps): call reset first")]
     StepAfterEnd {
-        /// How many steps the episode had.
+        /// The length of the episode.
         steps: u64,
     },
 
-    /// The environment showed something else than the number of values it had announced.
-    #[error("after step {step} the observation has {len} values where {expected} were announced")]
+    /// An observation of another length than the environment declares.
+    #[error("after step {step} the observation has {len} values, but `obs_dim` is {expected}")]
     ObservationLength {
         /// Steps since the reset; 0 is the reset itself.
         step: u64,
-        /// How many values there are.
+        /// The observation's length.
         len: usize,
-        /// How many there should be.
+        /// The observation space's dimension.
         expected: usize,
     },
 
-    /// The environment showed NaN or an infinity.
+    /// A non-finite observation.
     #[error("after step {step} the observation's value {index} is {value}")]
     ObservationNotFinite {
         /// Steps since the reset; 0 is the reset itself.
         step: u64,
-        /// Where in the observation.
+        /// The index in the observation.
         index: usize,
-        /// What stands there.
+        /// The value.
         value: f32,
     },
 
-    /// The environment gave NaN or an infinity as reward.
+    /// A non-finite reward.
     #[error("the reward of step {step} is {value}")]
     RewardNotFinite {
         /// Steps since the reset; the first is 1.
         step: u64,
-        /// What was given.
+        /// The reward.
         value: f64,
     },
 
-    /// No environment goes by this name.
+    /// A name that isn't registered.
     #[cfg(feature = "gym")]
     #[error("there is no environment `{name}`: {}", suggestion(.nearest, .known))]
-    UnknownName {
-        /// What was asked for.
+    UnknownEnvironment {
+        /// The name.
         name: String,
-        /// The known names that resemble it, the most similar first.
+        /// Similar registered names, the most similar first.
         nearest: Vec<String>,
-        /// All known names.
+        /// All registered names.
         known: Vec<String>,
     },
 
-    /// A continuous torque can't be divided into so few values.
+    /// Too few torques for a pendulum with discrete actions.
     #[cfg(feature = "gym")]
-    #[error("torques = {torques}: a pendulum needs at least 2, one to each side")]
+    #[error("torques = {torques}: a pendulum needs at least 2, one in each direction")]
     TooFewTorques {
-        /// What was asked for.
+        /// The number of torques.
         torques: usize,
     },
 
-    /// Trouble of one of many copies.
-    #[error("copy {index}: {source}")]
-    Copy {
-        /// Which; the first is 0.
+    /// An error of one environment of a vector environment.
+    #[error("environment {index}: {source}")]
+    InVectorEnv {
+        /// The environment's index, from 0.
         index: usize,
-        /// What is wrong with it.
+        /// The environment's error.
         source: Box<EnvironmentError>,
     },
 
-    /// Not one action for each copy.
-    #[error("{actions} actions for {copies} copies of an environment: each takes one")]
-    ActionsOfCopies {
-        /// How many actions there are.
+    /// Another number of actions than a vector environment has environments.
+    #[error("{actions} actions for {num_envs} environments: give one action for each")]
+    ActionCount {
+        /// The number of actions.
         actions: usize,
-        /// How many copies there are.
-        copies: usize,
+        /// The number of environments.
+        num_envs: usize,
     },
 
-    /// What should be copies are different environments.
-    #[error("copy {index} has observations of another length, or another number of actions, than copy 0")]
-    UnlikeCopy {
-        /// Which; the first is 0.
+    /// A vector environment of environments with different spaces.
+    #[error("environment {index} has another observation or action space than environment 0")]
+    MismatchedSpaces {
+        /// The environment's index, from 0.
         index: usize,
     },
 
-    /// A setting that the named environment doesn't have.
+    /// A setting that the environment doesn't have.
     #[cfg(feature = "gym")]
-    #[error("`{setting}` is no setting of `{name}`: it has {}", quoted(.known))]
-    NoSuchSetting {
-        /// Which environment.
+    #[error("`{setting}` is not a setting of `{name}`: it has {}", quoted(.known))]
+    UnknownSetting {
+        /// The environment's name.
         name: String,
-        /// Which setting.
+        /// The setting.
         setting: String,
-        /// The settings that exist, the nearest first.
+        /// The environment's settings, the nearest first.
         known: Vec<String>,
     },
 
-    /// A setting's value is of another type than the setting.
+    /// A setting of the wrong type.
     #[cfg(feature = "gym")]
     #[error("{setting} = {value}: {problem}")]
     SettingType {
-        /// Which setting.
+        /// The setting.
         setting: String,
-        /// What was asked for.
+        /// The value.
         value: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
 
-    /// A setting's value is out of its range.
+    /// A setting outside its range.
     #[cfg(feature = "gym")]
-    #[error("{setting} = {value}: it must be {range}")]
+    #[error("{setting} = {value}: must be {range}")]
     SettingOutOfRange {
-        /// Which setting.
+        /// The setting.
         setting: &'static str,
-        /// What was asked for.
+        /// The value.
         value: f64,
-        /// What it may be.
+        /// The range.
         range: &'static str,
     },
 
-    /// An environment's own trouble.
+    /// An error specific to an environment.
     #[error(transparent)]
     Other(#[from] Box<dyn Error + Send + Sync>),
 }
 
 impl EnvironmentError {
-    pub(crate) fn of_copy(self, index: usize) -> Self {
-        Self::Copy { index, source: self.into() }
+    pub(crate) fn in_vector_env(self, index: usize) -> Self {
+        Self::InVectorEnv { index, source: self.into() }
     }
 }
 

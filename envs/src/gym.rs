@@ -1,4 +1,4 @@
-//! From gym-rs's `Env` to an [`Environment`]: [`GymEnvironment`].
+//! The adapter from gym-rs's `Env` to [`Environment`]: [`GymEnvironment`].
 
 use gym_rs::core::{Env, EnvProperties};
 use gym_rs::spaces::{BoxR, Discrete};
@@ -6,10 +6,10 @@ use gym_rs::utils::custom::traits::Sample;
 
 use crate::{Environment, EnvironmentError, Step};
 
-/// An environment of gym-rs's, played by a list of its actions.
+/// A gym-rs environment with a list of its actions as discrete actions.
 ///
-/// The list is the action space where that is discrete ([`new`](Self::new)), and a choice from it where it is
-/// continuous ([`with_actions`](Self::with_actions)). gym-rs's `done` is `terminated`. Observations are cast to `f32`.
+/// The list is a discrete action space ([`new`](Self::new)) or a selection from a continuous action space
+/// ([`with_actions`](Self::with_actions)). gym-rs's `done` becomes `terminated`; observations are cast to `f32`.
 #[derive(Clone, Debug)]
 pub struct GymEnvironment<E: Env>
 where
@@ -25,7 +25,7 @@ where
     E: Env<Action = usize> + EnvProperties<ActionSpace = Discrete, ObservationSpace = BoxR<<E as Env>::Observation>>,
     E::Observation: Sample + Into<Vec<f64>> + Clone,
 {
-    /// Plays all actions of a discrete space.
+    /// Wraps an environment with a discrete action space.
     pub fn new(env: E) -> Self {
         let &Discrete(count) = env.action_space();
         Self::with_actions(env, (0..count).collect())
@@ -37,10 +37,10 @@ where
     E: Env + EnvProperties<ObservationSpace = BoxR<<E as Env>::Observation>>,
     E::Observation: Sample + Into<Vec<f64>> + Clone,
 {
-    /// Plays these actions, numbered in the order given.
+    /// Wraps an environment with these actions, indexed in the given order.
     pub fn with_actions(env: E, actions: Vec<E::Action>) -> Self {
-        let any: Vec<f64> = env.observation_space().low.clone().into();
-        Self { env, actions, observation: vec![0.0; any.len()] }
+        let low: Vec<f64> = env.observation_space().low.clone().into();
+        Self { env, actions, observation: vec![0.0; low.len()] }
     }
 }
 
@@ -60,11 +60,11 @@ where
     E::Action: Clone,
     E::Observation: Sample + Into<Vec<f64>>,
 {
-    fn observation_len(&self) -> usize {
+    fn obs_dim(&self) -> usize {
         self.observation.len()
     }
 
-    fn action_count(&self) -> usize {
+    fn num_actions(&self) -> usize {
         self.actions.len()
     }
 
@@ -88,13 +88,13 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Checked, TimeLimit};
+    use crate::{PassiveEnvChecker, TimeLimit};
     use gym_rs::envs::classical_control::{cartpole::CartPoleEnv, mountain_car::MountainCarEnv};
     use gym_rs::utils::renderer::RenderMode;
 
-    /// Lets `policy` choose by the observation until the episode ends; gives its length and its last step.
+    /// Plays an episode with a policy and returns its length and its last step.
     fn play(env: impl Environment, policy: impl Fn(&[f32]) -> usize) -> (u32, Step) {
-        let mut env = Checked::new(TimeLimit::new(env, 200));
+        let mut env = PassiveEnvChecker::new(TimeLimit::new(env, 200));
         env.reset(3).unwrap();
         for length in 1.. {
             let action = policy(env.observation());
@@ -107,18 +107,18 @@ mod tests {
     }
 
     #[test]
-    fn a_pole_pushed_one_way_falls() {
+    fn the_pole_falls_under_a_constant_action() {
         let cart_pole = GymEnvironment::new(CartPoleEnv::new(RenderMode::None));
-        assert_eq!((cart_pole.observation_len(), cart_pole.action_count()), (4, 2));
+        assert_eq!((cart_pole.obs_dim(), cart_pole.num_actions()), (4, 2));
         let (length, last) = play(cart_pole, |_| 1);
         assert!(length < 20, "{length}");
         assert_eq!(last, Step { reward: 1.0, terminated: true, truncated: false });
     }
 
     #[test]
-    fn a_car_needs_momentum() {
+    fn the_car_reaches_the_goal_only_with_momentum() {
         let mountain_car = || GymEnvironment::new(MountainCarEnv::new(RenderMode::None));
-        assert_eq!((mountain_car().observation_len(), mountain_car().action_count()), (2, 3));
+        assert_eq!((mountain_car().obs_dim(), mountain_car().num_actions()), (2, 3));
         let (length, last) = play(mountain_car(), |_| 2);
         assert_eq!((length, last), (200, Step { reward: -1.0, terminated: false, truncated: true }));
         let (length, last) = play(mountain_car(), |at| if at[1] < 0.0 { 0 } else { 2 });
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn an_episode_depends_on_its_seed_alone() {
+    fn an_episode_depends_only_on_its_seed() {
         let mut used = GymEnvironment::new(MountainCarEnv::new(RenderMode::None));
         used.reset(1).unwrap();
         used.step(0).unwrap();

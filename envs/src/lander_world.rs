@@ -55,14 +55,14 @@ impl LanderWorld {
         unsafe { moon_thrust(self.moon.as_ptr(), impulse[0], impulse[1], place[0], place[1]) }
     }
 
-    /// Goes on by 0.02 s, if [`step_together`](Self::step_together) didn't do so.
+    /// Goes on by 0.02 s, if [`step_batch`](Self::step_batch) didn't do so.
     pub fn step(&mut self) {
-        Self::step_together([&mut *self].into_iter());
+        Self::step_batch([&mut *self].into_iter());
         self.ahead = false;
     }
 
     /// Takes the next [`step`](Self::step) of all these worlds, side by side in the lanes of the processor's vectors.
-    pub fn step_together<'a>(worlds: impl Iterator<Item = &'a mut Self>) {
+    pub fn step_batch<'a>(worlds: impl Iterator<Item = &'a mut Self>) {
         let behind = worlds.filter_map(|world| (!mem::replace(&mut world.ahead, true)).then_some(world.moon.as_ptr()));
         let moons: Vec<_> = behind.collect();
         unsafe { moons_step(moons.as_ptr(), moons.len()) }

@@ -1,40 +1,38 @@
-//! Environments for agents that choose among a few actions.
+//! Reinforcement-learning environments, modeled on Gymnasium.
 //!
-//! An agent needs three things of its world: to start an episode from a seed, to act, and to look. [`Environment`] is
-//! these three; anything that has them can be trained on. The wrappers add what no environment should have to bring
-//! itself: [`Checked`] holds it to the contract, [`TimeLimit`] ends long episodes, [`RewardScale`] counts rewards in
-//! another unit, [`Recorded`] brings one back in the middle of an episode. [`Vector`] steps many copies at once, and [`check`] tells whoever writes an environment whether
-//! agents can count on it.
+//! [`Environment`] is the interface: reset from a seed, step, observe. Wrappers modify an environment:
+//! [`PassiveEnvChecker`] checks calls and results, [`TimeLimit`] truncates long episodes, [`RewardScale`] scales
+//! rewards, [`Resumable`] saves and restores an episode. [`VectorEnv`] steps many environments in parallel, and
+//! [`check_env`] checks that an environment conforms to the API.
 //!
 //! All features are on by default:
 //!
-//! - `gym`: [`Pendulum`], [`LunarLander`], [`CartPole`], [`MountainCar`] and [`Acrobot`], equal to Gymnasium's to the last
-//!   bit, the adapter [`GymEnvironment`] for whatever implements gym-rs's `Env`, and the [`Registry`], which has a
-//!   row ([`EnvSpec`]) for each environment and makes it from its name. Without it the crate depends on neither gym-rs nor
-//!   Box2D.
-//! - `draw`: a [`Scene`] becomes a [`Frame`], PNG and GIF, without a display.
-//! - `window`: [`show`] plays frames on a display, with SDL2.
+//! - `gym`: [`Pendulum`], [`LunarLander`], [`CartPole`], [`MountainCar`] and [`Acrobot`], bit-identical to Gymnasium's;
+//!   the adapter [`GymEnvironment`] for implementations of gym-rs's `Env`; and the [`Registry`], which makes
+//!   environments by name from their [`EnvSpec`]. Without this feature the crate depends on neither gym-rs nor Box2D.
+//! - `draw`: renders a [`RenderState`] to a [`Frame`], PNG or GIF, without a display.
+//! - `window`: [`show`] plays frames in a window, with SDL2.
 
 // The documentation is written for the default features.
 #![cfg_attr(not(all(feature = "gym", feature = "window")), allow(rustdoc::broken_intra_doc_links))]
 
 mod action;
-mod check;
-mod checked;
+mod env_checker;
 mod environment;
 mod error;
+mod passive_env_checker;
 mod physics;
-mod recorded;
+mod render_state;
+mod resumable;
 mod reward_scale;
-mod scene;
 mod time_limit;
-mod vector;
+mod vector_env;
 mod wrapper;
 
 #[cfg(feature = "gym")]
 mod builtin;
 #[cfg(feature = "gym")]
-mod classic;
+mod classic_control;
 #[cfg(feature = "draw")]
 mod draw;
 #[cfg(feature = "gym")]
@@ -51,27 +49,27 @@ mod spec;
 mod window;
 
 pub use action::{Action, ActionSpace};
-pub use check::{CheckFailure, CheckReport, CheckShape, CheckWarning, check};
-pub use checked::Checked;
+pub use env_checker::{CheckError, CheckReport, CheckWarning, EnvSpaces, check_env};
 pub use environment::{Environment, Step};
 pub use error::EnvironmentError;
+pub use passive_env_checker::PassiveEnvChecker;
 pub use physics::Physics;
-pub use recorded::{Recorded, Snapshot};
+pub use render_state::{LanderRenderState, PendulumRenderState, Pose, RenderState};
+pub use resumable::{Resumable, Snapshot};
 pub use reward_scale::RewardScale;
-pub use scene::{LanderScene, PendulumScene, Pose, Scene};
 pub use time_limit::TimeLimit;
-pub use vector::Vector;
+pub use vector_env::VectorEnv;
 pub use wrapper::Wrapper;
 
 #[cfg(feature = "gym")]
 pub use builtin::{
-    Acrobot, AcrobotState, CartPole, CartPoleState, DrivenPendulum, LanderSettings, LunarLander, MountainCar,
-    MountainCarState, Pendulum, PendulumSettings, PendulumState, heuristic,
+    Acrobot, AcrobotState, CartPole, CartPoleState, LanderSettings, LunarLander, MountainCar, MountainCarState,
+    Pendulum, PendulumEnv, PendulumSettings, PendulumState, heuristic,
 };
 #[cfg(feature = "gym")]
-pub use classic::{Classic, Dynamics, Seen};
+pub use classic_control::{ClassicControl, Dynamics, Observation};
 #[cfg(feature = "draw")]
-pub use draw::{Frame, PictureError, save_gif};
+pub use draw::{Frame, FrameError, save_gif};
 #[cfg(feature = "gym")]
 pub use gym::GymEnvironment;
 #[cfg(feature = "gym")]
@@ -79,4 +77,4 @@ pub use registry::{EnvironmentSettings, Registry};
 #[cfg(feature = "gym")]
 pub use spec::{EntryPoint, EnvSpec, NoSettings};
 #[cfg(feature = "window")]
-pub use window::{Shown, WindowError, show};
+pub use window::{Playback, WindowError, show};

@@ -1,4 +1,4 @@
-//! Environments by name, as configurations ask for them: [`Registry`].
+//! The registry of environments by name: [`Registry`].
 
 use std::collections::BTreeMap;
 
@@ -8,20 +8,20 @@ use toml::{Table, Value};
 
 use crate::{EnvSpec, Environment, EnvironmentError, RewardScale, builtin};
 
-/// Which environment, and how it is set.
+/// The name and settings of an environment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EnvironmentSettings {
-    /// One of [`Registry::names`].
+    /// A name in [`Registry::names`].
     pub name: String,
-    /// Settings that this environment has, see [`EntryPoint::defaults`](crate::EntryPoint::defaults).
+    /// Settings specific to the environment, see [`EntryPoint::defaults`](crate::EntryPoint::defaults).
     #[serde(flatten)]
     pub settings: Table,
-    /// What every reward is multiplied by, above 0; nothing if not given. Any environment has it.
+    /// The factor of rewards, above 0; every environment has this setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reward_scale: Option<f64>,
 }
 
-/// The environments there are, a row each, by name.
+/// A registry of environments: an [`EnvSpec`] for each name.
 ///
 /// ```
 /// use alrao_envs::{ActionSpace, EntryPoint, EnvSpec, EnvironmentSettings, Registry};
@@ -29,8 +29,8 @@ pub struct EnvironmentSettings {
 /// # #[derive(Default)]
 /// # struct Corridor { length: f32, place: [f32; 1] }
 /// # impl Environment for Corridor {
-/// #     fn observation_len(&self) -> usize { 1 }
-/// #     fn action_count(&self) -> usize { 2 }
+/// #     fn obs_dim(&self) -> usize { 1 }
+/// #     fn num_actions(&self) -> usize { 2 }
 /// #     fn reset(&mut self, _seed: u64) -> Result<(), EnvironmentError> { self.place = [0.0]; Ok(()) }
 /// #     fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
 /// #         self.place[0] += action as f32;
@@ -51,10 +51,10 @@ pub struct EnvironmentSettings {
 /// }
 ///
 /// let mut registry = Registry::builtin();
-/// registry.add(EnvSpec {
+/// registry.register(EnvSpec {
 ///     name: "corridor".into(),
-///     about: "walk to the goal".into(),
-///     observation_len: 1,
+///     description: "walk to the goal".into(),
+///     obs_dim: 1,
 ///     actions: ActionSpace::Discrete(2),
 ///     time_limit: Some(50),
 ///     fps: 10,
@@ -68,55 +68,55 @@ pub struct EnvironmentSettings {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    rows: BTreeMap<String, EnvSpec>,
+    specs: BTreeMap<String, EnvSpec>,
 }
 
 impl Registry {
-    /// The environments of this crate.
+    /// Creates a registry with this crate's environments.
     pub fn builtin() -> Self {
         let mut registry = Self::default();
-        builtin::specs().into_iter().for_each(|row| registry.add(row));
+        builtin::specs().into_iter().for_each(|spec| registry.register(spec));
         registry
     }
 
-    /// Adds an environment; it takes the place of one that has the same name.
-    pub fn add(&mut self, row: EnvSpec) {
-        self.rows.insert(row.name.clone(), row);
+    /// Registers an environment, replacing any with the same name.
+    pub fn register(&mut self, spec: EnvSpec) {
+        self.specs.insert(spec.name.clone(), spec);
     }
 
-    /// The environments' rows, in alphabetical order.
-    pub fn rows(&self) -> impl Iterator<Item = &EnvSpec> {
-        self.rows.values()
+    /// Returns the specifications of all environments, in alphabetical order.
+    pub fn specs(&self) -> impl Iterator<Item = &EnvSpec> {
+        self.specs.values()
     }
 
-    /// The environments' names, in alphabetical order.
+    /// Returns the names of all environments, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.rows.keys().map(String::as_str)
+        self.specs.keys().map(String::as_str)
     }
 
-    /// An environment's row.
+    /// Returns the specification of an environment.
     ///
     /// # Errors
-    /// [`EnvironmentError::UnknownName`].
-    pub fn get(&self, name: &str) -> Result<&EnvSpec, EnvironmentError> {
-        self.rows.get(name).ok_or_else(|| self.unknown(name))
+    /// [`EnvironmentError::UnknownEnvironment`].
+    pub fn spec(&self, name: &str) -> Result<&EnvSpec, EnvironmentError> {
+        self.specs.get(name).ok_or_else(|| self.unknown(name))
     }
 
-    /// The same settings with nothing left to default.
+    /// Fills in the defaults of settings that are not given.
     ///
     /// # Errors
-    /// [`EnvironmentError::UnknownName`], [`EnvironmentError::NoSuchSetting`], [`EnvironmentError::SettingType`].
+    /// [`EnvironmentError::UnknownEnvironment`], [`EnvironmentError::UnknownSetting`], [`EnvironmentError::SettingType`].
     pub fn resolve(&self, settings: &EnvironmentSettings) -> Result<EnvironmentSettings, EnvironmentError> {
-        let resolved = self.get(&settings.name)?.resolve(&settings.settings)?;
+        let resolved = self.spec(&settings.name)?.resolve(&settings.settings)?;
         Ok(EnvironmentSettings { settings: resolved, ..settings.clone() })
     }
 
-    /// Makes an environment, with its usual time limit, held to its contract by [`Checked`](crate::Checked).
+    /// Makes an environment with its time limit, wrapped in a [`PassiveEnvChecker`](crate::PassiveEnvChecker).
     ///
     /// # Errors
-    /// As [`resolve`](Self::resolve), [`EnvironmentError::SettingOutOfRange`], and what the environment is refused for.
+    /// As [`resolve`](Self::resolve); [`EnvironmentError::SettingOutOfRange`]; or the environment's own error.
     pub fn make(&self, settings: &EnvironmentSettings) -> Result<Box<dyn Environment>, EnvironmentError> {
-        let environment = self.get(&settings.name)?.make(&settings.settings)?;
+        let environment = self.spec(&settings.name)?.make(&settings.settings)?;
         match settings.reward_scale {
             None => Ok(environment),
             Some(factor) if factor > 0.0 && factor.is_finite() => Ok(Box::new(RewardScale::new(environment, factor))),
@@ -127,24 +127,28 @@ impl Registry {
         }
     }
 
-    /// That there is no environment of this name, with those that resemble it, the most similar first.
+    /// Returns the error of an unknown name, with similar names, the most similar first.
     fn unknown(&self, name: &str) -> EnvironmentError {
         const SIMILAR: f64 = 0.8; // of at most 1
         let similarity = |known: &str| jaro_winkler(&name.to_lowercase(), known);
         let mut nearest: Vec<String> =
             self.names().filter(|known| similarity(known) >= SIMILAR).map(Into::into).collect();
         nearest.sort_by(|a, b| similarity(b).total_cmp(&similarity(a)));
-        EnvironmentError::UnknownName { name: name.into(), nearest, known: self.names().map(Into::into).collect() }
+        EnvironmentError::UnknownEnvironment {
+            name: name.into(),
+            nearest,
+            known: self.names().map(Into::into).collect(),
+        }
     }
 }
 
 impl EnvironmentSettings {
-    /// The environment of this name as it is when nothing is set.
+    /// Selects an environment with default settings.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// Adds a setting of the environment.
+    /// Sets one of the environment's settings.
     pub fn with(mut self, setting: &str, value: impl Into<Value>) -> Self {
         self.settings.insert(setting.into(), value.into());
         self
@@ -161,15 +165,15 @@ mod tests {
         EnvironmentSettings::new(name)
     }
 
-    fn refusal(settings: &EnvironmentSettings) -> String {
-        Registry::builtin().make(settings).err().expect("not to be made").to_string()
+    fn make_error(settings: &EnvironmentSettings) -> String {
+        Registry::builtin().make(settings).err().expect("an error").to_string()
     }
 
     fn counter() -> EnvSpec {
         EnvSpec {
             name: "counter".into(),
-            about: "counts".into(),
-            observation_len: 2,
+            description: "counts".into(),
+            obs_dim: 2,
             actions: ActionSpace::Discrete(3),
             time_limit: None,
             fps: 10,
@@ -179,9 +183,9 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_of_ones_own_is_a_row_like_the_others() {
+    fn a_custom_environment_can_be_registered() {
         let mut registry = Registry::builtin();
-        registry.add(counter());
+        registry.register(counter());
         assert!(registry.names().is_sorted() && registry.names().any(|name| name == "counter"));
         let mut env = registry.make(&named("counter")).unwrap();
         env.reset(0).unwrap();
@@ -189,16 +193,16 @@ mod tests {
             assert!(!env.step(1).unwrap().ended());
         }
         assert!(env.step(1).unwrap().terminated);
-        assert!(env.step(1).is_err(), "it is held to the contract");
-        let told = registry.get("countr").unwrap_err().to_string();
-        assert_eq!(told, "there is no environment `countr`: did you mean `counter`?");
-        assert!(Registry::builtin().get("counter").is_err());
+        assert!(env.step(1).is_err(), "calls are checked");
+        let message = registry.spec("countr").unwrap_err().to_string();
+        assert_eq!(message, "there is no environment `countr`: did you mean `counter`?");
+        assert!(Registry::builtin().spec("counter").is_err());
     }
 
     #[test]
-    fn the_later_of_two_rows_with_one_name_holds() {
+    fn registering_a_name_again_replaces_the_environment() {
         let mut registry = Registry::builtin();
-        registry.add(EnvSpec { name: "pendulum".into(), time_limit: Some(2), ..counter() });
+        registry.register(EnvSpec { name: "pendulum".into(), time_limit: Some(2), ..counter() });
         let mut env = registry.make(&named("pendulum")).unwrap();
         env.reset(0).unwrap();
         assert!(!env.step(2).unwrap().truncated);
@@ -206,17 +210,17 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_name_is_told_the_right_one() {
+    fn the_error_of_an_unknown_name_suggests_similar_names() {
         for mistyped in ["pendulm", "Pendulum-v1", "PENDULUM"] {
             let message = format!("there is no environment `{mistyped}`: did you mean `pendulum`");
-            assert!(refusal(&named(mistyped)).starts_with(&message), "{}", refusal(&named(mistyped)));
+            assert!(make_error(&named(mistyped)).starts_with(&message), "{}", make_error(&named(mistyped)));
         }
-        let told = refusal(&named("quidditch"));
-        assert!(told.starts_with("there is no environment `quidditch`: known are `acrobot`, "), "{told}");
+        let message = make_error(&named("quidditch"));
+        assert!(message.starts_with("there is no environment `quidditch`: known are `acrobot`, "), "{message}");
     }
 
     #[test]
-    fn rewards_come_multiplied() {
+    fn reward_scale_multiplies_rewards() {
         let reward = |reward_scale| {
             let settings = EnvironmentSettings { reward_scale, ..named("pendulum") };
             let mut env = Registry::builtin().make(&settings).unwrap();
@@ -225,32 +229,32 @@ mod tests {
         };
         assert_eq!(reward(Some(0.25)), 0.25 * reward(None));
         for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let told = refusal(&EnvironmentSettings { reward_scale: Some(wrong), ..named("pendulum") });
-            assert_eq!(told, format!("reward_scale = {wrong}: it must be above 0 and finite"));
+            let message = make_error(&EnvironmentSettings { reward_scale: Some(wrong), ..named("pendulum") });
+            assert_eq!(message, format!("reward_scale = {wrong}: must be above 0 and finite"));
         }
     }
 
     #[test]
-    fn settings_are_read_strictly() {
+    fn unknown_or_invalid_settings_are_errors() {
         let read = |json| serde_json::from_str::<EnvironmentSettings>(json).unwrap();
         assert_eq!(read(r#"{"name": "pendulum"}"#), named("pendulum"));
         assert_eq!(read(r#"{"name": "pendulum", "torques": 3}"#), named("pendulum").with("torques", 3));
-        let pendulum = |setting, value: Value| refusal(&named("pendulum").with(setting, value));
+        let pendulum = |setting, value: Value| make_error(&named("pendulum").with(setting, value));
         assert_eq!(
             pendulum("torque", 3.into()),
-            "`torque` is no setting of `pendulum`: it has `torques`, `reward_scale`"
+            "`torque` is not a setting of `pendulum`: it has `torques`, `reward_scale`"
         );
         assert_eq!(
             pendulum("torques", "many".into()),
             "torques = \"many\": invalid type: string \"many\", expected usize"
         );
         assert_eq!(pendulum("torques", (-3).into()), "torques = -3: invalid value: integer `-3`, expected usize");
-        assert_eq!(pendulum("torques", 1.into()), "torques = 1: a pendulum needs at least 2, one to each side");
-        assert!(refusal(&named("cartpole").with("torques", 3)).ends_with("of `cartpole`: it has `reward_scale`"));
+        assert_eq!(pendulum("torques", 1.into()), "torques = 1: a pendulum needs at least 2, one in each direction");
+        assert!(make_error(&named("cartpole").with("torques", 3)).ends_with("of `cartpole`: it has `reward_scale`"));
     }
 
     #[test]
-    fn resolved_settings_leave_nothing_to_default_and_have_one_type_each() {
+    fn resolved_settings_are_complete_and_have_the_declared_types() {
         let resolve = |settings| Registry::builtin().resolve(&settings).unwrap();
         assert_eq!(resolve(named("pendulum")), named("pendulum").with("torques", 5));
         let lander = resolve(named("lunar-lander").with("gravity", -7));

@@ -1,8 +1,8 @@
-//! Rewards in another unit: [`RewardScale`].
+//! Scaling of rewards: [`RewardScale`].
 
 use crate::{Action, Environment, EnvironmentError, Step, Wrapper};
 
-/// Multiplies every reward by a constant, and changes nothing else: an agent that has no scale to set learns the same.
+/// A wrapper that multiplies every reward by a constant.
 #[derive(Clone, Debug)]
 pub struct RewardScale<E> {
     env: E,

@@ -1,4 +1,4 @@
-//! All there is to know of an environment, in one row: [`EnvSpec`].
+//! The specification of an environment: [`EnvSpec`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,30 +8,30 @@ use serde::{Deserialize, Serialize};
 use strsim::jaro_winkler;
 use toml::Table;
 
-use crate::{Action, ActionSpace, Checked, Environment, EnvironmentError, TimeLimit};
+use crate::{Action, ActionSpace, Environment, EnvironmentError, PassiveEnvChecker, TimeLimit};
 
-/// An environment's row in a [`Registry`](crate::Registry).
+/// The specification of an environment in a [`Registry`](crate::Registry).
 #[derive(Clone, Debug)]
 pub struct EnvSpec {
-    /// What configurations call it.
+    /// The name used in configurations.
     pub name: String,
-    /// What it is, in a few words of Markdown; of the built-in ones, Gymnasium's name.
-    pub about: String,
-    /// How many numbers an observation has.
-    pub observation_len: usize,
-    /// The actions it has as long as nothing is set.
+    /// A short description in Markdown; for built-in environments, Gymnasium's id.
+    pub description: String,
+    /// The length of an observation.
+    pub obs_dim: usize,
+    /// The action space with default settings.
     pub actions: ActionSpace,
-    /// After how many steps an episode is truncated, if it is.
+    /// The step at which episodes are truncated, if there is a limit.
     pub time_limit: Option<u32>,
-    /// Steps in a second, to watch them.
+    /// Steps per second when rendered.
     pub fps: u32,
-    /// A policy by rule of thumb, which sees an observation, `[observation_len]`.
+    /// A scripted policy, which maps an observation, `[obs_dim]`, to an action.
     pub heuristic: Option<fn(&[f32]) -> Action<'static>>,
-    /// How it is made, from which settings.
+    /// The function that makes the environment from its settings.
     pub entry_point: EntryPoint,
 }
 
-/// How an environment is made from settings of its own.
+/// A function that makes an environment from its settings.
 #[derive(Clone)]
 pub struct EntryPoint {
     defaults: Table,
@@ -41,42 +41,42 @@ pub struct EntryPoint {
 
 type Make = dyn Fn(Table, Option<u32>) -> Result<Box<dyn Environment>, EnvironmentError> + Send + Sync;
 
-/// The settings of an environment that has none.
+/// The settings of an environment without settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoSettings {}
 
 impl EntryPoint {
-    /// Makes environments by `make`, from settings whose names, types and defaults are those of `S`.
+    /// Creates an entry point that calls `make` with settings of type `S`.
     ///
     /// # Panics
-    /// If `S::default()` is nothing that TOML can hold as a table. A field that is `None` there can't be set.
+    /// If `S::default()` can't be represented as a TOML table. Fields that are `None` there can't be set.
     pub fn new<S, E>(make: impl Fn(S) -> Result<E, EnvironmentError> + Send + Sync + 'static) -> Self
     where
         S: Default + Serialize + DeserializeOwned,
         E: Environment + 'static,
     {
-        let written = |settings: &S| Table::try_from(settings).expect("settings are a table of TOML's");
+        let to_table = |settings: &S| Table::try_from(settings).expect("settings are a TOML table");
         Self {
-            defaults: written(&S::default()),
-            resolve: Arc::new(move |settings| Ok(written(&settings.try_into()?))),
+            defaults: to_table(&S::default()),
+            resolve: Arc::new(move |settings| Ok(to_table(&settings.try_into()?))),
             make: Arc::new(move |settings, time_limit| {
                 let env = make(settings.try_into().expect("resolved before"))?;
                 Ok(match time_limit {
-                    Some(steps) => Box::new(Checked::new(TimeLimit::new(env, steps))),
-                    None => Box::new(Checked::new(env)),
+                    Some(steps) => Box::new(PassiveEnvChecker::new(TimeLimit::new(env, steps))),
+                    None => Box::new(PassiveEnvChecker::new(env)),
                 })
             }),
         }
     }
 
-    /// The settings there are, with their defaults.
+    /// Returns the settings with their defaults.
     pub fn defaults(&self) -> &Table {
         &self.defaults
     }
 }
 
 impl EnvSpec {
-    /// These settings with the defaults of those that are not given.
+    /// Fills in the defaults of settings that are not given.
     pub(crate) fn resolve(&self, given: &Table) -> Result<Table, EnvironmentError> {
         let EntryPoint { defaults, resolve, .. } = &self.entry_point;
         let mut settings = defaults.clone();
@@ -84,7 +84,7 @@ impl EnvSpec {
             if !defaults.contains_key(setting) {
                 let mut known: Vec<&str> = defaults.keys().map(String::as_str).chain(["reward_scale"]).collect();
                 known.sort_by(|a, b| jaro_winkler(b, setting).total_cmp(&jaro_winkler(a, setting)));
-                return Err(EnvironmentError::NoSuchSetting {
+                return Err(EnvironmentError::UnknownSetting {
                     name: self.name.clone(),
                     setting: setting.clone(),
                     known: known.into_iter().map(Into::into).collect(),
@@ -100,7 +100,7 @@ impl EnvSpec {
         Ok(settings)
     }
 
-    /// An environment with these settings, held to its contract, with its time limit.
+    /// Makes an environment with these settings, its time limit and a [`PassiveEnvChecker`].
     pub(crate) fn make(&self, given: &Table) -> Result<Box<dyn Environment>, EnvironmentError> {
         (self.entry_point.make)(self.resolve(given)?, self.time_limit)
     }

@@ -1,11 +1,10 @@
-//! Episodes of bounded length: [`TimeLimit`].
+//! Truncation of long episodes: [`TimeLimit`].
 
 use crate::{Action, Environment, EnvironmentError, Step, Wrapper};
 
-/// Truncates every episode at a number of environment steps.
+/// A wrapper that truncates every episode at a number of environment steps.
 ///
-/// The last step keeps the `terminated` it had: both flags are set where an episode ends by itself just then, as in
-/// Gymnasium.
+/// The last step keeps its `terminated`: as in Gymnasium, both flags are set if an episode terminates at the limit.
 #[derive(Clone, Debug)]
 pub struct TimeLimit<E> {
     env: E,
@@ -14,7 +13,7 @@ pub struct TimeLimit<E> {
 }
 
 impl<E: Environment> TimeLimit<E> {
-    /// Limits the episodes of `env` to `steps` environment steps; 0 counts as 1, for a step is what can be truncated.
+    /// Limits the episodes of `env` to `steps` environment steps; 0 counts as 1.
     pub fn new(env: E, steps: u32) -> Self {
         Self { env, limit: steps, elapsed: 0 }
     }
@@ -48,7 +47,7 @@ mod tests {
     use super::*;
     use crate::environment::tests::Counter;
 
-    /// The flags `(terminated, truncated)` of an episode of ones on a [`Counter`].
+    /// Returns `(terminated, truncated)` at each step of an episode of a [`Counter`] with action 1.
     fn flags(end: f32, limit: u32) -> Vec<(bool, bool)> {
         let mut env = TimeLimit::new(Counter::to(end), limit);
         let mut episode = || {
@@ -63,19 +62,20 @@ mod tests {
             }
         };
         let first = episode();
-        assert_eq!(first, episode(), "a reset starts the clock anew");
+        assert_eq!(first, episode(), "a reset restarts the count");
         first
     }
 
     #[test]
-    fn truncated_is_told_from_terminated() {
+    fn truncated_and_terminated_are_separate() {
         let on = (false, false);
         assert_eq!(flags(9.0, 3), [on, on, (false, true)]);
         assert_eq!(flags(2.0, 3), [on, (true, false)]);
         assert_eq!(flags(3.0, 3), [on, on, (true, true)]);
     }
+
     #[test]
-    fn a_limit_within_a_longer_one_holds() {
+    fn the_shorter_of_two_nested_limits_applies() {
         let mut env = TimeLimit::new(TimeLimit::new(Counter::to(9.0), 2), 3);
         env.reset(0).unwrap();
         assert!(!env.step(0).unwrap().truncated);

@@ -12,9 +12,9 @@ use crate::Frame;
 
 /// How a showing came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub enum Playback {
     /// There were no more frames.
-    All,
+    Finished,
     /// The window was closed, or Escape or `q` was pressed.
     Closed,
 }
@@ -52,12 +52,12 @@ pub enum WindowError {
 ///
 /// # Errors
 /// [`WindowError::NoDisplay`], [`WindowError::FrameRate`], [`WindowError::Draw`].
-pub fn show(title: &str, fps: u32, frames: impl IntoIterator<Item = Frame>) -> Result<Shown, WindowError> {
+pub fn show(title: &str, fps: u32, frames: impl IntoIterator<Item = Frame>) -> Result<Playback, WindowError> {
     if fps == 0 {
         return Err(WindowError::FrameRate);
     }
     let mut frames = frames.into_iter().enumerate().peekable();
-    let Some((_, first)) = frames.peek() else { return Ok(Shown::All) };
+    let Some((_, first)) = frames.peek() else { return Ok(Playback::Finished) };
 
     sdl2::hint::set("SDL_RENDER_SCALE_QUALITY", "linear"); // in a window of another size
     let no_display = |reason| WindowError::NoDisplay { reason };
@@ -72,11 +72,11 @@ pub fn show(title: &str, fps: u32, frames: impl IntoIterator<Item = Frame>) -> R
         while let Some(rest) = until.checked_duration_since(Instant::now()) {
             let milliseconds = rest.as_millis().max(1) as u32; // at most 1000
             if events.wait_event_timeout(milliseconds).is_some_and(|event| closes(&event)) {
-                return Ok(Shown::Closed);
+                return Ok(Playback::Closed);
             }
         }
     }
-    Ok(Shown::All)
+    Ok(Playback::Finished)
 }
 
 fn open(sdl: &sdl2::Sdl, title: &str, first: &Frame) -> Result<Canvas<Window>, String> {

@@ -1,16 +1,16 @@
-//! An environment around another one: [`Wrapper`].
+//! Wrappers of environments: [`Wrapper`].
 
-use crate::{Action, Environment, EnvironmentError, Physics, Scene, Step};
+use crate::{Action, Environment, EnvironmentError, Physics, RenderState, Step};
 
-/// An environment that leaves to the one inside it whatever it doesn't change.
+/// A wrapper, which implements [`Environment`] by calling the inner environment unless a method is overridden.
 ///
 /// ```
 /// use alrao_envs::{Action, Environment, EnvironmentError, Step, Wrapper};
 ///
-/// /// Pays for every step.
-/// struct Hurry<E>(E);
+/// /// Subtracts 1 from each reward.
+/// struct StepCost<E>(E);
 ///
-/// impl<E: Environment> Wrapper for Hurry<E> {
+/// impl<E: Environment> Wrapper for StepCost<E> {
 ///     type Inner = E;
 ///     fn inner(&self) -> &E {
 ///         &self.0
@@ -25,48 +25,48 @@ use crate::{Action, Environment, EnvironmentError, Physics, Scene, Step};
 /// }
 /// ```
 pub trait Wrapper {
-    /// What is inside.
+    /// The type of the inner environment.
     type Inner: Environment + ?Sized;
 
-    /// What is inside.
+    /// Returns the inner environment.
     fn inner(&self) -> &Self::Inner;
 
-    /// What is inside, to be changed.
+    /// Returns the inner environment, mutably.
     fn inner_mut(&mut self) -> &mut Self::Inner;
 
-    /// What [`Environment::reset`] does.
+    /// Implements [`Environment::reset`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Environment::reset`].
     fn on_reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
         self.inner_mut().reset(seed)
     }
 
-    /// What [`Environment::step`] and [`Environment::step_continuous`] do.
+    /// Implements [`Environment::step`] and [`Environment::step_continuous`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Environment::step`] and [`Environment::step_continuous`].
     fn on_step(&mut self, action: &Action<'_>) -> Result<Step, EnvironmentError> {
         action.take(self.inner_mut())
     }
 
-    /// What [`Environment::begin`] does.
-    fn on_begin(&mut self, action: usize) -> Option<Physics<'_>> {
-        self.inner_mut().begin(action)
+    /// Implements [`Environment::begin_step`].
+    fn on_begin_step(&mut self, action: usize) -> Option<Physics<'_>> {
+        self.inner_mut().begin_step(action)
     }
 }
 
 impl<W: Wrapper> Environment for W {
-    fn observation_len(&self) -> usize {
-        self.inner().observation_len()
+    fn obs_dim(&self) -> usize {
+        self.inner().obs_dim()
     }
 
-    fn action_count(&self) -> usize {
-        self.inner().action_count()
+    fn num_actions(&self) -> usize {
+        self.inner().num_actions()
     }
 
-    fn action_len(&self) -> usize {
-        self.inner().action_len()
+    fn action_dim(&self) -> usize {
+        self.inner().action_dim()
     }
 
     fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
@@ -77,8 +77,8 @@ impl<W: Wrapper> Environment for W {
         self.on_step(&Action::Discrete(action))
     }
 
-    fn begin(&mut self, action: usize) -> Option<Physics<'_>> {
-        self.on_begin(action)
+    fn begin_step(&mut self, action: usize) -> Option<Physics<'_>> {
+        self.on_begin_step(action)
     }
 
     fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
@@ -89,8 +89,8 @@ impl<W: Wrapper> Environment for W {
         self.inner().observation()
     }
 
-    fn scene(&self) -> Option<Scene> {
-        self.inner().scene()
+    fn render_state(&self) -> Option<RenderState> {
+        self.inner().render_state()
     }
 }
 
@@ -109,23 +109,23 @@ impl<E: Environment + ?Sized> Wrapper for Box<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Checked, PendulumScene, Recorded, RewardScale, TimeLimit};
+    use crate::{PassiveEnvChecker, PendulumRenderState, Resumable, RewardScale, TimeLimit};
 
-    const SCENE: Scene = Scene::Pendulum(PendulumScene { theta: 0.0, torque: None });
+    const RENDER_STATE: RenderState = RenderState::Pendulum(PendulumRenderState { theta: 0.0, torque: None });
 
-    /// Has all that a trait's method has a default for, and one action beside.
+    /// An environment that overrides every provided method, with one discrete action.
     struct Full([f32; 1]);
 
     impl Environment for Full {
-        fn observation_len(&self) -> usize {
+        fn obs_dim(&self) -> usize {
             1
         }
 
-        fn action_count(&self) -> usize {
+        fn num_actions(&self) -> usize {
             1
         }
 
-        fn action_len(&self) -> usize {
+        fn action_dim(&self) -> usize {
             2
         }
 
@@ -146,17 +146,17 @@ mod tests {
             &self.0
         }
 
-        fn scene(&self) -> Option<Scene> {
-            Some(SCENE)
+        fn render_state(&self) -> Option<RenderState> {
+            Some(RENDER_STATE)
         }
     }
 
     #[test]
-    fn wrappers_leave_to_the_inside_what_they_do_not_change() {
+    fn wrappers_forward_every_method() {
         fn all<E: Environment>(mut env: E) {
             env.reset(3).unwrap();
-            assert_eq!((env.observation_len(), env.action_count(), env.action_len()), (1, 1, 2));
-            assert_eq!((env.observation(), env.scene()), (&[3.0][..], Some(SCENE)));
+            assert_eq!((env.obs_dim(), env.num_actions(), env.action_dim()), (1, 1, 2));
+            assert_eq!((env.observation(), env.render_state()), (&[3.0][..], Some(RENDER_STATE)));
             assert_eq!(env.step(0).unwrap(), Step { reward: 0.0, terminated: false, truncated: false });
         }
         fn continuous<E: Environment>(mut env: E) {
@@ -167,9 +167,9 @@ mod tests {
         }
         let full = || Full([0.0]);
         continuous(Box::new(full()) as Box<dyn Environment>);
-        continuous(Checked::new(full()));
+        continuous(PassiveEnvChecker::new(full()));
         continuous(TimeLimit::new(full(), 9));
         continuous(RewardScale::new(full(), 1.0));
-        all(Recorded::new(full()));
+        all(Resumable::new(full()));
     }
 }

@@ -1,4 +1,4 @@
-//! What documents say of environments and their settings is what the rows say.
+//! The tables of environments and settings in the documents agree with the specifications.
 
 #![cfg(feature = "gym")]
 
@@ -13,19 +13,19 @@ fn document(name: &str) -> Result<String, Box<dyn Error>> {
     Ok(fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name))?)
 }
 
-/// The line of an environment in the table of environments.
-fn line(row: &EnvSpec) -> String {
-    let EnvSpec { name, about, observation_len, actions, time_limit, fps, entry_point, .. } = row;
+/// Returns an environment's row in the table of environments.
+fn row(spec: &EnvSpec) -> String {
+    let EnvSpec { name, description, obs_dim, actions, time_limit, fps, entry_point, .. } = spec;
     let actions = match actions {
         ActionSpace::Discrete(count) => count.to_string(),
-        ActionSpace::Continuous { low, high, len } => format!("{len} × [{low}, {high}]"),
+        ActionSpace::Continuous { low, high, dim } => format!("{dim} × [{low}, {high}]"),
     };
     let settings: Vec<_> = entry_point.defaults().keys().map(|name| format!("`{name}`")).collect();
     let time_limit = time_limit.map_or(String::new(), |steps| steps.to_string());
     let cells = [
         &format!("`{name}`"),
-        about,
-        &observation_len.to_string(),
+        description,
+        &obs_dim.to_string(),
         &actions,
         &settings.join(", "),
         &time_limit,
@@ -35,8 +35,8 @@ fn line(row: &EnvSpec) -> String {
 }
 
 #[test]
-fn the_table_of_environments_is_their_rows() -> Result<(), Box<dyn Error>> {
-    let expected: Vec<_> = Registry::builtin().rows().map(line).collect();
+fn the_table_of_environments_agrees_with_their_specifications() -> Result<(), Box<dyn Error>> {
+    let expected: Vec<_> = Registry::builtin().specs().map(row).collect();
     let text = document("environments.md")?;
     let table: Vec<_> = text.lines().skip_while(|line| !line.starts_with("|---")).skip(1).collect();
     assert_eq!(table[..expected.len()].join("\n"), expected.join("\n"));
@@ -44,12 +44,12 @@ fn the_table_of_environments_is_their_rows() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-fn the_table_of_configurations_has_every_setting_with_its_default() -> Result<(), Box<dyn Error>> {
+fn every_setting_of_an_environment_is_documented_with_its_default() -> Result<(), Box<dyn Error>> {
     let (registry, text) = (Registry::builtin(), document("configuration.md")?);
-    let numbered = registry.rows().filter(|row| matches!(row.actions, ActionSpace::Discrete(_)));
-    let names: Vec<_> = numbered.map(|row| format!("`{}`", row.name)).collect();
+    let discrete = registry.specs().filter(|spec| matches!(spec.actions, ActionSpace::Discrete(_)));
+    let names: Vec<_> = discrete.map(|spec| format!("`{}`", spec.name)).collect();
     let mut expected = vec![format!("| `environment.name` | | {} |", names.join(", "))];
-    for (setting, value) in registry.rows().flat_map(|row| row.entry_point.defaults()) {
+    for (setting, value) in registry.specs().flat_map(|spec| spec.entry_point.defaults()) {
         let default = match value {
             Value::Float(number) => number.to_string(),
             value => value.to_string(),

@@ -73,7 +73,7 @@ fn play(settings: &EnvironmentSettings, seed: u64, policy: Policy) -> Result<Vec
 
 fn scripted_step(env: &mut dyn Environment, name: &str) -> Result<Step, Box<dyn Error>> {
     let seen = env.observation();
-    let last = env.action_count().saturating_sub(1);
+    let last = env.num_actions().saturating_sub(1);
     let along = |index: usize| if seen[index] > 0.0 { last } else { 0 };
     let action = match name {
         "acrobot" => along(5),
@@ -87,11 +87,11 @@ fn scripted_step(env: &mut dyn Environment, name: &str) -> Result<Step, Box<dyn 
 }
 
 fn random_step(env: &mut dyn Environment, name: &str, draws: &mut Generator) -> Result<Step, Box<dyn Error>> {
-    if env.action_len() == 0 {
-        return Ok(env.step(draws.integers(0, env.action_count() as i32) as usize)?);
+    if env.action_dim() == 0 {
+        return Ok(env.step(draws.integers(0, env.num_actions() as i32) as usize)?);
     }
     let limit = if name == "pendulum-continuous" { 2.0 } else { 1.0 };
-    let action: Vec<f32> = (0..env.action_len()).map(|_| draws.uniform(-1.25 * limit, 1.25 * limit) as f32).collect();
+    let action: Vec<f32> = (0..env.action_dim()).map(|_| draws.uniform(-1.25 * limit, 1.25 * limit) as f32).collect();
     Ok(env.step_continuous(&action)?)
 }
 

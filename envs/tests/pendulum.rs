@@ -7,7 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use alrao_envs::{
-    DrivenPendulum, Environment, EnvironmentSettings, Pendulum, PendulumScene, Recorded, Registry, Scene, Step,
+    Environment, EnvironmentSettings, Pendulum, PendulumEnv, PendulumRenderState, Registry, RenderState, Resumable,
+    Step,
 };
 use gym_rs::core::{ActionReward, Env};
 use serde::Deserialize;
@@ -74,8 +75,8 @@ fn five_actions_give_gymnasiums_episodes() -> Result<(), Box<dyn Error>> {
 fn the_outermost_torques_are_the_strongest() -> Result<(), Box<dyn Error>> {
     for torques in [2, 3, 4, 31] {
         let mut pendulum = Pendulum::new();
-        let mut env = DrivenPendulum::discrete(torques)?;
-        assert_eq!(env.action_count(), torques);
+        let mut env = PendulumEnv::discrete(torques)?;
+        assert_eq!(env.num_actions(), torques);
         for (action, torque) in [(0, -2.0), (torques - 1, 2.0)] {
             pendulum.reset(Some(1), false, None);
             env.reset(1)?;
@@ -89,13 +90,13 @@ fn the_outermost_torques_are_the_strongest() -> Result<(), Box<dyn Error>> {
 
 #[test]
 fn a_restored_snapshot_has_the_same_future() -> Result<(), Box<dyn Error>> {
-    let mut env = Recorded::new(pendulum()?);
+    let mut env = Resumable::new(pendulum()?);
     env.reset(11)?;
     for step in 0..120 {
         env.step(step % 5)?;
     }
     let saved = serde_json::to_string(&env.snapshot())?;
-    let mut restored = Recorded::new(pendulum()?);
+    let mut restored = Resumable::new(pendulum()?);
     restored.restore(&serde_json::from_str(&saved)?)?;
     for step in 0..80 {
         assert_eq!(restored.observation(), env.observation());
@@ -108,9 +109,9 @@ fn a_restored_snapshot_has_the_same_future() -> Result<(), Box<dyn Error>> {
 
 #[test]
 fn the_scene_is_the_state_and_the_last_torque() -> Result<(), Box<dyn Error>> {
-    let mut env = Recorded::new(pendulum()?);
-    let seen = |env: &dyn Environment| match env.scene() {
-        Some(Scene::Pendulum(PendulumScene { theta, torque })) => {
+    let mut env = Resumable::new(pendulum()?);
+    let seen = |env: &dyn Environment| match env.render_state() {
+        Some(RenderState::Pendulum(PendulumRenderState { theta, torque })) => {
             let [cos, sin, _] = env.observation() else { panic!("three values") };
             assert_eq!([theta.cos() as f32, theta.sin() as f32], [*cos, *sin]);
             torque

@@ -6,7 +6,7 @@ use std::env;
 use std::error::Error;
 use std::process::Command;
 
-use alrao_envs::{Frame, Shown, WindowError, show};
+use alrao_envs::{Frame, Playback, WindowError, show};
 
 fn frame() -> Frame {
     Frame::new(1, 1, vec![0; 3]).expect("one pixel")
@@ -30,6 +30,6 @@ fn without_a_display_there_is_an_error() -> Result<(), Box<dyn Error>> {
 
 #[test]
 fn there_must_be_something_to_show_and_a_time_for_it() {
-    assert_eq!(show("", 30, []).ok(), Some(Shown::All));
+    assert_eq!(show("", 30, []).ok(), Some(Playback::Finished));
     assert!(matches!(show("", 0, [frame()]), Err(WindowError::FrameRate)));
 }

@@ -12,7 +12,7 @@ pub(crate) struct Curve {
     /// The name of its group, see [`group_names`].
     pub group: String,
     /// Whether the run has a learning-rate range.
-    pub at_many_rates: bool,
+    pub has_lr_range: bool,
     pub seed: u64,
     pub diverged: bool,
     /// Points by x; none if the run diverged before the first.
@@ -20,7 +20,7 @@ pub(crate) struct Curve {
 }
 
 /// Returns `how` for a title if a group has several seeds, else nothing.
-pub(crate) fn summed_up(curves: &[Curve], how: &'static str) -> &'static str {
+pub(crate) fn if_several_seeds(curves: &[Curve], how: &'static str) -> &'static str {
     let several =
         curves.iter().any(|curve| curves.iter().any(|other| curve.group == other.group && curve.seed != other.seed));
     if several { how } else { "" }
@@ -32,16 +32,16 @@ pub(crate) struct Group {
     pub curves: Vec<Curve>,
 }
 
-pub(crate) fn compared(curves: Vec<Curve>) -> Vec<Series> {
+pub(crate) fn comparison_series(curves: Vec<Curve>) -> Vec<Series> {
     let (mut thin, mut bands, mut thick) = (Vec::new(), Vec::new(), Vec::new());
     let mut groups = grouped(curves);
-    groups.sort_by_key(|group| !group.curves[0].at_many_rates); // Alrao first, so that it has one color in all figures
+    groups.sort_by_key(|group| !group.curves[0].has_lr_range); // Alrao first, so that it has one color in all figures
     for (group, &color) in groups.iter().zip(GROUPS.iter().cycle()) {
         let unnamed = |marks, points| Series { label: None, color, marks, points };
         thin.extend(
             group.curves.iter().map(|curve| unnamed(&[Mark::Line { width: 1.3, opacity: 0.5 }], points(&curve.points))),
         );
-        let mut middle = group.middle();
+        let mut middle = group.iqm();
         for point in &mut middle {
             let values = group.values(point.x);
             [point.low, point.high] = interval(std::slice::from_ref(&values)).unwrap_or([point.y; 2]);
@@ -89,7 +89,7 @@ impl Group {
 
     /// Returns the interquartile mean of the [`counting`](Self::counting) curves over the x range they share, at most at
     /// `MOST` of their values of x.
-    pub(crate) fn middle(&self) -> Vec<Point<f64>> {
+    pub(crate) fn iqm(&self) -> Vec<Point<f64>> {
         const MOST: usize = 150;
         let curves = self.counting();
         let from = curves.iter().map(|curve| curve[0].0).fold(0.0, f64::max);
@@ -156,7 +156,7 @@ mod tests {
     use crate::info::tests::returns;
 
     fn curve(seed: u64, diverged: bool, points: &[(f64, f64)]) -> Curve {
-        Curve { group: "many".into(), at_many_rates: true, seed, diverged, points: points.to_vec() }
+        Curve { group: "many".into(), has_lr_range: true, seed, diverged, points: points.to_vec() }
     }
 
     fn group(curves: Vec<Curve>) -> Group {
@@ -167,14 +167,14 @@ mod tests {
     fn the_middle_covers_what_all_runs_know() {
         let long = curve(0, false, &[(0.0, 0.0), (10.0, 10.0), (20.0, 0.0)]);
         let short = curve(1, false, &[(5.0, 1.0), (10.0, 2.0), (15.0, 3.0)]);
-        let middle = group(vec![long, short]).middle();
+        let middle = group(vec![long, short]).iqm();
         let means: Vec<_> = middle.iter().map(|point| (point.x, point.y)).collect();
         assert_eq!(means, [(5.0, 3.0), (10.0, 6.0), (15.0, 4.0)]);
     }
 
     #[test]
     fn the_band_is_the_interval_over_seeds() {
-        let series = compared(vec![curve(0, false, &[(5.0, 1.0)]), curve(1, false, &[(5.0, 5.0)])]);
+        let series = comparison_series(vec![curve(0, false, &[(5.0, 1.0)]), curve(1, false, &[(5.0, 5.0)])]);
         let point = series[0].points[0];
         assert_eq!((point.y, point.low, point.high), (3.0, 1.0, 5.0));
     }
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn a_long_curve_is_shown_in_some_points_with_the_last() {
         let points: Vec<(f64, f64)> = (0..1000).map(|x| (f64::from(x), 1.0)).collect();
-        let middle = group(vec![curve(0, false, &points)]).middle();
+        let middle = group(vec![curve(0, false, &points)]).iqm();
         assert!((100..=150).contains(&middle.len()), "{}", middle.len());
         assert_eq!(middle.last().unwrap().x, 999.0);
     }
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn the_middle_is_the_interquartile_mean() {
         let curves = [1.0, 2.0, 4.0, 100.0].iter().zip(0..).map(|(&y, seed)| curve(seed, false, &[(0.0, y)]));
-        assert_eq!(group(curves.collect()).middle()[0].y, 3.0);
+        assert_eq!(group(curves.collect()).iqm()[0].y, 3.0);
     }
 
     #[test]
@@ -200,17 +200,17 @@ mod tests {
         let halfway = curve(2, true, &[(1.0, 1e9)]);
         let both = group(vec![sound, broken.clone(), halfway]);
         assert_eq!(both.label(), "many (3 seeds, 2 diverged)");
-        let middle = both.middle();
+        let middle = both.iqm();
         let means: Vec<_> = middle.iter().map(|point| (point.x, point.y)).collect();
         assert_eq!(means, [(1.0, 1.0), (2.0, 2.0)]);
         let all = group(vec![broken]);
-        assert_eq!((all.label().as_str(), all.middle().len()), ("many (diverged)", 0));
+        assert_eq!((all.label().as_str(), all.iqm().len()), ("many (diverged)", 0));
     }
 
     #[test]
     fn many_rates_have_the_first_colour_and_lie_above() {
-        let single = Curve { group: "first".into(), at_many_rates: false, ..curve(0, false, &[(5.0, 1.0)]) };
-        let series = compared(vec![single, curve(0, false, &[(5.0, 2.0)])]);
+        let single = Curve { group: "first".into(), has_lr_range: false, ..curve(0, false, &[(5.0, 1.0)]) };
+        let series = comparison_series(vec![single, curve(0, false, &[(5.0, 2.0)])]);
         let thick: Vec<_> = series.iter().filter_map(|series| Some((series.label.as_deref()?, series.color))).collect();
         assert_eq!(thick, [("first (1 seed)", GROUPS[1]), ("many (1 seed)", GROUPS[0])]);
     }

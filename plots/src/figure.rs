@@ -1,7 +1,7 @@
 //! Figures as SVG: a title, a legend above the panels, where it covers no data, and the panels.
 //!
 //! A series has the same marks in its panel and in its legend entry. A figure has two sizes: a wide one for files, and a
-//! narrow one for phones; [`Figure::on_page`] returns both for a page, with the data.
+//! narrow one for phones; [`Figure::embed`] returns both for a page, with the data.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -42,7 +42,7 @@ pub(crate) enum Layout {
 
 /// A figure for an HTML page with its own title and colors.
 #[derive(Clone, Debug)]
-pub struct OnPage {
+pub struct EmbeddedFigure {
     /// The title.
     pub title: String,
     /// The SVG for pages at least 700 pixels wide.
@@ -98,12 +98,12 @@ impl Figure {
     ///
     /// # Errors
     /// The drawing failed.
-    pub fn on_page(&self) -> Result<OnPage, PlotError> {
+    pub fn embed(&self) -> Result<EmbeddedFigure, PlotError> {
         let ((wide, wide_places), (narrow, narrow_places)) = (self.draw(WIDE, false)?, self.draw(NARROW, false)?);
         let panels = self.panels.iter().zip(wide_places.into_iter().zip(narrow_places));
         let data: Vec<PanelData> = panels.map(|(panel, (wide, narrow))| PanelData::of(panel, wide, narrow)).collect();
         let data = serde_json::to_string(&data).expect("numbers and texts");
-        Ok(OnPage { title: self.title.clone(), wide, narrow, data })
+        Ok(EmbeddedFigure { title: self.title.clone(), wide, narrow, data })
     }
 
     fn draw(&self, wide: i32, titled: bool) -> Result<(String, Vec<Place>), PlotError> {

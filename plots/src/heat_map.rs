@@ -11,8 +11,8 @@ use crate::figure::{Figure, Layout};
 use crate::files::null_as_nan;
 use crate::marks::{Mark, Series};
 use crate::palette::{GREY_CELL, viridis};
-use crate::panel::{Axis, Cell, Key, Panel, minus, rate};
-use crate::record::{Header, Returns, Source, of_one_task, read_summary};
+use crate::panel::{Axis, Cell, ColorBar, Panel, minus, rate};
+use crate::record::{Header, Returns, Source, check_one_task, read_summary};
 
 /// Plots the test metric of finished runs, averaged over seeds, by learning-rate range: Alrao below the diagonal, SGD on
 /// it. If the runs have several widths, a second map shows ranges by width. Grey cell: all seeds diverged; grey corner:
@@ -23,7 +23,7 @@ use crate::record::{Header, Returns, Source, of_one_task, read_summary};
 /// learning-rate ranges.
 pub fn heat_map(sources: &[Source]) -> Result<Figure, PlotError> {
     let outcomes = sources.iter().map(Outcome::read).collect::<Result<Vec<_>, _>>()?;
-    let first = of_one_task(outcomes.iter().map(|outcome| &outcome.header))?;
+    let first = check_one_task(outcomes.iter().map(|outcome| &outcome.header))?;
     let intervals = distinct(outcomes.iter().filter_map(Outcome::interval));
     if intervals.len() < 2 {
         return Err(PlotError::NoIntervals { intervals: intervals.len() });
@@ -50,7 +50,7 @@ pub fn heat_map(sources: &[Source]) -> Result<Figure, PlotError> {
         panels.iter_mut().for_each(|panel: &mut Panel| panel.title = Some(format!("by learning rate{on_diagonal}")));
         panels.push(by_width(&outcomes, &intervals, &widths, &colors));
     }
-    panels.last_mut().expect("one").key = Some(colors.key());
+    panels.last_mut().expect("one").color_bar = Some(colors.color_bar());
     let most = outcomes.iter().map(|outcome| outcome.header.seed).collect::<BTreeSet<_>>().len();
     let title = format!("{}: test {}, {}", first.task, first.metric.label(), count(most, "seed"));
     Ok(Figure { title, panels, layout: Layout::Beside })
@@ -210,7 +210,7 @@ impl Colors {
         }
     }
 
-    fn key(&self) -> Key {
+    fn color_bar(&self) -> ColorBar {
         let beyond = match self.clipped {
             true if self.worst > self.best => "\u{2265} ",
             true => "\u{2264} ",
@@ -218,7 +218,7 @@ impl Colors {
         };
         let middle = (self.best + self.worst) / 2.0;
         let labels = [beyond.to_string() + &self.number(self.worst), self.number(middle), self.number(self.best)];
-        Key { color: viridis, labels }
+        ColorBar { color: viridis, labels }
     }
 }
 
@@ -268,8 +268,8 @@ mod tests {
         let outcomes: Vec<_> = [1.0, 1.1, 1.2, 400.0].map(|loss| outcome([1.0, 1.0], false, Some(loss))).into();
         let colors = Colors::of(&outcomes, false);
         assert!((colors.worst - 1.6).abs() < 1e-9 && colors.clipped, "{}", colors.worst);
-        assert_eq!(colors.key().labels, ["\u{2265} 1.60", "1.30", "1.00"]);
+        assert_eq!(colors.color_bar().labels, ["\u{2265} 1.60", "1.30", "1.00"]);
         let outcomes: Vec<_> = [-150.0, -200.0, -1400.0].map(|y| outcome([1.0, 1.0], false, Some(y))).into();
-        assert_eq!(Colors::of(&outcomes, true).key().labels[0], "\u{2264} \u{2212}300");
+        assert_eq!(Colors::of(&outcomes, true).color_bar().labels[0], "\u{2264} \u{2212}300");
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn save(svg: String, out: &Path) -> Result<(), PlotError> {
         Some("png") => png(&svg)?,
         _ => return Err(PlotError::Format { path: out.into() }),
     };
-    write_whole(out, &bytes).map_err(PlotError::write(out))
+    write_atomic(out, &bytes).map_err(PlotError::write(out))
 }
 
 fn png(svg: &str) -> Result<Vec<u8>, PlotError> {
@@ -52,7 +52,7 @@ fn png(svg: &str) -> Result<Vec<u8>, PlotError> {
     pixels.encode_png().map_err(PlotError::draw)
 }
 
-fn write_whole(out: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn write_atomic(out: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     // Temporary files are private by default; a figure has the usual permissions.

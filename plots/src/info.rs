@@ -141,7 +141,7 @@ impl MethodInfo {
     }
 
     /// Returns whether the method has its usual learning-rate range.
-    pub fn is_usual(&self) -> bool {
+    pub fn has_default_range(&self) -> bool {
         self.interval().is_some() && self.label == self.name
     }
 }

@@ -4,14 +4,14 @@
 use serde::Deserialize;
 
 use crate::PlotError;
-use crate::compare::{Curve, Group, group_names, grouped, points, summed_up};
+use crate::compare::{Curve, Group, group_names, grouped, if_several_seeds, points};
 use crate::figure::{Figure, Layout};
 use crate::files::{null_as_nan, read_lines};
 use crate::info::MethodInfo;
 use crate::marks::{Mark, Point, Series};
 use crate::palette::{BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, YELLOW, plasma};
-use crate::panel::{Axis, Panel, with_air};
-use crate::record::{Header, RunRecord, Source, of_one_task, read_summary};
+use crate::panel::{Axis, Panel, padded};
+use crate::record::{Header, RunRecord, Source, check_one_task, read_summary};
 use crate::returns::{training_curves, validation_curves};
 
 /// The logged losses of one supervised run.
@@ -31,14 +31,14 @@ pub struct LearningRecord {
 struct Epoch {
     epoch: u64,
     step: u64,
-    train: Scores,
-    validation: Scores,
-    test: Option<Scores>,
+    train: Metrics,
+    validation: Metrics,
+    test: Option<Metrics>,
     best: bool,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
-struct Scores {
+struct Metrics {
     #[serde(deserialize_with = "null_as_nan")]
     loss: f64,
 }
@@ -60,7 +60,7 @@ enum Record {
 struct Summary {
     #[serde(default)]
     diverged: bool,
-    test: Option<Scores>,
+    test: Option<Metrics>,
 }
 
 impl LearningRecord {
@@ -71,7 +71,7 @@ impl LearningRecord {
     pub fn read(source: &Source) -> Result<Self, PlotError> {
         let header = Header::read(source)?;
         let (measure, dir) = (header.metric.measure, &source.dir);
-        if header.is_of_agent() {
+        if header.is_agent() {
             return Err(PlotError::NotSupervised { dir: dir.clone() });
         }
         let summary: Option<Summary> = read_summary(dir)?;
@@ -89,7 +89,7 @@ impl LearningRecord {
     }
 
     /// Returns the finite losses of the epochs over `x`.
-    fn losses(&self, x: impl Fn(&Epoch) -> u64, scores: impl Fn(&Epoch) -> Option<Scores>) -> Vec<(f64, f64)> {
+    fn losses(&self, x: impl Fn(&Epoch) -> u64, scores: impl Fn(&Epoch) -> Option<Metrics>) -> Vec<(f64, f64)> {
         let of_epoch = |epoch: &Epoch| Some((x(epoch) as f64, self.header.metric.measure.of(scores(epoch)?.loss)));
         let losses = self.epochs.iter().filter_map(of_epoch);
         losses.filter(|(_, loss)| loss.is_finite()).collect()
@@ -105,7 +105,7 @@ impl LearningRecord {
 /// # Errors
 /// There is no run, or one without a loss to show; the runs are of different tasks.
 pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
-    let first = of_one_task(runs.iter().map(|run| &run.header))?;
+    let first = check_one_task(runs.iter().map(|run| &run.header))?;
     if let [run] = runs {
         if run.updates.is_empty() && run.epochs.is_empty() {
             return Err(PlotError::NoLosses { dir: first.dir.clone() });
@@ -114,10 +114,10 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
         return Ok(Figure::one(title, Panel::new(Axis::new("updates"), Axis::new(first.metric.label()), single(run))));
     }
     let names = group_names(&runs.iter().map(|run| &run.header).collect::<Vec<_>>());
-    let curves = |scores: fn(&Epoch) -> Option<Scores>| -> Vec<Curve> {
+    let curves = |scores: fn(&Epoch) -> Option<Metrics>| -> Vec<Curve> {
         let curve = |(run, group): (&LearningRecord, &String)| Curve {
             group: group.clone(),
-            at_many_rates: run.header.method.interval().is_some(),
+            has_lr_range: run.header.method.interval().is_some(),
             seed: run.header.seed,
             diverged: run.diverged,
             points: run.losses(|epoch| epoch.epoch, scores),
@@ -130,9 +130,9 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
     }
     let methods = runs.iter().map(|run| run.header.method.clone()).zip(names.iter().cloned()).collect();
     let tested = |run: &LearningRecord| run.epochs.is_empty() || run.epochs.iter().any(|epoch| epoch.test.is_some());
-    let judged =
+    let evaluated =
         if runs.iter().all(tested) { ("test", curves(|epoch| epoch.test)) } else { ("validation", validation) };
-    Ok(beside(first, "epochs", &first.metric.label(), methods, [("training", train), judged]))
+    Ok(beside(first, "epochs", &first.metric.label(), methods, [("training", train), evaluated]))
 }
 
 /// Plots the learning curves of agents: the interquartile mean of each group of seeds over environment steps, of the
@@ -141,7 +141,7 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
 /// # Errors
 /// There is no run, or one without a validation; the runs are of different environments.
 pub fn learning_of_agents(runs: &[RunRecord]) -> Result<Figure, PlotError> {
-    let first = of_one_task(runs.iter().map(|run| &run.header))?;
+    let first = check_one_task(runs.iter().map(|run| &run.header))?;
     let (train, validation) = (training_curves(runs), validation_curves(runs)?);
     let names = validation.iter().map(|curve| curve.group.clone());
     let methods = runs.iter().map(|run| run.header.method.clone()).zip(names).collect();
@@ -157,14 +157,14 @@ fn beside(
     methods: Vec<(MethodInfo, String)>,
     curves: [(&'static str, Vec<Curve>); 2],
 ) -> Figure {
-    let how = summed_up(&curves[0].1, ": IQM");
+    let how = if_several_seeds(&curves[0].1, ": IQM");
     let title = format!("{}, {} runs{how}", first.task, methods.len());
     let titles = curves.each_ref().map(|(title, _)| *title);
     let groups = curves.map(|(_, curves)| grouped(curves));
-    let middles = groups.iter().flatten().map(Group::middle).filter(|points| !points.is_empty());
-    let (low, high) = usual_range(&middles.collect::<Vec<_>>(), first.metric.larger_is_better);
+    let middles = groups.iter().flatten().map(Group::iqm).filter(|points| !points.is_empty());
+    let (low, high) = robust_range(&middles.collect::<Vec<_>>(), first.metric.larger_is_better);
     let series = |group: &Group| {
-        let points = group.middle();
+        let points = group.iqm();
         let (color, marks) = style(&group.name, &methods);
         // dots would run into each other
         let marks = if points.len() > 40 { &marks[..1] } else { marks };
@@ -201,7 +201,7 @@ fn style(group: &str, all: &[(MethodInfo, String)]) -> (plotters::style::RGBColo
         }
     }
     alike.sort_by(|(a, _), (b, _)| a.rate().unwrap_or(0.0).total_cmp(&b.rate().unwrap_or(0.0)));
-    alike.sort_by_key(|(other, _)| !other.is_usual());
+    alike.sort_by_key(|(other, _)| !other.has_default_range());
     let place = alike.iter().position(|(_, name)| name == group).unwrap_or(0);
     match look(method) {
         Some(false) => (plasma(place as f64 / (alike.len() - 1).max(1) as f64), THIN),
@@ -213,7 +213,7 @@ fn style(group: &str, all: &[(MethodInfo, String)]) -> (plotters::style::RGBColo
 
 /// Returns the y range from the best value to slightly beyond most curves' initial values, so that a learning rate that
 /// learns nothing or an exploding loss doesn't flatten the rest.
-fn usual_range(curves: &[Vec<Point<f64>>], larger_is_better: bool) -> (f64, f64) {
+fn robust_range(curves: &[Vec<Point<f64>>], larger_is_better: bool) -> (f64, f64) {
     let sign = if larger_is_better { -1.0 } else { 1.0 };
     let best = curves.iter().flatten().map(|point| sign * point.y).fold(f64::INFINITY, f64::min);
     let worst = curves.iter().flatten().map(|point| sign * point.y).fold(f64::NEG_INFINITY, f64::max);
@@ -221,11 +221,11 @@ fn usual_range(curves: &[Vec<Point<f64>>], larger_is_better: bool) -> (f64, f64)
     firsts.sort_by(f64::total_cmp);
     let usual = firsts.get(firsts.len() / 2).map_or(worst, |middle| best + 1.8 * (middle - best));
     let (a, b) = (sign * best, sign * worst.min(usual));
-    if a.is_finite() { with_air((a.min(b), a.max(b))) } else { (0.0, 1.0) }
+    if a.is_finite() { padded((a.min(b), a.max(b))) } else { (0.0, 1.0) }
 }
 
 fn single(run: &LearningRecord) -> Vec<Series> {
-    let losses = |scores: fn(&Epoch) -> Option<Scores>| run.losses(|epoch| epoch.step, scores);
+    let losses = |scores: fn(&Epoch) -> Option<Metrics>| run.losses(|epoch| epoch.step, scores);
     let (train, validation, tests) =
         (losses(|epoch| Some(epoch.train)), losses(|epoch| Some(epoch.validation)), losses(|epoch| epoch.test));
     let last = run.updates.iter().chain(&validation).map(|(step, _)| *step).fold(0.0, f64::max);

@@ -35,12 +35,12 @@ pub mod statistics;
 mod tensorboard;
 
 pub use error::PlotError;
-pub use figure::{Figure, OnPage};
+pub use figure::{EmbeddedFigure, Figure};
 pub use heat_map::heat_map;
 pub use info::{Measure, MethodInfo, Metric, RunInfo};
 pub use learning::{LearningRecord, learning, learning_of_agents};
 pub use posterior::posterior;
 pub use rates::rates;
-pub use record::{Best, Episode, Header, Returns, RunRecord, Source, Summary, Trial, Validation};
+pub use record::{Best, Episode, Evaluation, Header, Returns, RunRecord, Source, Summary, Validation};
 pub use returns::returns;
 pub use tensorboard::EventWriter;

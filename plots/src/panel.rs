@@ -17,8 +17,8 @@ const RIGHT: i32 = 16;
 const BOTTOM: i32 = 64;
 const TITLE: i32 = 32;
 /// Width of the space for a color bar, and of the bar.
-const KEY: i32 = 108;
-const KEY_BAR: i32 = 18;
+const COLOR_BAR_SPACE: i32 = 108;
+const COLOR_BAR: i32 = 18;
 
 /// A panel. Axes without a range cover the points.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub(crate) struct Panel {
     /// The series, in drawing and legend order.
     pub series: Vec<Series>,
     pub cells: Vec<Cell>,
-    pub key: Option<Key>,
+    pub color_bar: Option<ColorBar>,
     /// The fraction of the height, if panels are stacked.
     pub height: f64,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Cell {
 
 /// A color bar.
 #[derive(Clone)]
-pub(crate) struct Key {
+pub(crate) struct ColorBar {
     /// The color at a fraction of the bar's height.
     pub color: fn(f64) -> RGBColor,
     /// Labels at the bottom, the middle and the top.
@@ -101,7 +101,7 @@ impl Axis {
 
 impl Panel {
     pub(crate) fn new(x: Axis, y: Axis, series: Vec<Series>) -> Self {
-        Panel { title: None, x, y, series, cells: Vec::new(), key: None, height: 1.0 }
+        Panel { title: None, x, y, series, cells: Vec::new(), color_bar: None, height: 1.0 }
     }
 
     /// Draws the panel into a rectangle of the canvas: left, top, width and height in pixels.
@@ -114,7 +114,7 @@ impl Panel {
         }
         let ((x0, x1), (y0, y1)) = self.ranges();
         let bottom = if self.x.label.is_empty() { BOTTOM / 2 } else { BOTTOM };
-        let right = RIGHT + self.key.as_ref().map_or(0, |_| KEY);
+        let right = RIGHT + self.color_bar.as_ref().map_or(0, |_| COLOR_BAR_SPACE);
         let area = canvas.clone().shrink(fine(left, top + title), fine(wide, high - title));
         let most_names = (wide - left_room - right) / (self.x.widest_name() + 8);
         let x_ticks = Ticks::of(&self.x, (x0, x1), wide / 100, most_names);
@@ -147,8 +147,8 @@ impl Panel {
         self.draw_cells(canvas, &place)?;
         self.series.iter().try_for_each(|series| series.draw(canvas, (y0, y1), &place))?;
         let ((left, bottom), (right, top)) = (place(x0, y0), place(x1, y1));
-        if let Some(key) = &self.key {
-            key.draw(canvas, [right / FINE + 24, top / FINE, KEY_BAR, (bottom - top) / FINE])?;
+        if let Some(key) = &self.color_bar {
+            key.draw(canvas, [right / FINE + 24, top / FINE, COLOR_BAR, (bottom - top) / FINE])?;
         }
         Ok(Place { pixels: [left, top, right, bottom].map(|edge| edge / FINE), x: (x0, x1), y: (y0, y1) })
     }
@@ -192,7 +192,7 @@ impl Panel {
     fn ranges(&self) -> ((f64, f64), (f64, f64)) {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let x = || (0.0, points().map(|point| point.x).fold(0.0, f64::max).max(1.0) * 1.02);
-        let y = || with_air(extent(points()));
+        let y = || padded(extent(points()));
         (self.x.range.unwrap_or_else(x), self.y.range.unwrap_or_else(y))
     }
 }
@@ -202,14 +202,14 @@ pub(crate) fn extent<'a>(points: impl Iterator<Item = &'a Point<f64>>) -> (f64, 
     points.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), point| (low.min(point.low), high.max(point.high)))
 }
 
-pub(crate) fn with_air((low, high): (f64, f64)) -> (f64, f64) {
+pub(crate) fn padded((low, high): (f64, f64)) -> (f64, f64) {
     // Values that hardly differ would need more digits than fit on the axis.
     let least = (0.005 * low.abs().max(high.abs())).max(0.005);
     let air = (0.05 * (high - low)).max(least);
     (low - air, high + air)
 }
 
-impl Key {
+impl ColorBar {
     fn draw(&self, canvas: &Canvas, [left, top, wide, high]: [i32; 4]) -> Drawn {
         let strips = 64;
         for strip in 0..strips {

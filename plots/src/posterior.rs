@@ -29,7 +29,7 @@ pub fn posterior(source: &Source) -> Result<Figure, PlotError> {
         marks: &[Mark::Band { opacity: 1.0 }],
         points: area(&posteriors, head),
     });
-    let unit = if header.is_of_agent() { "environment steps" } else { "updates" };
+    let unit = if header.is_agent() { "environment steps" } else { "updates" };
     let first = posteriors[0].0;
     let x = Axis::new(unit).within(if posteriors.len() > 1 { first } else { 0.0 }, last);
     let title =

@@ -98,9 +98,9 @@ pub struct Summary {
     /// The best checkpoint.
     pub best: Option<Best>,
     /// The test of the best checkpoint.
-    pub test: Option<Trial>,
+    pub test: Option<Evaluation>,
     /// The test of a uniformly random policy.
-    pub random_policy: Option<Trial>,
+    pub random_policy: Option<Evaluation>,
 }
 
 /// The time of the best checkpoint.
@@ -112,7 +112,7 @@ pub struct Best {
 
 /// Episodes with a fixed policy.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Trial {
+pub struct Evaluation {
     /// The number of episodes.
     pub episodes: u64,
     /// Their returns.
@@ -138,13 +138,13 @@ impl Header {
     }
 
     /// Returns whether the run is an agent's, not a supervised one.
-    pub fn is_of_agent(&self) -> bool {
+    pub fn is_agent(&self) -> bool {
         self.metric.measure == Measure::Return
     }
 }
 
 /// Checks that all runs are of one task.
-pub(crate) fn of_one_task<'a>(headers: impl IntoIterator<Item = &'a Header>) -> Result<&'a Header, PlotError> {
+pub(crate) fn check_one_task<'a>(headers: impl IntoIterator<Item = &'a Header>) -> Result<&'a Header, PlotError> {
     let mut headers = headers.into_iter();
     let first = headers.next().ok_or(PlotError::NoRuns)?;
     match headers.find(|run| (&run.task, &run.metric) != (&first.task, &first.metric)) {
@@ -166,7 +166,7 @@ impl RunRecord {
     pub fn read(source: &Source) -> Result<Self, PlotError> {
         let header = Header::read(source)?;
         let dir = &source.dir;
-        if !header.is_of_agent() {
+        if !header.is_agent() {
             return Err(PlotError::NoAgent { dir: dir.clone() });
         }
         let (mut episodes, mut validations) = (Vec::new(), Vec::new());

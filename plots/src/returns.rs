@@ -3,12 +3,12 @@
 use std::ops::RangeInclusive;
 
 use crate::PlotError;
-use crate::compare::{Curve, compared, count, group_names, points, summed_up};
+use crate::compare::{Curve, comparison_series, count, group_names, if_several_seeds, points};
 use crate::figure::Figure;
 use crate::marks::{Mark, Point, Series};
 use crate::palette::{BLUE, GREEN, GREY, SKY_BLUE, VERMILION, YELLOW};
 use crate::panel::{Axis, Panel, minus};
-use crate::record::{RunRecord, Trial, Validation, of_one_task};
+use crate::record::{Evaluation, RunRecord, Validation, check_one_task};
 
 /// Plots the episode returns of `runs` over environment steps.
 ///
@@ -20,7 +20,7 @@ use crate::record::{RunRecord, Trial, Validation, of_one_task};
 /// # Errors
 /// There is no run, or one without a return to show; the runs are of different environments.
 pub fn returns(runs: &[RunRecord]) -> Result<Figure, PlotError> {
-    let first = of_one_task(runs.iter().map(|run| &run.header))?;
+    let first = check_one_task(runs.iter().map(|run| &run.header))?;
     if let Some(run) = runs.iter().find(|run| run.episodes.is_empty() && !(run.diverged() && runs.len() > 1)) {
         return Err(PlotError::NoEpisodes { dir: run.header.dir.clone() });
     }
@@ -28,8 +28,8 @@ pub fn returns(runs: &[RunRecord]) -> Result<Figure, PlotError> {
         [run] => (format!("{}, {}, seed {}", first.task, first.method.label, first.seed), single(run)),
         _ => {
             let curves = validation_curves(runs)?;
-            let how = summed_up(&curves, ": IQM, 95 % bootstrap CI");
-            (format!("{}, {} runs{how}", first.task, runs.len()), compared(curves))
+            let how = if_several_seeds(&curves, ": IQM, 95 % bootstrap CI");
+            (format!("{}, {} runs{how}", first.task, runs.len()), comparison_series(curves))
         }
     };
     let panel = Panel::new(Axis::new("environment steps"), Axis::new("return per episode"), series);
@@ -56,7 +56,7 @@ fn curves(runs: &[RunRecord], points: impl Fn(&RunRecord) -> Vec<(f64, f64)>) ->
     let names = group_names(&runs.iter().map(|run| &run.header).collect::<Vec<_>>());
     let curve = |(run, group): (&RunRecord, String)| Curve {
         group,
-        at_many_rates: run.header.method.interval().is_some(),
+        has_lr_range: run.header.method.interval().is_some(),
         seed: run.header.seed,
         diverged: run.diverged(),
         points: points(run),
@@ -82,7 +82,7 @@ fn single(run: &RunRecord) -> Vec<Series> {
     };
 
     let episodes = episodes(run);
-    let usual = usual_range(&episodes);
+    let usual = robust_range(&episodes);
     let shown: Vec<_> = episodes.iter().copied().filter(|(_, y)| usual.contains(y)).collect();
     let label = match episodes.len() - shown.len() {
         0 => "training episode".into(),
@@ -122,7 +122,7 @@ fn single(run: &RunRecord) -> Vec<Series> {
             &[Mark::Dashes { width: 2.2, dash: 1.0, gap: 5.0 }],
         ),
     ] {
-        if let Some(Trial { episodes, returns }) = trial.filter(|trial| trial.returns.mean.is_finite()) {
+        if let Some(Evaluation { episodes, returns }) = trial.filter(|trial| trial.returns.mean.is_finite()) {
             let level = vec![Point::new(0.0, returns.mean), Point::new(last, returns.mean)];
             let label = format!("{name}: {:.1} ({})", returns.mean, count(*episodes as usize, "episode"));
             add(minus(label), color, marks, level);
@@ -154,7 +154,7 @@ fn running_mean(curve: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
 
 /// Returns the range of the middle 98 % of y, extended by half its size on both sides, so that a single crash doesn't
 /// flatten the rest.
-fn usual_range(curve: &[(f64, f64)]) -> RangeInclusive<f64> {
+fn robust_range(curve: &[(f64, f64)]) -> RangeInclusive<f64> {
     let mut sorted: Vec<_> = curve.iter().map(|&(_, y)| y).collect();
     sorted.sort_by(f64::total_cmp);
     let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share).round() as usize];
@@ -176,9 +176,9 @@ mod tests {
     #[test]
     fn rare_crashes_are_off_the_scale() {
         let mut curve: Vec<_> = (0..200).map(|x| (f64::from(x), f64::from(x % 100))).collect();
-        assert_eq!(usual_range(&curve), -47.5..=146.5);
+        assert_eq!(robust_range(&curve), -47.5..=146.5);
         curve[7].1 = -5000.0;
-        assert!(!usual_range(&curve).contains(&-5000.0));
-        assert!(usual_range(&curve[..10]).contains(&-5000.0), "one in ten is not rare");
+        assert!(!robust_range(&curve).contains(&-5000.0));
+        assert!(robust_range(&curve[..10]).contains(&-5000.0), "one in ten is not rare");
     }
 }

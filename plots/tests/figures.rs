@@ -106,7 +106,7 @@ fn read(samples: &[Sample]) -> Vec<RunRecord> {
     samples.iter().map(|sample| RunRecord::read(&sample.write(root.path()).as_path().into()).unwrap()).collect()
 }
 
-fn compared() -> Vec<RunRecord> {
+fn comparison_runs() -> Vec<RunRecord> {
     let of = |seed, method, level, learnt| Sample { seed, method, level, learnt, ..ALRAO };
     let mut samples = vec![ALRAO];
     for seed in 1..3 {
@@ -180,7 +180,7 @@ fn a_rare_crash_is_left_off_the_scale_and_told() {
 
 #[test]
 fn several_runs_as_svg_are_compared_by_group() {
-    let svg = draw(&compared(), "several.svg");
+    let svg = draw(&comparison_runs(), "several.svg");
     let texts = texts(&svg);
     let adam = "Adam \u{3b7} = 1e\u{2212}4 (3 seeds)";
     for expected in ["pendulum, 9 runs: IQM, 95 % bootstrap CI", "Alrao (3 seeds)", "SGD \u{3b7} = 0.1 (3 seeds)", adam]
@@ -198,7 +198,7 @@ fn one_seed_run_twice_counts_once() {
 
 #[test]
 fn learning_curves_of_agents_lie_beside_each_other() {
-    let svg = save(&learning_of_agents(&compared()).unwrap(), "learning.svg");
+    let svg = save(&learning_of_agents(&comparison_runs()).unwrap(), "learning.svg");
     let texts = texts(&svg);
     for expected in ["training", "validation", "Alrao (3 seeds)", "SGD \u{3b7} = 0.1 (3 seeds)"] {
         assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
@@ -220,7 +220,7 @@ fn weights_of_heads_are_stacked_and_go_on_where_heads_were_thrown_away() {
         assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
     }
     // the second of three areas: all the height at the end
-    let page = posterior(&source).unwrap().on_page().unwrap();
+    let page = posterior(&source).unwrap().embed().unwrap();
     let data: serde_json::Value = serde_json::from_str(&page.data).unwrap();
     assert_eq!(data[0]["series"][1]["points"], serde_json::json!([[100.0, 0.3], [200.0, 0.9], [400.0, 1.0]]));
 
@@ -243,7 +243,7 @@ fn units_are_counted_by_rate_and_told_by_how_far_they_moved() {
     for expected in ["layer 1 (3 units)", "layer 2 (2 units)", "1 unit non-finite", "1 unit unchanged", "units"] {
         assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
     }
-    let data: serde_json::Value = serde_json::from_str(&figure.on_page().unwrap().data).unwrap();
+    let data: serde_json::Value = serde_json::from_str(&figure.embed().unwrap().data).unwrap();
     // logarithms: a change of 1e-5 and of 1 of the first size, and of 10
     assert_eq!(data[1]["series"][0]["points"], serde_json::json!([[-5.0, -5.0], [-1.0, 0.0]]));
     assert_eq!(data[1]["series"][1]["points"], serde_json::json!([[-1.0, 1.0]]));

@@ -16,7 +16,7 @@ const SOURCE: Source = Source {
     name: "box2d-py",
     version: "2.3.8",
     sha256: "bdacfbbc56079bb317548efe49d3d5a86646885cc27f4a2ee97e4b2960921ab7",
-    wanted: &["Box2D/Box2D.h", "Box2D/Box2D-License.txt", "Box2D/Collision/", "Box2D/Common/", "Box2D/Dynamics/"],
+    paths: &["Box2D/Box2D.h", "Box2D/Box2D-License.txt", "Box2D/Collision/", "Box2D/Common/", "Box2D/Dynamics/"],
 };
 
 /// What makes Box2D's assertions Python exceptions; without it they are C's.

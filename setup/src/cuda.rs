@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::cache::Cache;
-use crate::failure::refused;
+use crate::failure::usage_error;
 use crate::pip;
 use crate::pytorch::{self, VERSION};
 
@@ -23,7 +23,7 @@ pub fn check_driver() -> Result<()> {
     if Path::new("/proc/driver/nvidia/version").exists() || loader_knows("libcuda.so.1") {
         return Ok(());
     }
-    Err(refused(
+    Err(usage_error(
         "no NVIDIA driver on this machine (neither /proc/driver/nvidia/version nor libcuda.so.1): install it, or run \
          the set-up without --cuda",
     ))

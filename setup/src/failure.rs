@@ -7,7 +7,7 @@ use std::process::ExitCode;
 #[derive(Debug)]
 pub enum Failure {
     /// A usage error or a missing requirement; the text says what to change.
-    Refused(String),
+    Usage(String),
     /// A command failed with this exit code.
     Command {
         /// The command's name.
@@ -20,7 +20,7 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Refused(why) => f.write_str(why),
+            Failure::Usage(why) => f.write_str(why),
             Failure::Command { what, code } => write!(f, "{what} failed with exit code {code}"),
         }
     }
@@ -29,14 +29,14 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// Returns a usage error.
-pub fn refused(why: impl Into<String>) -> anyhow::Error {
-    Failure::Refused(why.into()).into()
+pub fn usage_error(why: impl Into<String>) -> anyhow::Error {
+    Failure::Usage(why.into()).into()
 }
 
 /// Returns the exit code for `error`.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref::<Failure>() {
-        Some(Failure::Refused(_)) => 2.into(),
+        Some(Failure::Usage(_)) => 2.into(),
         Some(Failure::Command { code, .. }) => (*code).into(),
         None => 1.into(),
     }

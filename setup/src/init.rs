@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
 
-use crate::failure::refused;
+use crate::failure::usage_error;
 use crate::project::{CARGO_CONFIG, Project};
 use crate::source::Source;
 
@@ -30,7 +30,7 @@ const IGNORED: [&str; 3] = ["/target", "/.deps", "/runs"];
 pub fn init(dir: &Path, source: &Source, provide: impl FnOnce(&Project) -> Result<()>) -> Result<()> {
     let dir = dir.canonicalize().with_context(|| dir.display().to_string())?;
     if !dir.join("Cargo.toml").is_file() {
-        return Err(refused(format!(
+        return Err(usage_error(format!(
             "{} is no crate (no Cargo.toml): write a new one with `alrao-setup new DIR`",
             dir.display()
         )));
@@ -139,7 +139,7 @@ fn build_script(text: &str) -> Result<Changed> {
         return Ok(Changed { text: text.into(), added: Vec::new() });
     }
     if !text.is_empty() {
-        return Err(refused(
+        return Err(usage_error(
             "build.rs exists and doesn't link alrao: add the line `alrao_build::link();` to its `main`, then run this again",
         ));
     }

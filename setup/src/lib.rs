@@ -20,7 +20,7 @@ mod sdl2;
 mod source;
 
 pub use cache::Cache;
-pub use failure::{Failure, exit_code, refused};
+pub use failure::{Failure, exit_code, usage_error};
 pub use init::init;
 pub use new_crate::new_crate;
 pub use project::Project;

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::cuda;
-use crate::failure::refused;
+use crate::failure::usage_error;
 use crate::pip::{self, Wheel};
 use crate::project::Project;
 use crate::pytorch::{VERSION, lay_out};
@@ -25,19 +25,19 @@ const WHEELS: [Wheel; 3] = [
         name: "torch",
         version: VERSION,
         sha256: "7aa2f9bbc6d4595ba72138026b2074be1233186150e9292865e04b7a63b8c67a",
-        wanted: &["torch/include/", "torch/lib/libc10.so", "torch/lib/libtorch_cpu.so", "torch/lib/libgomp.so.1"],
+        paths: &["torch/include/", "torch/lib/libc10.so", "torch/lib/libtorch_cpu.so", "torch/lib/libgomp.so.1"],
     },
     Wheel {
         name: "nvidia-cuda-runtime",
         version: "13.0.96",
         sha256: "7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548",
-        wanted: &["nvidia/cu13/lib/libcudart.so.13"],
+        paths: &["nvidia/cu13/lib/libcudart.so.13"],
     },
     Wheel {
         name: "nvidia-cuda-cupti",
         version: "13.0.85",
         sha256: "4eb01c08e859bf924d222250d2e8f8b8ff6d3db4721288cf35d14252a4d933c8",
-        wanted: &["nvidia/cu13/lib/libcupti.so.13"],
+        paths: &["nvidia/cu13/lib/libcupti.so.13"],
     },
 ];
 
@@ -74,28 +74,30 @@ fn check_given(given: &Path, cuda: bool) -> Result<()> {
     let path = given.display();
     let advice = format!("set it to a libtorch {VERSION}, or unset it to have that downloaded");
     if !given.is_absolute() {
-        return Err(refused(format!("LIBTORCH must be an absolute path, and is `{path}`: {advice}")));
+        return Err(usage_error(format!("LIBTORCH must be an absolute path, and is `{path}`: {advice}")));
     }
     for part in ["lib/libtorch_cpu.so", "include/torch/csrc/api/include/torch/torch.h"] {
         if !given.join(part).exists() {
-            return Err(refused(format!("LIBTORCH is {path}, and there is no {part} in it: {advice}")));
+            return Err(usage_error(format!("LIBTORCH is {path}, and there is no {part} in it: {advice}")));
         }
     }
     match version(given) {
         Some(version) if version.starts_with(SERIES) => {}
         Some(version) => {
-            return Err(refused(format!(
+            return Err(usage_error(format!(
                 "LIBTORCH is {path}, which holds libtorch {version}, not {VERSION}: {advice}"
             )));
         }
         None => {
-            return Err(refused(format!(
+            return Err(usage_error(format!(
                 "LIBTORCH is {path}, and neither build-version nor version.py in it tells its version: {advice}"
             )));
         }
     }
     if cuda && !cuda::in_libtorch(given) {
-        return Err(refused(format!("LIBTORCH is {path}, which can't use CUDA: unset it to have PyTorch downloaded")));
+        return Err(usage_error(format!(
+            "LIBTORCH is {path}, which can't use CUDA: unset it to have PyTorch downloaded"
+        )));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::failure::refused;
+use crate::failure::usage_error;
 use crate::init::prepare;
 use crate::project::Project;
 use crate::source::Source;
@@ -27,7 +27,7 @@ pub fn new_crate(dir: &Path, source: &Source, provide: impl FnOnce(&Project) -> 
     let dir = std::path::absolute(dir).with_context(|| dir.display().to_string())?;
     let name = crate_name(&dir)?;
     if fs::read_dir(&dir).map_or(dir.exists(), |mut entries| entries.next().is_some()) {
-        return Err(refused(format!(
+        return Err(usage_error(format!(
             "{} isn't empty: name a new folder, or prepare a crate that exists with `alrao-setup init`",
             dir.display()
         )));
@@ -61,7 +61,7 @@ fn crate_name(dir: &Path) -> Result<&str> {
         || name.starts_with("alrao")
         || name == "test"
     {
-        return Err(refused(format!(
+        return Err(usage_error(format!(
             "`{name}` can't be a crate's name: it must be of lowercase letters, digits, `-` and `_`, begin with a letter, \
              and be neither `test` nor begin with `alrao`"
         )));

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use crate::failure::refused;
+use crate::failure::usage_error;
 
 /// Wheels for this Python are asked for; the libraries in them are the same for all.
 const PYTHON: &str = "3.11";
@@ -20,10 +20,10 @@ const NEWEST_GLIBC: u32 = 28;
 /// Takes from the archive `argv[1]` the files whose names start with one of `argv[3..]` into the folder `argv[2]`.
 const UNPACK: &str = "
 import sys, tarfile, zipfile
-path, folder, *wanted = sys.argv[1:]
+path, folder, *paths = sys.argv[1:]
 with zipfile.ZipFile(path) if zipfile.is_zipfile(path) else tarfile.open(path) as archive:
     names = archive.namelist() if zipfile.is_zipfile(path) else archive.getnames()
-    for start in wanted:
+    for start in paths:
         chosen = [name for name in names if name.startswith(start)]
         if not chosen:
             sys.exit(f'{path} holds no {start}')
@@ -31,7 +31,7 @@ with zipfile.ZipFile(path) if zipfile.is_zipfile(path) else tarfile.open(path) a
             archive.extract(name, folder)
 ";
 
-/// A wheel pinned to one file, and what of it is wanted.
+/// A wheel pinned to one file, and what of it is paths.
 pub struct Wheel {
     /// Name on PyPI.
     pub name: &'static str,
@@ -40,10 +40,10 @@ pub struct Wheel {
     /// The file's SHA-256, in hexadecimal.
     pub sha256: &'static str,
     /// Files and folders (ending with `/`) in the archive.
-    pub wanted: &'static [&'static str],
+    pub paths: &'static [&'static str],
 }
 
-/// A source archive pinned to one file, and what of it is wanted.
+/// A source archive pinned to one file, and what of it is paths.
 pub struct Source {
     /// Name on PyPI.
     pub name: &'static str,
@@ -52,10 +52,10 @@ pub struct Source {
     /// The file's SHA-256, in hexadecimal.
     pub sha256: &'static str,
     /// Files and folders (ending with `/`) in the archive's one folder.
-    pub wanted: &'static [&'static str],
+    pub paths: &'static [&'static str],
 }
 
-/// Downloads `wheels` and unpacks what is wanted of them; the paths below the returned folder are the archives'.
+/// Downloads `wheels` and unpacks what is paths of them; the paths below the returned folder are the archives'.
 pub fn fetch(wheels: &[Wheel], scratch: &Path) -> Result<PathBuf> {
     let downloads = scratch.join("downloads");
     let unpacked = scratch.join("unpacked");
@@ -67,12 +67,12 @@ pub fn fetch(wheels: &[Wheel], scratch: &Path) -> Result<PathBuf> {
         let Some(file) = files.iter().find(|file| file.file_name().to_string_lossy().starts_with(&start)) else {
             bail!("pip downloaded no {start}*.whl");
         };
-        unpack(&file.path(), &unpacked, wheel.wanted)?;
+        unpack(&file.path(), &unpacked, wheel.paths)?;
     }
     Ok(unpacked)
 }
 
-/// Downloads `source` and unpacks what is wanted of it; the paths below the returned folder are those in its folder.
+/// Downloads `source` and unpacks what is paths of it; the paths below the returned folder are those in its folder.
 pub fn fetch_source(source: &Source, scratch: &Path) -> Result<PathBuf> {
     let (downloads, unpacked) = (scratch.join("downloads"), scratch.join("unpacked"));
     let requirements = written(&pin(source.name, source.version, source.sha256), scratch)?;
@@ -80,13 +80,13 @@ pub fn fetch_source(source: &Source, scratch: &Path) -> Result<PathBuf> {
     let what = format!("{}=={}", source.name, source.version);
     run(&what, &[&options[..], &[downloads.as_os_str(), "-r".as_ref(), requirements.as_os_str()]].concat(), scratch)?;
     let folder = format!("{}-{}", source.name, source.version);
-    let wanted: Vec<_> = source.wanted.iter().map(|path| format!("{folder}/{path}")).collect();
-    unpack(&downloads.join(format!("{folder}.tar.gz")), &unpacked, &wanted)?;
+    let paths: Vec<_> = source.paths.iter().map(|path| format!("{folder}/{path}")).collect();
+    unpack(&downloads.join(format!("{folder}.tar.gz")), &unpacked, &paths)?;
     Ok(unpacked.join(folder))
 }
 
-fn unpack(archive: &Path, folder: &Path, wanted: &[impl AsRef<OsStr>]) -> Result<()> {
-    let status = python().args(["-c", UNPACK]).arg(archive).arg(folder).args(wanted).status()?;
+fn unpack(archive: &Path, folder: &Path, paths: &[impl AsRef<OsStr>]) -> Result<()> {
+    let status = python().args(["-c", UNPACK]).arg(archive).arg(folder).args(paths).status()?;
     if !status.success() {
         bail!("can't unpack {}", archive.display());
     }
@@ -161,11 +161,11 @@ fn run(what: &str, arguments: &[&OsStr], scratch: &Path) -> Result<()> {
 fn check_pip() -> Result<()> {
     match python().args(["-m", "pip", "--version"]).output() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(refused("set-up needs Python to download from PyPI: install Debian's python3 and python3-pip"))
+            Err(usage_error("set-up needs Python to download from PyPI: install Debian's python3 and python3-pip"))
         }
         Err(error) => Err(error.into()),
         Ok(output) if output.status.success() => Ok(()),
-        Ok(_) => Err(refused("python3 has no pip: install Debian's python3-pip")),
+        Ok(_) => Err(usage_error("python3 has no pip: install Debian's python3-pip")),
     }
 }
 

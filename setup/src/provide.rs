@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::failure::refused;
+use crate::failure::usage_error;
 use crate::project::Project;
 use crate::{box2d, cuda, libtorch, sdl2};
 
@@ -40,19 +40,19 @@ pub fn fill_cache(cuda: bool) -> Result<()> {
 
 fn check_machine(cuda: bool) -> Result<()> {
     if (OS, ARCH) != ("linux", "x86_64") {
-        return Err(refused(format!("alrao runs on x86-64 Linux with glibc only, and this is {ARCH} {OS}")));
+        return Err(usage_error(format!("alrao runs on x86-64 Linux with glibc only, and this is {ARCH} {OS}")));
     }
     if !Path::new("/lib64/ld-linux-x86-64.so.2").exists() {
-        return Err(refused("alrao runs on x86-64 Linux with glibc only, and this system has another C library"));
+        return Err(usage_error("alrao runs on x86-64 Linux with glibc only, and this system has another C library"));
     }
     if cuda {
         cuda::check_driver()?;
     }
     if !sdl2::compiler_runs() {
-        return Err(refused("no C++ compiler: install Debian's g++"));
+        return Err(usage_error("no C++ compiler: install Debian's g++"));
     }
     if !sdl2::has_make() {
-        return Err(refused("no make, which the allocator is built with: install Debian's make"));
+        return Err(usage_error("no make, which the allocator is built with: install Debian's make"));
     }
     Ok(())
 }

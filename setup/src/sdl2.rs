@@ -22,19 +22,19 @@ const CMAKE_WHEEL: Wheel = Wheel {
     name: "cmake",
     version: "4.4.4",
     sha256: "f773a0544c66370408f451acd487c2c643b0dfebb48c5d64f3638bc1bb820238",
-    wanted: &["cmake/data/bin/cmake", "cmake/data/share/"],
+    paths: &["cmake/data/bin/cmake", "cmake/data/share/"],
 };
 const NINJA_WHEEL: Wheel = Wheel {
     name: "ninja",
     version: "1.13.2",
     sha256: "65a24341b5ac09fcadcc37082660be40a94174e51a937fabf6e2cae26225fa2c",
-    wanted: &["ninja-1.13.2.data/scripts/ninja"],
+    paths: &["ninja-1.13.2.data/scripts/ninja"],
 };
 const SDL2_WHEEL: Wheel = Wheel {
     name: "pysdl2-dll",
     version: "2.32.10",
     sha256: "12b136c38114ae0f8a85453a879795ba5d61663d98673ba19c36c3008ff00353",
-    wanted: &["sdl2dll/dll/libSDL2-2.0.so", "sdl2dll/dll/libSDL2_gfx-1.0.so"],
+    paths: &["sdl2dll/dll/libSDL2-2.0.so", "sdl2dll/dll/libSDL2_gfx-1.0.so"],
 };
 
 /// cmake that builds with the ninja beside it, since a machine without cmake may have no make either.
@@ -101,7 +101,7 @@ fn cmake_entry(cache: &Cache) -> Result<PathBuf> {
         let bin = entry.join("bin");
         fs::create_dir(&bin)?;
         fs::rename(unpacked.join("cmake/data"), entry.join("cmake"))?;
-        fs::rename(unpacked.join(NINJA_WHEEL.wanted[0]), bin.join("ninja"))?;
+        fs::rename(unpacked.join(NINJA_WHEEL.paths[0]), bin.join("ninja"))?;
         fs::write(bin.join("cmake"), CMAKE_WITH_NINJA)?;
         for program in ["bin/cmake", "bin/ninja", "cmake/bin/cmake"] {
             fs::set_permissions(entry.join(program), Permissions::from_mode(0o755))?;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use toml_edit::{InlineTable, Value};
 
-use crate::failure::refused;
+use crate::failure::usage_error;
 
 /// A source of alrao's crates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,10 @@ impl SourceArgs {
                 if is_checkout(&path) {
                     Ok(Source::Path(path))
                 } else {
-                    Err(refused(format!("--path {}: not a checkout of alrao (no build/Cargo.toml)", path.display())))
+                    Err(usage_error(format!(
+                        "--path {}: not a checkout of alrao (no build/Cargo.toml)",
+                        path.display()
+                    )))
                 }
             }
             Self { git: Some(url), rev, .. } => Ok(Source::Git { url, rev }),
@@ -90,7 +93,7 @@ fn own() -> Result<Source> {
     if is_checkout(root) {
         return Ok(Source::Path(root.to_path_buf()));
     }
-    Err(refused(format!(
+    Err(usage_error(format!(
         "{} is gone, from which this program was built: name a source of alrao with --path or --git",
         root.display()
     )))

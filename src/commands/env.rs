@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use alrao_core::streams::{Stream, stream};
 use alrao_envs::{
-    Action, ActionSpace, EnvSpec, Environment, EnvironmentError, EnvironmentSettings, Registry, Step, Vector,
+    Action, ActionSpace, EnvSpec, Environment, EnvironmentError, EnvironmentSettings, Registry, Step, VectorEnv,
 };
 use anyhow::{Context, Result};
 use clap::{Subcommand, ValueEnum};
@@ -16,11 +16,11 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 /// The arguments of `alrao env`.
 #[derive(Subcommand)]
-pub enum EnvRequest {
+pub enum EnvArgs {
     /// List the environments.
     List,
     /// Check that an environment conforms to the API.
@@ -29,19 +29,19 @@ pub enum EnvRequest {
         env: String,
     },
     /// Measure environment steps per second of CPU time, with random actions drawn in advance.
-    Bench(BenchRequest),
+    Bench(BenchArgs),
     /// Run an episode and print a JSON line per step: t, action, obs, reward, terminated, truncated.
-    Trace(TraceRequest),
+    Trace(TraceArgs),
 }
 
 /// The arguments of `alrao env bench`.
 #[derive(clap::Args)]
-pub struct BenchRequest {
+pub struct BenchArgs {
     /// Name of the environment.
     env: String,
     /// Step this many environments at once, as a vector environment.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    copies: Option<u32>,
+    num_envs: Option<u32>,
     /// Duration in seconds of CPU time.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
@@ -49,7 +49,7 @@ pub struct BenchRequest {
 
 /// The arguments of `alrao env trace`.
 #[derive(clap::Args)]
-pub struct TraceRequest {
+pub struct TraceArgs {
     /// Name of the environment.
     env: String,
     /// Seed of the episode, as in Gymnasium's `reset`.
@@ -88,36 +88,36 @@ struct Line {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`] for an unknown environment or an invalid action; else the environment's error.
-pub fn env(request: &EnvRequest, registry: &Registry) -> Result<()> {
-    match request {
-        EnvRequest::List => {
+/// [`UsageError`] for an unknown environment or an invalid action; else the environment's error.
+pub fn env(args: &EnvArgs, registry: &Registry) -> Result<()> {
+    match args {
+        EnvArgs::List => {
             registry.names().for_each(|name| println!("{name}"));
             Ok(())
         }
-        EnvRequest::Check { env } => {
+        EnvArgs::Check { env } => {
             find(registry, env)?;
-            println!("{}", alrao_envs::check(|| registry.make(&EnvironmentSettings::new(env)), 0)?);
+            println!("{}", alrao_envs::check_env(|| registry.make(&EnvironmentSettings::new(env)), 0)?);
             Ok(())
         }
-        EnvRequest::Bench(request) => bench(request, registry),
-        EnvRequest::Trace(request) => trace(request, registry),
+        EnvArgs::Bench(args) => bench(args, registry),
+        EnvArgs::Trace(args) => trace(args, registry),
     }
 }
 
 /// Returns an environment's specification and an instance of it.
 fn find<'a>(registry: &'a Registry, name: &str) -> Result<(&'a EnvSpec, Box<dyn Environment>)> {
-    let found = || Ok((registry.get(name)?, registry.make(&EnvironmentSettings::new(name))?));
-    Ok(found().map_err(|error: EnvironmentError| WrongRequest(error.to_string()))?)
+    let found = || Ok((registry.spec(name)?, registry.make(&EnvironmentSettings::new(name))?));
+    Ok(found().map_err(|error: EnvironmentError| UsageError(error.to_string()))?)
 }
 
 /// Minimum number of actions drawn in advance and taken between two readings of the clock.
 const ACTIONS: usize = 10_000;
 
-fn bench(request: &BenchRequest, registry: &Registry) -> Result<()> {
-    let mut play = match request.copies {
-        None => player(registry, &request.env)?,
-        Some(copies) => players(registry, &request.env, NonZero::new(copies as usize).expect("at least 1"))?,
+fn bench(args: &BenchArgs, registry: &Registry) -> Result<()> {
+    let mut play = match args.num_envs {
+        None => single_env(registry, &args.env)?,
+        Some(num_envs) => vector_env(registry, &args.env, NonZero::new(num_envs as usize).expect("at least 1"))?,
     };
     let (started, mut steps, mut episodes) = (processor_time(), 0, 0);
     let seconds = loop {
@@ -125,7 +125,7 @@ fn bench(request: &BenchRequest, registry: &Registry) -> Result<()> {
         steps += more_steps;
         episodes += more_episodes;
         let seconds = processor_time() - started;
-        if seconds >= request.seconds.into() {
+        if seconds >= args.seconds.into() {
             break seconds;
         }
     };
@@ -143,10 +143,10 @@ fn processor_time() -> f64 {
 type Play = Box<dyn FnMut() -> Result<(usize, usize), EnvironmentError>>;
 
 /// Returns a function that steps one environment.
-fn player(registry: &Registry, name: &str) -> Result<Play> {
-    let (row, mut environment) = find(registry, name)?;
+fn single_env(registry: &Registry, name: &str) -> Result<Play> {
+    let (spec, mut environment) = find(registry, name)?;
     let mut rng = stream(0, "random policy");
-    let actions: Vec<Action> = (0..ACTIONS).map(|_| random(row.actions, &mut rng)).collect();
+    let actions: Vec<Action> = (0..ACTIONS).map(|_| random_action(spec.actions, &mut rng)).collect();
     let mut seed = 0;
     environment.reset(seed)?;
     Ok(Box::new(move || {
@@ -161,57 +161,59 @@ fn player(registry: &Registry, name: &str) -> Result<Play> {
     }))
 }
 
-/// Returns a function that steps `copies` environments at once.
-fn players(registry: &Registry, name: &str, copies: NonZero<usize>) -> Result<Play> {
-    let (row, _) = find(registry, name)?;
-    let ActionSpace::Discrete(count) = row.actions else {
+/// Returns a function that steps `num_envs` environments at once.
+fn vector_env(registry: &Registry, name: &str, num_envs: NonZero<usize>) -> Result<Play> {
+    let (spec, _) = find(registry, name)?;
+    let ActionSpace::Discrete(count) = spec.actions else {
         let problem = format!(
-            "--copies: {name} has continuous actions, but a vector environment needs discrete ones; leave --copies out"
+            "--num-envs: {name} has continuous actions, but a vector environment needs discrete actions; leave \
+             --num-envs out"
         );
-        return Err(WrongRequest(problem).into());
+        return Err(UsageError(problem).into());
     };
     let mut rng = stream(0, "random policy");
-    let turns = ACTIONS.div_ceil(copies.get()).max(100); // no copy is to repeat a few actions
-    let actions: Vec<usize> = (0..turns * copies.get()).map(|_| rng.random_range(0..count)).collect();
-    let seed = move |copy, episode| episode * copies.get() as u64 + copy as u64;
+    let steps = ACTIONS.div_ceil(num_envs.get()).max(100); // so that no environment repeats a few actions
+    let actions: Vec<usize> = (0..steps * num_envs.get()).map(|_| rng.random_range(0..count)).collect();
+    let seed = move |env, episode| episode * num_envs.get() as u64 + env as u64;
     let settings = EnvironmentSettings::new(name);
-    let mut vector = Vector::new(copies, NonZero::<usize>::MIN, |_| registry.make(&settings), seed)?;
-    vector.reset()?;
+    let mut envs = VectorEnv::new(num_envs, NonZero::<usize>::MIN, |_| registry.make(&settings), seed)?;
+    envs.reset()?;
     Ok(Box::new(move || {
         let mut episodes = 0;
-        for actions in actions.chunks_exact(copies.get()) {
-            vector.step(actions)?;
-            episodes += vector.steps().iter().filter(|step| step.ended()).count();
+        for actions in actions.chunks_exact(num_envs.get()) {
+            envs.step(actions)?;
+            episodes += envs.steps().iter().filter(|step| step.ended()).count();
         }
         Ok((actions.len(), episodes))
     }))
 }
 
-fn trace(request: &TraceRequest, registry: &Registry) -> Result<()> {
-    let (row, mut environment) = find(registry, &request.env)?;
-    let given = request.actions.as_deref().map(|path| read_actions(path, row.actions)).transpose()?;
-    let heuristic = row.heuristic.filter(|_| request.policy == Some(Policy::Heuristic));
-    if request.policy == Some(Policy::Heuristic) && heuristic.is_none() {
-        let scripted: Vec<_> = registry.rows().filter(|row| row.heuristic.is_some()).map(|row| &*row.name).collect();
+fn trace(args: &TraceArgs, registry: &Registry) -> Result<()> {
+    let (spec, mut environment) = find(registry, &args.env)?;
+    let given = args.actions.as_deref().map(|path| read_actions(path, spec.actions)).transpose()?;
+    let heuristic = spec.heuristic.filter(|_| args.policy == Some(Policy::Heuristic));
+    if args.policy == Some(Policy::Heuristic) && heuristic.is_none() {
+        let scripted: Vec<_> =
+            registry.specs().filter(|spec| spec.heuristic.is_some()).map(|spec| &*spec.name).collect();
         let problem = format!(
             "--policy heuristic: {} has no heuristic policy; environments with one: {}",
-            request.env,
+            args.env,
             scripted.join(", ")
         );
-        return Err(WrongRequest(problem).into());
+        return Err(UsageError(problem).into());
     }
-    let mut rng = stream(request.seed, "random policy");
+    let mut rng = stream(args.seed, "random policy");
     let mut out = std::io::stdout().lock();
-    environment.reset(request.seed)?;
-    for t in 0..request.steps.min(given.as_ref().map_or(usize::MAX, Vec::len)) {
+    environment.reset(args.seed)?;
+    for t in 0..args.steps.min(given.as_ref().map_or(usize::MAX, Vec::len)) {
         let action = match (&given, heuristic) {
             (Some(actions), _) => actions[t].clone(),
             (None, Some(heuristic)) => heuristic(environment.observation()),
-            (None, None) => random(row.actions, &mut rng),
+            (None, None) => random_action(spec.actions, &mut rng),
         };
         let Step { reward, terminated, truncated } = action.take(&mut environment)?;
         let obs = environment.observation().iter().map(|&x| f64::from(x)).collect();
-        let line = Line { t, action: written(&action), obs, reward, terminated, truncated };
+        let line = Line { t, action: to_json(&action), obs, reward, terminated, truncated };
         if let Err(error) = writeln!(out, "{}", serde_json::to_string(&line)?) {
             // the reader has closed the pipe
             return if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) };
@@ -224,17 +226,17 @@ fn trace(request: &TraceRequest, registry: &Registry) -> Result<()> {
 }
 
 /// Draws a uniformly random action.
-fn random(actions: ActionSpace, rng: &mut Stream) -> Action<'static> {
+fn random_action(actions: ActionSpace, rng: &mut Stream) -> Action<'static> {
     match actions {
         ActionSpace::Discrete(count) => Action::Discrete(rng.random_range(0..count)),
-        ActionSpace::Continuous { low, high, len } => {
-            Action::Continuous((0..len).map(|_| rng.random_range(low..=high)).collect())
+        ActionSpace::Continuous { low, high, dim } => {
+            Action::Continuous((0..dim).map(|_| rng.random_range(low..=high)).collect())
         }
     }
 }
 
 /// Returns an action in the format of action files.
-fn written(action: &Action<'_>) -> Value {
+fn to_json(action: &Action<'_>) -> Value {
     match action {
         Action::Discrete(index) => (*index).into(),
         Action::Continuous(numbers) => match numbers[..] {
@@ -246,21 +248,21 @@ fn written(action: &Action<'_>) -> Value {
 
 /// Reads a file with one action of the given space per line.
 fn read_actions(path: &Path, actions: ActionSpace) -> Result<Vec<Action<'static>>> {
-    let wrong = |problem: String| WrongRequest(format!("{}{problem}", path.display()));
+    let wrong = |problem: String| UsageError(format!("{}{problem}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| wrong(format!(": {error}")))?;
     let parse = |line: &str| match actions {
         ActionSpace::Discrete(count) => line.trim().parse().ok().filter(|&index| index < count).map(Action::Discrete),
-        ActionSpace::Continuous { len, .. } => {
+        ActionSpace::Continuous { dim, .. } => {
             let words = line.split([' ', ',', '\t']).filter(|word| !word.is_empty());
             let values: Vec<f32> = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
-            let numbers = values.len() == len && values.iter().all(|x| x.is_finite());
-            numbers.then(|| Action::Continuous(values.into()))
+            let valid = values.len() == dim && values.iter().all(|x| x.is_finite());
+            valid.then(|| Action::Continuous(values.into()))
         }
     };
     let expected = match actions {
         ActionSpace::Discrete(count) => format!("an index from 0 to {}", count - 1),
-        ActionSpace::Continuous { len: 1, .. } => "a number".into(),
-        ActionSpace::Continuous { len, .. } => format!("{len} numbers"),
+        ActionSpace::Continuous { dim: 1, .. } => "a number".into(),
+        ActionSpace::Continuous { dim, .. } => format!("{dim} numbers"),
     };
     let action = |(i, line): (usize, &str)| {
         parse(line).ok_or_else(|| wrong(format!(", line {}: `{line}` is not {expected}", i + 1)))
@@ -275,11 +277,11 @@ mod tests {
     fn read(env: &str, text: &str) -> Result<Vec<Action<'static>>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
-        read_actions(file.path(), Registry::builtin().get(env).unwrap().actions)
+        read_actions(file.path(), Registry::builtin().spec(env).unwrap().actions)
     }
 
     #[test]
-    fn action_files_are_read_as_the_environment_needs() {
+    fn action_files_are_read_for_discrete_and_continuous_actions() {
         let numbers = |numbers: &[f32]| Action::Continuous(numbers.to_vec().into());
         assert_eq!(read("pendulum", "0\n4\n").unwrap(), [Action::Discrete(0), Action::Discrete(4)]);
         assert_eq!(read("pendulum-continuous", "-0.5\n").unwrap(), [numbers(&[-0.5])]);
@@ -287,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_is_named() {
+    fn errors_name_the_invalid_line() {
         for (env, text, line) in [
             ("pendulum", "0\n5\n", "line 2"),
             ("pendulum", "left\n", "line 1"),

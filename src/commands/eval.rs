@@ -6,18 +6,18 @@ use alrao_agents::training;
 use alrao_core::device::DeviceChoice;
 use alrao_envs::Registry;
 use alrao_tasks::data::Split;
-use alrao_tasks::scores::evaluate;
+use alrao_tasks::metrics::evaluate;
 use alrao_tasks::settings::SupervisedTask;
 use anyhow::Result;
 
 use crate::config::{AgentTask, Config, Task};
 use crate::run_directory::load_best;
 use crate::runs::{agent, supervised};
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 /// The arguments of `alrao eval`.
 #[derive(clap::Args)]
-pub struct EvalRequest {
+pub struct EvalArgs {
     /// Run directory.
     pub run: PathBuf,
     /// Number of test episodes [default: as in the run's own test].
@@ -34,24 +34,24 @@ pub struct EvalRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`] if the run doesn't exist, has no best checkpoint yet, or an option is for runs of the other kind.
-pub fn eval(request: &EvalRequest, registry: &Registry) -> Result<()> {
-    let mut config = Config::of_run(&request.run)?;
-    if let Some(folder) = &request.data {
+/// [`UsageError`] if the run doesn't exist, has no best checkpoint yet, or an option is for runs of the other kind.
+pub fn eval(args: &EvalArgs, registry: &Registry) -> Result<()> {
+    let mut config = Config::of_run(&args.run)?;
+    if let Some(folder) = &args.data {
         config.task.set_data(folder)?;
     }
     let config = config.resolve(registry)?;
     tch::set_num_threads(config.threads as i32);
     match &config.task {
-        Task::Agent(task) => of_agent(request, registry, &config, task),
-        Task::Supervised(task) => of_supervised(request, &config, task),
+        Task::Agent(task) => of_agent(args, registry, &config, task),
+        Task::Supervised(task) => of_supervised(args, &config, task),
     }
 }
 
-fn of_agent(request: &EvalRequest, registry: &Registry, config: &Config, task: &AgentTask) -> Result<()> {
-    let network = agent::network(config, registry, &load_best(&request.run)?, DeviceChoice::Auto.resolve()?)?;
-    let episodes = request.episodes.map_or(task.schedule.test_episodes, |episodes| episodes as usize);
-    let seed = request.seed.unwrap_or(config.seed);
+fn of_agent(args: &EvalArgs, registry: &Registry, config: &Config, task: &AgentTask) -> Result<()> {
+    let network = agent::network(config, registry, &load_best(&args.run)?, DeviceChoice::Auto.resolve()?)?;
+    let episodes = args.episodes.map_or(task.schedule.test_episodes, |episodes| episodes as usize);
+    let seed = args.seed.unwrap_or(config.seed);
     let evaluation = training::test(&network, &|| task.make(registry), seed, episodes)?;
     let returns = evaluation.returns;
     println!("return over {episodes} episodes of {}, seed {seed}", task.environment.name);
@@ -59,10 +59,10 @@ fn of_agent(request: &EvalRequest, registry: &Registry, config: &Config, task: &
     Ok(())
 }
 
-fn of_supervised(request: &EvalRequest, config: &Config, task: &SupervisedTask) -> Result<()> {
-    for (option, given) in [("--episodes", request.episodes.is_some()), ("--seed", request.seed.is_some())] {
+fn of_supervised(args: &EvalArgs, config: &Config, task: &SupervisedTask) -> Result<()> {
+    for (option, given) in [("--episodes", args.episodes.is_some()), ("--seed", args.seed.is_some())] {
         if given {
-            return Err(WrongRequest(format!(
+            return Err(UsageError(format!(
                 "{option}: {} is supervised and is evaluated on all its test data; leave {option} out",
                 task.name()
             ))
@@ -70,10 +70,10 @@ fn of_supervised(request: &EvalRequest, config: &Config, task: &SupervisedTask) 
         }
     }
     let device = DeviceChoice::Auto.resolve()?;
-    let data = task.read(config.seed).map_err(WrongRequest::of)?;
-    let network = supervised::network(config, task, &data, &load_best(&request.run)?, device)?;
-    let (scores, left_out) = evaluate(&network, data.through(Split::Test, 0, 0), data.measure(), device)?;
-    supervised::tell(&left_out);
+    let data = task.read(config.seed).map_err(UsageError::of)?;
+    let network = supervised::network(config, task, &data, &load_best(&args.run)?, device)?;
+    let (scores, skipped_files) = evaluate(&network, data.batches(Split::Test, 0, 0), data.metric_kind(), device)?;
+    supervised::tell(&skipped_files);
     println!("test of {}: {scores}", task.name());
     Ok(())
 }

@@ -7,11 +7,11 @@ use anyhow::Result;
 
 use crate::figures::{self, FigureKind};
 use crate::sweep::sources::sources_at;
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 /// The arguments of `alrao plot`.
 #[derive(clap::Args)]
-pub struct PlotRequest {
+pub struct PlotArgs {
     /// Run directories, or sweep directories, whose finished runs are plotted.
     #[arg(required = true, value_name = "RUN|SWEEP")]
     pub runs: Vec<PathBuf>,
@@ -30,19 +30,19 @@ pub struct PlotRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`] if a directory is neither a run nor a sweep directory, or the figure can't be drawn.
-pub fn plot(request: &PlotRequest) -> Result<()> {
+/// [`UsageError`] if a directory is neither a run nor a sweep directory, or the figure can't be drawn.
+pub fn plot(args: &PlotArgs) -> Result<()> {
     let mut sources = Vec::new();
-    for path in &request.runs {
+    for path in &args.runs {
         sources.extend(sources_at(path)?);
     }
-    let wrong = |error: PlotError| WrongRequest(error.to_string());
-    let chosen = choose(sources, request.task.as_deref())?;
-    let kind = match request.figure {
+    let wrong = |error: PlotError| UsageError(error.to_string());
+    let chosen = choose(sources, args.task.as_deref())?;
+    let kind = match args.figure {
         Some(kind) => kind,
-        None => figures::usual(&chosen).map_err(wrong)?,
+        None => figures::default_kind(&chosen).map_err(wrong)?,
     };
-    let out = request.out.clone().unwrap_or_else(|| request.runs[0].join(figures::file(kind)));
+    let out = args.out.clone().unwrap_or_else(|| args.runs[0].join(figures::file(kind)));
     figures::figure(kind, &chosen).and_then(|figure| figure.save(&out)).map_err(wrong)?;
     println!("{}", out.display());
     Ok(())
@@ -64,11 +64,11 @@ fn choose(mut sources: Vec<Source>, task: Option<&str>) -> Result<Vec<Source>> {
                 } else {
                     format!("no such task in the sweep; it has {names}")
                 };
-                return Err(WrongRequest(format!("--task {task}: {problem}")).into());
+                return Err(UsageError(format!("--task {task}: {problem}")).into());
             }
         }
         None if names.contains(", ") => {
-            return Err(WrongRequest(format!("the sweep has several tasks; select one with --task: {names}")).into());
+            return Err(UsageError(format!("the sweep has several tasks; select one with --task: {names}")).into());
         }
         None => {}
     }

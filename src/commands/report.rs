@@ -6,12 +6,12 @@ use alrao_envs::Registry;
 use anyhow::Result;
 
 use crate::report;
-use crate::run_directory::write_whole;
-use crate::wrong_request::WrongRequest;
+use crate::run_directory::write_atomic;
+use crate::usage_error::UsageError;
 
 /// The arguments of `alrao report`.
 #[derive(clap::Args)]
-pub struct ReportRequest {
+pub struct ReportArgs {
     /// Run or sweep directory.
     pub directory: PathBuf,
     /// Output file [default: report.html in the directory].
@@ -22,12 +22,12 @@ pub struct ReportRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`] if the run or sweep doesn't exist, no run of the sweep has finished, or the file can't be written;
+/// [`UsageError`] if the run or sweep doesn't exist, no run of the sweep has finished, or the file can't be written;
 /// else a file of a run is corrupt.
-pub fn report(request: &ReportRequest, registry: &Registry) -> Result<()> {
-    let html = report::html(&request.directory, registry)?;
-    let out = request.out.clone().unwrap_or_else(|| request.directory.join("report.html"));
-    write_whole(&out, &html).map_err(|error| WrongRequest(format!("{}: can't be written: {error}", out.display())))?;
+pub fn report(args: &ReportArgs, registry: &Registry) -> Result<()> {
+    let html = report::html(&args.directory, registry)?;
+    let out = args.out.clone().unwrap_or_else(|| args.directory.join("report.html"));
+    write_atomic(&out, &html).map_err(|error| UsageError(format!("{}: can't be written: {error}", out.display())))?;
     println!("{}", out.display());
     Ok(())
 }

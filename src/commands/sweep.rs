@@ -19,14 +19,14 @@ use crate::sweep::plan::{self, Run, Seeds};
 use crate::sweep::slurm::{self, Slurm, SlurmOption};
 use crate::sweep::table::{Table, TableFormat};
 use crate::sweep::view::View;
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 /// Interval between polls of the processes.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The arguments of `alrao sweep`.
 #[derive(clap::Args)]
-pub struct SweepRequest {
+pub struct SweepArgs {
     /// Sweep file or built-in sweep.
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     pub sweep: Option<String>,
@@ -65,23 +65,23 @@ pub struct SweepRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`] or a setting's error for a usage error, before any file is written; else an error if runs failed or
+/// [`UsageError`] or a setting's error for a usage error, before any file is written; else an error if runs failed or
 /// were stopped, or if the sweep can't continue.
-pub fn sweep(request: &SweepRequest, registry: &Registry) -> Result<()> {
+pub fn sweep(args: &SweepArgs, registry: &Registry) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
     let stop = || stop.load(Ordering::Relaxed);
-    match request.executor {
+    match args.executor {
         ExecutorName::Slurm => slurm::check()?,
-        ExecutorName::Local if !request.slurm.is_empty() => {
-            return Err(WrongRequest("--slurm: needs --executor slurm".into()).into());
+        ExecutorName::Local if !args.slurm.is_empty() => {
+            return Err(UsageError("--slurm: needs --executor slurm".into()).into());
         }
         ExecutorName::Local => {}
     }
-    let sweep = directory(request, registry)?;
-    if let Some(run) = request.run {
+    let sweep = directory(args, registry)?;
+    if let Some(run) = args.run {
         return train_one(&sweep, run, stop);
     }
     let _lock = sweep.lock()?;
@@ -90,14 +90,14 @@ pub fn sweep(request: &SweepRequest, registry: &Registry) -> Result<()> {
     for (index, run) in sweep.runs.iter().enumerate() {
         match sweep.state(run)? {
             State::Done(_) => {}
-            State::Failed(_) if !request.retry_failed => failed += 1,
+            State::Failed(_) if !args.retry_failed => failed += 1,
             _ => to_go.push(index),
         }
     }
     let mut stopped = to_go.len();
-    let mut executor: Box<dyn Executor> = match request.executor {
-        ExecutorName::Local => Box::new(Local::new(&sweep, to_go, request.jobs)),
-        ExecutorName::Slurm => Box::new(Slurm::new(&sweep, &to_go, &request.slurm, request.jobs)?),
+    let mut executor: Box<dyn Executor> = match args.executor {
+        ExecutorName::Local => Box::new(Local::new(&sweep, to_go, args.jobs)),
+        ExecutorName::Slurm => Box::new(Slurm::new(&sweep, &to_go, &args.slurm, args.jobs)?),
     };
     let mut view = View::new(&sweep, stopped, &executor.words());
     let mut left = stopped;
@@ -115,7 +115,7 @@ pub fn sweep(request: &SweepRequest, registry: &Registry) -> Result<()> {
     view.finish();
 
     print!("{}", Table::of(&sweep)?.write(TableFormat::Markdown));
-    let executor = if request.executor == ExecutorName::Slurm { " --executor slurm" } else { "" };
+    let executor = if args.executor == ExecutorName::Slurm { " --executor slurm" } else { "" };
     let go_on = format!("alrao sweep --resume {}{executor}", sweep.path().display());
     match (stopped, failed) {
         (0, 0) => Ok(()),
@@ -127,7 +127,7 @@ pub fn sweep(request: &SweepRequest, registry: &Registry) -> Result<()> {
 /// Trains one run of a sweep that another process manages, unless it has finished.
 fn train_one(sweep: &SweepDirectory, index: usize, stop: impl Fn() -> bool) -> Result<()> {
     let Some(run) = sweep.runs.get(index) else {
-        return Err(WrongRequest(format!(
+        return Err(UsageError(format!(
             "{}: has no run {index}; it has {} runs",
             sweep.path().display(),
             sweep.runs.len()
@@ -159,7 +159,7 @@ fn look_at_data(runs: &[Run]) -> Result<()> {
         if let Task::Supervised(task) = &run.config.task
             && !seen.contains(&&task.data)
         {
-            task.read(run.config.seed).map_err(WrongRequest::of).with_context(|| run.name.clone())?;
+            task.read(run.config.seed).map_err(UsageError::of).with_context(|| run.name.clone())?;
             seen.push(&task.data);
         }
     }
@@ -167,25 +167,25 @@ fn look_at_data(runs: &[Run]) -> Result<()> {
 }
 
 /// Opens the sweep directory given by the arguments, or creates a new one.
-fn directory(request: &SweepRequest, registry: &Registry) -> Result<SweepDirectory> {
-    let Some(path) = &request.resume else {
-        let source = request.sweep.as_deref().expect("required by the command line");
-        let complete = match request.executor {
+fn directory(args: &SweepArgs, registry: &Registry) -> Result<SweepDirectory> {
+    let Some(path) = &args.resume else {
+        let source = args.sweep.as_deref().expect("required by the command line");
+        let complete = match args.executor {
             ExecutorName::Local => Config::complete,
             ExecutorName::Slurm => Config::complete_for_elsewhere,
         };
         let with_data = |mut config: Config| {
-            if let Some(folder) = &request.data {
+            if let Some(folder) = &args.data {
                 config.task.set_data(folder)?;
             }
             complete(config, registry)
         };
-        let runs = plan::read(source, &request.set, request.seeds.as_ref(), with_data)?;
-        if let ExecutorName::Local = request.executor {
+        let runs = plan::read(source, &args.set, args.seeds.as_ref(), with_data)?;
+        if let ExecutorName::Local = args.executor {
             look_at_data(&runs)?;
         }
         let stem = Path::new(source).file_stem().map_or("sweep".into(), |stem| stem.to_string_lossy());
-        let path = request.out.clone().map_or_else(|| free_name(&stem), Ok)?;
+        let path = args.out.clone().map_or_else(|| free_name(&stem), Ok)?;
         return SweepDirectory::create(&path, runs);
     };
     let sweep = SweepDirectory::read(path)?;
@@ -194,7 +194,7 @@ fn directory(request: &SweepRequest, registry: &Registry) -> Result<SweepDirecto
         let made = run.config.made_by();
         let problem =
             format!("started with {made}, but this is {versions}; resume it with that version, or start a new sweep");
-        return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
+        return Err(UsageError(format!("{}: {problem}", path.display())).into());
     }
     Ok(sweep)
 }

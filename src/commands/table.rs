@@ -9,7 +9,7 @@ use crate::sweep::table::{Table, TableFormat};
 
 /// The arguments of `alrao table`.
 #[derive(clap::Args)]
-pub struct TableRequest {
+pub struct TableArgs {
     /// Sweep directory.
     pub sweep: PathBuf,
     /// Output format.
@@ -20,9 +20,9 @@ pub struct TableRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) if the sweep doesn't exist, or one of its run
+/// [`UsageError`](crate::usage_error::UsageError) if the sweep doesn't exist, or one of its run
 /// directories has another configuration.
-pub fn table(request: &TableRequest) -> Result<()> {
-    print!("{}", Table::of(&SweepDirectory::read(&request.sweep)?)?.write(request.format));
+pub fn table(args: &TableArgs) -> Result<()> {
+    print!("{}", Table::of(&SweepDirectory::read(&args.sweep)?)?.write(args.format));
     Ok(())
 }

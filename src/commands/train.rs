@@ -16,7 +16,7 @@ const NO_TEST: &str = "none: diverged before a finite validation";
 
 /// The arguments of `alrao train`.
 #[derive(clap::Args)]
-pub struct TrainRequest {
+pub struct TrainArgs {
     /// TOML file or built-in configuration.
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     pub config: Option<String>,
@@ -49,21 +49,21 @@ pub struct TrainRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) for a usage error, before any file is written; else the error
+/// [`UsageError`](crate::usage_error::UsageError) for a usage error, before any file is written; else the error
 /// that stopped the run.
-pub fn train(request: &TrainRequest, registry: &Registry) -> Result<()> {
-    if request.in_sweep {
+pub fn train(args: &TrainArgs, registry: &Registry) -> Result<()> {
+    if args.in_sweep {
         end_with_standard_input();
     }
-    let Some(path) = &request.resume else {
-        let config = requested(request, registry)?;
+    let Some(path) = &args.resume else {
+        let config = requested(args, registry)?;
         let (task, kind, seed) = (config.task.name(), config.optimizer.kind.name(), config.seed);
         let usual = || free_name(&format!("{task}-{kind}-seed{seed}"));
-        let path = request.out.clone().map_or_else(usual, Ok)?;
+        let path = args.out.clone().map_or_else(usual, Ok)?;
         return report(&path, &runs::train(&path, config, registry)?);
     };
     let was_done = read_summary(path)?.is_some();
-    let resume = if request.in_sweep { runs::resume_when_free } else { runs::resume };
+    let resume = if args.in_sweep { runs::resume_when_free } else { runs::resume };
     let summary = resume(path, registry)?;
     if was_done {
         println!("{} has already finished", path.display());
@@ -81,15 +81,15 @@ fn end_with_standard_input() {
 }
 
 /// Returns the configuration given by the arguments.
-fn requested(request: &TrainRequest, registry: &Registry) -> Result<Config> {
-    let source = request.config.as_deref().expect("required by the command line");
-    let mut config = Config::read(source, &request.set, registry)?;
-    config.seed = request.seed.unwrap_or(config.seed);
-    config.threads = request.threads.unwrap_or(config.threads);
-    if let Some(folder) = &request.data {
+fn requested(args: &TrainArgs, registry: &Registry) -> Result<Config> {
+    let source = args.config.as_deref().expect("required by the command line");
+    let mut config = Config::read(source, &args.set, registry)?;
+    config.seed = args.seed.unwrap_or(config.seed);
+    config.threads = args.threads.unwrap_or(config.threads);
+    if let Some(folder) = &args.data {
         config.task.set_data(folder)?;
     }
-    if let Some(device) = request.device {
+    if let Some(device) = args.device {
         config.device = device.to_string();
     }
     Ok(config)

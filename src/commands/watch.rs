@@ -9,7 +9,7 @@ use crate::runs::episode;
 
 /// The arguments of `alrao watch`.
 #[derive(clap::Args)]
-pub struct WatchRequest {
+pub struct WatchArgs {
     /// Run directory.
     pub run: PathBuf,
     /// Write the episode to this GIF file.
@@ -26,16 +26,16 @@ pub struct WatchRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) if the run doesn't exist, its environment can't be rendered, or
+/// [`UsageError`](crate::usage_error::UsageError) if the run doesn't exist, its environment can't be rendered, or
 /// there is no display; else the file can't be written.
-pub fn watch(request: &WatchRequest, registry: &Registry) -> Result<()> {
-    let episode = episode(registry, &request.run, request.seed)?;
+pub fn watch(args: &WatchArgs, registry: &Registry) -> Result<()> {
+    let episode = episode(registry, &args.run, args.seed)?;
     println!("{}", episode.words());
-    if let Some(path) = &request.gif {
+    if let Some(path) = &args.gif {
         episode.save_gif(path)?;
         println!("{}", path.display());
     }
-    if request.window {
+    if args.window {
         episode.show()?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use alrao_core::rates::{LrGranularity, LrRange};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 /// The settings of the optimizer: `alrao`, or one of the baselines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ impl OptimizerSettings {
     /// Fills in the defaults of the kind's fields.
     ///
     /// # Errors
-    /// [`WrongRequest`], naming the invalid field.
+    /// [`UsageError`], naming the invalid field.
     pub fn resolve(&self) -> Result<Self> {
         let base = match self.kind {
             OptimizerKind::Alrao => self.base.unwrap_or(BaseOptimizer::Sgd),
@@ -93,7 +93,7 @@ impl OptimizerSettings {
         let lr = match self.kind {
             OptimizerKind::Alrao => None,
             OptimizerKind::Sgd => Some(self.lr.ok_or_else(|| {
-                WrongRequest("optimizer.lr: missing; `sgd` needs a learning rate, as in --set optimizer.lr=0.1".into())
+                UsageError("optimizer.lr: missing; `sgd` needs a learning rate, as in --set optimizer.lr=0.1".into())
             })?),
             OptimizerKind::Adam => Some(self.lr.unwrap_or(1e-3)),
         };
@@ -157,7 +157,7 @@ impl OptimizerSettings {
     }
 
     /// Rejects fields of other kinds and base optimizers.
-    fn refuse_foreign(&self, base: BaseOptimizer) -> Result<(), WrongRequest> {
+    fn refuse_foreign(&self, base: BaseOptimizer) -> Result<(), UsageError> {
         let of_kind = match self.kind {
             OptimizerKind::Alrao => &[("lr", self.lr.is_some())][..],
             _ => &[
@@ -175,37 +175,37 @@ impl OptimizerSettings {
         let foreign =
             |fields: &[(&'static str, bool)]| fields.iter().find(|(_, given)| *given).map(|(field, _)| *field);
         if let Some(field) = foreign(of_kind) {
-            return Err(WrongRequest(format!("optimizer.{field}: not a field of `{}`; remove it", self.kind.name())));
+            return Err(UsageError(format!("optimizer.{field}: not a field of `{}`; remove it", self.kind.name())));
         }
         match foreign(&of_sgd) {
             Some(field) if base == BaseOptimizer::Adam => {
-                Err(WrongRequest(format!("optimizer.{field}: not a field of Adam, only of SGD; remove it")))
+                Err(UsageError(format!("optimizer.{field}: not a field of Adam, only of SGD; remove it")))
             }
             _ => Ok(()),
         }
     }
 
     /// Checks the values of resolved settings.
-    fn check(&self) -> Result<(), WrongRequest> {
+    fn check(&self) -> Result<(), UsageError> {
         let (min, max) = (self.lr_min.or(self.lr), self.lr_max.or(self.lr));
         LrRange::new(min.expect("one of both"), max.expect("one of both"))
-            .map_err(|error| WrongRequest(format!("optimizer: {error}")))?;
+            .map_err(|error| UsageError(format!("optimizer: {error}")))?;
         if self.num_heads.is_some_and(|heads| heads < 1) {
-            return Err(WrongRequest(format!("optimizer.num_heads: {}", alrao_core::Error::NoHeads)));
+            return Err(UsageError(format!("optimizer.num_heads: {}", alrao_core::Error::NoHeads)));
         }
         let momentum = self.momentum.unwrap_or(0.0);
         if !(0.0..1.0).contains(&momentum) {
-            return Err(WrongRequest(format!("optimizer.momentum = {momentum}: must be at least 0 and below 1")));
+            return Err(UsageError(format!("optimizer.momentum = {momentum}: must be at least 0 and below 1")));
         }
         if self.nesterov == Some(true) && momentum == 0.0 {
             let problem = "has no effect without momentum: set optimizer.momentum too";
-            return Err(WrongRequest(format!("optimizer.nesterov = true: {problem}")));
+            return Err(UsageError(format!("optimizer.nesterov = true: {problem}")));
         }
         if let Some(decay) = self.weight_decay.filter(|decay| !(*decay >= 0.0 && decay.is_finite())) {
-            return Err(WrongRequest(format!("optimizer.weight_decay = {decay}: must be at least 0")));
+            return Err(UsageError(format!("optimizer.weight_decay = {decay}: must be at least 0")));
         }
         match self.max_grad_norm.filter(|clip| !(*clip > 0.0 && clip.is_finite())) {
-            Some(clip) => Err(WrongRequest(format!("optimizer.max_grad_norm = {clip}: must be above 0"))),
+            Some(clip) => Err(UsageError(format!("optimizer.max_grad_norm = {clip}: must be above 0"))),
             None => Ok(()),
         }
     }

@@ -23,7 +23,7 @@ use crate::sweep::table::{Table, TableFormat};
 /// Returns the report of a run or sweep directory as HTML.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is neither, or no run of the sweep has finished; else a file
+/// [`UsageError`](crate::usage_error::UsageError) if it is neither, or no run of the sweep has finished; else a file
 /// is corrupt.
 pub fn html(directory: &Path, registry: &Registry) -> Result<String> {
     let sources = sources_at(directory)?;
@@ -51,7 +51,7 @@ fn of_run(run: &Path, registry: &Registry) -> Result<Page> {
     page.pairs(&result(&config, summary.as_ref()));
     page.heading(2, "Learning curve");
     let source = run.into();
-    figure(&mut page, figures::usual_of_run(&config.task), std::slice::from_ref(&source))?;
+    figure(&mut page, figures::default_of_run(&config.task), std::slice::from_ref(&source))?;
     inside(&mut page, registry, &source, &info, summary.as_ref())?;
     page.heading(2, "Configuration");
     made_with(&mut page, &config);
@@ -74,12 +74,12 @@ fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result
         page.heading(2, &task);
         let of_task: Vec<Source> =
             sources.iter().filter(|source| task_of(source).as_ref() == Some(&task)).cloned().collect();
-        if figures::usual(&of_task)? == FigureKind::Heatmap {
+        if figures::default_kind(&of_task)? == FigureKind::Heatmap {
             page.heading(3, "Learning-rate ranges");
             figure(&mut page, FigureKind::Heatmap, &of_task)?;
         }
         if let [one] = &of_task[..] {
-            figure(&mut page, figures::usual_of_run(&Config::of_run(&one.dir)?.task), &of_task)?;
+            figure(&mut page, figures::default_of_run(&Config::of_run(&one.dir)?.task), &of_task)?;
         } else {
             let mut variants: Vec<_> = of_task.iter().filter_map(|source| source.in_sweep.as_ref()).collect();
             variants.dedup();
@@ -124,7 +124,7 @@ fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result
 /// Ranks the runs of a sweep by the details they have: first Alrao on its usual learning-rate range, then on other ranges.
 fn rank(info: &RunInfo) -> u8 {
     match info.method.interval() {
-        Some(_) if info.method.is_usual() => 0,
+        Some(_) if info.method.has_default_range() => 0,
         Some(_) => 1,
         None => 2,
     }
@@ -218,7 +218,7 @@ fn gif(registry: &Registry, run: &Path) -> Result<(Vec<u8>, String)> {
 
 /// Adds a figure, or the reason why it can't be drawn.
 fn figure(page: &mut Page, kind: FigureKind, sources: &[Source]) -> Result<()> {
-    match figures::figure(kind, sources).and_then(|figure| figure.on_page()) {
+    match figures::figure(kind, sources).and_then(|figure| figure.embed()) {
         Ok(figure) => page.figure(&figure),
         Err(error @ (PlotError::OlderVersion { .. } | PlotError::Metrics { .. } | PlotError::Json { .. })) => {
             return Err(error.into());

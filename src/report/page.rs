@@ -1,6 +1,6 @@
 //! A self-contained HTML page: style, script, figures and images are inlined, and all text is escaped.
 
-use alrao_plots::OnPage;
+use alrao_plots::EmbeddedFigure;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
@@ -73,8 +73,8 @@ impl Page {
     }
 
     /// Adds a figure that shows its values under the pointer.
-    pub fn figure(&mut self, figure: &OnPage) {
-        let OnPage { title, wide, narrow, data } = figure;
+    pub fn figure(&mut self, figure: &EmbeddedFigure) {
+        let EmbeddedFigure { title, wide, narrow, data } = figure;
         let (title, data) = (escape(title), escape(data));
         self.body += &format!(
             "<figure role=\"img\" aria-label=\"{title}\" data-panels=\"{data}\">\n<div class=\"wide\">{wide}</div>\n\
@@ -131,7 +131,12 @@ mod tests {
         page.lines(EVIL);
         page.pairs(&[(EVIL, EVIL.into())]);
         page.markdown(&format!("## {EVIL}\n\n| {EVIL} |\n|---|\n| {EVIL} |\n\n{EVIL}\n"));
-        page.figure(&OnPage { title: EVIL.into(), wide: "<svg/>".into(), narrow: "<svg/>".into(), data: EVIL.into() });
+        page.figure(&EmbeddedFigure {
+            title: EVIL.into(),
+            wide: "<svg/>".into(),
+            narrow: "<svg/>".into(),
+            data: EVIL.into(),
+        });
         page.gif(b"GIF89a", EVIL);
         page.folded(EVIL, EVIL);
         let html = page.html();

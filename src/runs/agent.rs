@@ -14,7 +14,7 @@ use tch::Device;
 use super::{Event, StopReason, Trainer};
 use crate::config::{AgentTask, Config};
 use crate::summary::{Outcome, Summary};
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 /// The trainer of an agent's run.
 pub struct AgentRun {
@@ -28,13 +28,13 @@ impl AgentRun {
     /// Creates the trainer of a configuration, before its first step.
     ///
     /// # Errors
-    /// As [`DqnTrainer::new`], but a [`WrongRequest`] for an invalid setting.
+    /// As [`DqnTrainer::new`], but a [`UsageError`] for an invalid setting.
     pub fn new(config: &Config, registry: &Registry, device: Device) -> Result<Self> {
         let task = Box::new(config.task.agent()?.clone());
         let make = || task.make(registry);
         let training = DqnTrainer::new(&task.schedule, &task.agent, &config.method()?, &make, config.seed, device);
         let training = training.map_err(|error| match error {
-            Error::Setting { .. } | Error::NoActions => WrongRequest::of(error).into(),
+            Error::Setting { .. } | Error::NoActions => UsageError::of(error).into(),
             error => anyhow::Error::from(error),
         })?;
         Ok(AgentRun { training, task, registry: registry.clone(), device })
@@ -130,6 +130,6 @@ pub fn network(
 fn first_q(config: &Config, registry: &Registry, device: Device) -> Result<QNetwork> {
     let task = config.task.agent()?;
     let environment = task.make(registry)?;
-    let (observation_len, actions) = (environment.observation_len(), environment.action_count());
-    Ok(QNetwork::new(observation_len, actions, &task.agent.network, &config.method()?, config.seed, device)?)
+    let (obs_dim, actions) = (environment.obs_dim(), environment.num_actions());
+    Ok(QNetwork::new(obs_dim, actions, &task.agent.network, &config.method()?, config.seed, device)?)
 }

@@ -23,7 +23,7 @@ use crate::summary::Summary;
 /// of threads for the whole process.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) before any file is written, if a setting, the device or the dataset
+/// [`UsageError`](crate::usage_error::UsageError) before any file is written, if a setting, the device or the dataset
 /// is invalid, or the directory exists; else the error that stopped the run.
 pub fn train(path: &Path, config: Config, registry: &Registry) -> Result<Summary> {
     let config = config.complete(registry)?;
@@ -34,7 +34,7 @@ pub fn train(path: &Path, config: Config, registry: &Registry) -> Result<Summary
 /// run. A finished run is left unchanged.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is not a run directory, is in use by another process, or its
+/// [`UsageError`](crate::usage_error::UsageError) if it is not a run directory, is in use by another process, or its
 /// run can't be resumed here; else the error that stopped the run.
 pub fn resume(path: &Path, registry: &Registry) -> Result<Summary> {
     resume_with(path, registry, RunDirectory::open)
@@ -142,10 +142,10 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
 /// Draws the default figure of a run and returns its path; none for a run that diverged at once.
 ///
 /// # Errors
-/// [`WrongRequest`](crate::wrong_request::WrongRequest) if it is not a run directory; else a file of it is corrupt, or the
+/// [`UsageError`](crate::usage_error::UsageError) if it is not a run directory; else a file of it is corrupt, or the
 /// figure can't be written.
 pub fn draw(path: &Path) -> Result<Option<PathBuf>> {
-    let kind = figures::usual_of_run(&Config::of_run(path)?.task);
+    let kind = figures::default_of_run(&Config::of_run(path)?.task);
     let file = path.join(figures::file(kind));
     match figures::figure(kind, &[path.into()]).and_then(|figure| figure.save(&file)) {
         Ok(()) => Ok(Some(file)),

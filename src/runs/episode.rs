@@ -11,7 +11,7 @@ use anyhow::Result;
 use super::agent::network;
 use crate::config::Config;
 use crate::run_directory::load_best;
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 /// A rendered episode.
 pub struct Episode {
@@ -24,7 +24,7 @@ pub struct Episode {
 /// Renders the episode of this seed, or the run's first test episode, with the greedy policy of its best checkpoint.
 ///
 /// # Errors
-/// [`WrongRequest`] if the run doesn't exist, or its environment can't be rendered.
+/// [`UsageError`] if the run doesn't exist, or its environment can't be rendered.
 pub fn episode(registry: &Registry, run: &Path, seed: Option<u64>) -> Result<Episode> {
     let config = Config::of_run(run)?.resolve(registry)?;
     tch::set_num_threads(config.threads as i32);
@@ -35,14 +35,14 @@ pub fn episode(registry: &Registry, run: &Path, seed: Option<u64>) -> Result<Epi
     let name = &task.environment.name;
     let (mut frames, mut sum): (Vec<Frame>, f64) = (Vec::new(), 0.0);
     loop {
-        let scene = environment.scene();
+        let scene = environment.render_state();
         frames.push(
-            scene.ok_or_else(|| WrongRequest(format!("{name} can't be rendered: it has no render state")))?.draw(),
+            scene.ok_or_else(|| UsageError(format!("{name} can't be rendered: it has no render state")))?.render(),
         );
         let step = environment.step(greedy_actions(&network, environment.observation(), 1)?[0])?;
         sum += step.reward;
         if step.ended() {
-            let fps = registry.get(name)?.fps;
+            let fps = registry.spec(name)?.fps;
             return Ok(Episode { environment: name.clone(), fps, frames, sum });
         }
     }
@@ -65,9 +65,9 @@ impl Episode {
     /// Shows the episode in a window until it is closed.
     ///
     /// # Errors
-    /// [`WrongRequest`] if there is no display.
+    /// [`UsageError`] if there is no display.
     pub fn show(self) -> Result<()> {
-        show(&self.environment, self.fps, self.frames).map_err(WrongRequest::of)?;
+        show(&self.environment, self.fps, self.frames).map_err(UsageError::of)?;
         Ok(())
     }
 }

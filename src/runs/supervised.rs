@@ -13,7 +13,7 @@ use tch::Device;
 use super::{Event, StopReason, Trainer};
 use crate::config::{Config, OptimizerKind};
 use crate::summary::{Outcome, Summary};
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 /// The trainer of a supervised run.
 pub struct SupervisedRun {
@@ -28,7 +28,7 @@ impl SupervisedRun {
     /// # Errors
     /// The dataset or a setting is invalid.
     pub fn new(config: &Config, task: &SupervisedTask, device: Device) -> Result<Self> {
-        let (data, method) = (task.read(config.seed).map_err(WrongRequest::of)?, config.method()?);
+        let (data, method) = (task.read(config.seed).map_err(UsageError::of)?, config.method()?);
         let network = task.network(&data, &method, config.seed, device)?;
         let training = SupervisedTrainer::new(&task.training, data, network, &method, config.seed, device)?;
         Ok(SupervisedRun { task: task.clone(), training, device })
@@ -85,8 +85,8 @@ impl Trainer for SupervisedRun {
     fn summary(&self, config: &Config, best: Option<StateDict>, seconds: f64, diverged: bool) -> Result<Summary> {
         let test = best.map(|best| -> Result<_> {
             let network = network(config, &self.task, self.training.data(), &best, self.device)?;
-            let (scores, left_out) = self.training.test(&network)?;
-            tell(&left_out);
+            let (scores, skipped_files) = self.training.test(&network)?;
+            tell(&skipped_files);
             Ok(scores)
         });
         let alrao = config.optimizer.kind == OptimizerKind::Alrao;
@@ -124,6 +124,6 @@ pub fn network(
 }
 
 /// Prints the files that a test skipped.
-pub fn tell(left_out: &[SkippedFile]) {
-    left_out.iter().for_each(|file| eprintln!("{}: {}; skipped", file.path.display(), file.problem));
+pub fn tell(skipped_files: &[SkippedFile]) {
+    skipped_files.iter().for_each(|file| eprintln!("{}: {}; skipped", file.path.display(), file.problem));
 }

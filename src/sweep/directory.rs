@@ -24,7 +24,7 @@ use crate::run_directory::{RunDirectory, create_with, lock, read_summary};
 use crate::run_info::run_info;
 use crate::summary::Summary;
 use crate::sweep::plan::Run;
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 const RUNS: &str = "sweep.jsonl";
 const FAILURE: &str = "failure.txt";
@@ -54,7 +54,7 @@ impl SweepDirectory {
     /// Creates the directory with its list of runs.
     ///
     /// # Errors
-    /// [`WrongRequest`] if the path exists or can't be created.
+    /// [`UsageError`] if the path exists or can't be created.
     pub fn create(path: &Path, runs: Vec<Run>) -> Result<Self> {
         let lines = runs.iter().map(|run| Ok(serde_json::to_string(run)? + "\n")).collect::<Result<String>>()?;
         if let Ok(text) = fs::read_to_string(path.join(RUNS)) {
@@ -64,7 +64,7 @@ impl SweepDirectory {
                 }
                 false => "contains another sweep; choose another directory with --out".into(),
             };
-            return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
+            return Err(UsageError(format!("{}: {problem}", path.display())).into());
         }
         create_with(path, &[(RUNS, &lines)])?;
         Ok(SweepDirectory { path: path.into(), runs })
@@ -73,12 +73,12 @@ impl SweepDirectory {
     /// Reads a directory's list of runs.
     ///
     /// # Errors
-    /// [`WrongRequest`] if it isn't a sweep directory.
+    /// [`UsageError`] if it isn't a sweep directory.
     pub fn read(path: &Path) -> Result<Self> {
         let file = path.join(RUNS);
         if !file.is_file() {
             let problem = format!("not a sweep directory (no {RUNS})");
-            return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
+            return Err(UsageError(format!("{}: {problem}", path.display())).into());
         }
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         let run = |(number, line): (usize, &str)| {
@@ -87,7 +87,7 @@ impl SweepDirectory {
                     let versions = serde_json::from_str::<Value>(line).map(|mut run| run["config"]["versions"].take());
                     let versions = versions.and_then(serde_json::from_value::<Versions>);
                     let by = versions.map_or(String::new(), |versions| format!("\n{}", other_names(&versions)));
-                    WrongRequest(format!("{}: line {}: {error}{by}", file.display(), number + 1))
+                    UsageError(format!("{}: line {}: {error}{by}", file.display(), number + 1))
                 })
             })
         };
@@ -99,7 +99,7 @@ impl SweepDirectory {
                 "{} is from {one}, but {} from {two}; all runs of a sweep must be from one version",
                 runs[0].name, other.name
             );
-            return Err(WrongRequest(format!("{}: {problem}", file.display())).into());
+            return Err(UsageError(format!("{}: {problem}", file.display())).into());
         }
         Ok(SweepDirectory { path: path.into(), runs })
     }
@@ -107,7 +107,7 @@ impl SweepDirectory {
     /// Locks the sweep against other processes while the returned file is open.
     ///
     /// # Errors
-    /// [`WrongRequest`] if another process has locked it.
+    /// [`UsageError`] if another process has locked it.
     pub fn lock(&self) -> Result<File> {
         lock(&self.path.join(RUNS))
     }
@@ -125,11 +125,11 @@ impl SweepDirectory {
     /// Describes a run, from its directory or, before that exists, from its configuration.
     ///
     /// # Errors
-    /// [`WrongRequest`] if the directory is from an unsupported version, or corrupt.
+    /// [`UsageError`] if the directory is from an unsupported version, or corrupt.
     pub fn info(&self, run: &Run) -> Result<RunInfo> {
         let directory = self.of(run);
         match directory.exists() {
-            true => Ok(RunInfo::read(&directory).map_err(WrongRequest::of)?),
+            true => Ok(RunInfo::read(&directory).map_err(UsageError::of)?),
             false => run_info(&run.config),
         }
     }
@@ -142,7 +142,7 @@ impl SweepDirectory {
     /// Reads the state of a run.
     ///
     /// # Errors
-    /// [`WrongRequest`] if the run has another configuration or other versions, or can't be read.
+    /// [`UsageError`] if the run has another configuration or other versions, or can't be read.
     pub fn state(&self, run: &Run) -> Result<State> {
         let directory = self.of(run);
         if !directory.exists() {
@@ -156,9 +156,9 @@ impl SweepDirectory {
                 false => format!("it is from {by}, but the sweep from {of_sweep}"),
             };
             let problem = format!("{problem}; delete the directory to train the run again");
-            return Err(WrongRequest(format!("{}: {problem}", directory.display())).into());
+            return Err(UsageError(format!("{}: {problem}", directory.display())).into());
         }
-        if let Some(summary) = read_summary(&directory).map_err(|error| WrongRequest(format!("{error:#}")))? {
+        if let Some(summary) = read_summary(&directory).map_err(|error| UsageError(format!("{error:#}")))? {
             return Ok(State::Done(Box::new(summary)));
         }
         Ok(read_if_there(&directory.join(FAILURE))?.map_or(State::Unfinished, State::Failed))
@@ -201,14 +201,14 @@ impl SweepDirectory {
 }
 
 /// Returns the error of a list of runs from an older version, if a run's directory identifies that version.
-fn of_older_version(sweep: &Path, list: &str) -> Option<WrongRequest> {
+fn of_older_version(sweep: &Path, list: &str) -> Option<UsageError> {
     #[derive(Deserialize)]
     struct Named {
         name: String,
     }
     let names = list.lines().filter_map(|line| serde_json::from_str(line).ok());
     let mut errors = names.filter_map(|Named { name }| RunInfo::read(&sweep.join(name)).err());
-    errors.find(|error| matches!(error, PlotError::OlderVersion { .. })).map(WrongRequest::of)
+    errors.find(|error| matches!(error, PlotError::OlderVersion { .. })).map(UsageError::of)
 }
 
 fn read_if_there(path: &Path) -> Result<Option<String>> {
@@ -286,13 +286,13 @@ pub(crate) mod tests {
         let error = sweep.state(&new).unwrap_err();
         let words =
             ["adam-seed0: it is from alrao 0.1.0 on libtorch 2.11.0, but the sweep from alrao 0.2.0", "delete the"];
-        assert!(error.is::<WrongRequest>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
+        assert!(error.is::<UsageError>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
 
         let mixed = sweep.path().with_file_name("mixed");
         SweepDirectory::create(&mixed, vec![old, by(&sweep.runs[1], "0.2.0")]).unwrap();
         let error = SweepDirectory::read(&mixed).unwrap_err();
         let words = ["seed0 is from alrao 0.1.0", "seed1 from alrao 0.2.0", "one version"];
-        assert!(error.is::<WrongRequest>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
+        assert!(error.is::<UsageError>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
     }
     #[test]
     fn a_sweep_with_other_names_says_which_version_wrote_it() {
@@ -305,6 +305,6 @@ pub(crate) mod tests {
         fs::write(&file, fs::read_to_string(&file).unwrap().replace("lr_schedule", "anneal")).unwrap();
         let error = SweepDirectory::read(&path).unwrap_err();
         let words = ["sweep.jsonl: line 1", "`anneal`", "written by alrao 0.0.7"];
-        assert!(error.is::<WrongRequest>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
+        assert!(error.is::<UsageError>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
     }
 }

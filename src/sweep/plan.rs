@@ -28,7 +28,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use crate::config::{self, Config};
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 /// The built-in sweeps, by name.
 const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sweeps.rs"));
@@ -100,7 +100,7 @@ struct Place {
 /// instead of the file's. Every configuration is completed with `complete`.
 ///
 /// # Errors
-/// [`WrongRequest`] or a setting's error, naming the file with the line and the field or the run; also if there are no
+/// [`UsageError`] or a setting's error, naming the file with the line and the field or the run; also if there are no
 /// runs, too many, or duplicates.
 pub fn read(
     source: &str,
@@ -112,7 +112,7 @@ pub fn read(
         Some((_, text)) => text.to_string(),
         None => read_file(source)?,
     };
-    let wrong = |error| WrongRequest(config::explain(&error));
+    let wrong = |error| UsageError(config::explain(&error));
     let file: SweepFile = toml::from_str(&text).map_err(wrong).context(source.to_string())?;
     let folder = Path::new(source).parent().unwrap_or(Path::new(""));
     let seeds = seeds.unwrap_or(&file.seeds);
@@ -122,9 +122,9 @@ pub fn read(
 fn read_file(source: &str) -> Result<String> {
     if !Path::new(source).exists() {
         let names = BUILT_IN.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        return Err(WrongRequest(format!("{source}: no such file or built-in sweep; built in: {names}")).into());
+        return Err(UsageError(format!("{source}: no such file or built-in sweep; built in: {names}")).into());
     }
-    std::fs::read_to_string(source).map_err(|error| WrongRequest(format!("{source}: {error}")).into())
+    std::fs::read_to_string(source).map_err(|error| UsageError(format!("{source}: {error}")).into())
 }
 
 /// Everything except the blocks of a sweep file that determines its runs.
@@ -153,7 +153,7 @@ impl Sweep<'_> {
         if !what_to_do.is_empty() {
             let product = format!("{task_count} tasks x {variant_count} variants x {seed_count} seeds");
             let problem = format!("expands to {total} runs, {product}; must be from 1 to {MOST_RUNS}: {what_to_do}");
-            return Err(WrongRequest(problem).into());
+            return Err(UsageError(problem).into());
         }
         let mut runs = Vec::new();
         for (task_block, task_combinations) in file.task.iter().zip(&tasks) {
@@ -244,17 +244,17 @@ impl Sweep<'_> {
         }
         for set in self.sets {
             if set.split('=').next().is_some_and(|key| key.trim() == "seed") {
-                return Err(WrongRequest(format!("--set {set}: can't set the seed of a sweep; use --seeds")).into());
+                return Err(UsageError(format!("--set {set}: can't set the seed of a sweep; use --seeds")).into());
             }
             config::apply(&mut table, set)?;
         }
-        config::check(&table).map_err(WrongRequest)?;
+        config::check(&table).map_err(UsageError)?;
         Ok(table.try_into().expect("just checked"))
     }
 
     /// Returns the error of a field in the file, with its line.
-    fn wrong(&self, place: &Place, problem: &str) -> WrongRequest {
-        WrongRequest(format!("line {}: [[{}]] {}: {problem}", place.line(self.text), place.block, place.path.join(".")))
+    fn wrong(&self, place: &Place, problem: &str) -> UsageError {
+        UsageError(format!("line {}: [[{}]] {}: {problem}", place.line(self.text), place.block, place.path.join(".")))
     }
 }
 
@@ -315,19 +315,16 @@ fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() || "._=+-".contains(c) { c } else { '_' }).collect()
 }
 
-fn no_run_twice(runs: &[Run]) -> Result<(), WrongRequest> {
+fn no_run_twice(runs: &[Run]) -> Result<(), UsageError> {
     let (mut names, mut configs) = (HashMap::new(), HashMap::new());
     for run in runs {
         if names.insert(&run.name, run).is_some() {
             let problem = "duplicate run name; use different seeds, and give each block of one kind a `name`";
-            return Err(WrongRequest(format!("{}: {problem}", run.name)));
+            return Err(UsageError(format!("{}: {problem}", run.name)));
         }
         let config = toml::to_string(&run.config).expect("a configuration can be written");
         if let Some(other) = configs.insert(config, run) {
-            return Err(WrongRequest(format!(
-                "{} and {} have the same configuration; remove one",
-                other.name, run.name
-            )));
+            return Err(UsageError(format!("{} and {} have the same configuration; remove one", other.name, run.name)));
         }
     }
     Ok(())

@@ -19,7 +19,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::executor::{End, Executor};
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 const SCRIPT: &str = "slurm.sh";
 const LOG: &str = "slurm.log";
@@ -84,13 +84,13 @@ enum Place {
 /// Checks that `sbatch` is installed.
 ///
 /// # Errors
-/// [`WrongRequest`] if it isn't.
+/// [`UsageError`] if it isn't.
 pub fn check() -> Result<()> {
     match Command::new("sbatch").arg("--version").output() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let problem = "there is no `sbatch` on the PATH; log in to a machine that submits Slurm jobs, load its Slurm \
                            module, or leave --executor out to train here";
-            Err(WrongRequest(format!("--executor slurm: {problem}")).into())
+            Err(UsageError(format!("--executor slurm: {problem}")).into())
         }
         Err(error) => Err(error).context("sbatch"),
         Ok(_) => Ok(()),
@@ -102,7 +102,7 @@ impl<'a> Slurm<'a> {
     /// to the script; without options, an existing script is kept.
     ///
     /// # Errors
-    /// [`WrongRequest`] if Slurm rejects the jobs.
+    /// [`UsageError`] if Slurm rejects the jobs.
     pub fn new(
         sweep: &'a SweepDirectory,
         runs: &[usize],
@@ -234,7 +234,7 @@ fn submit(sweep: &SweepDirectory, runs: &[usize], first: usize, at_a_time: Optio
     command.arg(&script).arg(std::env::current_exe()?).arg(folder).arg(first.to_string());
     let job = answer(&mut command).map_err(|error| {
         let go_on = format!("alrao sweep --resume {} --executor slurm", sweep.path().display());
-        WrongRequest(format!("{error:#}\nResume with `{go_on}`, and change options with --slurm KEY=VALUE if needed."))
+        UsageError(format!("{error:#}\nResume with `{go_on}`, and change options with --slurm KEY=VALUE if needed."))
     })?;
     Ok(job.trim().split(';').next().unwrap_or_default().into()) // the cluster's name may follow
 }

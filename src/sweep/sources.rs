@@ -7,12 +7,12 @@ use anyhow::Result;
 
 use crate::config::Config;
 use crate::sweep::directory::{State, SweepDirectory};
-use crate::wrong_request::WrongRequest;
+use crate::usage_error::UsageError;
 
 /// Returns a run directory, or the finished runs of a sweep directory.
 ///
 /// # Errors
-/// [`WrongRequest`] if it is neither, or no run of the sweep has finished.
+/// [`UsageError`] if it is neither, or no run of the sweep has finished.
 pub fn sources_at(path: &Path) -> Result<Vec<Source>> {
     if path.join("config.toml").is_file() {
         Config::of_run(path)?;
@@ -20,7 +20,7 @@ pub fn sources_at(path: &Path) -> Result<Vec<Source>> {
     }
     if !path.join("sweep.jsonl").is_file() {
         let problem = "neither a run directory (no config.toml) nor a sweep directory (no sweep.jsonl)";
-        return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
+        return Err(UsageError(format!("{}: {problem}", path.display())).into());
     }
     let sweep = SweepDirectory::read(path)?;
     let mut sources = Vec::new();
@@ -31,7 +31,7 @@ pub fn sources_at(path: &Path) -> Result<Vec<Source>> {
     }
     if sources.is_empty() {
         let problem = format!("none of its {} runs has finished yet: try again later", sweep.runs.len());
-        return Err(WrongRequest(format!("{}: {problem}", path.display())).into());
+        return Err(UsageError(format!("{}: {problem}", path.display())).into());
     }
     if sources.len() < sweep.runs.len() {
         eprintln!("{}: {} of {} runs finished", path.display(), sources.len(), sweep.runs.len());

@@ -221,7 +221,12 @@ impl Row {
                     Outcome::Supervised { test, .. } => (test.map(|test| 100.0 * test.top1), None),
                     Outcome::Agent { random_policy, .. } => (None, Some(random_policy.returns.mean)),
                 };
-                self.tests.extend(outcome.figure().map(|figure| SeedFigure { seed, figure, top1, random_policy }));
+                self.tests.extend(outcome.primary_metric().map(|figure| SeedFigure {
+                    seed,
+                    figure,
+                    top1,
+                    random_policy,
+                }));
             }
             State::Failed(_) => self.failed += 1,
             State::Missing | State::Unfinished => self.unfinished += 1,

@@ -80,7 +80,8 @@ impl<'a> View<'a> {
         let words = match self.sweep.state(run)? {
             State::Done(summary) => {
                 line.state = if summary.diverged { "diverged" } else { "done" };
-                line.figure = summary.outcome.figure().map_or("-".into(), |figure| figure_words(&run.config, figure));
+                line.figure =
+                    summary.outcome.primary_metric().map_or("-".into(), |figure| figure_words(&run.config, figure));
                 line.time = duration(summary.seconds);
                 let diverged = if summary.diverged { ", diverged" } else { "" };
                 format!("{}{diverged}, {}", summary.outcome.words(), line.time)

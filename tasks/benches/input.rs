@@ -35,11 +35,11 @@ fn main() -> Result<()> {
 /// Takes batches for so long, after the first, and prints how many images a second there were.
 fn rate(time: Duration, folder: &Path) -> Result<()> {
     let images = Arc::new(ImageFolder::read(folder, SIDE)?);
-    let pixels = Normalisation::new(images.colours(), Device::Cpu);
-    let data = ImageBatches { images, batch: BATCH, most: None, seed: 0 };
+    let pixels = Normalisation::new(images.channel_stats(), Device::Cpu);
+    let data = ImageBatches { images, batch_size: BATCH, max_images: None, seed: 0 };
     let (mut started, mut count) = (None, 0);
     for epoch in 0.. {
-        for batch in data.through(Split::Train, epoch, 0) {
+        for batch in data.batches(Split::Train, epoch, 0) {
             let x = pixels.normalised(&batch?.x);
             let since: &Instant = match &started {
                 Some(since) => since,
@@ -68,7 +68,7 @@ fn pixels(count: usize, folder: &Path, file: &Path) -> Result<()> {
         let picture = decode::decode(&fs::read(path)?).map_err(|problem| anyhow!("{}: {problem}", path.display()))?;
         out.write_all(&picture.rgb)?;
         images.image(Split::Test, index, None, &mut planes)?;
-        let of_pixel = |i: usize| [0, 1, 2].map(|colour| planes[colour * SIDE * SIDE + i]);
+        let of_pixel = |i: usize| [0, 1, 2].map(|channel| planes[channel * SIDE * SIDE + i]);
         out.write_all(&(0..SIDE * SIDE).flat_map(of_pixel).collect::<Vec<u8>>())?;
     }
     Ok(out.flush()?)

@@ -20,7 +20,7 @@ use alrao_core::network::Network;
 use alrao_core::parameters::ParameterBuilder;
 use alrao_core::streams::stream;
 use alrao_tasks::model::{self, Model};
-use alrao_tasks::networks::{Architecture, Colours, Computation, ImageModel, LanguageModel, Precision};
+use alrao_tasks::networks::{Architecture, ChannelStats, Computation, ImageModel, LanguageModel, Precision};
 use anyhow::{Context, Result, bail};
 use tch::{Cuda, Device, Kind, Tensor};
 
@@ -99,8 +99,8 @@ fn measure(network: &str, time: Duration, device: Device, ways: Ways) -> Result<
     };
     let model = |b: &mut ParameterBuilder| match architecture {
         Some(architecture) => {
-            let colours = Colours { mean: [0.5; 3], deviation: [0.25; 3] };
-            Model::Image(ImageModel::new(b, architecture, 1.0, colours, computation, device))
+            let channel_stats = ChannelStats { mean: [0.5; 3], std: [0.25; 3] };
+            Model::Image(ImageModel::new(b, architecture, 1.0, channel_stats, computation, device))
         }
         None => Model::Text(LanguageModel::new(b, SYMBOLS as usize, 1.0)),
     };

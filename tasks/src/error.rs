@@ -45,7 +45,7 @@ pub enum Error {
     },
     /// Too many files are corrupt.
     #[error("{count} of {of} images are corrupt, more than 1 %: repair the dataset; the last is {}: {}", last.path.display(), last.problem)]
-    Damaged {
+    TooManyCorrupt {
         /// The number of corrupt files so far.
         count: usize,
         /// The number of images.

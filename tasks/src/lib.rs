@@ -3,9 +3,9 @@
 //! [`networks`] contains the paper's bodies, [`data`] the datasets.
 
 pub mod data;
+pub mod metrics;
 pub mod model;
 pub mod networks;
-pub mod scores;
 pub mod settings;
 pub mod training;
 

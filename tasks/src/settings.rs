@@ -271,8 +271,8 @@ impl SupervisedTask {
     pub fn read(&self, seed: u64) -> Result<Data, Error> {
         self.check()?;
         let folder = self.data.folder().as_deref().expect("checked");
-        let of = |images: Arc<dyn Images>, batch: &usize, most: &Option<usize>| {
-            Data::Images(ImageBatches { images, batch: *batch, most: *most, seed })
+        let of = |images: Arc<dyn Images>, batch_size: &usize, max_images: &Option<usize>| {
+            Data::Images(ImageBatches { images, batch_size: *batch_size, max_images: *max_images, seed })
         };
         Ok(match &self.data {
             DataSettings::Text { symbol, batch_size, bptt, .. } => {
@@ -297,9 +297,9 @@ impl SupervisedTask {
         let model = |builder: &mut ParameterBuilder| match data {
             Data::Text(_) => Model::Text(LanguageModel::new(builder, classes, width_factor)),
             Data::Images(data) => {
-                let (colours, computation) = (data.images.colours(), self.model.computation(device));
+                let (channel_stats, computation) = (data.images.channel_stats(), self.model.computation(device));
                 let architecture = architecture.expect("checked as the data were read");
-                Model::Image(ImageModel::new(builder, architecture, width_factor, colours, computation, device))
+                Model::Image(ImageModel::new(builder, architecture, width_factor, channel_stats, computation, device))
             }
         };
         let rng = &mut stream(seed, "weights");

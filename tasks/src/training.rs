@@ -27,19 +27,19 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use crate::Error;
-use crate::data::{Batch, Batches, Data, Measure, SkippedFile, Split};
+use crate::data::{Batch, Batches, Data, MetricKind, SkippedFile, Split};
+use crate::metrics::{MetricAccumulator, Metrics, evaluate};
 use crate::model::{self, Model};
-use crate::scores::{Scores, Tally, evaluate};
 
 /// Training accuracies are measured on one of this many batches.
-const JUDGED_EVERY: u64 = 10;
+const ACCURACY_EVERY: u64 = 10;
 
 /// Number of images for recomputed batch-norm statistics.
-const NORMALISED_BY: usize = 2048;
+const BN_IMAGES: usize = 2048;
 
 /// Exponent of polynomial-decay averaging: update t has a weight of about t to this power, so that the average covers
 /// roughly the last ninth of the updates, however many there are (Shamir and Zhang, 2013, section 4).
-const LATE: f64 = 8.0;
+const AVERAGING_POWER: f64 = 8.0;
 
 /// The training settings of a supervised task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,17 +131,17 @@ pub enum SupervisedEvent {
         /// Updates so far.
         step: u64,
         /// Training metrics; accuracies are measured on every tenth batch.
-        train: Scores,
+        train: Metrics,
         /// Validation metrics.
-        validation: Scores,
+        validation: Metrics,
         /// Test metrics, if a test was due.
         #[serde(skip_serializing_if = "Option::is_none")]
-        test: Option<Box<Scores>>,
+        test: Option<Box<Metrics>>,
         /// Whether the validation loss is the best so far.
         best: bool,
     },
     /// A corrupt file, whose image is skipped from now on.
-    #[serde(rename = "left_out")]
+    #[serde(rename = "skipped_file")]
     SkippedFile {
         /// Updates so far.
         step: u64,
@@ -188,10 +188,10 @@ pub struct SupervisedTrainer {
     batches: Option<Batches>,
     /// the recurrent state of a language model
     state: Option<LstmState>,
-    since_log: Tally,
-    since_epoch: Tally,
+    since_log: MetricAccumulator,
+    since_epoch: MetricAccumulator,
     saved: Instant,
-    halts: VecDeque<SupervisedStopReason>,
+    pending: VecDeque<SupervisedStopReason>,
     device: Device,
 }
 
@@ -206,7 +206,7 @@ struct Progress {
     best: Option<BestEpoch>,
     dropout: Stream,
     /// skipped files
-    left_out: BTreeSet<PathBuf>,
+    skipped_files: BTreeSet<PathBuf>,
 }
 
 /// What a [`SupervisedTrainer`] needs beside its tensors to go on.
@@ -233,7 +233,7 @@ impl SupervisedTrainer {
         schedule.check()?;
         let mut method = method.clone();
         if schedule.lr_schedule == LrScheduleKind::Cosine {
-            method.lr_schedule.decay = Decay::Cosine { updates: schedule.max_epochs * data.batches(Split::Train) };
+            method.lr_schedule.decay = Decay::Cosine { updates: schedule.max_epochs * data.num_batches(Split::Train) };
         }
         let learner = Learner::new(&method, &network, &mut stream(seed, "rates"))?;
         Ok(SupervisedTrainer {
@@ -249,14 +249,14 @@ impl SupervisedTrainer {
                 samples: 0,
                 best: None,
                 dropout: stream(seed, "dropout"),
-                left_out: BTreeSet::new(),
+                skipped_files: BTreeSet::new(),
             },
             batches: None,
             state: None,
-            since_log: Tally::new(device),
-            since_epoch: Tally::new(device),
+            since_log: MetricAccumulator::new(device),
+            since_epoch: MetricAccumulator::new(device),
             saved: Instant::now(),
-            halts: VecDeque::new(),
+            pending: VecDeque::new(),
             device,
         })
     }
@@ -266,10 +266,10 @@ impl SupervisedTrainer {
     /// # Errors
     /// [`Error::Core`] if learning diverged; a data error if a batch can't be made.
     pub fn advance(&mut self) -> Result<SupervisedStopReason, Error> {
-        while self.halts.is_empty() && !self.is_done() {
+        while self.pending.is_empty() && !self.is_done() {
             self.step()?;
         }
-        Ok(self.halts.pop_front().unwrap_or(SupervisedStopReason::Finished))
+        Ok(self.pending.pop_front().unwrap_or(SupervisedStopReason::Finished))
     }
 
     /// The best epoch so far.
@@ -294,7 +294,7 @@ impl SupervisedTrainer {
 
     /// Returns the number of finished epochs, with the fraction of the current one.
     pub fn epochs_and_part(&self) -> f64 {
-        self.progress.epochs as f64 + self.progress.batches as f64 / self.data.batches(Split::Train) as f64
+        self.progress.epochs as f64 + self.progress.batches as f64 / self.data.num_batches(Split::Train) as f64
     }
 
     /// Returns the number of training samples so far: images, characters or words.
@@ -321,16 +321,16 @@ impl SupervisedTrainer {
     /// Tests `network`, and returns the skipped files, too.
     ///
     /// # Errors
-    /// A batch can't be read; [`Error::Damaged`].
-    pub fn test(&self, network: &Network<Model>) -> Result<(Scores, Vec<SkippedFile>), Error> {
-        let (scores, left_out) = self.scores(network, Split::Test)?;
-        self.bear(self.progress.left_out.len() + left_out.len(), left_out.last())?;
-        Ok((scores, left_out))
+    /// A batch can't be read; [`Error::TooManyCorrupt`].
+    pub fn test(&self, network: &Network<Model>) -> Result<(Metrics, Vec<SkippedFile>), Error> {
+        let (scores, skipped_files) = self.metrics_of(network, Split::Test)?;
+        self.check_skipped(self.progress.skipped_files.len() + skipped_files.len(), skipped_files.last())?;
+        Ok((scores, skipped_files))
     }
 
     /// Everything needed to go on from here. To be called at a [`SupervisedStopReason::Checkpoint`], when all events have been told.
     pub fn save(&self) -> (StateDict, SupervisedTrainerState) {
-        assert!(self.halts.is_empty(), "events would be lost");
+        assert!(self.pending.is_empty(), "events would be lost");
         let mut tensors = StateDict::default();
         self.network.save("network", &mut tensors);
         if let Some(average) = &self.average {
@@ -350,7 +350,7 @@ impl SupervisedTrainer {
     /// # Errors
     /// [`Error::Core`]: it was a training of another network.
     pub fn load(&mut self, tensors: &StateDict, saved: SupervisedTrainerState) -> Result<(), Error> {
-        if self.drops_heads(&saved.progress) {
+        if self.heads_pruned(&saved.progress) {
             self.learner.prune_heads(&mut self.network, 0.0); // so that both have one head
         }
         self.network.load("network", tensors)?;
@@ -363,15 +363,15 @@ impl SupervisedTrainer {
             let part = |name| Ok::<_, Error>(tensors.get(name, &[-1, -1, -1])?.to_device(self.device));
             self.state = Some((part("state.h")?, part("state.c")?));
         }
-        self.since_log = Tally::of(&saved.since_log, self.device);
-        self.since_epoch = Tally::of(&saved.since_epoch, self.device);
+        self.since_log = MetricAccumulator::of(&saved.since_log, self.device);
+        self.since_epoch = MetricAccumulator::of(&saved.since_epoch, self.device);
         self.progress = saved.progress;
         self.batches = None;
         Ok(())
     }
 
     /// Returns whether heads have been pruned, which happens at the first batch after `prune_heads_after`.
-    fn drops_heads(&self, Progress { epochs, batches, .. }: &Progress) -> bool {
+    fn heads_pruned(&self, Progress { epochs, batches, .. }: &Progress) -> bool {
         let after = self.schedule.prune_heads_after;
         after > 0 && (*epochs > after || *epochs == after && *batches > 0)
     }
@@ -386,24 +386,24 @@ impl SupervisedTrainer {
     /// One batch, or the end of an epoch, and what comes due with it.
     fn step(&mut self) -> Result<(), Error> {
         let Progress { epochs, batches, .. } = self.progress;
-        let left = self.batches.get_or_insert_with(|| self.data.through(Split::Train, epochs, batches));
+        let left = self.batches.get_or_insert_with(|| self.data.batches(Split::Train, epochs, batches));
         match left.next() {
             Some(batch) => self.learn(batch?.to_device(self.device))?,
             None => self.end_epoch()?,
         }
         if self.saved.elapsed() >= Duration::from_secs(self.schedule.checkpoint_seconds) || self.progress.batches == 0 {
             self.saved = Instant::now();
-            self.halts.push_back(SupervisedStopReason::Checkpoint);
+            self.pending.push_back(SupervisedStopReason::Checkpoint);
         }
         Ok(())
     }
 
     fn learn(&mut self, batch: Batch) -> Result<(), Error> {
-        self.leave_out(batch.left_out)?;
+        self.skip_files(batch.skipped_files)?;
         self.progress.batches += 1;
         // not at the end of the previous epoch, whose validated network may become the best checkpoint
         if self.network.heads().k() > 1
-            && self.drops_heads(&self.progress)
+            && self.heads_pruned(&self.progress)
             && let Some(head) = self.learner.prune_heads(&mut self.network, 0.0)
             && let Some(average) = &mut self.average
         {
@@ -418,30 +418,33 @@ impl SupervisedTrainer {
             model::pass_from(&self.network, &mut self.graphed, &batch.x, before.as_ref())
         });
         self.state = after;
-        if (self.progress.batches - 1).is_multiple_of(JUDGED_EVERY) {
-            self.since_epoch.add_right(&Categorical.log_probabilities(&pass.out, self.network.a()), &batch.y);
+        if (self.progress.batches - 1).is_multiple_of(ACCURACY_EVERY) {
+            self.since_epoch.add_hits(&Categorical.log_probabilities(&pass.out, self.network.a()), &batch.y);
         }
         let report = self.learner.step(&mut self.network, &pass, &Categorical, &batch.y)?;
         if let Some(average) = &mut self.average {
-            average.soft_update(&self.network, (LATE + 1.0) / (LATE + self.learner.updates() as f64));
+            average.soft_update(
+                &self.network,
+                (AVERAGING_POWER + 1.0) / (AVERAGING_POWER + self.learner.updates() as f64),
+            );
         }
         let samples = batch.y.size()[0];
         self.since_log.add_loss(&report.loss, samples);
         self.since_epoch.add_loss(&report.loss, samples);
         self.progress.samples += samples as u64;
         if self.learner.updates().is_multiple_of(self.schedule.log_every) {
-            self.tell_updates();
+            self.emit_update();
         }
         Ok(())
     }
 
     /// Emits events for newly skipped files.
-    fn leave_out(&mut self, files: Vec<SkippedFile>) -> Result<(), Error> {
+    fn skip_files(&mut self, files: Vec<SkippedFile>) -> Result<(), Error> {
         for file in files {
-            if self.progress.left_out.insert(file.path.clone()) {
-                let count = self.progress.left_out.len();
-                self.bear(count, Some(&file))?;
-                self.halts.push_back(SupervisedStopReason::Event(SupervisedEvent::SkippedFile {
+            if self.progress.skipped_files.insert(file.path.clone()) {
+                let count = self.progress.skipped_files.len();
+                self.check_skipped(count, Some(&file))?;
+                self.pending.push_back(SupervisedStopReason::Event(SupervisedEvent::SkippedFile {
                     step: self.learner.updates(),
                     file,
                     count,
@@ -452,35 +455,35 @@ impl SupervisedTrainer {
     }
 
     /// Checks that not too many files are skipped.
-    fn bear(&self, count: usize, last: Option<&SkippedFile>) -> Result<(), Error> {
+    fn check_skipped(&self, count: usize, last: Option<&SkippedFile>) -> Result<(), Error> {
         let of = self.data.images();
         match last.filter(|_| count * 100 > of) {
-            Some(last) => Err(Error::Damaged { count, of, last: last.clone() }),
+            Some(last) => Err(Error::TooManyCorrupt { count, of, last: last.clone() }),
             None => Ok(()),
         }
     }
 
-    fn tell_updates(&mut self) {
-        let tally = std::mem::replace(&mut self.since_log, Tally::new(self.device));
-        self.halts.push_back(SupervisedStopReason::Event(SupervisedEvent::Update {
+    fn emit_update(&mut self) {
+        let accumulator = std::mem::replace(&mut self.since_log, MetricAccumulator::new(self.device));
+        self.pending.push_back(SupervisedStopReason::Event(SupervisedEvent::Update {
             epoch: self.progress.epochs + 1,
             step: self.learner.updates(),
-            loss: tally.scores(Measure::Class).loss,
+            loss: accumulator.metrics(MetricKind::Loss).loss,
             posterior: self.learner.posterior(),
             exploded_units: self.learner.exploded_units(&self.network),
         }));
     }
 
     fn end_epoch(&mut self) -> Result<(), Error> {
-        let measure = self.data.measure();
-        let train = std::mem::replace(&mut self.since_epoch, Tally::new(self.device)).scores(measure);
+        let kind = self.data.metric_kind();
+        let train = std::mem::replace(&mut self.since_epoch, MetricAccumulator::new(self.device)).metrics(kind);
         self.progress.epochs += 1;
         if self.schedule.precise_bn {
             self.recompute_bn_stats()?;
         }
-        let validation = self.judge(Split::Validation)?;
+        let validation = self.evaluate(Split::Validation)?;
         let test_is_due = self.schedule.test_every > 0 && self.progress.epochs.is_multiple_of(self.schedule.test_every);
-        let test = if test_is_due { Some(Box::new(self.judge(Split::Test)?)) } else { None };
+        let test = if test_is_due { Some(Box::new(self.evaluate(Split::Test)?)) } else { None };
         self.progress.batches = 0;
         (self.batches, self.state) = (None, None);
         let epoch = self.progress.epochs;
@@ -489,7 +492,7 @@ impl SupervisedTrainer {
             self.progress.best = Some(BestEpoch { epoch, loss: validation.loss });
         }
         let step = self.learner.updates();
-        self.halts.push_back(SupervisedStopReason::Event(SupervisedEvent::Epoch {
+        self.pending.push_back(SupervisedStopReason::Event(SupervisedEvent::Epoch {
             epoch,
             step,
             train,
@@ -507,22 +510,22 @@ impl SupervisedTrainer {
         if !network.parameters().has_buffers() {
             return Ok(());
         }
-        let batches = data.through(Split::Train, self.progress.epochs, 0).take(NORMALISED_BY.div_ceil(data.batch));
+        let batches = data.batches(Split::Train, self.progress.epochs, 0).take(BN_IMAGES.div_ceil(data.batch_size));
         let images = batches.map(|batch| batch.map(|batch| batch.to_device(self.device).x));
         let enough = images.filter(|x| x.as_ref().map_or(true, |x| x.size()[0] > 1));
         noise::with_seed(0, || network.recompute_bn_stats(enough))
     }
 
     /// Evaluates the network on a split, and skips its corrupt files from now on.
-    fn judge(&mut self, split: Split) -> Result<Scores, Error> {
-        let (scores, left_out) = self.scores(self.network(), split)?;
-        self.leave_out(left_out)?;
+    fn evaluate(&mut self, split: Split) -> Result<Metrics, Error> {
+        let (scores, skipped_files) = self.metrics_of(self.network(), split)?;
+        self.skip_files(skipped_files)?;
         Ok(scores)
     }
 
     /// Evaluates `network` on a split, and returns the skipped files, too.
-    fn scores(&self, network: &Network<Model>, split: Split) -> Result<(Scores, Vec<SkippedFile>), Error> {
-        evaluate(network, self.data.through(split, 0, 0), self.data.measure(), self.device)
+    fn metrics_of(&self, network: &Network<Model>, split: Split) -> Result<(Metrics, Vec<SkippedFile>), Error> {
+        evaluate(network, self.data.batches(split, 0, 0), self.data.metric_kind(), self.device)
     }
 }
 
@@ -530,7 +533,7 @@ impl SupervisedTrainer {
 mod tests {
     use super::*;
     use crate::data::{ImageBatches, Images, Symbol, Text};
-    use crate::networks::{Architecture, Colours, Computation, ImageModel, LanguageModel};
+    use crate::networks::{Architecture, ChannelStats, Computation, ImageModel, LanguageModel};
     use alrao_core::parameters::ParameterBuilder;
     use std::sync::Arc;
     use tch::Kind;
@@ -564,8 +567,8 @@ mod tests {
             2
         }
 
-        fn colours(&self) -> Colours {
-            Colours { mean: [0.5; 3], deviation: [0.5; 3] }
+        fn channel_stats(&self) -> ChannelStats {
+            ChannelStats { mean: [0.5; 3], std: [0.5; 3] }
         }
 
         fn labels(&self, _: Split) -> &[u16] {
@@ -595,14 +598,14 @@ mod tests {
     fn image_training(schedule: &TrainingSettings, damaged: usize) -> SupervisedTrainer {
         tch::set_num_threads(1);
         let images = DarkAndBright { damaged };
-        let (colours, computation) = (images.colours(), Computation::default());
+        let (channel_stats, computation) = (images.channel_stats(), Computation::default());
         let model = |b: &mut ParameterBuilder| {
             let architecture = Architecture::MobileNet;
-            Model::Image(ImageModel::new(b, architecture, 0.25, colours, computation, Device::Cpu))
+            Model::Image(ImageModel::new(b, architecture, 0.25, channel_stats, computation, Device::Cpu))
         };
         let (method, float) = (Method::alrao(), (Kind::Float, Device::Cpu));
         let network = Network::new(model, method.num_heads, 2, &mut stream(0, "weights"), float).unwrap();
-        let data = Data::Images(ImageBatches { images: Arc::new(images), batch: 8, most: None, seed: 0 });
+        let data = Data::Images(ImageBatches { images: Arc::new(images), batch_size: 8, max_images: None, seed: 0 });
         SupervisedTrainer::new(schedule, data, network, &method, 0, Device::Cpu).unwrap()
     }
 
@@ -706,7 +709,7 @@ mod tests {
             SupervisedEvent::Epoch { validation, .. } => Some(*validation),
             _ => None,
         };
-        let scores: Vec<Scores> = events.iter().filter_map(validation).collect();
+        let scores: Vec<Metrics> = events.iter().filter_map(validation).collect();
         assert_eq!((scores.len(), events.len()), (40, 40 + 40 * 13 / 26));
         assert!(scores[0].bits_per_char.unwrap() > 4.0, "{:?}", scores[0]);
         assert!(scores[39].top1 > 0.9, "{:?}", scores[39]);
@@ -817,7 +820,7 @@ mod tests {
     fn annealed_rates_fall_to_nothing_with_the_last_epoch() {
         let schedule = TrainingSettings { max_epochs: 2, lr_schedule: LrScheduleKind::Cosine, ..Default::default() };
         let training = training(&schedule, &Method::alrao());
-        let updates = 2 * training.data.batches(Split::Train);
+        let updates = 2 * training.data.num_batches(Split::Train);
         let factor = |update| training.learner.method().lr_schedule.factor(update);
         assert_eq!((factor(0), factor(updates)), (1.0, 0.0));
         assert!((factor(updates / 2) - 0.5).abs() < 1e-12);

@@ -14,7 +14,7 @@ use alrao_core::rates::LrRange;
 use alrao_core::state_dict::StateDict;
 use alrao_core::streams::stream;
 use alrao_tasks::model::{self, Model};
-use alrao_tasks::networks::{Architecture, Colours, Computation, ImageModel, LanguageModel};
+use alrao_tasks::networks::{Architecture, ChannelStats, Computation, ImageModel, LanguageModel};
 use rand_distr::{Distribution, StandardNormal};
 use tch::{Device, Kind, Tensor};
 
@@ -54,8 +54,15 @@ fn recorded_passes_learn_what_others_learn() {
         let body = |b: &mut ParameterBuilder| match text {
             true => Model::Text(LanguageModel::new(b, CLASSES as usize, 1.0)),
             false => {
-                let colours = Colours { mean: [0.5; 3], deviation: [0.25; 3] };
-                Model::Image(ImageModel::new(b, Architecture::SmallCnn, 0.5, colours, Computation::default(), cuda))
+                let channel_stats = ChannelStats { mean: [0.5; 3], std: [0.25; 3] };
+                Model::Image(ImageModel::new(
+                    b,
+                    Architecture::SmallCnn,
+                    0.5,
+                    channel_stats,
+                    Computation::default(),
+                    cuda,
+                ))
             }
         };
         let place = (Kind::Float, cuda);

@@ -35,13 +35,13 @@ fn a_trace_has_a_line_for_each_step_to_the_end_of_the_episode() {
 
 #[test]
 fn steps_are_counted_of_one_environment_and_of_copies() {
-    for request in ["pendulum-continuous", "cartpole --copies 3"] {
+    for request in ["pendulum-continuous", "cartpole --num-envs 3"] {
         let said = succeed(alrao(&format!("env bench {request} --seconds 1")));
         let (rate, unit) = said.split_once(' ').unwrap();
         assert!(rate.parse::<f64>().unwrap() > 0.0 && unit.starts_with("steps per CPU second ("), "{said}");
     }
-    let (code, said) = outcome(alrao("env bench pendulum-continuous --copies 3"));
-    assert!(code == 2 && said.contains("--copies") && said.contains("continuous"), "{code} {said}");
+    let (code, said) = outcome(alrao("env bench pendulum-continuous --num-envs 3"));
+    assert!(code == 2 && said.contains("--num-envs") && said.contains("continuous"), "{code} {said}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn a_sweep_killed_at_random_ends_with_the_same_table() {
 }
 
 #[test]
-#[ignore = "takes minutes: cargo xtask endure"]
+#[ignore = "takes minutes: cargo xtask stress"]
 fn a_sweep_killed_twenty_times_at_random_ends_with_the_same_table() {
     killed_at_random(20, "--seeds 0-5 --set schedule.steps=3000");
 }

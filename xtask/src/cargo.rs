@@ -1,4 +1,4 @@
-//! Running commands whose failure ends the chore with their exit code.
+//! Running commands whose failure ends the task with their exit code.
 
 use std::env;
 use std::process::{Command, ExitStatus};

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::cargo::{cargo, failed, run as run_command};
 use crate::checkout::Checkout;
 use crate::setup;
-use alrao_setup::refused;
+use alrao_setup::usage_error;
 
 /// Fields that depend on the clock.
 const CLOCKS: [&str; 3] = ["seconds", "steps_per_second", "samples_per_second"];
@@ -45,16 +45,16 @@ pub struct Compare {
 }
 
 /// Runs both programs and fails at the first difference.
-pub fn run(checkout: &Checkout, request: &Compare) -> Result<()> {
-    let renamed: Vec<(&str, &str)> = request
+pub fn run(checkout: &Checkout, args: &Compare) -> Result<()> {
+    let renamed: Vec<(&str, &str)> = args
         .renamed
         .iter()
         .map(|pair| pair.split_once('=').with_context(|| format!("--renamed {pair}: must be OLD=NEW")))
         .collect::<Result<_>>()
-        .map_err(|error| refused(error.to_string()))?;
-    check_program(&request.before)?;
-    request.after.iter().try_for_each(|after| check_program(after))?;
-    let after = match &request.after {
+        .map_err(|error| usage_error(error.to_string()))?;
+    check_program(&args.before)?;
+    args.after.iter().try_for_each(|after| check_program(after))?;
+    let after = match &args.after {
         Some(after) => after.clone(),
         None => {
             setup::run(checkout, false)?;
@@ -64,8 +64,8 @@ pub fn run(checkout: &Checkout, request: &Compare) -> Result<()> {
     };
     let scratch = tempfile::tempdir()?;
     let text = scratch.path().join("text");
-    write_text(request.text.as_deref(), &text)?;
-    let images = match &request.images {
+    write_text(args.text.as_deref(), &text)?;
+    let images = match &args.images {
         Some(folder) => folder.clone(),
         None => write_images(&scratch.path().join("images"))?,
     };
@@ -89,7 +89,7 @@ pub fn run(checkout: &Checkout, request: &Compare) -> Result<()> {
             let out = scratch.path().join(format!("{side}-{name}"));
             train(program, words, renamed, data.map(PathBuf::as_path), &out)
         };
-        let (before, after) = (of(&request.before, "before", &renamed)?, of(&after, "after", &[])?);
+        let (before, after) = (of(&args.before, "before", &renamed)?, of(&after, "after", &[])?);
         numbers += same(name, &before, &after)?;
         println!("{name}: identical");
     }
@@ -101,7 +101,7 @@ pub fn run(checkout: &Checkout, request: &Compare) -> Result<()> {
 fn check_program(path: &Path) -> Result<()> {
     match path.is_file() {
         true => Ok(()),
-        false => Err(refused(format!("{}: no such program; build it first", path.display()))),
+        false => Err(usage_error(format!("{}: no such program; build it first", path.display()))),
     }
 }
 
@@ -178,7 +178,7 @@ fn write_text(from: Option<&Path>, to: &Path) -> Result<()> {
 
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path)
-        .map_err(|error| refused(format!("{}: {error}; give its directory with --text", path.display())))
+        .map_err(|error| usage_error(format!("{}: {error}; give its directory with --text", path.display())))
 }
 
 /// Writes CIFAR-10's files with synthetic images.

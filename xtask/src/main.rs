@@ -9,12 +9,12 @@ mod checkout;
 mod checks;
 mod compare;
 mod demo;
-mod endure;
 mod gpu;
 mod gymnasium;
 mod parity;
 mod setup;
 mod slurm;
+mod stress;
 mod tensorboard;
 
 use std::process::ExitCode;
@@ -31,11 +31,11 @@ use crate::gpu::Gpu;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
     #[command(subcommand)]
-    chore: Chore,
+    task: Task,
 }
 
 #[derive(Subcommand)]
-enum Chore {
+enum Task {
     /// Install missing build dependencies: libtorch, SDL2, cmake, Box2D.
     Setup {
         /// Install PyTorch with its CUDA libraries (needs an NVIDIA driver).
@@ -70,7 +70,7 @@ enum Chore {
     /// Run GPU tests, trainings and benchmarks against PyTorch within a time limit, most important first.
     Gpu(Gpu),
     /// Kill a sweep and its runs twenty times at random and compare the results (takes minutes).
-    Endure,
+    Stress,
     /// Test sweeps on a temporary Slurm cluster on this machine; skipped if Slurm is missing.
     Slurm,
     /// Check that TensorBoard reads the event files of runs.
@@ -81,20 +81,20 @@ enum Chore {
 
 fn main() -> ExitCode {
     let checkout = Checkout::here();
-    let outcome = match Arguments::parse().chore {
-        Chore::Setup { cuda } => setup::run(&checkout, cuda),
-        Chore::Demo { seed } => demo::run(&checkout, seed),
-        Chore::Parity { episodes, env, seed } => {
+    let outcome = match Arguments::parse().task {
+        Task::Setup { cuda } => setup::run(&checkout, cuda),
+        Task::Demo { seed } => demo::run(&checkout, seed),
+        Task::Parity { episodes, env, seed } => {
             parity::run(&checkout, episodes, env.as_deref(), seed.unwrap_or_else(parity::fresh_seed))
         }
-        Chore::Frames => gymnasium::run(&checkout, "frames.py", &["docs/figures".into()]),
-        Chore::Bench(bench) => bench::run(&checkout, &bench),
-        Chore::Compare(request) => compare::run(&checkout, &request),
-        Chore::Gpu(request) => gpu::run(&checkout, &request),
-        Chore::Endure => endure::run(&checkout),
-        Chore::Slurm => slurm::run(&checkout),
-        Chore::Tensorboard => tensorboard::run(&checkout),
-        Chore::Test => checks::run(&checkout),
+        Task::Frames => gymnasium::run(&checkout, "frames.py", &["docs/figures".into()]),
+        Task::Bench(bench) => bench::run(&checkout, &bench),
+        Task::Compare(request) => compare::run(&checkout, &request),
+        Task::Gpu(request) => gpu::run(&checkout, &request),
+        Task::Stress => stress::run(&checkout),
+        Task::Slurm => slurm::run(&checkout),
+        Task::Tensorboard => tensorboard::run(&checkout),
+        Task::Test => checks::run(&checkout),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

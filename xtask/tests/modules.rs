@@ -20,7 +20,7 @@ const ROWS: [&[&str]; 5] = [
     &["command_line"],
     &["commands"],
     &["report", "runs", "sweep"],
-    &["config", "figures", "run_directory", "run_info", "summary", "wrong_request"],
+    &["config", "figures", "run_directory", "run_info", "summary", "usage_error"],
 ];
 
 #[test]

@@ -11,7 +11,7 @@ use gym_rs::spaces::Discrete;
 use rand::Rng;
 use serde::Serialize;
 
-use crate::classic::{Classic, Dynamics};
+use crate::classic_control::{ClassicControl, Dynamics};
 use crate::numpy_random::uniform;
 use crate::{ActionSpace, EntryPoint, EnvSpec, GymEnvironment, NoSettings};
 
@@ -34,15 +34,15 @@ const MAX_SPEEDS: [f64; 2] = [4.0 * PI, 9.0 * PI]; // rad/s
 /// An episode starts with everything within 0.1 of hanging at rest and ends when the tip is one link's length above the
 /// hinge; every step until then costs 1, the last nothing. A step is 0.2 s of the equations in Sutton and Barto's book,
 /// by one Runge-Kutta step.
-pub type Acrobot = Classic<AcrobotState>;
+pub type Acrobot = ClassicControl<AcrobotState>;
 
 /// The environment's row.
 pub fn spec() -> EnvSpec {
     EnvSpec {
         name: "acrobot".into(),
-        about: "`Acrobot-v1`".into(),
-        observation_len: 6,
-        actions: ActionSpace::Discrete(AcrobotState::ACTIONS.0),
+        description: "`Acrobot-v1`".into(),
+        obs_dim: 6,
+        actions: ActionSpace::Discrete(AcrobotState::ACTION_SPACE.0),
         time_limit: Some(500),
         fps: 5,
         heuristic: None,
@@ -65,17 +65,17 @@ impl Dynamics for AcrobotState {
     type Action = usize;
     type ActionSpace = Discrete;
 
-    const ACTIONS: Discrete = Discrete(3);
-    const SPACE: [Self; 2] = [
+    const ACTION_SPACE: Discrete = Discrete(3);
+    const OBSERVATION_SPACE: [Self; 2] = [
         Self { angles: [-PI; 2], turns: [-MAX_SPEEDS[0], -MAX_SPEEDS[1]], first: false },
         Self { angles: [PI; 2], turns: MAX_SPEEDS, first: false },
     ];
-    const START: [Self; 2] = [
+    const INITIAL_STATES: [Self; 2] = [
         Self { angles: [-0.1; 2], turns: [-0.1; 2], first: true },
         Self { angles: [0.1; 2], turns: [0.1; 2], first: true },
     ];
 
-    fn draw<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self {
+    fn sample<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self {
         let mut single = |low, high| f64::from(uniform(rng, low, high) as f32);
         let angles = [0, 1].map(|i| single(low.angles[i], high.angles[i]));
         Self { angles, turns: [0, 1].map(|i| single(low.turns[i], high.turns[i])), first: true }

@@ -8,7 +8,7 @@ use gym_rs::spaces::Discrete;
 use rand::Rng;
 use serde::Serialize;
 
-use crate::classic::{Classic, Dynamics};
+use crate::classic_control::{ClassicControl, Dynamics};
 use crate::numpy_random::uniform;
 use crate::{ActionSpace, EntryPoint, EnvSpec, GymEnvironment, NoSettings};
 
@@ -28,15 +28,15 @@ const FALLEN: f64 = 12.0 * 2.0 * PI / 360.0; // 12 degrees
 /// to 0.05 at the start. Every step is rewarded with 1. The episode ends when the cart is 2.4 m away from the middle or
 /// the pole 12 degrees from upright. A step is 0.02 s. The equations are those of Barto, Sutton and Anderson (1983),
 /// without friction, stepped by Euler's method.
-pub type CartPole = Classic<CartPoleState>;
+pub type CartPole = ClassicControl<CartPoleState>;
 
 /// The environment's row.
 pub fn spec() -> EnvSpec {
     EnvSpec {
         name: "cartpole".into(),
-        about: "`CartPole-v1`".into(),
-        observation_len: 4,
-        actions: ActionSpace::Discrete(CartPoleState::ACTIONS.0),
+        description: "`CartPole-v1`".into(),
+        obs_dim: 4,
+        actions: ActionSpace::Discrete(CartPoleState::ACTION_SPACE.0),
         time_limit: Some(500),
         fps: 50,
         heuristic: None,
@@ -52,14 +52,14 @@ impl Dynamics for CartPoleState {
     type Action = usize;
     type ActionSpace = Discrete;
 
-    const ACTIONS: Discrete = Discrete(2);
-    const SPACE: [Self; 2] = {
+    const ACTION_SPACE: Discrete = Discrete(2);
+    const OBSERVATION_SPACE: [Self; 2] = {
         let most = [2.0 * TRACK, f64::INFINITY, 2.0 * FALLEN, f64::INFINITY];
         [Self([-most[0], -most[1], -most[2], -most[3]]), Self(most)]
     };
-    const START: [Self; 2] = [Self([-0.05; 4]), Self([0.05; 4])];
+    const INITIAL_STATES: [Self; 2] = [Self([-0.05; 4]), Self([0.05; 4])];
 
-    fn draw<R: Rng + ?Sized>(rng: &mut R, Self(low): &Self, Self(high): &Self) -> Self {
+    fn sample<R: Rng + ?Sized>(rng: &mut R, Self(low): &Self, Self(high): &Self) -> Self {
         Self(std::array::from_fn(|i| uniform(rng, low[i], high[i])))
     }
 

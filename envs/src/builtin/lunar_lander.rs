@@ -12,7 +12,8 @@ use super::heuristic::{land, land_continuous};
 use crate::lander_world::{LanderWorld, WorldState};
 use crate::numpy_random::{Generator, default_rng};
 use crate::{
-    Action, ActionSpace, EntryPoint, EnvSpec, Environment, EnvironmentError, LanderScene, Physics, Scene, Step,
+    Action, ActionSpace, EntryPoint, EnvSpec, Environment, EnvironmentError, LanderRenderState, Physics, RenderState,
+    Step,
 };
 
 const SCALE: f64 = 30.0; // Gymnasium's pixels a metre
@@ -55,8 +56,8 @@ impl Default for LanderSettings {
 pub fn spec() -> EnvSpec {
     EnvSpec {
         name: "lunar-lander".into(),
-        about: "`LunarLander-v3`".into(),
-        observation_len: 8,
+        description: "`LunarLander-v3`".into(),
+        obs_dim: 8,
         actions: ActionSpace::Discrete(4),
         time_limit: Some(1000),
         fps: 50,
@@ -69,8 +70,8 @@ pub fn spec() -> EnvSpec {
 pub fn continuous_spec() -> EnvSpec {
     EnvSpec {
         name: "lunar-lander-continuous".into(),
-        about: "`LunarLander-v3`, `continuous=True`".into(),
-        actions: ActionSpace::Continuous { low: -1.0, high: 1.0, len: 2 },
+        description: "`LunarLander-v3`, `continuous=True`".into(),
+        actions: ActionSpace::Continuous { low: -1.0, high: 1.0, dim: 2 },
         heuristic: Some(|seen| Action::Continuous(land_continuous(seen).to_vec().into())),
         entry_point: EntryPoint::new(|settings| LunarLander::new(LanderSettings { continuous: true, ..settings })),
         ..spec()
@@ -154,15 +155,15 @@ impl LunarLander {
 }
 
 impl Environment for LunarLander {
-    fn observation_len(&self) -> usize {
+    fn obs_dim(&self) -> usize {
         8
     }
 
-    fn action_count(&self) -> usize {
+    fn num_actions(&self) -> usize {
         if self.settings.continuous { 0 } else { 4 }
     }
 
-    fn action_len(&self) -> usize {
+    fn action_dim(&self) -> usize {
         if self.settings.continuous { 2 } else { 0 }
     }
 
@@ -176,9 +177,9 @@ impl Environment for LunarLander {
         self.fly(Thrust::numbered(action))
     }
 
-    fn begin(&mut self, action: usize) -> Option<Physics<'_>> {
+    fn begin_step(&mut self, action: usize) -> Option<Physics<'_>> {
         let episode = self.episode.as_mut()?;
-        episode.begin(Thrust::numbered(action), &self.settings);
+        episode.begin_step(Thrust::numbered(action), &self.settings);
         Some(Physics(&mut episode.world))
     }
 
@@ -190,8 +191,8 @@ impl Environment for LunarLander {
         &self.observation
     }
 
-    fn scene(&self) -> Option<Scene> {
-        self.episode.as_ref().map(|episode| Scene::Lander(episode.scene()))
+    fn render_state(&self) -> Option<RenderState> {
+        self.episode.as_ref().map(|episode| RenderState::Lander(episode.render_state()))
     }
 }
 
@@ -208,7 +209,7 @@ impl Episode {
         Self { rng, terrain, world, state, wind, thrust: Thrust::default(), begun: false, worth: None }
     }
 
-    fn begin(&mut self, thrust: Thrust, settings: &LanderSettings) {
+    fn begin_step(&mut self, thrust: Thrust, settings: &LanderSettings) {
         if !mem::replace(&mut self.begun, true) {
             self.blow(settings);
             self.fire(thrust);
@@ -217,7 +218,7 @@ impl Episode {
 
     /// The observation and what else the step led to.
     fn step(&mut self, thrust: Thrust, settings: &LanderSettings) -> ([f64; 8], Step) {
-        self.begin(thrust, settings);
+        self.begin_step(thrust, settings);
         self.world.step();
         self.begun = false;
         self.state = self.world.state();
@@ -288,10 +289,10 @@ impl Episode {
         ]
     }
 
-    fn scene(&self) -> LanderScene {
+    fn render_state(&self) -> LanderRenderState {
         let WorldState { lander, legs, leg_contact, .. } = self.state;
         let pad = CORNERS / 2;
-        LanderScene {
+        LanderRenderState {
             terrain: self.terrain.clone(),
             helipad: [self.terrain[pad - 1][0], self.terrain[pad + 1][0], HELIPAD_Y as f32],
             lander,

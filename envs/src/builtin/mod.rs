@@ -2,18 +2,18 @@
 
 mod acrobot;
 mod cartpole;
-mod driven_pendulum;
 pub mod heuristic;
 mod lunar_lander;
 mod mountain_car;
 mod pendulum;
+mod pendulum_env;
 
 pub use acrobot::{Acrobot, AcrobotState};
 pub use cartpole::{CartPole, CartPoleState};
-pub use driven_pendulum::{DrivenPendulum, PendulumSettings};
 pub use lunar_lander::{LanderSettings, LunarLander};
 pub use mountain_car::{MountainCar, MountainCarState};
 pub use pendulum::{Pendulum, PendulumState};
+pub use pendulum_env::{PendulumEnv, PendulumSettings};
 
 use crate::EnvSpec;
 
@@ -22,8 +22,8 @@ pub fn specs() -> Vec<EnvSpec> {
     vec![
         acrobot::spec(),
         cartpole::spec(),
-        driven_pendulum::spec(),
-        driven_pendulum::continuous_spec(),
+        pendulum_env::spec(),
+        pendulum_env::continuous_spec(),
         lunar_lander::spec(),
         lunar_lander::continuous_spec(),
         mountain_car::spec(),

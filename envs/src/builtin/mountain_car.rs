@@ -4,7 +4,7 @@ use gym_rs::spaces::Discrete;
 use rand::Rng;
 use serde::Serialize;
 
-use crate::classic::{Classic, Dynamics};
+use crate::classic_control::{ClassicControl, Dynamics};
 use crate::numpy_random::uniform;
 use crate::{ActionSpace, EntryPoint, EnvSpec, GymEnvironment, NoSettings};
 
@@ -19,15 +19,15 @@ const GOAL: f64 = 0.5;
 ///
 /// The observation is position, from -1.2 to 0.6, and velocity, from -0.07 to 0.07 a step. An episode starts at rest
 /// between -0.6 and -0.4 and ends at 0.5; every step until then costs 1. After Moore (1990).
-pub type MountainCar = Classic<MountainCarState>;
+pub type MountainCar = ClassicControl<MountainCarState>;
 
 /// The environment's row.
 pub fn spec() -> EnvSpec {
     EnvSpec {
         name: "mountain-car".into(),
-        about: "`MountainCar-v0`".into(),
-        observation_len: 2,
-        actions: ActionSpace::Discrete(MountainCarState::ACTIONS.0),
+        description: "`MountainCar-v0`".into(),
+        obs_dim: 2,
+        actions: ActionSpace::Discrete(MountainCarState::ACTION_SPACE.0),
         time_limit: Some(200),
         fps: 30, // its steps have no duration
         heuristic: None,
@@ -48,13 +48,13 @@ impl Dynamics for MountainCarState {
     type Action = usize;
     type ActionSpace = Discrete;
 
-    const ACTIONS: Discrete = Discrete(3);
-    const SPACE: [Self; 2] =
+    const ACTION_SPACE: Discrete = Discrete(3);
+    const OBSERVATION_SPACE: [Self; 2] =
         [Self { position: WALL, velocity: -MAX_SPEED }, Self { position: END, velocity: MAX_SPEED }];
-    const START: [Self; 2] = [Self { position: -0.6, velocity: 0.0 }, Self { position: -0.4, velocity: 0.0 }];
+    const INITIAL_STATES: [Self; 2] = [Self { position: -0.6, velocity: 0.0 }, Self { position: -0.4, velocity: 0.0 }];
 
     /// At rest, whatever the bounds: numpy draws the position alone.
-    fn draw<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self {
+    fn sample<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self {
         Self { position: uniform(rng, low.position, high.position), velocity: 0.0 }
     }
 

@@ -11,7 +11,7 @@ use gym_rs::spaces::BoxR;
 use rand::Rng;
 use serde::Serialize;
 
-use crate::classic::{Classic, Dynamics};
+use crate::classic_control::{ClassicControl, Dynamics};
 use crate::numpy_random::uniform;
 
 const GRAVITY: f64 = 10.0; // m/s^2
@@ -34,7 +34,7 @@ pub const MAX_TORQUE: f32 = 2.0; // N m
 /// of its own. A step is 0.05 s.
 ///
 /// The action is an `f32`, and NaN makes the state NaN.
-pub type Pendulum = Classic<PendulumState>;
+pub type Pendulum = ClassicControl<PendulumState>;
 
 /// Where a pendulum is. `Vec<f64>::from` makes the observation of it, `[cos theta, sin theta, velocity]`, each rounded
 /// to `f32`.
@@ -50,12 +50,12 @@ impl Dynamics for PendulumState {
     type Action = f32;
     type ActionSpace = BoxR<f32>;
 
-    const ACTIONS: BoxR<f32> = BoxR { low: -MAX_TORQUE, high: MAX_TORQUE };
-    const SPACE: [Self; 2] =
+    const ACTION_SPACE: BoxR<f32> = BoxR { low: -MAX_TORQUE, high: MAX_TORQUE };
+    const OBSERVATION_SPACE: [Self; 2] =
         [Self { theta: f64::NEG_INFINITY, velocity: -MAX_SPEED }, Self { theta: f64::INFINITY, velocity: MAX_SPEED }];
-    const START: [Self; 2] = [Self { theta: -PI, velocity: -1.0 }, Self { theta: PI, velocity: 1.0 }];
+    const INITIAL_STATES: [Self; 2] = [Self { theta: -PI, velocity: -1.0 }, Self { theta: PI, velocity: 1.0 }];
 
-    fn draw<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self {
+    fn sample<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self {
         let theta = uniform(rng, low.theta, high.theta);
         Self { theta, velocity: uniform(rng, low.velocity, high.velocity) }
     }

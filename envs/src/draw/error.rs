@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Why a picture could not be made or kept.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PictureError {
+pub enum FrameError {
     /// The numbers of pixels and of values disagree, or there are no pixels.
     #[error("{width} x {height} pixels can't be made of {values} values: they take 3 each, and there must be some")]
     Values {

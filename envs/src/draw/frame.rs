@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::PictureError;
+use super::FrameError;
 
 /// A picture: rows from top to bottom, pixels from left to right, red, green and blue from 0 to 255.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,10 +20,10 @@ impl Frame {
     /// A picture of these values, `[height, width, 3]`.
     ///
     /// # Errors
-    /// [`PictureError::Values`] if their number is another, or 0.
-    pub fn new(width: u16, height: u16, rgb: Vec<u8>) -> Result<Self, PictureError> {
+    /// [`FrameError::Values`] if their number is another, or 0.
+    pub fn new(width: u16, height: u16, rgb: Vec<u8>) -> Result<Self, FrameError> {
         if rgb.is_empty() || rgb.len() != usize::from(width) * usize::from(height) * 3 {
-            return Err(PictureError::Values { width, height, values: rgb.len() });
+            return Err(FrameError::Values { width, height, values: rgb.len() });
         }
         Ok(Self { width, height, rgb })
     }
@@ -46,9 +46,9 @@ impl Frame {
     /// Writes the picture as PNG, whole or not at all.
     ///
     /// # Errors
-    /// [`PictureError::Write`].
-    pub fn save_png(&self, path: impl AsRef<Path>) -> Result<(), PictureError> {
-        write_whole(path.as_ref(), |file| {
+    /// [`FrameError::Write`].
+    pub fn save_png(&self, path: impl AsRef<Path>) -> Result<(), FrameError> {
+        write_atomic(path.as_ref(), |file| {
             let mut encoder = png::Encoder::new(file, self.width.into(), self.height.into());
             encoder.set_color(png::ColorType::Rgb);
             encoder.set_compression(png::Compression::High);
@@ -74,10 +74,10 @@ impl fmt::Debug for Frame {
 }
 
 /// Lets `write` fill a file beside `path`, then puts it there.
-pub(super) fn write_whole(
+pub(super) fn write_atomic(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
-) -> Result<(), PictureError> {
+) -> Result<(), FrameError> {
     let save = || {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Temporary files are private by default; a picture is as readable as any other file.
@@ -89,7 +89,7 @@ pub(super) fn write_whole(
         file.persist(path)?;
         Ok(())
     };
-    save().map_err(|source| PictureError::Write { path: path.into(), source })
+    save().map_err(|source| FrameError::Write { path: path.into(), source })
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("frame.png");
         fs::write(&path, "before").unwrap();
-        let error = write_whole(&path, |file| {
+        let error = write_atomic(&path, |file| {
             file.write_all(b"half")?;
             Err(io::Error::other("no space"))
         });
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn values_must_fill_the_pixels() {
         assert!(Frame::new(2, 2, vec![0; 12]).is_ok());
-        assert!(matches!(Frame::new(2, 2, vec![0; 11]), Err(PictureError::Values { values: 11, .. })));
+        assert!(matches!(Frame::new(2, 2, vec![0; 11]), Err(FrameError::Values { values: 11, .. })));
         assert!(Frame::new(0, 2, vec![]).is_err());
     }
 }

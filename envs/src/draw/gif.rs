@@ -12,31 +12,31 @@ use std::path::Path;
 use gif::{Encoder, EncodingError, Repeat};
 
 use super::canvas::Rgb;
-use super::frame::write_whole;
-use super::{Frame, PictureError};
+use super::frame::write_atomic;
+use super::{Frame, FrameError};
 
 /// Writes frames as a GIF that plays them at `fps` frames a second, again and again; whole or not at all.
 ///
 /// Two frames at a time are in memory, if `frames` makes them as they are asked for.
 ///
 /// # Errors
-/// [`PictureError::NoFrames`]; [`PictureError::FrameRate`] unless `fps` is 1 to 50; [`PictureError::Size`] if frames
-/// differ in it; [`PictureError::Write`].
-pub fn save_gif(frames: impl IntoIterator<Item = Frame>, fps: u32, path: impl AsRef<Path>) -> Result<(), PictureError> {
+/// [`FrameError::NoFrames`]; [`FrameError::FrameRate`] unless `fps` is 1 to 50; [`FrameError::Size`] if frames
+/// differ in it; [`FrameError::Write`].
+pub fn save_gif(frames: impl IntoIterator<Item = Frame>, fps: u32, path: impl AsRef<Path>) -> Result<(), FrameError> {
     if !(1..=50).contains(&fps) {
-        return Err(PictureError::FrameRate { fps });
+        return Err(FrameError::FrameRate { fps });
     }
     let mut frames = frames.into_iter().enumerate();
-    let (_, first) = frames.next().ok_or(PictureError::NoFrames)?;
+    let (_, first) = frames.next().ok_or(FrameError::NoFrames)?;
     let mut misfit = None;
-    write_whole(path.as_ref(), |file| {
+    write_atomic(path.as_ref(), |file| {
         let mut encoder = Encoder::new(file, first.width(), first.height(), &[]).map_err(to_io)?;
         encoder.set_repeat(Repeat::Infinite).map_err(to_io)?;
         encoder.write_frame(&encoded(&first, None, delay(0, fps))).map_err(to_io)?;
         let mut before = first;
         for (index, frame) in frames {
             if frame.size() != before.size() {
-                misfit = Some(PictureError::Size { index, size: frame.size(), first: before.size() });
+                misfit = Some(FrameError::Size { index, size: frame.size(), first: before.size() });
                 return Err(io::ErrorKind::InvalidInput.into());
             }
             encoder.write_frame(&encoded(&frame, Some(&before), delay(index, fps))).map_err(to_io)?;

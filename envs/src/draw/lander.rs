@@ -2,7 +2,7 @@
 
 use super::Frame;
 use super::canvas::{Canvas, Point, Rgb, placed};
-use crate::{LanderScene, Pose};
+use crate::{LanderRenderState, Pose};
 
 const SIZE: [u16; 2] = [600, 400]; // pixels
 const PIXELS_PER_METRE: f32 = 30.0;
@@ -25,7 +25,7 @@ const PUFFS: [Point; 6] = [[0.16, 0.02], [0.24, -0.03], [0.42, 0.05], [0.6, -0.0
 const FADING: f32 = 0.15; // a step
 const PUFF_RADIUS: f32 = 2.0 * PIXEL;
 
-pub(super) fn draw(scene: &LanderScene) -> Frame {
+pub(super) fn draw(scene: &LanderRenderState) -> Frame {
     let mut canvas = Canvas::new(SIZE, BLACK, PIXELS_PER_METRE, [0.0, SIZE[1].into()]);
     // Below the body; beside the top of the body, to the right or the left.
     draw_exhaust(&mut canvas, &scene.lander, [0.0, 0.0], [0.0, -4.3], scene.main_power);
@@ -82,9 +82,9 @@ mod tests {
     use super::*;
 
     /// Above a hill on the left and flat ground on the right.
-    fn scene() -> LanderScene {
+    fn render_state() -> LanderRenderState {
         let body = |x, y| Pose { x, y, angle: 0.0 };
-        LanderScene {
+        LanderRenderState {
             terrain: vec![[0.0, 6.0], [6.0, 10.0 / 3.0], [20.0, 10.0 / 3.0]],
             helipad: [8.0, 12.0, 10.0 / 3.0],
             lander: body(10.0, 10.0),
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn everything_is_at_its_place() {
-        let frame = draw(&scene());
+        let frame = draw(&render_state());
         assert_eq!((frame.width(), frame.height()), (600, 400));
         assert_eq!([1.0, 12.0].map(|y| pixel(&frame, 1.0, y)), [WHITE, BLACK]);
         assert_eq!([3.2, 3.5].map(|y| pixel(&frame, 15.0, y)), [WHITE, BLACK]);
@@ -116,7 +116,7 @@ mod tests {
     fn exhaust_leaves_where_an_engine_burns() {
         // Where pixels are reddish: only exhaust is.
         let glow = |main_power, side_power| -> Vec<Point> {
-            let frame = draw(&LanderScene { main_power, side_power, ..scene() });
+            let frame = draw(&LanderRenderState { main_power, side_power, ..render_state() });
             let pixels = frame.pixels().iter().enumerate();
             let reddish = pixels.filter(|(_, [r, g, b])| r > g && g == b);
             reddish.map(|(i, _)| [(i % 600) as f32 * PIXEL, (400 - i / 600) as f32 * PIXEL]).collect()

@@ -4,7 +4,7 @@ use std::f32::consts::FRAC_PI_2;
 
 use super::Frame;
 use super::canvas::{Canvas, Point, Rgb};
-use crate::PendulumScene;
+use crate::PendulumRenderState;
 
 const SIZE: u16 = 500; // pixels
 const PIXELS_PER_METRE: f32 = 500.0 / 4.4;
@@ -16,7 +16,7 @@ const WHITE: Rgb = [255, 255, 255];
 const RED: Rgb = [204, 77, 77];
 const BLACK: Rgb = [0, 0, 0];
 
-pub(super) fn draw(scene: &PendulumScene) -> Frame {
+pub(super) fn draw(scene: &PendulumRenderState) -> Frame {
     let middle = f32::from(SIZE) / 2.0;
     let mut canvas = Canvas::new([SIZE, SIZE], WHITE, PIXELS_PER_METRE, [middle, middle]);
     let (sin, cos) = scene.theta.sin_cos();
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn the_rod_turns_counter_clockwise_from_upright() {
-        let at = |theta, [x, y]: [usize; 2]| pixel(&draw(&PendulumScene { theta, torque: None }), x, y);
+        let at = |theta, [x, y]: [usize; 2]| pixel(&draw(&PendulumRenderState { theta, torque: None }), x, y);
         let (up, left, down) = ([250, 150], [150, 250], [250, 350]);
         assert_eq!([up, left, down].map(|place| at(0.0, place)), [RED, WHITE, WHITE]);
         assert_eq!([up, left, down].map(|place| at(1.57, place)), [WHITE, RED, WHITE]);
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn the_arrow_points_the_way_of_the_torque_and_grows_with_it() {
         let dark = |torque, places: [usize; 2]| {
-            let frame = draw(&PendulumScene { theta: 3.1, torque });
+            let frame = draw(&PendulumRenderState { theta: 3.1, torque });
             places.map(|x| pixel(&frame, x, 250 - 8) == BLACK)
         };
         let (left, right) = (201, 299); // of the heads of the largest arrows
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn what_has_no_place_is_left_out() {
-        let frame = draw(&PendulumScene { theta: f64::NAN, torque: Some(f32::NAN) });
+        let frame = draw(&PendulumRenderState { theta: f64::NAN, torque: Some(f32::NAN) });
         assert_eq!(pixel(&frame, 250, 250), BLACK);
         assert!(!frame.pixels().contains(&RED));
     }

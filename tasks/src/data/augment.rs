@@ -10,7 +10,7 @@ use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use rand::RngExt;
 
-use super::decode::Picture;
+use super::decode::RgbImage;
 
 /// The range of the crop's area, as a fraction of the image's.
 const AREA: std::ops::Range<f64> = 0.08..1.0;
@@ -31,15 +31,15 @@ struct Part {
 }
 
 /// Returns a random resized crop `[3, side, side]`, flipped with probability 1/2 (Szegedy et al., 2015).
-pub fn random_part(picture: &Picture, side: usize, draws: &mut Stream, to: &mut [u8]) {
+pub fn random_resized_crop(picture: &RgbImage, side: usize, draws: &mut Stream, to: &mut [u8]) {
     let part = draw_part([picture.width, picture.height], draws);
     let mirror = draws.random();
     write(&resize(picture, part, [side, side]), [side, side], side, mirror, to);
 }
 
 /// Resizes the shorter side to 256/224 of `side` and returns the center crop `[3, side, side]`.
-pub fn middle(picture: &Picture, side: usize, to: &mut [u8]) {
-    let Picture { width, height, .. } = *picture;
+pub fn center_crop(picture: &RgbImage, side: usize, to: &mut [u8]) {
+    let RgbImage { width, height, .. } = *picture;
     let shorter = side * AROUND.0 / AROUND.1;
     let longer = shorter * width.max(height) / width.min(height);
     let size = if width < height { [shorter, longer] } else { [longer, shorter] };
@@ -64,7 +64,7 @@ fn draw_part([width, height]: [usize; 2], draws: &mut Stream) -> Part {
 }
 
 /// Crops and resizes a picture, `[height, width, 3]`.
-fn resize(picture: &Picture, part: Part, [width, height]: [usize; 2]) -> Vec<u8> {
+fn resize(picture: &RgbImage, part: Part, [width, height]: [usize; 2]) -> Vec<u8> {
     thread_local! {
         static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
     }
@@ -90,7 +90,7 @@ fn write(rgb: &[u8], [width, height]: [usize; 2], side: usize, mirror: bool, to:
     let (green, blue) = others.split_at_mut(side * side);
     for row in 0..side {
         let from = rgb[3 * ((top + row) * width + left)..][..3 * side].chunks_exact(3);
-        let rows = [&mut *red, &mut *green, &mut *blue].map(|colour| &mut colour[row * side..][..side]);
+        let rows = [&mut *red, &mut *green, &mut *blue].map(|channel| &mut channel[row * side..][..side]);
         let [red, green, blue] = rows;
         for ((red, green), (blue, pixel)) in red.iter_mut().zip(green.iter_mut()).zip(blue.iter_mut().zip(from)) {
             (*red, *green, *blue) = (pixel[0], pixel[1], pixel[2]);
@@ -108,20 +108,20 @@ mod tests {
     use super::*;
 
     /// Red tells the column, green the row.
-    fn picture(width: usize, height: usize) -> Picture {
+    fn picture(width: usize, height: usize) -> RgbImage {
         let rgb = (0..height).flat_map(|row| (0..width).flat_map(move |column| [column as u8, row as u8, 7])).collect();
-        Picture { width, height, rgb }
+        RgbImage { width, height, rgb }
     }
 
     #[test]
     fn the_middle_by_hand() {
         let mut to = vec![0; 3 * 7 * 7];
-        middle(&picture(12, 8), 7, &mut to); // 8 by 256/224 is the shorter side as it is
-        let row = |colour: usize, row: usize| &to[(colour * 7 + row) * 7..][..7];
+        center_crop(&picture(12, 8), 7, &mut to); // 8 by 256/224 is the shorter side as it is
+        let row = |channel: usize, row: usize| &to[(channel * 7 + row) * 7..][..7];
         assert_eq!(row(0, 0), [2, 3, 4, 5, 6, 7, 8], "2.5 on the left are 2");
         assert_eq!((row(1, 0), row(1, 6)), (&[0; 7][..], &[6; 7][..]), "half a row on top is none");
         assert_eq!(row(2, 3), [7; 7]);
-        middle(&picture(40, 80), 7, &mut to);
+        center_crop(&picture(40, 80), 7, &mut to);
         assert!(to[..7 * 7].is_sorted_by(|a, b| a / 5 <= b / 5) || to[0] < to[6], "columns go to the right");
         assert!((28..=52).contains(&to[7 * 7 + 3 * 7]), "rows are of the middle: {}", to[7 * 7 + 3 * 7]);
     }
@@ -147,7 +147,7 @@ mod tests {
         let (mut draws, mut to) = (stream(0, "augmentation"), vec![0; 3 * 8 * 8]);
         let mirrored = |to: &[u8]| to[0] > to[7];
         let count = (0..200).filter(|_| {
-            random_part(&picture(100, 100), 8, &mut draws, &mut to);
+            random_resized_crop(&picture(100, 100), 8, &mut draws, &mut to);
             mirrored(&to)
         });
         assert!((70..130).contains(&count.count()));

@@ -13,7 +13,7 @@ pub struct Batch {
     /// Labels, `[B]`, or the next symbols, `[T*B]`; i64.
     pub y: Tensor,
     /// Skipped files of the batch.
-    pub left_out: Vec<SkippedFile>,
+    pub skipped_files: Vec<SkippedFile>,
 }
 
 impl Batch {
@@ -24,7 +24,7 @@ impl Batch {
             Device::Cuda(_) => tensor.internal_pin_memory(device).to_device_(device, tensor.kind(), true, false),
             _ => tensor,
         };
-        Batch { x: to(self.x), y: to(self.y), left_out: self.left_out }
+        Batch { x: to(self.x), y: to(self.y), skipped_files: self.skipped_files }
     }
 }
 

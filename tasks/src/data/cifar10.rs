@@ -10,7 +10,7 @@ use rand::RngExt;
 
 use super::{Images, Split};
 use crate::Error;
-use crate::networks::Colours;
+use crate::networks::ChannelStats;
 
 const SIDE: usize = 32;
 const PIXELS: usize = SIDE * SIDE;
@@ -97,9 +97,9 @@ impl Images for Cifar10 {
         CLASSES.into()
     }
 
-    /// Mean and standard deviation of the 50,000 training images.
-    fn colours(&self) -> Colours {
-        Colours { mean: [0.4914, 0.4822, 0.4465], deviation: [0.2470, 0.2435, 0.2616] }
+    /// Mean and standard std of the 50,000 training images.
+    fn channel_stats(&self) -> ChannelStats {
+        ChannelStats { mean: [0.4914, 0.4822, 0.4465], std: [0.2470, 0.2435, 0.2616] }
     }
 
     fn labels(&self, split: Split) -> &[u16] {
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn shifts_and_mirrors_by_hand() {
-        // the pixel in row 3 and column 30 of the last colour
+        // the pixel in row 3 and column 30 of the last channel
         let mut from = vec![0; 3 * PIXELS];
         from[2 * PIXELS + 3 * SIDE + 30] = 9;
         let found = |down, right, mirror| {

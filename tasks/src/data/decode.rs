@@ -16,7 +16,7 @@ const LONGEST: usize = 1 << 15;
 
 /// A decoded image.
 #[derive(Debug, PartialEq)]
-pub struct Picture {
+pub struct RgbImage {
     /// Width, in pixels.
     pub width: usize,
     /// Height, in pixels.
@@ -34,7 +34,7 @@ pub fn is_image(beginning: &[u8]) -> bool {
 ///
 /// # Errors
 /// Describes the problem of the file.
-pub fn decode(file: &[u8]) -> Result<Picture, String> {
+pub fn decode(file: &[u8]) -> Result<RgbImage, String> {
     match file {
         file if file.starts_with(&JPEG) => jpeg(file),
         file if file.starts_with(&PNG) => png(file).map_err(|error| format!("corrupt PNG: {error}")),
@@ -43,7 +43,7 @@ pub fn decode(file: &[u8]) -> Result<Picture, String> {
     }
 }
 
-fn jpeg(file: &[u8]) -> Result<Picture, String> {
+fn jpeg(file: &[u8]) -> Result<RgbImage, String> {
     // compressed data can't contain this pair of bytes, so it marks the end of the image
     let last = |marker: u8| file.windows(2).rposition(|pair| pair == [0xff, marker]);
     let (scan, end) = (last(0xda), last(0xd9));
@@ -59,12 +59,12 @@ fn jpeg(file: &[u8]) -> Result<Picture, String> {
     let rgb = decoder.decode().map_err(|error| format!("corrupt JPEG: {error}"))?;
     let (width, height) = decoder.dimensions().ok_or("corrupt JPEG: no image size")?;
     match rgb.len() == 3 * width * height {
-        true => Ok(Picture { width, height, rgb }),
+        true => Ok(RgbImage { width, height, rgb }),
         false => Err("corrupt JPEG: unknown color space".into()),
     }
 }
 
-fn png(file: &[u8]) -> Result<Picture, png::DecodingError> {
+fn png(file: &[u8]) -> Result<RgbImage, png::DecodingError> {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(file));
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let mut reader = decoder.read_info()?;
@@ -77,7 +77,7 @@ fn png(file: &[u8]) -> Result<Picture, png::DecodingError> {
         ColorType::Grayscale | ColorType::GrayscaleAlpha => pixels.flat_map(|pixel| [pixel[0]; 3]).collect(),
         _ => pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect(),
     };
-    Ok(Picture { width: info.width as usize, height: info.height as usize, rgb })
+    Ok(RgbImage { width: info.width as usize, height: info.height as usize, rgb })
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use rand::seq::SliceRandom;
 
 use super::{Images, Split, augment, decode};
 use crate::Error;
-use crate::networks::Colours;
+use crate::networks::ChannelStats;
 
 /// One in this many training images is held out for validation,
 const VALIDATION_SHARE: usize = 20;
@@ -62,9 +62,9 @@ impl ImageFolder {
 
         let counts: Vec<usize> = train.iter().map(Vec::len).collect();
         let mut splits: [Part; 3] = Default::default();
-        for (label, (mut paths, set_apart)) in train.into_iter().zip(set_apart(&counts)).enumerate() {
+        for (label, (mut paths, validation_counts)) in train.into_iter().zip(validation_counts(&counts)).enumerate() {
             paths.shuffle(&mut stream(0, &format!("validation images of {}", classes[label])));
-            let learnt = paths.split_off(set_apart);
+            let learnt = paths.split_off(validation_counts);
             splits[Split::Validation as usize].add(label, paths);
             splits[Split::Train as usize].add(label, learnt);
         }
@@ -95,9 +95,9 @@ impl Images for ImageFolder {
         self.classes.len()
     }
 
-    /// Mean and standard deviation of ImageNet.
-    fn colours(&self) -> Colours {
-        Colours { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] }
+    /// Mean and standard std of ImageNet.
+    fn channel_stats(&self) -> ChannelStats {
+        ChannelStats { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
     }
 
     fn labels(&self, split: Split) -> &[u16] {
@@ -109,8 +109,8 @@ impl Images for ImageFolder {
         let file = fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
         let picture = decode::decode(&file).map_err(|problem| Error::file(path, problem))?;
         match draws {
-            Some(draws) => augment::random_part(&picture, self.side, draws, pixels),
-            None => augment::middle(&picture, self.side, pixels),
+            Some(draws) => augment::random_resized_crop(&picture, self.side, draws, pixels),
+            None => augment::center_crop(&picture, self.side, pixels),
         }
         Ok(())
     }
@@ -118,7 +118,7 @@ impl Images for ImageFolder {
 
 /// Returns the number of validation images of each class, proportional to its size; the largest remainders are rounded
 /// up.
-fn set_apart(counts: &[usize]) -> Vec<usize> {
+fn validation_counts(counts: &[usize]) -> Vec<usize> {
     let all: usize = counts.iter().sum();
     let wanted = (all / VALIDATION_SHARE).clamp(1, MOST_VALIDATION);
     let mut apart: Vec<usize> = counts.iter().map(|count| count * wanted / all).collect();
@@ -207,10 +207,10 @@ mod tests {
 
     #[test]
     fn shares_are_of_all_classes_together() {
-        assert_eq!(set_apart(&[30, 30, 30, 30]), [2, 2, 1, 1]);
-        assert_eq!(set_apart(&[3, 4]), [0, 1]);
-        assert_eq!(set_apart(&[1300; 1000]), [60; 1000]);
-        assert_eq!(set_apart(&[200_000; 20]), [3000; 20]);
+        assert_eq!(validation_counts(&[30, 30, 30, 30]), [2, 2, 1, 1]);
+        assert_eq!(validation_counts(&[3, 4]), [0, 1]);
+        assert_eq!(validation_counts(&[1300; 1000]), [60; 1000]);
+        assert_eq!(validation_counts(&[200_000; 20]), [3000; 20]);
     }
 
     #[test]

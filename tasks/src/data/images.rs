@@ -6,7 +6,7 @@ use alrao_core::streams::Stream;
 
 use super::Split;
 use crate::Error;
-use crate::networks::Colours;
+use crate::networks::ChannelStats;
 
 /// A dataset of labeled images of one size.
 pub trait Images: Send + Sync {
@@ -16,8 +16,8 @@ pub trait Images: Send + Sync {
     /// Returns the number of classes, A.
     fn classes(&self) -> usize;
 
-    /// Returns mean and standard deviation of the pixels, by channel.
-    fn colours(&self) -> Colours;
+    /// Returns mean and standard std of the pixels, by channel.
+    fn channel_stats(&self) -> ChannelStats;
 
     /// Returns the label of each image of a split, in a fixed order.
     fn labels(&self, split: Split) -> &[u16];
@@ -35,17 +35,17 @@ pub struct ImageBatches {
     /// The images.
     pub images: Arc<dyn Images>,
     /// The batch size in training, B.
-    pub batch: usize,
+    pub batch_size: usize,
     /// The maximum number of training images; validation images are reduced by the same fraction. The selection doesn't
     /// depend on the run's seed.
-    pub most: Option<usize>,
+    pub max_images: Option<usize>,
     /// The run's seed.
     pub seed: u64,
 }
 
 impl ImageBatches {
     /// Returns the number of batches in an epoch of a split.
-    pub fn batches(&self, split: Split) -> u64 {
+    pub fn num_batches(&self, split: Split) -> u64 {
         let (images, size) = (self.images_of(split), self.size(split));
         let alone = split == Split::Train && images % size == 1;
         (images.div_ceil(size) - usize::from(alone)) as u64
@@ -55,15 +55,15 @@ impl ImageBatches {
     pub fn size(&self, split: Split) -> usize {
         const LEAST_TO_JUDGE: usize = 128;
         match split {
-            Split::Train => self.batch,
-            Split::Validation | Split::Test => self.batch.max(LEAST_TO_JUDGE),
+            Split::Train => self.batch_size,
+            Split::Validation | Split::Test => self.batch_size.max(LEAST_TO_JUDGE),
         }
     }
 
     /// Returns the number of used images of a split.
     pub fn images_of(&self, split: Split) -> usize {
         let all = |split| self.images.labels(split).len();
-        match (self.most, split) {
+        match (self.max_images, split) {
             (None, _) | (_, Split::Test) => all(split),
             (Some(most), Split::Train) => all(split).min(most),
             (Some(_), Split::Validation) => {

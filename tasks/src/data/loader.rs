@@ -22,9 +22,9 @@ const AHEAD: usize = 4;
 impl ImageBatches {
     /// Returns an epoch of a split from batch `from` on, prefetched: images `[B, 3, S, S]` u8 and labels `[B]`. The last
     /// batch may be smaller, but in training never a single image, which batch normalization can't use.
-    pub fn through(&self, split: Split, epoch: u64, from: u64) -> Batches {
+    pub fn batches(&self, split: Split, epoch: u64, from: u64) -> Batches {
         let work = Arc::new(Work::new(self.clone(), split, epoch));
-        Box::new(Ahead { work, to_begin: from..self.batches(split), under_way: VecDeque::new() })
+        Box::new(Ahead { work, to_begin: from..self.num_batches(split), under_way: VecDeque::new() })
     }
 }
 
@@ -94,23 +94,23 @@ impl Work {
         let x = filled(&[indices.len() as i64, 3, side, side], |bytes: &mut [u8]| {
             made = bytes.par_chunks_mut(pixels).zip(indices).map(|(to, index)| self.image(*index, to)).collect();
         });
-        let mut left_out = Vec::new();
+        let mut skipped_files = Vec::new();
         let mut whole = Vec::new(); // indices in the batch
         for (place, made) in made.into_iter().enumerate() {
             match made {
                 Ok(()) => whole.push(place),
-                Err(Error::File { path, problem }) => left_out.push(SkippedFile { path, problem }),
+                Err(Error::File { path, problem }) => skipped_files.push(SkippedFile { path, problem }),
                 Err(error) => return Err(error),
             }
         }
         let labels = images.labels(self.split);
         let of = |place: &usize| i64::from(labels[indices[*place] as usize]);
         let y = filled_from(whole.len(), whole.iter().map(of));
-        let x = match left_out.is_empty() {
+        let x = match skipped_files.is_empty() {
             true => x,
             false => x.index_select(0, &filled_from(whole.len(), whole.iter().map(|place| *place as i64))),
         };
-        Ok(Batch { x, y, left_out })
+        Ok(Batch { x, y, skipped_files })
     }
 
     fn image(&self, index: u32, pixels: &mut [u8]) -> Result<(), Error> {
@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
     use crate::data::Images;
-    use crate::networks::Colours;
+    use crate::networks::ChannelStats;
 
     /// Images of one pixel: their index, what was drawn, and their class, which is the index again. Some are damaged.
     struct Numbered {
@@ -146,8 +146,8 @@ mod tests {
             self.labels.len()
         }
 
-        fn colours(&self) -> Colours {
-            Colours { mean: [0.0; 3], deviation: [1.0; 3] }
+        fn channel_stats(&self) -> ChannelStats {
+            ChannelStats { mean: [0.0; 3], std: [1.0; 3] }
         }
 
         fn labels(&self, _split: Split) -> &[u16] {
@@ -165,11 +165,11 @@ mod tests {
 
     fn data(count: u16, damaged: &[usize]) -> ImageBatches {
         let images = Numbered { labels: (0..count).collect(), damaged: damaged.to_vec() };
-        ImageBatches { images: Arc::new(images), batch: 4, most: None, seed: 1 }
+        ImageBatches { images: Arc::new(images), batch_size: 4, max_images: None, seed: 1 }
     }
 
     fn epoch(data: &ImageBatches, split: Split, epoch: u64, from: u64) -> Vec<Batch> {
-        data.through(split, epoch, from).map(Result::unwrap).collect()
+        data.batches(split, epoch, from).map(Result::unwrap).collect()
     }
 
     fn classes(batches: &[Batch]) -> Vec<i64> {
@@ -211,20 +211,20 @@ mod tests {
 
     #[test]
     fn fewer_images_to_learn_from_are_the_same_for_every_seed() {
-        let few = ImageBatches { most: Some(7), ..data(30, &[]) };
+        let few = ImageBatches { max_images: Some(7), ..data(30, &[]) };
         let used = |data: &ImageBatches, split, number| -> std::collections::BTreeSet<i64> {
             classes(&epoch(data, split, number, 0)).into_iter().collect()
         };
         let learnt = |data: &ImageBatches, number| used(data, Split::Train, number);
         let seven = learnt(&few, 0);
-        assert_eq!((seven.len(), few.batches(Split::Train)), (7, 2));
+        assert_eq!((seven.len(), few.num_batches(Split::Train)), (7, 2));
         assert!(seven.iter().any(|image| *image >= 7), "of all, not of the first");
         assert_eq!(learnt(&ImageBatches { seed: 2, ..few.clone() }, 5), seven);
         let validated = used(&few, Split::Validation, 0);
-        assert_eq!((validated.len(), few.batches(Split::Validation)), (7, 1), "in proportion");
+        assert_eq!((validated.len(), few.num_batches(Split::Validation)), (7, 1), "in proportion");
         assert_eq!(used(&ImageBatches { seed: 2, ..few.clone() }, Split::Validation, 5), validated);
         assert_eq!(used(&few, Split::Test, 0).len(), 30);
-        let enough = ImageBatches { most: Some(100), ..few };
+        let enough = ImageBatches { max_images: Some(100), ..few };
         assert_eq!([learnt(&enough, 0).len(), used(&enough, Split::Validation, 0).len()], [30, 30]);
     }
 
@@ -233,14 +233,14 @@ mod tests {
         let batches = epoch(&data(6, &[1, 4]), Split::Test, 0, 0);
         assert_eq!(classes(&batches), [0, 2, 3, 5]);
         assert_eq!(Vec::<u8>::try_from(batches[0].x.select(1, 0).flatten(0, -1)).unwrap(), [0, 2, 3, 5]);
-        let named: Vec<_> = batches.iter().flat_map(|batch| &batch.left_out).map(|out| out.path.clone()).collect();
+        let named: Vec<_> = batches.iter().flat_map(|batch| &batch.skipped_files).map(|out| out.path.clone()).collect();
         assert_eq!(named, ["1.jpg", "4.jpg"].map(std::path::PathBuf::from));
     }
 
     #[test]
     fn a_single_image_is_no_batch_to_learn_from() {
         let data = data(9, &[]);
-        assert_eq!((data.batches(Split::Train), data.batches(Split::Test)), (2, 1));
+        assert_eq!((data.num_batches(Split::Train), data.num_batches(Split::Test)), (2, 1));
         assert_eq!(epoch(&data, Split::Train, 0, 0).len(), 2);
         assert_eq!(epoch(&data, Split::Test, 0, 0).len(), 1);
     }

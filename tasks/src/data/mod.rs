@@ -7,7 +7,7 @@ pub mod decode;
 mod image_folder;
 mod images;
 mod loader;
-mod measure;
+mod metric_kind;
 mod text;
 
 pub use crate::error::SkippedFile;
@@ -15,7 +15,7 @@ pub use batch::{Batch, Batches, Split};
 pub use cifar10::Cifar10;
 pub use image_folder::ImageFolder;
 pub use images::{ImageBatches, Images};
-pub use measure::Measure;
+pub use metric_kind::MetricKind;
 pub use text::{Symbol, Text};
 
 /// The largest number of classes for which top-5 accuracy is meaningless.
@@ -31,18 +31,18 @@ pub enum Data {
 
 impl Data {
     /// Returns the number of batches in an epoch of a split.
-    pub fn batches(&self, split: Split) -> u64 {
+    pub fn num_batches(&self, split: Split) -> u64 {
         match self {
-            Data::Text(text) => text.batches(split),
-            Data::Images(images) => images.batches(split),
+            Data::Text(text) => text.num_batches(split),
+            Data::Images(images) => images.num_batches(split),
         }
     }
 
     /// Returns an epoch of a split from batch `from` on; training data may differ between epochs.
-    pub fn through(&self, split: Split, epoch: u64, from: u64) -> Batches {
+    pub fn batches(&self, split: Split, epoch: u64, from: u64) -> Batches {
         match self {
-            Data::Text(text) => text.through(split, from),
-            Data::Images(images) => images.through(split, epoch, from),
+            Data::Text(text) => text.batches(split, from),
+            Data::Images(images) => images.batches(split, epoch, from),
         }
     }
 
@@ -64,22 +64,22 @@ impl Data {
 
     /// Returns the name of its samples.
     pub fn sample(&self) -> &'static str {
-        match self.measure() {
-            Measure::Characters => "characters",
-            Measure::Words => "words",
-            Measure::Class | Measure::TopFive => "images",
+        match self.metric_kind() {
+            MetricKind::BitsPerChar => "characters",
+            MetricKind::Perplexity => "words",
+            MetricKind::Loss | MetricKind::Top5 => "images",
         }
     }
 
     /// Returns the metric of its task.
-    pub fn measure(&self) -> Measure {
+    pub fn metric_kind(&self) -> MetricKind {
         match self {
             Data::Text(text) => match text.symbol() {
-                Symbol::Character => Measure::Characters,
-                Symbol::Word => Measure::Words,
+                Symbol::Character => MetricKind::BitsPerChar,
+                Symbol::Word => MetricKind::Perplexity,
             },
-            Data::Images(images) if images.images.classes() > FEW => Measure::TopFive,
-            Data::Images(_) => Measure::Class,
+            Data::Images(images) if images.images.classes() > FEW => MetricKind::Top5,
+            Data::Images(_) => MetricKind::Loss,
         }
     }
 }

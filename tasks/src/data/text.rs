@@ -74,19 +74,19 @@ impl Text {
     }
 
     /// Returns the number of batches in an epoch of a split.
-    pub fn batches(&self, split: Split) -> u64 {
+    pub fn num_batches(&self, split: Split) -> u64 {
         (self.splits[split as usize].size()[1] as u64 - 1).div_ceil(self.steps as u64)
     }
 
     /// Returns an epoch of a split from batch `from` on, in batches of symbols `[T, B]` and next symbols `[T*B]`. The last
     /// batch may be shorter.
-    pub fn through(&self, split: Split, from: u64) -> Batches {
+    pub fn batches(&self, split: Split, from: u64) -> Batches {
         let (streams, steps) = (self.splits[split as usize].shallow_clone(), self.steps);
-        Box::new((from..self.batches(split)).map(move |batch| {
+        Box::new((from..self.num_batches(split)).map(move |batch| {
             let start = batch as i64 * steps;
             let len = steps.min(streams.size()[1] - 1 - start);
             let part = |start| streams.narrow(1, start, len).tr().contiguous(); // [T, B]
-            Ok(Batch { x: part(start), y: part(start + 1).view([-1]), left_out: Vec::new() })
+            Ok(Batch { x: part(start), y: part(start + 1).view([-1]), skipped_files: Vec::new() })
         }))
     }
 }
@@ -186,16 +186,16 @@ mod tests {
         // two streams of 6: a b c d e f and g h i j k l; m is left over
         let folder = folder([b"abcdefghijklm", b"lkjih", b"aabb"]);
         let text = Text::read(folder.path(), Symbol::Character, 2, 2).unwrap();
-        assert_eq!((text.vocabulary(), text.batches(Split::Train)), (13, 3));
-        let batches: Vec<Batch> = text.through(Split::Train, 0).map(Result::unwrap).collect();
+        assert_eq!((text.vocabulary(), text.num_batches(Split::Train)), (13, 3));
+        let batches: Vec<Batch> = text.batches(Split::Train, 0).map(Result::unwrap).collect();
         assert_eq!(batches.len(), 3);
         assert_eq!((batches[0].x.size(), vector(&batches[0].x)), (vec![2, 2], vec![0, 6, 1, 7]));
         assert_eq!(vector(&batches[0].y), [1, 7, 2, 8]);
         assert_eq!(vector(&batches[1].x), [2, 8, 3, 9]);
         assert_eq!((vector(&batches[2].x), vector(&batches[2].y)), (vec![4, 10], vec![5, 11]), "the rest is shorter");
-        let later: Vec<Batch> = text.through(Split::Train, 2).map(Result::unwrap).collect();
+        let later: Vec<Batch> = text.batches(Split::Train, 2).map(Result::unwrap).collect();
         assert!(later.len() == 1 && later[0].x == batches[2].x);
-        let valid = text.through(Split::Validation, 0).next().unwrap().unwrap();
+        let valid = text.batches(Split::Validation, 0).next().unwrap().unwrap();
         assert_eq!((vector(&valid.x), vector(&valid.y)), (vec![11, 9], vec![10, 8]));
     }
 
@@ -204,7 +204,7 @@ mod tests {
         let folder = folder([b" the <unk> sat \n the cat\n", b" dog the \n", b"cat sat\n"]);
         let text = Text::read(folder.path(), Symbol::Word, 1, 9).unwrap();
         assert_eq!(text.vocabulary(), 5);
-        let first = |split| text.through(split, 0).next().unwrap().unwrap();
+        let first = |split| text.batches(split, 0).next().unwrap().unwrap();
         assert_eq!(vector(&first(Split::Train).x), [0, 1, 2, 3, 0, 4]);
         assert_eq!(vector(&first(Split::Validation).x), [1, 0], "what is new stands as <unk>");
     }

@@ -1,6 +1,6 @@
 //! An image classifier's body, whose inputs are images in bytes.
 //!
-//! It first normalizes the pixels by the dataset's mean and standard deviation. This happens on the device, so that only a
+//! It first normalizes the pixels by the dataset's mean and standard std. This happens on the device, so that only a
 //! quarter of the bytes are transferred. Parameters stay in f32 in every precision.
 
 use std::rc::Rc;
@@ -13,13 +13,13 @@ use tch::{Device, Kind, Tensor};
 
 use super::Architecture;
 
-/// Mean and standard deviation of a dataset's pixels, by channel, in [0, 1].
+/// Mean and standard std of a dataset's pixels, by channel, in [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Colours {
+pub struct ChannelStats {
     /// Means of red, green and blue.
     pub mean: [f64; 3],
     /// Their standard deviations.
-    pub deviation: [f64; 3],
+    pub std: [f64; 3],
 }
 
 /// Computation settings of an image classifier.
@@ -61,17 +61,17 @@ pub struct ImageModel {
 pub struct Normalisation {
     /// `[1, 3, 1, 1]`
     mean: Tensor,
-    /// inverse standard deviation, `[1, 3, 1, 1]`
+    /// inverse standard std, `[1, 3, 1, 1]`
     scale: Tensor,
 }
 
 impl Normalisation {
-    /// Creates the normalization for this mean and standard deviation on a device.
-    pub fn new(colours: Colours, device: Device) -> Self {
+    /// Creates the normalization for this mean and standard std on a device.
+    pub fn new(channel_stats: ChannelStats, device: Device) -> Self {
         let of = |numbers: [f64; 3]| Tensor::from_slice(&numbers.map(|x| x as f32)).view([1, 3, 1, 1]).to(device);
         Normalisation {
-            mean: of(colours.mean.map(|mean| 255.0 * mean)),
-            scale: of(colours.deviation.map(|deviation| 1.0 / (255.0 * deviation))),
+            mean: of(channel_stats.mean.map(|mean| 255.0 * mean)),
+            scale: of(channel_stats.std.map(|std| 1.0 / (255.0 * std))),
         }
     }
 
@@ -87,13 +87,13 @@ impl ImageModel {
         builder: &mut ParameterBuilder,
         architecture: Architecture,
         gamma: f64,
-        colours: Colours,
+        channel_stats: ChannelStats,
         computation: Computation,
         device: Device,
     ) -> Self {
         ImageModel {
             body: architecture.build(builder, gamma).into(),
-            pixels: Rc::new(Normalisation::new(colours, device)),
+            pixels: Rc::new(Normalisation::new(channel_stats, device)),
             computation,
         }
     }
@@ -131,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    const COLOURS: Colours = Colours { mean: [0.5, 0.4, 0.3], deviation: [0.2, 0.25, 0.3] };
+    const COLOURS: ChannelStats = ChannelStats { mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0.3] };
 
     fn network(architecture: Architecture, computation: Computation) -> Network<ImageModel> {
         let float = (Kind::Float, Device::Cpu);
@@ -140,15 +140,15 @@ mod tests {
         Network::new(model, 2, 5, &mut stream(0, "weights"), float).unwrap()
     }
 
-    /// `[16, 3, S, S]` u8, each image of a colour and a contrast of its own.
+    /// `[16, 3, S, S]` u8, each image of a channel and a contrast of its own.
     fn images(side: i64) -> Tensor {
         let mut rng = stream(0, "images");
         let mut noise = |shape: [i64; 4]| {
             let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.random_range(-1.0..1.0)).collect();
             Tensor::from_slice(&values).view(shape)
         };
-        let (colour, contrast) = (noise([16, 3, 1, 1]), noise([16, 1, 1, 1]));
-        (colour * 60.0 + noise([16, 3, side, side]) * contrast * 60.0 + 128.0).to_kind(Kind::Uint8)
+        let (channel, contrast) = (noise([16, 3, 1, 1]), noise([16, 1, 1, 1]));
+        (channel * 60.0 + noise([16, 3, side, side]) * contrast * 60.0 + 128.0).to_kind(Kind::Uint8)
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod vgg19;
 pub use alexnet::AlexNet;
 pub use densenet121::DenseNet121;
 pub use googlenet::GoogLeNet;
-pub use image_model::{Colours, Computation, ImageModel, Normalisation, Precision};
+pub use image_model::{ChannelStats, Computation, ImageModel, Normalisation, Precision};
 pub use language_model::LanguageModel;
 pub use mobilenet::MobileNet;
 pub use mobilenet_v2::MobileNetV2;

@@ -6,17 +6,17 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::contest::{Claim, Length, Side, contest, last_line, on_cores};
+use super::comparison::{Length, Program, Target, compare, last_line, on_cores};
 use super::python;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
 use crate::setup;
 
-const CLAIMS: [Claim; 4] = [
-    Claim("alrao, updates, 2x64, Adam", "SB3, updates, 2x64", 6.0),
-    Claim("alrao, updates, 2x256, Adam", "SB3, updates, 2x256", 3.0),
-    Claim("alrao, training, 2x64, Adam", "SB3, training, 2x64", 6.0),
-    Claim("alrao, training, 2x256, Adam", "SB3, training, 2x256", 3.5),
+const TARGETS: [Target; 4] = [
+    Target("alrao, updates, 2x64, Adam", "SB3, updates, 2x64", 6.0),
+    Target("alrao, updates, 2x256, Adam", "SB3, updates, 2x256", 3.0),
+    Target("alrao, training, 2x64, Adam", "SB3, training, 2x64", 6.0),
+    Target("alrao, training, 2x256, Adam", "SB3, training, 2x256", 3.5),
 ];
 
 /// Transitions of the memory that is weighed.
@@ -39,15 +39,15 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
     let ours = |name, [what, method, width]: [&str; 3]| {
         let mut command = on_cores(1, cargo(checkout).get_program())?;
         command.current_dir(&checkout.root).args(bench).args(["--", what, method, width, &seconds]);
-        anyhow::Ok(Side { name, command })
+        anyhow::Ok(Program { name, command })
     };
     let theirs = |name, [what, width]: [&str; 2]| {
         let mut command = on_cores(1, &python)?;
         let script = ["-B", "-W", "ignore", "xtask/benches/dqn.py"];
         command.current_dir(&checkout.root).args(script).args([what, width, &seconds]);
-        anyhow::Ok(Side { name, command })
+        anyhow::Ok(Program { name, command })
     };
-    let sides = vec![
+    let programs = vec![
         ours("alrao, updates, 2x64, Adam", ["updates", "adam", "64"])?,
         theirs("SB3, updates, 2x64", ["updates", "64"])?,
         ours("alrao, updates, 2x64, 10 heads", ["updates", "alrao", "64"])?,
@@ -64,5 +64,5 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
         ours("alrao, training, 2x256, defaults", ["training", "defaults", "256"])?,
     ];
     let memory = ("memory", json!({"transitions": TRANSITIONS, "megabytes": megabytes}));
-    contest("dqn", "steps/s", sides, &CLAIMS, length.rounds, &[memory])
+    compare("dqn", "steps/s", programs, &TARGETS, length.rounds, &[memory])
 }

@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 
-use super::contest::{Claim, Length, Side, contest, on_cores};
+use super::comparison::{Length, Program, Target, compare, on_cores};
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
 use crate::{gymnasium, setup};
@@ -15,12 +15,12 @@ use alrao_setup::pip;
 /// EnvPool needs Gymnasium, and takes any numpy.
 const ENVPOOL: [&str; 3] = ["envpool==1.2.5", "gymnasium==1.4.0", "numpy==2.4.6"];
 
-const CLAIMS: [Claim; 5] = [
-    Claim("alrao, Pendulum", "Gymnasium, Pendulum", 20.0),
-    Claim("alrao, Pendulum", "EnvPool, 16 Pendulums", 20.0),
-    Claim("alrao, 16 Pendulums", "EnvPool, 16 Pendulums", 20.0),
-    Claim("alrao, LunarLander", "Gymnasium, LunarLander", 3.0),
-    Claim("alrao, 16 LunarLanders", "EnvPool, 16 LunarLanders", 3.0),
+const TARGETS: [Target; 5] = [
+    Target("alrao, Pendulum", "Gymnasium, Pendulum", 20.0),
+    Target("alrao, Pendulum", "EnvPool, 16 Pendulums", 20.0),
+    Target("alrao, 16 Pendulums", "EnvPool, 16 Pendulums", 20.0),
+    Target("alrao, LunarLander", "Gymnasium, LunarLander", 3.0),
+    Target("alrao, 16 LunarLanders", "EnvPool, 16 LunarLanders", 3.0),
 ];
 
 /// Builds, downloads the others, and measures.
@@ -40,7 +40,7 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
         let mut command = on_cores(1, cargo(checkout).get_program())?;
         command.current_dir(&checkout.root).arg("run").args(alrao).args(["--", "env", "bench"]).args(request);
         command.args(["--seconds", &seconds]);
-        anyhow::Ok(Side { name, command })
+        anyhow::Ok(Program { name, command })
     };
     let theirs = |name, python, request: [&str; 2]| {
         let mut command = on_cores(1, python)?;
@@ -49,17 +49,17 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
             .args(["-B", "-W", "ignore", "xtask/benches/envs.py"])
             .args(request)
             .arg(&seconds);
-        anyhow::Ok(Side { name, command })
+        anyhow::Ok(Program { name, command })
     };
-    let sides = vec![
+    let programs = vec![
         ours("alrao, Pendulum", &["pendulum-continuous"])?,
         theirs("Gymnasium, Pendulum", &gymnasium, ["gymnasium", "Pendulum-v1"])?,
-        ours("alrao, 16 Pendulums", &["pendulum", "--copies", "16"])?,
+        ours("alrao, 16 Pendulums", &["pendulum", "--num-envs", "16"])?,
         theirs("EnvPool, 16 Pendulums", &envpool, ["envpool", "Pendulum-v1"])?,
         ours("alrao, LunarLander", &["lunar-lander"])?,
         theirs("Gymnasium, LunarLander", &gymnasium, ["gymnasium", "LunarLander-v3"])?,
-        ours("alrao, 16 LunarLanders", &["lunar-lander", "--copies", "16"])?,
+        ours("alrao, 16 LunarLanders", &["lunar-lander", "--num-envs", "16"])?,
         theirs("EnvPool, 16 LunarLanders", &envpool, ["envpool", "LunarLander-v3"])?,
     ];
-    contest("envs", "steps/s", sides, &CLAIMS, length.rounds, &[])
+    compare("envs", "steps/s", programs, &TARGETS, length.rounds, &[])
 }

@@ -6,13 +6,13 @@ use std::path::{Path, absolute};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::contest::{Claim, Length, Side, contest, last_line, on_cores};
+use super::comparison::{Length, Program, Target, compare, last_line, on_cores};
 use super::python;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
 use crate::setup;
 
-const CLAIMS: [Claim; 1] = [Claim("alrao, input", "torchvision, input", 2.5)];
+const TARGETS: [Target; 1] = [Target("alrao, input", "torchvision, input", 2.5)];
 /// Images that are compared with Pillow's.
 const COMPARED: u32 = 500;
 /// Grey levels that they may differ by in the mean.
@@ -46,7 +46,7 @@ pub fn run(checkout: &Checkout, data: &Path, length: Length) -> Result<()> {
     ours.current_dir(&checkout.root).args(bench).args(["--", "rate", &seconds]).arg(&data);
     let mut theirs = on_cores(2, &python)?;
     theirs.current_dir(&checkout.root).args(["-B", "xtask/benches/input.py", "rate", &seconds]).arg(&data);
-    let sides = vec![Side { name: CLAIMS[0].0, command: ours }, Side { name: CLAIMS[0].1, command: theirs }];
+    let programs = vec![Program { name: TARGETS[0].0, command: ours }, Program { name: TARGETS[0].1, command: theirs }];
     let differences = ("grey levels", json!({"decoded": decoded, "resized": resized}));
-    contest("input", "images/s", sides, &CLAIMS, length.rounds, &[differences])
+    compare("input", "images/s", programs, &TARGETS, length.rounds, &[differences])
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask bench ...`: benchmarks against other libraries, measured in turn in one run.
 
-mod contest;
+mod comparison;
 mod dqn;
 mod envs;
 mod input;
@@ -14,8 +14,8 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use crate::checkout::Checkout;
-use contest::Length;
-pub use contest::{Side, rate};
+use comparison::Length;
+pub use comparison::{Program, rate};
 
 /// The benchmarks.
 #[derive(Subcommand)]

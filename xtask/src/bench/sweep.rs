@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::contest::on_cores;
+use super::comparison::on_cores;
 use crate::cargo::{cargo, failed, run as run_command};
 use crate::checkout::Checkout;
 use crate::setup;
@@ -25,7 +25,7 @@ device = \"cpu\"
 schedule.steps = 4000
 ";
 /// The least share of the cores' time that is to be used, and the most of it, of the runs', that is the sweep's own.
-const WANTED: [f64; 2] = [0.9, 0.02];
+const TARGETS: [f64; 2] = [0.9, 0.02];
 /// In the kernel's accounts.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -55,8 +55,8 @@ pub fn run(checkout: &Checkout) -> Result<()> {
     let [own, runs] = seconds;
     let (busy, overhead) = (runs / (wall * CORES as f64), own / runs);
     println!("16 runs took {wall:.1} s, and {runs:.1} s of CPU time; the sweep itself took {own:.2} s of CPU time");
-    println!("CPU utilization by runs {:6.1} %  target: at least {:.0} %", 100.0 * busy, 100.0 * WANTED[0]);
-    println!("overhead of the sweep  {:6.2} %  target: at most {:.0} %", 100.0 * overhead, 100.0 * WANTED[1]);
+    println!("CPU utilization by runs {:6.1} %  target: at least {:.0} %", 100.0 * busy, 100.0 * TARGETS[0]);
+    println!("overhead of the sweep  {:6.2} %  target: at most {:.0} %", 100.0 * overhead, 100.0 * TARGETS[1]);
     let figures = json!({"wall_seconds": wall, "own_seconds": own, "runs_seconds": runs});
     println!("{}", json!({"bench": "sweep", "figures": figures, "ratios": {"busy": busy, "overhead": overhead}}));
     Ok(())

@@ -20,7 +20,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::checkout::Checkout;
-use alrao_setup::refused;
+use alrao_setup::usage_error;
 use programs::Programs;
 
 /// Which programs made the trainings of a folder.
@@ -64,48 +64,48 @@ pub struct Gpu {
     pack: Option<PathBuf>,
 }
 
-/// Checks the request, builds what isn't packed, and does as much as there is time for.
-pub fn run(checkout: &Checkout, request: &Gpu) -> Result<()> {
-    if let Some(folder) = &request.pack {
+/// Checks the args, builds what isn't packed, and does as much as there is time for.
+pub fn run(checkout: &Checkout, args: &Gpu) -> Result<()> {
+    if let Some(folder) = &args.pack {
         if folder.exists() {
-            return Err(refused(format!("{} exists: choose a new directory for --pack", folder.display())));
+            return Err(usage_error(format!("{} exists: choose a new directory for --pack", folder.display())));
         }
         return Programs::build(checkout, false)?.pack(folder);
     }
-    let (minutes, data) = (request.minutes.expect("required"), request.data.as_ref().expect("required"));
-    let time = check_minutes(minutes, request.rehearse)?;
+    let (minutes, data) = (args.minutes.expect("required"), args.data.as_ref().expect("required"));
+    let time = check_minutes(minutes, args.rehearse)?;
     check_data(data)?;
-    if !request.rehearse {
+    if !args.rehearse {
         check_gpu()?;
     }
-    let queue = trainings::queue(&request.only)?;
+    let queue = trainings::queue(&args.only)?;
     let programs = match Programs::packed()? {
         Some(programs) => programs,
-        None => Programs::build(checkout, request.rehearse)?,
+        None => Programs::build(checkout, args.rehearse)?,
     };
     let ends = Instant::now() + time;
-    let out = std::path::absolute(&request.out)?;
-    open(&out, &programs.commit, request.rehearse)?;
+    let out = std::path::absolute(&args.out)?;
+    open(&out, &programs.commit, args.rehearse)?;
     let results = out.join("results");
     for folder in ["logs", "metrics"] {
         fs::create_dir_all(results.join(folder)).with_context(|| results.display().to_string())?;
     }
 
-    let mut report = tables::Report::new(&programs, request.rehearse);
+    let mut report = tables::Report::new(&programs, args.rehearse);
     report.tests(programs.tests(&results.join("logs/cuda-tests.log"))?);
-    let steps = steps::time_for(ends.saturating_duration_since(Instant::now()), request.rehearse);
+    let steps = steps::time_for(ends.saturating_duration_since(Instant::now()), args.rehearse);
     let plan = trainings::Plan {
         programs: &programs,
         data: &std::path::absolute(data)?,
         out: &out,
-        jobs: request.jobs as usize,
-        rehearse: request.rehearse,
+        jobs: args.jobs as usize,
+        rehearse: args.rehearse,
         ends: ends - steps,
     };
     let rows = plan.run(&queue)?;
     report.trainings(&rows);
     report.write(&results)?;
-    report.steps(&steps::measure(&programs, request.rehearse, ends));
+    report.steps(&steps::measure(&programs, args.rehearse, ends));
     plan.draw(&queue, &results)?;
     report.write(&results)?;
     println!("{}\nresults: {}", report.text(), results.display());
@@ -116,7 +116,7 @@ fn check_minutes(minutes: f64, rehearse: bool) -> Result<Duration> {
     let least = if rehearse { Duration::from_secs(1) } else { LEAST };
     match Duration::try_from_secs_f64(60.0 * minutes) {
         Ok(time) if time >= least && minutes < 1e4 => Ok(time),
-        _ => Err(refused(format!(
+        _ => Err(usage_error(format!(
             "--minutes is {minutes}: the first training alone takes {:.0} s to come to anything",
             least.as_secs_f64()
         ))),
@@ -131,12 +131,16 @@ fn check_data(folder: &Path) -> Result<()> {
             Ok(file) => {
                 let (found, expected) = (file.len(), DATA_BYTES);
                 let problem = format!("{} has {found} bytes, and CIFAR-10's file has {expected}", path.display());
-                return Err(refused(format!("{problem}: --data is a folder with the six files of its binary version")));
+                return Err(usage_error(format!(
+                    "{problem}: --data is a folder with the six files of its binary version"
+                )));
             }
             Err(error) => {
                 let problem = format!("{}: {error}", path.display());
                 let names = format!("{} to {} and {}", DATA[0], DATA[4], DATA[5]);
-                return Err(refused(format!("{problem}: --data is a folder with CIFAR-10's binary files, {names}")));
+                return Err(usage_error(format!(
+                    "{problem}: --data is a folder with CIFAR-10's binary files, {names}"
+                )));
             }
         }
     }
@@ -148,7 +152,9 @@ fn check_gpu() -> Result<()> {
     if listed.is_ok_and(|listed| listed.status.success() && !listed.stdout.is_empty()) {
         return Ok(());
     }
-    Err(refused("`nvidia-smi -L` lists no NVIDIA GPU on this machine; --rehearse does the same on the CPU, in small"))
+    Err(usage_error(
+        "`nvidia-smi -L` lists no NVIDIA GPU on this machine; --rehearse does the same on the CPU, in small",
+    ))
 }
 
 /// Makes the folder, or finds that its trainings are of the same programs.
@@ -162,11 +168,13 @@ fn open(out: &Path, commit: &str, rehearse: bool) -> Result<()> {
     let theirs: Option<Value> = fs::read_to_string(&stamp).ok().and_then(|text| serde_json::from_str(&text).ok());
     match theirs {
         Some(theirs) if theirs == ours => Ok(()),
-        Some(theirs) => Err(refused(format!(
+        Some(theirs) => Err(usage_error(format!(
             "{} holds trainings by {theirs}, and these programs are {ours}: name another --out",
             out.display()
         ))),
-        None => Err(refused(format!("{} is there, and not by `cargo xtask gpu`: name another --out", out.display()))),
+        None => {
+            Err(usage_error(format!("{} is there, and not by `cargo xtask gpu`: name another --out", out.display())))
+        }
     }
 }
 

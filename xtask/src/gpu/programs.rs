@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cargo::{cargo, failed, run as run_command};
 use crate::checkout::Checkout;
 use crate::setup;
-use alrao_setup::refused;
+use alrao_setup::usage_error;
 
 /// What a folder of programs is known by, and says of them.
 const MANIFEST: &str = "programs.json";
@@ -57,7 +57,7 @@ impl Programs {
         let script = "import torch; print(torch.__path__[0])";
         let found = Command::new("python3").args(["-c", script]).output();
         let Some(torch) = found.ok().filter(|found| found.status.success()) else {
-            return Err(refused("python3 has no PyTorch, whose libraries packed programs need: install it"));
+            return Err(usage_error("python3 has no PyTorch, whose libraries packed programs need: install it"));
         };
         let torch = PathBuf::from(String::from_utf8_lossy(&torch.stdout).trim()).join("lib");
         Ok(Some(Programs {

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::programs::Programs;
-use crate::bench::{Side, rate};
+use crate::bench::{Program, rate};
 
 /// Networks and the images of a batch.
 const CASES: [(&str, &str, u32); 8] = [
@@ -17,7 +17,7 @@ const CASES: [(&str, &str, u32); 8] = [
     ("GoogLeNet", "googlenet", 128),
     ("MobileNet v2", "mobilenet2", 32),
 ];
-/// What starting both sides takes, at most.
+/// What starting both programs takes, at most.
 const START: Duration = Duration::from_secs(14);
 
 /// What was measured: samples a second.
@@ -48,7 +48,7 @@ pub fn measure(programs: &Programs, rehearse: bool, ends: Instant) -> Vec<Step> 
             if !has(START / 3) {
                 return None;
             }
-            rate(&mut Side { name, command }).inspect_err(|error| println!("{name}: {error:#}")).ok()
+            rate(&mut Program { name, command }).inspect_err(|error| println!("{name}: {error:#}")).ok()
         };
         if !has(START) {
             println!("{name}: not measured, the time limit is reached");

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::programs::Programs;
-use alrao_setup::refused;
+use alrao_setup::usage_error;
 
 /// A training: what it is called, of which network, by which configuration and settings.
 pub struct Training {
@@ -79,7 +79,7 @@ pub fn queue(only: &[String]) -> Result<Vec<Training>> {
     let names: Vec<String> = all.iter().map(|training| training.name.clone()).collect();
     all.retain(|training| only.is_empty() || only.iter().any(|start| training.name.starts_with(start)));
     match all.is_empty() {
-        true => Err(refused(format!("--only selects none of {}", names.join(", ")))),
+        true => Err(usage_error(format!("--only selects none of {}", names.join(", ")))),
         false => Ok(all),
     }
 }

@@ -1,20 +1,22 @@
-//! The pendulum as an [`Environment`]: [`DrivenPendulum`].
+//! The pendulum as an [`Environment`]: [`PendulumEnv`].
 
 use gym_rs::core::Env;
 use serde::{Deserialize, Serialize};
 
 use super::pendulum::{MAX_TORQUE, Pendulum, PendulumState};
-use crate::classic::Seen;
-use crate::{ActionSpace, EntryPoint, EnvSpec, Environment, EnvironmentError, NoSettings, PendulumScene, Scene, Step};
+use crate::classic_control::Observation;
+use crate::{
+    ActionSpace, EntryPoint, EnvSpec, Environment, EnvironmentError, NoSettings, PendulumRenderState, RenderState, Step,
+};
 
 /// A [`Pendulum`] with evenly spaced torques as numbered actions, or any torque as continuous action.
 #[derive(Clone, Debug)]
-pub struct DrivenPendulum {
+pub struct PendulumEnv {
     pendulum: Pendulum,
     /// The numbered actions; none where any torque is one.
     torques: Vec<f32>,
     observation: Vec<f32>,
-    scene: Option<PendulumScene>,
+    scene: Option<PendulumRenderState>,
 }
 
 /// How a pendulum with numbered actions is set.
@@ -34,13 +36,13 @@ impl Default for PendulumSettings {
 pub fn spec() -> EnvSpec {
     EnvSpec {
         name: "pendulum".into(),
-        about: "`Pendulum-v1`, evenly spaced torques".into(),
-        observation_len: 3,
+        description: "`Pendulum-v1`, evenly spaced torques".into(),
+        obs_dim: 3,
         actions: ActionSpace::Discrete(PendulumSettings::default().torques),
         time_limit: Some(200),
         fps: 20,
         heuristic: None,
-        entry_point: EntryPoint::new(|PendulumSettings { torques }| DrivenPendulum::discrete(torques)),
+        entry_point: EntryPoint::new(|PendulumSettings { torques }| PendulumEnv::discrete(torques)),
     }
 }
 
@@ -48,14 +50,14 @@ pub fn spec() -> EnvSpec {
 pub fn continuous_spec() -> EnvSpec {
     EnvSpec {
         name: "pendulum-continuous".into(),
-        about: "`Pendulum-v1`".into(),
-        actions: ActionSpace::Continuous { low: -MAX_TORQUE, high: MAX_TORQUE, len: 1 },
-        entry_point: EntryPoint::new(|NoSettings {}| Ok(DrivenPendulum::continuous())),
+        description: "`Pendulum-v1`".into(),
+        actions: ActionSpace::Continuous { low: -MAX_TORQUE, high: MAX_TORQUE, dim: 1 },
+        entry_point: EntryPoint::new(|NoSettings {}| Ok(PendulumEnv::continuous())),
         ..spec()
     }
 }
 
-impl DrivenPendulum {
+impl PendulumEnv {
     /// A pendulum with this many evenly spaced torques as actions, from -2 to 2.
     ///
     /// # Errors
@@ -84,25 +86,25 @@ impl DrivenPendulum {
         let values: Vec<f64> = state.into();
         self.observation.clear();
         self.observation.extend(values.iter().map(|&value| value as f32));
-        self.scene = Some(PendulumScene { theta: state.theta, torque });
+        self.scene = Some(PendulumRenderState { theta: state.theta, torque });
     }
 }
 
-impl Environment for DrivenPendulum {
-    fn observation_len(&self) -> usize {
+impl Environment for PendulumEnv {
+    fn obs_dim(&self) -> usize {
         self.observation.len()
     }
 
-    fn action_count(&self) -> usize {
+    fn num_actions(&self) -> usize {
         self.torques.len()
     }
 
-    fn action_len(&self) -> usize {
+    fn action_dim(&self) -> usize {
         usize::from(self.torques.is_empty())
     }
 
     fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
-        let (Seen(state), _) = self.pendulum.reset(Some(seed), false, None);
+        let (Observation(state), _) = self.pendulum.reset(Some(seed), false, None);
         self.show(state, None);
         Ok(())
     }
@@ -119,7 +121,7 @@ impl Environment for DrivenPendulum {
         &self.observation
     }
 
-    fn scene(&self) -> Option<Scene> {
-        self.scene.map(Scene::Pendulum)
+    fn render_state(&self) -> Option<RenderState> {
+        self.scene.map(RenderState::Pendulum)
     }
 }

@@ -1,14 +1,14 @@
-//! The contract of an environment, kept in one place: [`Checked`].
+//! Checks of every call of an environment: [`PassiveEnvChecker`].
 
 use crate::{Action, Environment, EnvironmentError, Physics, Step, Wrapper};
 
-/// Holds an environment and whoever drives it to the contract.
+/// A wrapper that checks every call and result, as Gymnasium's wrapper of this name.
 ///
-/// A step without an episode, an action that does not exist, an observation of the wrong length and values that are no
-/// finite numbers become errors; what is inside is called in order, with actions it has. Everything that is run passes
-/// here: [`Registry::make`](crate::Registry::make) and [`Recorded`](crate::Recorded) put it around their environments.
+/// It returns an error for a step without an episode, an invalid action, an observation of the wrong length, and
+/// non-finite observations and rewards. [`Registry::make`](crate::Registry::make) and [`Resumable`](crate::Resumable)
+/// wrap environments in it.
 #[derive(Clone, Debug)]
-pub struct Checked<E> {
+pub struct PassiveEnvChecker<E> {
     env: E,
     episode: Episode,
 }
@@ -20,15 +20,15 @@ enum Episode {
     Ended { steps: u64 },
 }
 
-impl<E: Environment> Checked<E> {
-    /// Wraps an environment; as after a failed step, it must be reset first.
+impl<E: Environment> PassiveEnvChecker<E> {
+    /// Wraps an environment, which must be reset first.
     pub fn new(env: E) -> Self {
         Self { env, episode: Episode::None }
     }
 
     fn check_observation(&self, step: u64) -> Result<(), EnvironmentError> {
         let observation = self.env.observation();
-        let (len, expected) = (observation.len(), self.env.observation_len());
+        let (len, expected) = (observation.len(), self.env.obs_dim());
         if len != expected {
             return Err(EnvironmentError::ObservationLength { step, len, expected });
         }
@@ -38,7 +38,7 @@ impl<E: Environment> Checked<E> {
         }
     }
 
-    /// The number of the next step, if there may be one.
+    /// Returns the number of the next step, if a step is allowed.
     fn next(&self) -> Result<u64, EnvironmentError> {
         match self.episode {
             Episode::None => Err(EnvironmentError::StepBeforeReset),
@@ -48,12 +48,12 @@ impl<E: Environment> Checked<E> {
     }
 
     fn check_action(&self, action: &Action<'_>) -> Result<(), EnvironmentError> {
-        let (count, expected) = (self.env.action_count(), self.env.action_len());
+        let (count, expected) = (self.env.num_actions(), self.env.action_dim());
         match action {
             &Action::Discrete(action) if action < count => Ok(()),
-            &Action::Discrete(action) if expected == 0 => Err(EnvironmentError::NoSuchAction { action, count }),
-            Action::Discrete(_) => Err(EnvironmentError::Continuous { len: expected }),
-            Action::Continuous(_) if expected == 0 => Err(EnvironmentError::NotContinuous),
+            &Action::Discrete(action) if expected == 0 => Err(EnvironmentError::InvalidAction { action, count }),
+            Action::Discrete(_) => Err(EnvironmentError::NeedsContinuousAction { dim: expected }),
+            Action::Continuous(_) if expected == 0 => Err(EnvironmentError::NeedsDiscreteAction),
             Action::Continuous(action) if action.len() != expected => {
                 Err(EnvironmentError::ActionLength { len: action.len(), expected })
             }
@@ -65,7 +65,7 @@ impl<E: Environment> Checked<E> {
     }
 }
 
-impl<E: Environment> Wrapper for Checked<E> {
+impl<E: Environment> Wrapper for PassiveEnvChecker<E> {
     type Inner = E;
 
     fn inner(&self) -> &E {
@@ -87,7 +87,7 @@ impl<E: Environment> Wrapper for Checked<E> {
     fn on_step(&mut self, action: &Action<'_>) -> Result<Step, EnvironmentError> {
         let steps = self.next()?;
         self.check_action(action)?;
-        self.episode = Episode::None; // from here on a failure leaves the environment somewhere unknown
+        self.episode = Episode::None; // after a failure the environment's state is undefined
         let step = action.take(&mut self.env)?;
         if !step.reward.is_finite() {
             return Err(EnvironmentError::RewardNotFinite { step: steps, value: step.reward });
@@ -97,9 +97,9 @@ impl<E: Environment> Wrapper for Checked<E> {
         Ok(step)
     }
 
-    /// None if the step is not to be.
-    fn on_begin(&mut self, action: usize) -> Option<Physics<'_>> {
-        if self.next().is_ok() && action < self.env.action_count() { self.env.begin(action) } else { None }
+    /// Returns `None` if the step isn't valid.
+    fn on_begin_step(&mut self, action: usize) -> Option<Physics<'_>> {
+        if self.next().is_ok() && action < self.env.num_actions() { self.env.begin_step(action) } else { None }
     }
 }
 
@@ -108,18 +108,18 @@ mod tests {
     use super::*;
     use crate::environment::tests::Counter;
 
-    /// Shows and pays what it was made with.
+    /// An environment with a constant observation and reward.
     struct Constant {
         observation: Vec<f32>,
         reward: f64,
     }
 
     impl Environment for Constant {
-        fn observation_len(&self) -> usize {
+        fn obs_dim(&self) -> usize {
             2
         }
 
-        fn action_count(&self) -> usize {
+        fn num_actions(&self) -> usize {
             1
         }
 
@@ -137,16 +137,16 @@ mod tests {
     }
 
     #[test]
-    fn an_episode_starts_with_a_reset() {
-        let mut env = Checked::new(Counter::to(1.0));
+    fn a_step_before_the_first_reset_is_an_error() {
+        let mut env = PassiveEnvChecker::new(Counter::to(1.0));
         assert!(matches!(env.step(0), Err(EnvironmentError::StepBeforeReset)));
         env.reset(0).unwrap();
         env.step(0).unwrap();
     }
 
     #[test]
-    fn nothing_follows_the_end_but_a_reset() {
-        let mut env = Checked::new(Counter::to(2.0));
+    fn a_step_after_the_end_of_an_episode_is_an_error() {
+        let mut env = PassiveEnvChecker::new(Counter::to(2.0));
         env.reset(0).unwrap();
         assert!(!env.step(1).unwrap().ended());
         assert!(env.step(1).unwrap().terminated);
@@ -156,33 +156,34 @@ mod tests {
     }
 
     #[test]
-    fn an_action_that_does_not_exist_changes_nothing() {
-        let mut env = Checked::new(Counter::to(9.0));
+    fn an_invalid_action_changes_nothing() {
+        let mut env = PassiveEnvChecker::new(Counter::to(9.0));
         env.reset(4).unwrap();
         let error = env.step(3).unwrap_err();
-        assert_eq!(error.to_string(), "action 3 does not exist: there are 3 actions, numbered from 0");
+        assert_eq!(error.to_string(), "action 3 does not exist: there are 3 actions, from 0");
         assert_eq!(env.observation(), [4.0, 0.0]);
         env.step(2).unwrap();
     }
 
     #[test]
-    fn numbered_actions_are_told_from_continuous_ones() {
-        let mut numbered = Checked::new(Counter::to(9.0));
-        numbered.reset(0).unwrap();
-        assert!(matches!(numbered.step_continuous(&[1.0]), Err(EnvironmentError::NotContinuous)));
-        numbered.step(1).unwrap();
+    fn a_continuous_action_for_a_discrete_action_space_is_an_error() {
+        let mut env = PassiveEnvChecker::new(Counter::to(9.0));
+        env.reset(0).unwrap();
+        assert!(matches!(env.step_continuous(&[1.0]), Err(EnvironmentError::NeedsDiscreteAction)));
+        env.step(1).unwrap();
     }
 
     #[test]
-    fn values_that_are_no_numbers_are_named() {
-        let constant = |observation: &[f32], reward| Checked::new(Constant { observation: observation.into(), reward });
+    fn non_finite_values_are_errors_with_their_place() {
+        let constant =
+            |observation: &[f32], reward| PassiveEnvChecker::new(Constant { observation: observation.into(), reward });
 
         let error = constant(&[0.0, f32::NAN], 0.0).reset(0).unwrap_err();
         assert_eq!(error.to_string(), "after step 0 the observation's value 1 is NaN");
         let error = constant(&[0.0], 0.0).reset(0).unwrap_err();
-        assert_eq!(error.to_string(), "after step 0 the observation has 1 values where 2 were announced");
+        assert_eq!(error.to_string(), "after step 0 the observation has 1 values, but `obs_dim` is 2");
 
-        let mut env = Checked::new(Counter::to(f32::INFINITY));
+        let mut env = PassiveEnvChecker::new(Counter::to(f32::INFINITY));
         env.reset(0).unwrap();
         env.env.observation[0] = f32::NEG_INFINITY;
         assert_eq!(env.step(0).unwrap_err().to_string(), "after step 1 the observation's value 0 is -inf");

@@ -1,47 +1,47 @@
-//! Coming back to the middle of an episode: [`Recorded`].
+//! Saving and restoring an episode: [`Resumable`].
 //!
-//! A simulator's state can't be written down from outside (Box2D's, say), but where an episode depends on its seed and
-//! actions alone, these two are its state: restoring is playing it again. Exact for every deterministic environment.
+//! The state of some simulators can't be saved (as Box2D's), but the seed and the actions determine an episode of a
+//! deterministic environment, so restoring an episode replays it. The result is exact.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Checked, Environment, EnvironmentError, Step, Wrapper};
+use crate::{Action, Environment, EnvironmentError, PassiveEnvChecker, Step, Wrapper};
 
-/// An environment that remembers how it came where it is, and is held to the contract by [`Checked`]. Its actions are
-/// numbered.
+/// A wrapper that saves and restores an environment with discrete actions in the middle of an episode. It includes a
+/// [`PassiveEnvChecker`].
 #[derive(Clone, Debug)]
-pub struct Recorded<E> {
-    env: Checked<E>,
+pub struct Resumable<E> {
+    env: PassiveEnvChecker<E>,
     seed: Option<u64>,
     actions: Vec<u32>,
 }
 
-/// A moment of an episode: how it started and what was done since.
+/// A point in an episode.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
-    /// What the episode was reset with.
+    /// The seed of the episode.
     pub seed: u64,
-    /// The actions since, one an environment step.
+    /// The actions since the reset, one for each environment step.
     pub actions: Vec<u32>,
 }
 
-impl<E: Environment> Recorded<E> {
-    /// Records an environment from its next reset on.
+impl<E: Environment> Resumable<E> {
+    /// Wraps an environment, which must be reset first.
     pub fn new(env: E) -> Self {
-        Self { env: Checked::new(env), seed: None, actions: Vec::new() }
+        Self { env: PassiveEnvChecker::new(env), seed: None, actions: Vec::new() }
     }
 
-    /// The current moment; none before the first reset.
+    /// Returns the current point in the episode; none before the first reset.
     pub fn snapshot(&self) -> Option<Snapshot> {
         self.seed.map(|seed| Snapshot { seed, actions: self.actions.clone() })
     }
 
-    /// Goes to the moment of a snapshot, by playing its episode again.
+    /// Restores a snapshot by replaying its episode.
     ///
     /// # Errors
-    /// What the episode's reset or one of its steps fails with, as when the snapshot comes from another environment.
-    /// The environment then needs a reset.
+    /// A reset or step fails, for instance because the snapshot is from another environment. The environment must then be
+    /// reset.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), EnvironmentError> {
         self.reset(snapshot.seed)?;
         for &action in &snapshot.actions {
@@ -51,14 +51,14 @@ impl<E: Environment> Recorded<E> {
     }
 }
 
-impl<E: Environment> Wrapper for Recorded<E> {
-    type Inner = Checked<E>;
+impl<E: Environment> Wrapper for Resumable<E> {
+    type Inner = PassiveEnvChecker<E>;
 
-    fn inner(&self) -> &Checked<E> {
+    fn inner(&self) -> &PassiveEnvChecker<E> {
         &self.env
     }
 
-    fn inner_mut(&mut self) -> &mut Checked<E> {
+    fn inner_mut(&mut self) -> &mut PassiveEnvChecker<E> {
         &mut self.env
     }
 
@@ -71,11 +71,11 @@ impl<E: Environment> Wrapper for Recorded<E> {
     }
 
     fn on_step(&mut self, action: &Action<'_>) -> Result<Step, EnvironmentError> {
-        let &Action::Discrete(number) = action else { return Err(EnvironmentError::NotContinuous) };
-        let no_such = |_| EnvironmentError::NoSuchAction { action: number, count: self.env.action_count() };
-        let number = u32::try_from(number).map_err(no_such)?;
+        let &Action::Discrete(index) = action else { return Err(EnvironmentError::NeedsDiscreteAction) };
+        let invalid = |_| EnvironmentError::InvalidAction { action: index, count: self.env.num_actions() };
+        let index = u32::try_from(index).map_err(invalid)?;
         let step = action.take(&mut self.env)?;
-        self.actions.push(number);
+        self.actions.push(index);
         Ok(step)
     }
 }
@@ -86,8 +86,8 @@ mod tests {
     use crate::environment::tests::Counter;
 
     #[test]
-    fn a_snapshot_holds_this_episode_alone() {
-        let mut env = Recorded::new(Counter::to(9.0));
+    fn a_snapshot_contains_only_the_current_episode() {
+        let mut env = Resumable::new(Counter::to(9.0));
         assert_eq!(env.snapshot(), None);
         env.reset(1).unwrap();
         env.step(2).unwrap();
@@ -99,8 +99,8 @@ mod tests {
     }
 
     #[test]
-    fn a_restored_episode_can_be_over() {
-        let mut env = Recorded::new(Counter::to(3.0));
+    fn a_finished_episode_can_be_restored() {
+        let mut env = Resumable::new(Counter::to(3.0));
         let ended = Snapshot { seed: 5, actions: vec![1, 2] };
         env.restore(&ended).unwrap();
         assert_eq!(env.observation(), [5.0, 3.0]);
@@ -109,10 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_of_another_environment_is_an_error() {
-        let mut env = Recorded::new(Counter::to(3.0));
+    fn restoring_a_snapshot_of_another_environment_is_an_error() {
+        let mut env = Resumable::new(Counter::to(3.0));
         let error = env.restore(&Snapshot { seed: 5, actions: vec![0, 4] }).unwrap_err();
-        assert!(matches!(error, EnvironmentError::NoSuchAction { action: 4, count: 3 }), "{error}");
+        assert!(matches!(error, EnvironmentError::InvalidAction { action: 4, count: 3 }), "{error}");
         let error = env.restore(&Snapshot { seed: 5, actions: vec![2, 2, 2] }).unwrap_err();
         assert!(matches!(error, EnvironmentError::StepAfterEnd { steps: 2 }), "{error}");
     }

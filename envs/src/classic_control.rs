@@ -1,4 +1,4 @@
-//! Problems of classic control on gym-rs's `Env`: [`Classic`].
+//! Problems of classic control on gym-rs's `Env`: [`ClassicControl`].
 //!
 //! Each is a few numbers and the equations that move them ([`Dynamics`]); what gym-rs's trait asks for besides is the
 //! same for all, and is here.
@@ -24,14 +24,14 @@ pub trait Dynamics: Copy + Debug + Default + Serialize + Into<Vec<f64>> {
     type ActionSpace: Clone + Debug + Serialize;
 
     /// All actions.
-    const ACTIONS: Self::ActionSpace;
+    const ACTION_SPACE: Self::ActionSpace;
     /// The least and the greatest values that a state can have.
-    const SPACE: [Self; 2];
+    const OBSERVATION_SPACE: [Self; 2];
     /// Those that the first state of an episode can have.
-    const START: [Self; 2];
+    const INITIAL_STATES: [Self; 2];
 
     /// A uniform draw between two states, with the numbers in the order in which numpy draws them.
-    fn draw<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self;
+    fn sample<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self;
 
     /// The state that an action leads to, its reward, and whether the episode ends with it.
     fn step(self, action: Self::Action) -> (Self, f64, bool);
@@ -42,10 +42,10 @@ pub trait Dynamics: Copy + Debug + Default + Serialize + Into<Vec<f64>> {
 /// `reset` without a seed goes on drawing from where the generator is; its bounds are those of the first state. There
 /// are no render modes, so `render` has nothing to give.
 #[derive(Clone, Debug, Serialize)]
-pub struct Classic<S: Dynamics> {
-    state: Seen<S>,
+pub struct ClassicControl<S: Dynamics> {
+    state: Observation<S>,
     action_space: S::ActionSpace,
-    observation_space: BoxR<Seen<S>>,
+    observation_space: BoxR<Observation<S>>,
     metadata: Metadata<Self>,
     #[serde(skip_serializing)]
     rng: Pcg64,
@@ -53,15 +53,15 @@ pub struct Classic<S: Dynamics> {
 
 /// A state, as gym-rs's traits want to sample it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Seen<S>(pub S);
+pub struct Observation<S>(pub S);
 
-impl<S: Dynamics> Classic<S> {
+impl<S: Dynamics> ClassicControl<S> {
     /// The problem in its state of zeros, with the generator of seed 0; `reset` starts an episode.
     pub fn new() -> Self {
-        let [low, high] = S::SPACE.map(Seen);
+        let [low, high] = S::OBSERVATION_SPACE.map(Observation);
         Self {
-            state: Seen(S::default()),
-            action_space: S::ACTIONS,
+            state: Observation(S::default()),
+            action_space: S::ACTION_SPACE,
             observation_space: BoxR::new(low, high),
             metadata: Metadata::new(RenderMode::DEFAULT, 0),
             rng: pcg64(0),
@@ -69,29 +69,34 @@ impl<S: Dynamics> Classic<S> {
     }
 }
 
-impl<S: Dynamics> Default for Classic<S> {
+impl<S: Dynamics> Default for ClassicControl<S> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<S: Dynamics> Env for Classic<S> {
+impl<S: Dynamics> Env for ClassicControl<S> {
     type Action = S::Action;
-    type Observation = Seen<S>;
+    type Observation = Observation<S>;
     type Info = ();
     type ResetInfo = ();
 
-    fn step(&mut self, action: S::Action) -> ActionReward<Seen<S>, ()> {
+    fn step(&mut self, action: S::Action) -> ActionReward<Observation<S>, ()> {
         let (state, reward, done) = self.state.0.step(action);
-        self.state = Seen(state);
+        self.state = Observation(state);
         ActionReward { observation: self.state, reward: reward.into(), done, truncated: false, info: None }
     }
 
-    fn reset(&mut self, seed: Option<u64>, return_info: bool, options: Option<BoxR<Seen<S>>>) -> (Seen<S>, Option<()>) {
+    fn reset(
+        &mut self,
+        seed: Option<u64>,
+        return_info: bool,
+        options: Option<BoxR<Observation<S>>>,
+    ) -> (Observation<S>, Option<()>) {
         if let Some(seed) = seed {
             self.rng = pcg64(seed);
         }
-        self.state = Seen::sample_between(&mut self.rng, options);
+        self.state = Observation::sample_between(&mut self.rng, options);
         (self.state, return_info.then_some(()))
     }
 
@@ -102,9 +107,9 @@ impl<S: Dynamics> Env for Classic<S> {
     fn close(&mut self) {}
 }
 
-impl<S: Dynamics> EnvProperties for Classic<S> {
+impl<S: Dynamics> EnvProperties for ClassicControl<S> {
     type ActionSpace = S::ActionSpace;
-    type ObservationSpace = BoxR<Seen<S>>;
+    type ObservationSpace = BoxR<Observation<S>>;
 
     fn metadata(&self) -> &Metadata<Self> {
         &self.metadata
@@ -118,47 +123,47 @@ impl<S: Dynamics> EnvProperties for Classic<S> {
         &self.action_space
     }
 
-    fn observation_space(&self) -> &BoxR<Seen<S>> {
+    fn observation_space(&self) -> &BoxR<Observation<S>> {
         &self.observation_space
     }
 }
 
-impl<S: Dynamics> From<Seen<S>> for Vec<f64> {
-    fn from(Seen(state): Seen<S>) -> Self {
+impl<S: Dynamics> From<Observation<S>> for Vec<f64> {
+    fn from(Observation(state): Observation<S>) -> Self {
         state.into()
     }
 }
 
-impl<S: Dynamics> Sample for Seen<S> {
+impl<S: Dynamics> Sample for Observation<S> {
     fn sample_between<R: Rng>(rng: &mut R, bounds: Option<BoxR<Self>>) -> Self {
-        let [low, high] = bounds.map_or(S::START.map(Seen), |BoxR { low, high }| [low, high]);
-        Between { low, high }.sample(rng)
+        let [low, high] = bounds.map_or(S::INITIAL_STATES.map(Observation), |BoxR { low, high }| [low, high]);
+        StateSampler { low, high }.sample(rng)
     }
 }
 
-impl<S: Dynamics> SampleUniform for Seen<S> {
-    type Sampler = Between<S>;
+impl<S: Dynamics> SampleUniform for Observation<S> {
+    type Sampler = StateSampler<S>;
 }
 
 /// Draws states between two.
-pub struct Between<S> {
-    low: Seen<S>,
-    high: Seen<S>,
+pub struct StateSampler<S> {
+    low: Observation<S>,
+    high: Observation<S>,
 }
 
-impl<S: Dynamics> UniformSampler for Between<S> {
-    type X = Seen<S>;
+impl<S: Dynamics> UniformSampler for StateSampler<S> {
+    type X = Observation<S>;
 
-    fn new<L: SampleBorrow<Seen<S>>, H: SampleBorrow<Seen<S>>>(low: L, high: H) -> Self {
+    fn new<L: SampleBorrow<Observation<S>>, H: SampleBorrow<Observation<S>>>(low: L, high: H) -> Self {
         Self { low: *low.borrow(), high: *high.borrow() }
     }
 
-    fn new_inclusive<L: SampleBorrow<Seen<S>>, H: SampleBorrow<Seen<S>>>(low: L, high: H) -> Self {
+    fn new_inclusive<L: SampleBorrow<Observation<S>>, H: SampleBorrow<Observation<S>>>(low: L, high: H) -> Self {
         Self::new(low, high) // a bound is hit once in 2^53 draws
     }
 
-    fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Seen<S> {
-        Seen(S::draw(rng, &self.low.0, &self.high.0))
+    fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Observation<S> {
+        Observation(S::sample(rng, &self.low.0, &self.high.0))
     }
 }
 
@@ -168,7 +173,7 @@ mod tests {
     use crate::{CartPole, CartPoleState};
 
     fn start(env: &mut CartPole, seed: Option<u64>) -> [f64; 4] {
-        let (Seen(CartPoleState(state)), _) = env.reset(seed, false, None);
+        let (Observation(CartPoleState(state)), _) = env.reset(seed, false, None);
         state
     }
 
@@ -184,8 +189,8 @@ mod tests {
 
     #[test]
     fn bounds_are_those_of_the_first_state() {
-        let [low, high] = [[1.0, 2.0, 3.0, 4.0], [1.5, 2.5, 3.5, 4.5]].map(|state| Seen(CartPoleState(state)));
-        let (Seen(CartPoleState(state)), info) = CartPole::new().reset(None, true, Some(BoxR::new(low, high)));
+        let [low, high] = [[1.0, 2.0, 3.0, 4.0], [1.5, 2.5, 3.5, 4.5]].map(|state| Observation(CartPoleState(state)));
+        let (Observation(CartPoleState(state)), info) = CartPole::new().reset(None, true, Some(BoxR::new(low, high)));
         assert!((0..4).all(|i| (low.0.0[i]..high.0.0[i]).contains(&state[i])), "{state:?}");
         assert_eq!(info, Some(()));
     }

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
-use crate::data::{Batches, Measure, SkippedFile};
+use crate::data::{Batches, MetricKind, SkippedFile};
 use crate::model::Model;
 
 /// Metrics of a model's predictions, averaged over samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
+pub struct Metrics {
     /// `-log p(y|x)` of the mixture, in nats.
     pub loss: f64,
     /// Top-1 accuracy, in [0, 1].
@@ -27,14 +27,14 @@ pub struct Scores {
     pub perplexity: Option<f64>,
 }
 
-impl Scores {
+impl Metrics {
     /// Returns the primary metric, of which lower is better: bits per character, perplexity, or the loss.
-    pub fn figure(&self) -> f64 {
+    pub fn primary_metric(&self) -> f64 {
         self.bits_per_char.or(self.perplexity).unwrap_or(self.loss)
     }
 }
 
-impl std::fmt::Display for Scores {
+impl std::fmt::Display for Metrics {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         match (self.bits_per_char, self.perplexity) {
             (Some(bits), _) => write!(f, "{bits:.3} bits per character")?,
@@ -51,14 +51,14 @@ impl std::fmt::Display for Scores {
 
 /// Sums over samples, kept on the device until they are read.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub(crate) struct MetricAccumulator {
     /// number of samples and the sum of their `-log p`; number of samples, of top-1 and of top-5 hits; `[5]` f64
     sums: Tensor,
 }
 
-impl Tally {
+impl MetricAccumulator {
     pub fn new(device: Device) -> Self {
-        Tally { sums: Tensor::zeros([5], (Kind::Double, device)) }
+        MetricAccumulator { sums: Tensor::zeros([5], (Kind::Double, device)) }
     }
 
     /// Adds the mean loss, `[]`, of `samples` samples.
@@ -69,7 +69,7 @@ impl Tally {
     }
 
     /// Adds the top-1 and top-5 hits, from log-probabilities `[B, A]` and labels `[B]`.
-    pub fn add_right(&mut self, log_p: &Tensor, y: &Tensor) {
+    pub fn add_hits(&mut self, log_p: &Tensor, y: &Tensor) {
         let of_right = log_p.gather(1, &y.unsqueeze(1), false); // [B, 1]
         // a class is in the top n if fewer than n classes are likelier, and never if its log-probability is NaN
         let likelier = log_p.le_tensor(&of_right).logical_not();
@@ -83,19 +83,19 @@ impl Tally {
     pub fn add(&mut self, log_p: &Tensor, y: &Tensor) {
         let loss = -log_p.gather(1, &y.unsqueeze(1), false).mean(Kind::Double);
         self.add_loss(&loss, y.size()[0]);
-        self.add_right(log_p, y);
+        self.add_hits(log_p, y);
     }
 
     /// Returns the means, after waiting for the device; NaN if nothing was added.
-    pub fn scores(&self, measure: Measure) -> Scores {
+    pub fn metrics(&self, kind: MetricKind) -> Metrics {
         let sums = self.numbers();
         let (loss, [top1, top5]) = (sums[1] / sums[0], [3, 4].map(|i| sums[i] / sums[2]));
-        Scores {
+        Metrics {
             loss,
             top1,
-            top5: (measure == Measure::TopFive).then_some(top5),
-            bits_per_char: (measure == Measure::Characters).then_some(loss / std::f64::consts::LN_2),
-            perplexity: (measure == Measure::Words).then_some(loss.exp()),
+            top5: (kind == MetricKind::Top5).then_some(top5),
+            bits_per_char: (kind == MetricKind::BitsPerChar).then_some(loss / std::f64::consts::LN_2),
+            perplexity: (kind == MetricKind::Perplexity).then_some(loss.exp()),
         }
     }
 
@@ -106,7 +106,7 @@ impl Tally {
 
     /// Restores saved sums.
     pub fn of(numbers: &[f64], device: Device) -> Self {
-        Tally { sums: Tensor::from_slice(numbers).to_device(device) }
+        MetricAccumulator { sums: Tensor::from_slice(numbers).to_device(device) }
     }
 }
 
@@ -117,13 +117,13 @@ impl Tally {
 pub fn evaluate(
     network: &Network<Model>,
     batches: Batches,
-    measure: Measure,
+    kind: MetricKind,
     device: Device,
-) -> Result<(Scores, Vec<SkippedFile>), Error> {
-    let (mut tally, mut state, mut left_out) = (Tally::new(device), None, Vec::new());
+) -> Result<(Metrics, Vec<SkippedFile>), Error> {
+    let (mut accumulator, mut state, mut skipped_files) = (MetricAccumulator::new(device), None, Vec::new());
     for batch in batches {
         let batch = batch?.to_device(device);
-        left_out.extend(batch.left_out);
+        skipped_files.extend(batch.skipped_files);
         if batch.y.size()[0] == 0 {
             continue; // every file was skipped
         }
@@ -132,9 +132,9 @@ pub fn evaluate(
             state = after;
             z
         });
-        tally.add(&Categorical.log_probabilities(&out, network.a()), &batch.y);
+        accumulator.add(&Categorical.log_probabilities(&out, network.a()), &batch.y);
     }
-    Ok((tally.scores(measure), left_out))
+    Ok((accumulator.metrics(kind), skipped_files))
 }
 
 #[cfg(test)]
@@ -144,23 +144,23 @@ mod tests {
     #[test]
     fn scores_by_hand() {
         let p = Tensor::from_slice(&[0.5f64, 0.25, 0.25, 0.1, 0.2, 0.7]).view([2, 3]);
-        let mut tally = Tally::new(Device::Cpu);
-        tally.add(&p.log(), &Tensor::from_slice(&[0i64, 1]));
-        tally.add(&p.narrow(0, 0, 1).log(), &Tensor::from_slice(&[1i64]));
+        let mut accumulator = MetricAccumulator::new(Device::Cpu);
+        accumulator.add(&p.log(), &Tensor::from_slice(&[0i64, 1]));
+        accumulator.add(&p.narrow(0, 0, 1).log(), &Tensor::from_slice(&[1i64]));
         let expected = -(0.5f64.ln() + 0.2f64.ln() + 0.25f64.ln()) / 3.0;
-        let scores = Tally::of(&tally.numbers(), Device::Cpu).scores(Measure::Characters);
+        let scores = MetricAccumulator::of(&accumulator.numbers(), Device::Cpu).metrics(MetricKind::BitsPerChar);
         assert!((scores.loss - expected).abs() < 1e-12 && (scores.top1 - 1.0 / 3.0).abs() < 1e-12, "{scores:?}");
         assert_eq!((scores.bits_per_char, scores.top5), (Some(scores.loss / 2f64.ln()), None));
-        assert_eq!(tally.scores(Measure::TopFive).top5, Some(1.0));
-        assert_eq!(tally.scores(Measure::Words).perplexity, Some(scores.loss.exp()));
+        assert_eq!(accumulator.metrics(MetricKind::Top5).top5, Some(1.0));
+        assert_eq!(accumulator.metrics(MetricKind::Perplexity).perplexity, Some(scores.loss.exp()));
     }
 
     #[test]
     fn no_guess_is_right_whose_chance_is_no_number() {
-        let mut tally = Tally::new(Device::Cpu);
+        let mut accumulator = MetricAccumulator::new(Device::Cpu);
         let log_p = Tensor::from_slice(&[f64::NAN, f64::NAN, -0.1, -2.4]).view([2, 2]);
-        tally.add(&log_p, &Tensor::from_slice(&[0i64, 0]));
-        let scores = tally.scores(Measure::Class);
+        accumulator.add(&log_p, &Tensor::from_slice(&[0i64, 0]));
+        let scores = accumulator.metrics(MetricKind::Loss);
         assert!(scores.loss.is_nan() && scores.top1 == 0.5, "{scores:?}");
     }
 }

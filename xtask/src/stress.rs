@@ -1,4 +1,4 @@
-//! `cargo xtask endure`: what sweeps must survive, for longer than the tests have time for.
+//! `cargo xtask stress`: what sweeps must survive, for longer than the tests have time for.
 
 use anyhow::Result;
 

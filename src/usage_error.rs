@@ -4,19 +4,19 @@ use std::fmt;
 
 /// A usage error: its message says what is wrong and what to do.
 #[derive(Debug)]
-pub struct WrongRequest(pub String);
+pub struct UsageError(pub String);
 
-impl WrongRequest {
-    /// Converts an error that only the user's input can cause, as in `config.check().map_err(WrongRequest::of)?`.
+impl UsageError {
+    /// Converts an error that only the user's input can cause, as in `config.check().map_err(UsageError::of)?`.
     pub fn of(error: impl fmt::Display) -> Self {
-        WrongRequest(error.to_string())
+        UsageError(error.to_string())
     }
 }
 
-impl fmt::Display for WrongRequest {
+impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for WrongRequest {}
+impl std::error::Error for UsageError {}

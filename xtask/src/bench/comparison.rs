@@ -25,7 +25,7 @@ pub struct Length {
 }
 
 /// A program that measures itself.
-pub struct Side {
+pub struct Program {
     /// The name.
     pub name: &'static str,
     /// The command.
@@ -33,43 +33,43 @@ pub struct Side {
 }
 
 /// The names of our program and of another, and the target for our speed-up.
-pub struct Claim(pub &'static str, pub &'static str, pub f64);
+pub struct Target(pub &'static str, pub &'static str, pub f64);
 
 /// A throughput or ratio in each round.
-struct Figure {
+struct Measurement {
     name: String,
     values: Vec<f64>, // [rounds]
-    wanted: Option<f64>,
+    target: Option<f64>,
 }
 
-/// Measures all programs in each round, then prints their throughput in `unit`, the ratios of `claims`, and both again as
+/// Measures all programs in each round, then prints their throughput in `unit`, the ratios of `targets`, and both again as
 /// a line of JSON, after the `known` values.
-pub fn contest(
+pub fn compare(
     bench: &str,
     unit: &str,
-    mut sides: Vec<Side>,
-    claims: &[Claim],
+    mut programs: Vec<Program>,
+    targets: &[Target],
     rounds: u32,
     known: &[(&str, Value)],
 ) -> Result<()> {
-    let figure = |side: &Side| Figure { name: side.name.into(), values: Vec::new(), wanted: None };
-    let mut rates: Vec<Figure> = sides.iter().map(figure).collect();
+    let measurement = |program: &Program| Measurement { name: program.name.into(), values: Vec::new(), target: None };
+    let mut rates: Vec<Measurement> = programs.iter().map(measurement).collect();
     for round in 1..=rounds {
-        for (side, figure) in sides.iter_mut().zip(&mut rates) {
-            let rate = rate(side)?;
-            eprintln!("round {round} of {rounds}: {}, {rate:.0} {unit}", side.name);
-            figure.values.push(rate);
+        for (program, measurement) in programs.iter_mut().zip(&mut rates) {
+            let rate = rate(program)?;
+            eprintln!("round {round} of {rounds}: {}, {rate:.0} {unit}", program.name);
+            measurement.values.push(rate);
         }
     }
-    let ratios = ratios(&rates, claims);
+    let ratios = ratios(&rates, targets);
     println!("\n{}\n{}", table(unit, &rates), table("ratio", &ratios));
-    let medians = |figures: &[Figure]| -> Map<_, _> {
-        figures.iter().map(|figure| (figure.name.clone(), figure.spread()[0].into())).collect()
+    let medians = |measurements: &[Measurement]| -> Map<_, _> {
+        measurements.iter().map(|measurement| (measurement.name.clone(), measurement.spread()[0].into())).collect()
     };
-    let (figures, ratios) = (medians(&rates), medians(&ratios));
+    let (measurements, ratios) = (medians(&rates), medians(&ratios));
     let mut told: Map<_, _> = known.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
     told.extend([("bench".into(), bench.into()), ("unit".into(), unit.into()), ("rounds".into(), rounds.into())]);
-    told.extend([("figures".into(), figures.into()), ("ratios".into(), ratios.into())]);
+    told.extend([("figures".into(), measurements.into()), ("ratios".into(), ratios.into())]);
     println!("{}", Value::Object(told));
     Ok(())
 }
@@ -78,12 +78,12 @@ pub fn contest(
 ///
 /// # Errors
 /// The program fails, or prints no throughput.
-pub fn rate(side: &mut Side) -> Result<f64> {
-    let line = last_line(side.name, &mut side.command)?;
+pub fn rate(program: &mut Program) -> Result<f64> {
+    let line = last_line(program.name, &mut program.command)?;
     let rate = line.split_whitespace().next().and_then(|word| word.parse().ok());
     match rate.filter(|rate: &f64| rate.is_finite() && *rate > 0.0) {
         Some(rate) => Ok(rate),
-        None => bail!("{} must end with its throughput, but printed `{line}`", side.name),
+        None => bail!("{} must end with its throughput, but printed `{line}`", program.name),
     }
 }
 
@@ -100,27 +100,29 @@ pub fn last_line(what: &str, command: &mut Command) -> Result<String> {
 }
 
 /// Computes the speed-ups of each round.
-fn ratios(rates: &[Figure], claims: &[Claim]) -> Vec<Figure> {
-    let of = |name| &rates.iter().find(|figure| figure.name == name).expect("claims are about sides").values;
-    let ratio = |&Claim(ours, theirs, wanted)| Figure {
+fn ratios(rates: &[Measurement], targets: &[Target]) -> Vec<Measurement> {
+    let of =
+        |name| &rates.iter().find(|measurement| measurement.name == name).expect("targets are about programs").values;
+    let ratio = |&Target(ours, theirs, target)| Measurement {
         name: format!("{ours} / {theirs}"),
         values: of(ours).iter().zip(of(theirs)).map(|(ours, theirs)| ours / theirs).collect(),
-        wanted: Some(wanted),
+        target: Some(target),
     };
-    claims.iter().map(ratio).collect()
+    targets.iter().map(ratio).collect()
 }
 
-fn table(unit: &str, figures: &[Figure]) -> String {
+fn table(unit: &str, measurements: &[Measurement]) -> String {
     let head = format!("{unit:<50} {:>12} {:>12} {:>12}\n", "median", "lowest", "highest");
-    let row = |figure: &Figure| {
-        let (digits, wanted) = figure.wanted.map_or((0, String::new()), |wanted| (2, format!("  target: {wanted}")));
-        let values = figure.spread().map(|value| format!(" {value:>12.digits$}")).concat();
-        format!("{:<50}{values}{wanted}\n", figure.name)
+    let row = |measurement: &Measurement| {
+        let (digits, target) =
+            measurement.target.map_or((0, String::new()), |target| (2, format!("  target: {target}")));
+        let values = measurement.spread().map(|value| format!(" {value:>12.digits$}")).concat();
+        format!("{:<50}{values}{target}\n", measurement.name)
     };
-    head + &figures.iter().map(row).collect::<String>()
+    head + &measurements.iter().map(row).collect::<String>()
 }
 
-impl Figure {
+impl Measurement {
     /// Returns median, minimum and maximum.
     fn spread(&self) -> [f64; 3] {
         let mut sorted = self.values.clone();
@@ -158,10 +160,10 @@ fn cores(list: &str) -> Option<Vec<u32>> {
 mod tests {
     use super::*;
 
-    fn says(name: &'static str, line: &str) -> Side {
+    fn says(name: &'static str, line: &str) -> Program {
         let mut command = Command::new("echo");
         command.arg(line);
-        Side { name, command }
+        Program { name, command }
     }
 
     #[test]
@@ -171,19 +173,19 @@ mod tests {
             let told = rate(&mut says("we", line)).unwrap_err().to_string();
             assert_eq!(told, format!("we must end with its throughput, but printed `{line}`"));
         }
-        let told = rate(&mut Side { name: "they", command: Command::new("false") }).unwrap_err().to_string();
+        let told = rate(&mut Program { name: "they", command: Command::new("false") }).unwrap_err().to_string();
         assert_eq!(told, "they failed with exit code 1");
     }
 
     #[test]
     fn ratios_are_taken_within_rounds() {
         // The machine was slow in the second round: the ratio of the medians would be 3.
-        let rates = [("we", [30.0, 9.0, 40.0]), ("they", [10.0, 4.5, 20.0])].map(|(name, values)| Figure {
+        let rates = [("we", [30.0, 9.0, 40.0]), ("they", [10.0, 4.5, 20.0])].map(|(name, values)| Measurement {
             name: name.into(),
             values: values.into(),
-            wanted: None,
+            target: None,
         });
-        let ratios = ratios(&rates, &[Claim("we", "they", 2.5)]);
+        let ratios = ratios(&rates, &[Target("we", "they", 2.5)]);
         assert_eq!(ratios[0].spread(), [2.0, 2.0, 3.0]);
         let table = table("ratio", &ratios);
         let words: Vec<_> = table.lines().last().unwrap().split_whitespace().collect();
@@ -198,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_even_number_of_rounds_has_a_median_too() {
-        let figure = Figure { name: String::new(), values: vec![4.0, 1.0, 3.0, 9.0], wanted: None };
-        assert_eq!(figure.spread(), [3.5, 1.0, 9.0]);
+        let measurement = Measurement { name: String::new(), values: vec![4.0, 1.0, 3.0, 9.0], target: None };
+        assert_eq!(measurement.spread(), [3.5, 1.0, 9.0]);
     }
 }

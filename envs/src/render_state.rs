@@ -1,0 +1,55 @@
+//! The visible state of an environment: [`RenderState`].
+//!
+//! It is plain data, so that environments don't depend on drawing and drawing doesn't depend on simulations. A frame
+//! depends only on the current render state, not on earlier ones.
+
+/// The visible state of an environment.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum RenderState {
+    /// A pendulum.
+    Pendulum(PendulumRenderState),
+    /// A lunar lander.
+    Lander(LanderRenderState),
+}
+
+/// The visible state of a pendulum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PendulumRenderState {
+    /// The rod's angle in radians, counter-clockwise from upright.
+    pub theta: f64,
+    /// The torque of the last step, N m, counter-clockwise; none before the first step.
+    pub torque: Option<f32>,
+}
+
+/// The pose of a rigid body.
+#[repr(C)] // lander.cpp writes it
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pose {
+    /// To the right, meters.
+    pub x: f32,
+    /// Upwards, meters.
+    pub y: f32,
+    /// Counter-clockwise, radians.
+    pub angle: f32,
+}
+
+/// The visible state of a lunar lander, in a world 20 m wide and 13 1/3 m high with the origin at the bottom left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LanderRenderState {
+    /// The vertices of the ground, `x` and `y` in meters, from left to right.
+    pub terrain: Vec<[f32; 2]>,
+    /// The landing pad: `x` of the left flag, `x` of the right flag, `y` of the ground; meters.
+    pub helipad: [f32; 3],
+    /// The lander's body.
+    pub lander: Pose,
+    /// The legs, the one on the right first.
+    pub legs: [Pose; 2],
+    /// Whether each leg touches the ground.
+    pub leg_contact: [bool; 2],
+    /// The power of the main engine in the last step: 0, or from 0.5 to 1.
+    pub main_power: f32,
+    /// The power of the side engines in the last step: 0, or from 0.5 to 1, negative for the left engine, whose exhaust
+    /// leaves to the right, and positive for the right engine.
+    pub side_power: f32,
+}

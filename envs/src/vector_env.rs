@@ -1,0 +1,373 @@
+//! Parallel stepping of many environments: [`VectorEnv`].
+//!
+//! Environments need not be `Send`: the worker that steps an environment also makes it. Workers write to their own parts
+//! of the shared buffers, so results don't depend on the number of workers.
+
+use std::cell::RefCell;
+use std::mem;
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::{Environment, EnvironmentError, PassiveEnvChecker, Physics, Step};
+
+/// A vector of environments with discrete actions. An environment whose episode ends is reset in the same step.
+///
+/// ```
+/// # #[cfg(feature = "gym")] {
+/// use alrao_envs::{EnvironmentSettings, Registry, VectorEnv};
+///
+/// let (registry, pendulum) = (Registry::builtin(), EnvironmentSettings::new("pendulum"));
+/// let (num_envs, threads) = (16.try_into()?, 2.try_into()?);
+/// let seed = |env: usize, episode: u64| 1000 * env as u64 + episode;
+/// let mut envs = VectorEnv::new(num_envs, threads, |_| registry.make(&pendulum), seed)?;
+/// envs.reset()?;
+/// for _ in 0..200 {
+///     envs.step(&[2; 16])?;
+/// }
+/// assert!(envs.steps().iter().all(|step| step.truncated));
+/// assert_ne!(envs.final_observations(), envs.observations()); // ends of episodes, and starts of the next ones
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct VectorEnv {
+    workers: Workers,
+    obs_dim: usize,
+    num_actions: usize,
+    running: bool,
+    observations: Vec<f32>,
+    final_observations: Vec<f32>,
+    steps: Vec<Step>,
+}
+
+/// The workers that step the environments.
+enum Workers {
+    /// The calling thread.
+    Caller(Vec<SubEnv>),
+    /// A thread for each of these ranges, which keeps its environments in [`SUB_ENVS`].
+    Threads(ThreadPool, Vec<Range<usize>>),
+}
+
+thread_local! {
+    /// The environments of this worker thread.
+    static SUB_ENVS: RefCell<Vec<SubEnv>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One environment of the vector.
+struct SubEnv {
+    index: usize,
+    env: PassiveEnvChecker<Box<dyn Environment>>,
+    seed: Arc<dyn Fn(usize, u64) -> u64 + Send + Sync>,
+    episode: u64,
+}
+
+/// One environment's part of the buffers.
+struct Row<'a> {
+    action: usize,
+    observation: &'a mut [f32],
+    final_observation: &'a mut [f32],
+    step: &'a mut Step,
+}
+
+impl VectorEnv {
+    /// Makes `num_envs` environments by calling `make` with their indices, on `threads` new threads, or on the calling
+    /// thread if `threads` is 1. `seed` returns the seed of an episode from the indices of the environment and of the
+    /// episode, both from 0.
+    ///
+    /// # Errors
+    /// [`EnvironmentError::InVectorEnv`] with an error of `make`; [`EnvironmentError::MismatchedSpaces`] if environments
+    /// have different spaces; [`EnvironmentError::Other`] if the threads can't be started.
+    pub fn new(
+        num_envs: NonZero<usize>,
+        threads: NonZero<usize>,
+        make: impl Fn(usize) -> Result<Box<dyn Environment>, EnvironmentError> + Sync,
+        seed: impl Fn(usize, u64) -> u64 + Send + Sync + 'static,
+    ) -> Result<Self, EnvironmentError> {
+        let (num_envs, threads) = (num_envs.get(), threads.get());
+        let seed: Arc<dyn Fn(usize, u64) -> u64 + Send + Sync> = Arc::new(seed);
+        let make = |index| -> Result<SubEnv, EnvironmentError> {
+            let env = PassiveEnvChecker::new(make(index).map_err(|error| error.in_vector_env(index))?);
+            Ok(SubEnv { index, env, seed: seed.clone(), episode: 0 })
+        };
+        let spaces_of = |sub_env: &SubEnv| (sub_env.env.obs_dim(), sub_env.env.num_actions());
+
+        let (workers, spaces) = if threads == 1 {
+            let made: Vec<SubEnv> = (0..num_envs).map(make).collect::<Result<_, _>>()?;
+            let spaces: Vec<_> = made.iter().map(spaces_of).collect();
+            (Workers::Caller(made), spaces)
+        } else {
+            let share = num_envs.div_ceil(threads);
+            let parts: Vec<_> = (0..num_envs).step_by(share).map(|start| start..num_envs.min(start + share)).collect();
+            let pool = ThreadPoolBuilder::new().num_threads(parts.len()).build();
+            let pool = pool.map_err(|error| EnvironmentError::Other(error.into()))?;
+            let made = pool.broadcast(|worker| -> Result<Vec<_>, EnvironmentError> {
+                let made: Vec<SubEnv> = parts[worker.index()].clone().map(make).collect::<Result<_, _>>()?;
+                let spaces = made.iter().map(spaces_of).collect();
+                SUB_ENVS.set(made);
+                Ok(spaces)
+            });
+            let spaces: Vec<Vec<_>> = made.into_iter().collect::<Result<_, _>>()?;
+            (Workers::Threads(pool, parts), spaces.concat())
+        };
+        if let Some(index) = spaces.iter().position(|of_env| *of_env != spaces[0]) {
+            return Err(EnvironmentError::MismatchedSpaces { index });
+        }
+        let (obs_dim, num_actions) = spaces[0];
+        Ok(Self {
+            workers,
+            obs_dim,
+            num_actions,
+            running: false,
+            observations: vec![0.0; num_envs * obs_dim],
+            final_observations: vec![0.0; num_envs * obs_dim],
+            steps: vec![Step { reward: 0.0, terminated: false, truncated: false }; num_envs],
+        })
+    }
+
+    /// Returns the length of an environment's observation.
+    pub fn obs_dim(&self) -> usize {
+        self.obs_dim
+    }
+
+    /// Returns the number of an environment's actions.
+    pub fn num_actions(&self) -> usize {
+        self.num_actions
+    }
+
+    /// Starts the first episode of every environment.
+    ///
+    /// # Errors
+    /// [`EnvironmentError::InVectorEnv`] with the error of the first environment that fails.
+    pub fn reset(&mut self) -> Result<(), EnvironmentError> {
+        let no_actions = vec![0; self.steps.len()];
+        self.for_each_worker(&no_actions, |envs, rows| {
+            for_each_env(envs, rows, |env, row| {
+                env.episode = 0;
+                env.start(row.observation)
+            })
+        })
+    }
+
+    /// Takes an action in each environment, `[num_envs]`, and resets the environments whose episodes end.
+    ///
+    /// # Errors
+    /// [`EnvironmentError::ActionCount`] if the number of actions isn't `num_envs`, which changes nothing;
+    /// [`EnvironmentError::StepBeforeReset`]; [`EnvironmentError::InVectorEnv`] with the error of the first environment
+    /// that fails: the others' state is then undefined; call [`reset`](Self::reset).
+    pub fn step(&mut self, actions: &[usize]) -> Result<(), EnvironmentError> {
+        if actions.len() != self.steps.len() {
+            return Err(EnvironmentError::ActionCount { actions: actions.len(), num_envs: self.steps.len() });
+        }
+        if !self.running {
+            return Err(EnvironmentError::StepBeforeReset);
+        }
+        self.for_each_worker(actions, |envs, rows| {
+            Physics::step_batch(envs.iter_mut().zip(&rows).filter_map(|(env, row)| env.env.begin_step(row.action)));
+            for_each_env(envs, rows, |env, row| {
+                *row.step = env.env.step(row.action)?;
+                row.final_observation.copy_from_slice(env.env.observation());
+                if row.step.ended() {
+                    env.episode += 1;
+                    env.start(row.observation)
+                } else {
+                    row.observation.copy_from_slice(row.final_observation);
+                    Ok(())
+                }
+            })
+        })
+    }
+
+    /// Returns the current observations, `[num_envs, obs_dim]`; after the end of an episode, the first of the next one.
+    pub fn observations(&self) -> &[f32] {
+        &self.observations
+    }
+
+    /// Returns the observations after the last actions, before any reset, `[num_envs, obs_dim]`: after the end of an
+    /// episode, its final observation. Zeros before the first step.
+    pub fn final_observations(&self) -> &[f32] {
+        &self.final_observations
+    }
+
+    /// Returns rewards and flags of the last actions, `[num_envs]`.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Calls `work` on each worker with its environments.
+    fn for_each_worker(
+        &mut self,
+        actions: &[usize],
+        work: impl Fn(&mut [SubEnv], Vec<Row<'_>>) -> Result<(), EnvironmentError> + Sync,
+    ) -> Result<(), EnvironmentError> {
+        self.running = false; // after a failure the environments' state is undefined
+        let rows = self.steps.iter_mut().zip(actions);
+        let mut rest = (self.observations.as_mut_slice(), self.final_observations.as_mut_slice());
+        let len = self.obs_dim;
+        let rows = rows.map(|(step, &action)| Row {
+            action,
+            observation: rest.0.split_off_mut(..len).expect("a row for each environment"),
+            final_observation: rest.1.split_off_mut(..len).expect("a row for each environment"),
+            step,
+        });
+        match &mut self.workers {
+            Workers::Caller(envs) => work(envs, rows.collect())?,
+            Workers::Threads(pool, parts) => {
+                let mut rows = rows;
+                let parts: Vec<Mutex<Vec<Row<'_>>>> =
+                    parts.iter().map(|part| Mutex::new(rows.by_ref().take(part.len()).collect())).collect();
+                let done = pool.broadcast(|worker| {
+                    let mut rows = parts[worker.index()].lock().unwrap_or_else(PoisonError::into_inner);
+                    SUB_ENVS.with_borrow_mut(|envs| work(envs, mem::take(&mut *rows)))
+                });
+                done.into_iter().collect::<Result<(), _>>()?;
+            }
+        }
+        self.running = true;
+        Ok(())
+    }
+}
+
+/// Calls `work` with each environment until a call fails.
+fn for_each_env(
+    envs: &mut [SubEnv],
+    rows: Vec<Row<'_>>,
+    mut work: impl FnMut(&mut SubEnv, Row<'_>) -> Result<(), EnvironmentError>,
+) -> Result<(), EnvironmentError> {
+    envs.iter_mut().zip(rows).try_for_each(|(env, row)| work(env, row).map_err(|error| error.in_vector_env(env.index)))
+}
+
+impl SubEnv {
+    fn start(&mut self, observation: &mut [f32]) -> Result<(), EnvironmentError> {
+        self.env.reset((self.seed)(self.index, self.episode))?;
+        observation.copy_from_slice(self.env.observation());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::rc::Rc;
+
+    use crate::environment::tests::Counter;
+
+    /// A counter that isn't `Send`.
+    struct NotSend(Counter, #[expect(dead_code, reason = "makes the type not Send")] Rc<()>);
+
+    impl Environment for NotSend {
+        fn obs_dim(&self) -> usize {
+            self.0.obs_dim()
+        }
+
+        fn num_actions(&self) -> usize {
+            self.0.num_actions()
+        }
+
+        fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
+            self.0.reset(seed)
+        }
+
+        fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
+            self.0.step(action)
+        }
+
+        fn observation(&self) -> &[f32] {
+            self.0.observation()
+        }
+    }
+
+    /// A vector environment in which environment `i` terminates at `i + 2`.
+    fn vector(num_envs: usize, threads: usize) -> VectorEnv {
+        let make = |i| Ok(Box::new(NotSend(Counter::to(i as f32 + 2.0), Rc::new(()))) as Box<dyn Environment>);
+        let seed = |env, episode| 10 * env as u64 + episode;
+        VectorEnv::new(num_envs.try_into().unwrap(), threads.try_into().unwrap(), make, seed).unwrap()
+    }
+
+    #[test]
+    fn the_end_of_an_episode_returns_its_final_and_the_next_first_observation() {
+        let mut vector = vector(3, 1);
+        vector.reset().unwrap();
+        assert_eq!(vector.observations(), [0.0, 0.0, 10.0, 0.0, 20.0, 0.0]);
+        vector.step(&[2, 2, 1]).unwrap();
+        assert_eq!(vector.final_observations(), [0.0, 2.0, 10.0, 2.0, 20.0, 1.0]);
+        assert_eq!(vector.observations(), [1.0, 0.0, 10.0, 2.0, 20.0, 1.0]);
+        let terminated: Vec<_> = vector.steps().iter().map(|step| step.terminated).collect();
+        assert_eq!(terminated, [true, false, false]);
+        vector.reset().unwrap();
+        assert_eq!(vector.observations(), [0.0, 0.0, 10.0, 0.0, 20.0, 0.0]);
+    }
+
+    #[test]
+    fn results_do_not_depend_on_the_number_of_threads() {
+        let history = |threads| {
+            let mut vector = vector(7, threads);
+            vector.reset().unwrap();
+            let mut seen = vec![vector.observations().to_vec()];
+            for t in 0..30 {
+                vector.step(&[0, 1, 2, 3, 4, 5, 6].map(|i| (i * t + t) % 3)).unwrap();
+                let rewards = vector.steps().iter().map(|step| step.reward as f32).collect();
+                seen.extend([vector.final_observations().to_vec(), vector.observations().to_vec(), rewards]);
+            }
+            seen
+        };
+        let single_threaded = history(1);
+        for threads in [2, 3, 7, 20] {
+            assert_eq!(history(threads), single_threaded, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_first_environment_and_requires_a_reset() {
+        for threads in [1, 3] {
+            let mut vector = vector(5, threads);
+            assert!(matches!(vector.step(&[0; 5]), Err(EnvironmentError::StepBeforeReset)));
+            vector.reset().unwrap();
+            let error = vector.step(&[0; 4]).unwrap_err().to_string();
+            assert_eq!(error, "4 actions for 5 environments: give one action for each");
+            let error = vector.step(&[0, 0, 0, 3, 9]).unwrap_err().to_string();
+            assert_eq!(error, "environment 3: action 3 does not exist: there are 3 actions, from 0");
+            assert!(matches!(vector.step(&[0; 5]), Err(EnvironmentError::StepBeforeReset)));
+            vector.reset().unwrap();
+            vector.step(&[0; 5]).unwrap();
+        }
+    }
+
+    #[test]
+    fn environments_must_have_the_same_spaces() {
+        struct Wide(usize);
+
+        impl Environment for Wide {
+            fn obs_dim(&self) -> usize {
+                self.0
+            }
+
+            fn num_actions(&self) -> usize {
+                1
+            }
+
+            fn reset(&mut self, _seed: u64) -> Result<(), EnvironmentError> {
+                Ok(())
+            }
+
+            fn step(&mut self, _action: usize) -> Result<Step, EnvironmentError> {
+                unreachable!()
+            }
+
+            fn observation(&self) -> &[f32] {
+                &[]
+            }
+        }
+
+        for threads in [1, 2] {
+            let make = |i| Ok(Box::new(Wide(3 + i / 2)) as Box<dyn Environment>);
+            let error =
+                VectorEnv::new(4.try_into().unwrap(), threads.try_into().unwrap(), make, |_, _| 0).err().unwrap();
+            assert!(matches!(error, EnvironmentError::MismatchedSpaces { index: 2 }), "{error}");
+            let failing = |i| if i < 2 { make(i) } else { Err(EnvironmentError::StepBeforeReset) };
+            let error = VectorEnv::new(4.try_into().unwrap(), threads.try_into().unwrap(), failing, |_, _| 0).err();
+            assert!(matches!(error, Some(EnvironmentError::InVectorEnv { index: 2, .. })), "{error:?}");
+        }
+    }
+}
