@@ -32,10 +32,6 @@ const OBSERVATION: usize = 8;
 /// Steps of an episode that the lander survives for a while.
 const EPISODE: usize = 200;
 
-/// As in the program.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 fn main() -> Result<()> {
     tch::set_num_threads(1);
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();

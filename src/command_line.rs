@@ -4,10 +4,14 @@
 
 use std::process::ExitCode;
 
-use alrao_envs::Registry;
-use clap::{Parser, Subcommand};
+use anyhow::Result;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::commands::{self, EnvArgs, EvalArgs, PlotArgs, ReportArgs, SweepArgs, TableArgs, TrainArgs, WatchArgs};
+use crate::catalog::Catalog;
+use crate::commands::{
+    self, EnvArgs, EvalArgs, NewArgs, PlotArgs, ReportArgs, SweepArgs, TableArgs, TrainArgs, WatchArgs,
+};
+use crate::program;
 use crate::usage_error::UsageError;
 
 /// Deep Q-learning in Rust without learning-rate tuning.
@@ -20,6 +24,8 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Write a crate with a custom environment.
+    New(NewArgs),
     /// Train an agent or a supervised model, then test it.
     Train(TrainArgs),
     /// Evaluate a run's best checkpoint on test episodes or test data.
@@ -41,20 +47,32 @@ enum Command {
     Doctor,
 }
 
-/// Runs the program with its command-line arguments.
-pub fn main() -> ExitCode {
-    let registry = Registry::builtin();
-    let result = match CommandLine::parse().command {
-        Command::Train(args) => commands::train(&args, &registry),
-        Command::Eval(args) => commands::eval(&args, &registry),
+/// Runs a program with its command-line arguments; `catalog` is what it can train, or a problem of its making.
+pub fn main(catalog: Result<Catalog, UsageError>) -> ExitCode {
+    match CommandLine::from_arg_matches(&CommandLine::command().name(program::name()).get_matches()) {
+        Ok(command_line) => {
+            exit_code(catalog.map_err(Into::into).and_then(|catalog| run(command_line.command, &catalog)))
+        }
+        Err(error) => error.exit(),
+    }
+}
+
+fn run(command: Command, catalog: &Catalog) -> Result<()> {
+    match command {
+        Command::New(args) => commands::new(args),
+        Command::Train(args) => commands::train(&args, catalog),
+        Command::Eval(args) => commands::eval(&args, catalog),
         Command::Plot(args) => commands::plot(&args),
-        Command::Sweep(args) => commands::sweep(&args, &registry),
+        Command::Sweep(args) => commands::sweep(&args, catalog),
         Command::Table(args) => commands::table(&args),
-        Command::Report(args) => commands::report(&args, &registry),
-        Command::Watch(args) => commands::watch(&args, &registry),
-        Command::Env(args) => commands::env(&args, &registry),
+        Command::Report(args) => commands::report(&args, catalog),
+        Command::Watch(args) => commands::watch(&args, catalog),
+        Command::Env(args) => commands::env(&args, catalog),
         Command::Doctor => commands::doctor(),
-    };
+    }
+}
+
+fn exit_code(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -10,7 +10,7 @@ use alrao_agents::dqn::AgentSettings;
 use alrao_agents::training::Schedule;
 use alrao_core::device::{self, DeviceChoice, LIBTORCH};
 use alrao_core::method::Method;
-use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings, Registry};
+use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings};
 use alrao_plots::RunInfo;
 use alrao_tasks::settings::{DataSettings, ModelSettings, SupervisedTask};
 use alrao_tasks::training::TrainingSettings;
@@ -21,12 +21,10 @@ use tch::Device;
 use toml::de::DeTable;
 use toml::{Table, Value};
 
+use crate::catalog::Catalog;
 use crate::usage_error::UsageError;
 
 pub use optimizer::{BaseOptimizer, OptimizerKind, OptimizerSettings};
-
-/// The built-in configurations, by name.
-const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/configs.rs"));
 
 /// A run's configuration: everything its results depend on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -172,18 +170,31 @@ fn default_threads() -> u32 {
 }
 
 impl Config {
+    /// Creates the configuration of an agent in an environment, as `EnvironmentSettings::new("cartpole")`, that is trained for `steps` environment steps, with all defaults.
+    pub fn agent(environment: EnvironmentSettings, steps: u64) -> Config {
+        let task = AgentTask { environment, schedule: Schedule::of(steps), agent: AgentSettings::default() };
+        Config {
+            seed: 0,
+            device: default_device(),
+            threads: default_threads(),
+            task: Task::Agent(Box::new(task)),
+            optimizer: OptimizerSettings::default(),
+            versions: None,
+        }
+    }
+
     /// Reads the file or built-in configuration `source` and applies `sets` (`KEY=VALUE`) in order.
     ///
     /// # Errors
     /// [`UsageError`], naming the file, line and field or the `--set` that is invalid.
-    pub fn read(source: &str, sets: &[String], registry: &Registry) -> Result<Config> {
-        let mut table = read_table(source)?;
+    pub fn read(source: &str, sets: &[String], catalog: &Catalog) -> Result<Config> {
+        let mut table = read_table(source, catalog)?;
         for set in sets {
             apply(&mut table, set)?;
         }
         let config: Config = table.try_into().expect("read once, and after each change");
         if let Task::Agent(task) = &config.task {
-            registry.resolve(&task.environment).map_err(|error| placed(&error, source, sets))?;
+            catalog.environments.resolve(&task.environment).map_err(|error| placed(&error, source, sets, catalog))?;
         }
         Ok(config)
     }
@@ -210,13 +221,13 @@ impl Config {
     ///
     /// # Errors
     /// [`UsageError`] or a setting's error, naming the field.
-    pub fn resolve(mut self, registry: &Registry) -> Result<Config> {
+    pub fn resolve(mut self, catalog: &Catalog) -> Result<Config> {
         self.optimizer = self.optimizer.resolve()?;
         if !(1..=1024).contains(&self.threads) {
             return Err(UsageError(format!("threads = {}: must be from 1 to 1024", self.threads)).into());
         }
         match &mut self.task {
-            Task::Agent(task) => task.resolve(registry)?,
+            Task::Agent(task) => task.resolve(catalog)?,
             Task::Supervised(task) => task.check().map_err(UsageError::of)?,
         }
         Ok(self)
@@ -226,8 +237,8 @@ impl Config {
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve), and if the device doesn't exist or libtorch has another version.
-    pub fn complete(self, registry: &Registry) -> Result<Config> {
-        let config = self.resolve(registry)?;
+    pub fn complete(self, catalog: &Catalog) -> Result<Config> {
+        let config = self.resolve(catalog)?;
         let device = DeviceChoice::of(config.device()?).to_string();
         Ok(Config { device, versions: Some(Versions::in_use()?), ..config })
     }
@@ -236,12 +247,12 @@ impl Config {
     ///
     /// # Errors
     /// As [`complete`](Self::complete).
-    pub fn complete_for_elsewhere(self, registry: &Registry) -> Result<Config> {
+    pub fn complete_for_elsewhere(self, catalog: &Catalog) -> Result<Config> {
         let device: DeviceChoice = self.device.parse().map_err(UsageError::of)?;
         if !matches!(device, DeviceChoice::Cuda(_)) {
-            return self.complete(registry);
+            return self.complete(catalog);
         }
-        let completed = Config { device: DeviceChoice::Cpu.to_string(), ..self }.complete(registry)?;
+        let completed = Config { device: DeviceChoice::Cpu.to_string(), ..self }.complete(catalog)?;
         Ok(Config { device: device.to_string(), ..completed })
     }
 
@@ -310,12 +321,18 @@ impl Task {
 
 impl AgentTask {
     /// Checks all settings and fills in the environment's defaults.
-    fn resolve(&mut self, registry: &Registry) -> Result<()> {
+    fn resolve(&mut self, catalog: &Catalog) -> Result<()> {
         self.agent.check().map_err(UsageError::of)?;
+        drop(catalog.bodies.body(&self.agent.network).map_err(UsageError::of)?);
         self.schedule.check(self.agent.learning_starts).map_err(UsageError::of)?;
-        let wrong = |error| UsageError(format!("environment: {error}"));
-        self.environment = registry.resolve(&self.environment).map_err(wrong)?;
-        let environment = self.make(registry).map_err(wrong)?;
+        let wrong = |error| {
+            let foreign = matches!(error, EnvironmentError::UnknownEnvironment { .. });
+            let hint =
+                if foreign { " (for a run that another program made, use the program that made it)" } else { "" };
+            UsageError(format!("environment: {error}{hint}"))
+        };
+        self.environment = catalog.environments.resolve(&self.environment).map_err(wrong)?;
+        let environment = self.make(catalog).map_err(wrong)?;
         if environment.num_actions() == 0 {
             let problem = alrao_agents::Error::NoActions;
             return Err(UsageError(format!("environment.name = {}: {problem}", self.environment.name)).into());
@@ -326,9 +343,9 @@ impl AgentTask {
     /// Creates an instance of the environment.
     ///
     /// # Errors
-    /// As [`Registry::make`].
-    pub fn make(&self, registry: &Registry) -> Result<Box<dyn Environment>, EnvironmentError> {
-        registry.make(&self.environment)
+    /// As [`Registry::make`](alrao_envs::Registry::make).
+    pub fn make(&self, catalog: &Catalog) -> Result<Box<dyn Environment>, EnvironmentError> {
+        catalog.environments.make(&self.environment)
     }
 }
 
@@ -374,24 +391,24 @@ fn read_file(path: &Path) -> Result<String> {
 ///
 /// # Errors
 /// [`UsageError`], naming the file, line and field.
-pub fn read_table(source: &str) -> Result<Table> {
-    let text = text(source)?;
+pub fn read_table(source: &str, catalog: &Catalog) -> Result<Table> {
+    let text = text(source, catalog)?;
     let wrong = |error| UsageError(format!("{source}: {}", explain(&error)));
     toml::from_str::<Config>(&text).map_err(wrong)?;
     Ok(toml::from_str(&text).map_err(wrong)?)
 }
 
 /// Reads the text of a configuration.
-fn text(source: &str) -> Result<String> {
-    match BUILT_IN.iter().find(|(name, _)| *name == source) {
-        Some((_, text)) => Ok(text.to_string()),
+fn text(source: &str, catalog: &Catalog) -> Result<String> {
+    match catalog.configuration(source) {
+        Some(text) => Ok(text.into_owned()),
         None if Path::new(source).is_file() => read_file(Path::new(source)),
-        None => Err(unknown(source).into()),
+        None => Err(unknown(source, catalog).into()),
     }
 }
 
 /// Returns the error of an environment's setting, with its `--set` or line.
-fn placed(error: &EnvironmentError, source: &str, sets: &[String]) -> UsageError {
+fn placed(error: &EnvironmentError, source: &str, sets: &[String], catalog: &Catalog) -> UsageError {
     let field = match error {
         EnvironmentError::UnknownSetting { setting, .. } | EnvironmentError::SettingType { setting, .. } => setting,
         _ => "name",
@@ -399,7 +416,7 @@ fn placed(error: &EnvironmentError, source: &str, sets: &[String]) -> UsageError
     let key = |set: &&String| set.split_once('=').map(|(key, _)| key.trim()) == Some(&format!("environment.{field}"));
     let place = match sets.iter().rfind(key) {
         Some(set) => format!("--set {set}"),
-        None => text(source)
+        None => text(source, catalog)
             .ok()
             .and_then(|text| line(&text, "environment", field))
             .map_or(source.into(), |line| format!("{source}, line {line}")),
@@ -486,8 +503,8 @@ fn parse_value(text: &str) -> Value {
 }
 
 /// Returns the error of a name that is neither a file nor a built-in configuration.
-fn unknown(source: &str) -> UsageError {
-    let mut names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+fn unknown(source: &str, catalog: &Catalog) -> UsageError {
+    let mut names = catalog.names();
     names.sort_by_key(|name| strsim::damerau_levenshtein(name, source));
     let nearest = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
     UsageError(format!("{source}: no such file or built-in configuration; the nearest built-in ones: {nearest}"))
@@ -501,8 +518,8 @@ mod tests {
     use super::*;
 
     fn read(sets: &[&str]) -> Result<Config> {
-        Config::read("pendulum", &sets.iter().map(|s| s.to_string()).collect::<Vec<_>>(), &Registry::builtin())?
-            .resolve(&Registry::builtin())
+        Config::read("pendulum", &sets.iter().map(|s| s.to_string()).collect::<Vec<_>>(), &Catalog::builtin())?
+            .resolve(&Catalog::builtin())
     }
 
     fn message(sets: &[&str]) -> String {
@@ -522,22 +539,22 @@ mod tests {
         let config = read(&["optimizer.num_heads=3", "agent.network.hidden_sizes=[32, 32]", "device=cpu"]).unwrap();
         assert_eq!(config.method().unwrap().num_heads, 3);
         let again: Config = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
-        assert_eq!(again.resolve(&Registry::builtin()).unwrap(), config);
+        assert_eq!(again.resolve(&Catalog::builtin()).unwrap(), config);
     }
 
     /// One agent for all environments: nothing is tuned to a task, but for how long it takes.
     #[test]
     fn built_in_configurations_differ_in_environment_and_budget_only() {
-        let pendulum = Config::read("pendulum", &[], &Registry::builtin()).unwrap();
-        for (name, _) in BUILT_IN {
-            let config = Config::read(name, &[], &Registry::builtin()).unwrap();
+        let pendulum = Config::read("pendulum", &[], &Catalog::builtin()).unwrap();
+        for name in Catalog::builtin().configurations() {
+            let config = Config::read(name, &[], &Catalog::builtin()).unwrap();
             let Ok(task) = config.task.agent() else { continue };
-            assert_eq!(task.environment.name, *name);
+            assert_eq!(task.environment.name, name);
             assert_eq!(task.schedule, Schedule::of(task.schedule.steps), "{name}");
             let agent = pendulum.task.agent().unwrap().agent.clone();
             let task = Task::Agent(Box::new(AgentTask { agent, ..task.clone() }));
             assert_eq!(config, Config { task, ..pendulum.clone() });
-            config.resolve(&Registry::builtin()).unwrap();
+            config.resolve(&Catalog::builtin()).unwrap();
         }
     }
 
@@ -584,8 +601,8 @@ mod tests {
     #[test]
     fn a_device_of_another_machine_is_taken_at_its_word() {
         let device = |set: &str| {
-            let elsewhere = Config::read("pendulum", &[set.to_string()], &Registry::builtin())?
-                .complete_for_elsewhere(&Registry::builtin())?;
+            let elsewhere = Config::read("pendulum", &[set.to_string()], &Catalog::builtin())?
+                .complete_for_elsewhere(&Catalog::builtin())?;
             anyhow::Ok(elsewhere.device)
         };
         assert_eq!(device("device=cuda:7").unwrap(), "cuda:7");
@@ -615,7 +632,7 @@ mod tests {
             let message = message(&sets);
             assert!(words.iter().all(|word| message.contains(word)), "{sets:?}: {message}");
         }
-        let message = format!("{:#}", Config::read("pendlum", &[], &Registry::builtin()).unwrap_err());
+        let message = format!("{:#}", Config::read("pendlum", &[], &Catalog::builtin()).unwrap_err());
         assert!(message.contains("pendlum") && message.contains("nearest built-in ones: pendulum"), "{message}");
     }
 
@@ -623,7 +640,7 @@ mod tests {
     fn a_mistake_in_a_file_is_placed() {
         let path = tempfile::tempdir().unwrap().keep().join("mine.toml");
         fs::write(&path, "[environment]\nname = \"pendulum\"\n[schedule]\nsteps = \"many\"\n").unwrap();
-        let read = || Config::read(path.to_str().unwrap(), &[], &Registry::builtin());
+        let read = || Config::read(path.to_str().unwrap(), &[], &Catalog::builtin());
         let message = format!("{:#}", read().unwrap_err());
         assert!(message.contains("mine.toml") && message.contains("line 4") && message.contains("steps"), "{message}");
         fs::write(&path, "[schedule]\nsteps = 5000\n[environment]\nname = \"pendulum\"\n\ntorque = 3\n").unwrap();

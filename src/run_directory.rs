@@ -296,11 +296,11 @@ pub fn free_name(name: &str) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alrao_envs::Registry;
+    use crate::catalog::Catalog;
 
     fn run() -> (tempfile::TempDir, RunDirectory) {
         let root = tempfile::tempdir().unwrap();
-        let config = Config::read("pendulum", &[], &Registry::builtin()).unwrap();
+        let config = Config::read("pendulum", &[], &Catalog::builtin()).unwrap();
         let run = RunDirectory::create(&root.path().join("a/run"), &config).unwrap();
         (root, run)
     }

@@ -51,12 +51,13 @@ fn method(config: &Config) -> Result<MethodInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Catalog;
 
     #[test]
     fn every_task_and_method_has_its_names() {
         let info = |task: &str, sets: &[&str]| {
             let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
-            run_info(&Config::read(task, &sets, &alrao_envs::Registry::builtin()).unwrap()).unwrap()
+            run_info(&Config::read(task, &sets, &Catalog::builtin()).unwrap()).unwrap()
         };
         let named = |task: &str| {
             let RunInfo { task, metric, .. } = info(task, &[]);

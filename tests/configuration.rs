@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use alrao::Catalog;
 use alrao::config::Config;
-use alrao::envs::Registry;
 use toml::{Table, Value};
 
 const DOCUMENT: &str = include_str!("../docs/configuration.md");
@@ -34,12 +34,12 @@ fn documented() -> BTreeMap<String, [String; 2]> {
 }
 
 fn resolved(config: Config) -> anyhow::Result<Config> {
-    config.resolve(&Registry::builtin())
+    config.resolve(&Catalog::builtin())
 }
 
 fn config(kind: &(&str, &[&str]), set: Option<&str>) -> anyhow::Result<Config> {
     let sets: Vec<String> = kind.1.iter().copied().chain(set).map(Into::into).collect();
-    Config::read(kind.0, &sets, &Registry::builtin())
+    Config::read(kind.0, &sets, &Catalog::builtin())
 }
 
 /// The fields and sections that a section has, as the error for one that it hasn't says; none if it is a field.

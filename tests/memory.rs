@@ -4,9 +4,6 @@ use std::fs;
 
 use alrao::core::tch::{Device, Kind, Tensor};
 
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 #[test]
 fn steps_after_the_first_need_no_memory_of_the_system() {
     const NUMBERS: [i64; 4] = [10_000_000, 300_000, 4_000_000, 50_000]; // 57 MB of f32

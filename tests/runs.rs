@@ -1,11 +1,11 @@
 //! A run seen through by a program of someone's own, without the command line.
 
-use alrao::config::Config;
-use alrao::envs::{EnvSpec, Registry};
+use alrao::envs::EnvSpec;
 use alrao::run_directory::{load_best, read_summary};
 use alrao::runs;
 use alrao::summary::Outcome;
 use alrao::usage_error::UsageError;
+use alrao::{Catalog, Config};
 
 #[test]
 fn a_program_trains_a_run_in_an_environment_of_its_own_and_has_its_summary_and_its_figure() {
@@ -19,25 +19,25 @@ fn a_program_trains_a_run_in_an_environment_of_its_own_and_has_its_summary_and_i
         "agent.network.hidden_sizes=[8]",
         "device=cpu",
     ];
-    let mut registry = Registry::builtin();
-    let mine = registry.spec("pendulum").unwrap().clone();
-    registry.register(EnvSpec { name: "mine".into(), ..mine });
-    let config = Config::read("pendulum", &sets.map(String::from), &registry).unwrap();
+    let mut catalog = Catalog::builtin();
+    let mine = catalog.environments.spec("pendulum").unwrap().clone();
+    catalog.environments.register(EnvSpec { name: "mine".into(), ..mine }).unwrap();
+    let config = Config::read("pendulum", &sets.map(String::from), &catalog).unwrap();
     let root = tempfile::tempdir().unwrap();
     let run = root.path().join("run");
-    let summary = runs::train(&run, config.clone(), &registry).unwrap();
+    let summary = runs::train(&run, config.clone(), &catalog).unwrap();
     assert!(matches!(summary.outcome, Outcome::Agent { steps: 600, test: Some(test), .. } if test.episodes == 2));
     assert_eq!(summary.task, "mine");
-    assert!(runs::episode(&registry, &run, None).unwrap().words().ends_with("length 200"));
+    assert!(runs::episode(&catalog, &run, None).unwrap().words().ends_with("length 200"));
     assert_eq!(read_summary(&run).unwrap().as_ref(), Some(&summary));
     load_best(&run).unwrap();
     let figure = runs::draw(&run).unwrap().unwrap();
     assert!(std::fs::read_to_string(figure).unwrap().starts_with("<svg"));
 
-    assert_eq!(runs::resume(&run, &registry).unwrap(), summary);
-    assert!(runs::train(&run, config.clone(), &registry).unwrap_err().is::<UsageError>());
+    assert_eq!(runs::resume(&run, &catalog).unwrap(), summary);
+    assert!(runs::train(&run, config.clone(), &catalog).unwrap_err().is::<UsageError>());
     let damaged = Config { threads: 0, ..config };
     let other = root.path().join("other");
     alrao::run_directory::RunDirectory::create(&other, &damaged).unwrap();
-    assert!(runs::resume(&other, &registry).unwrap_err().is::<UsageError>());
+    assert!(runs::resume(&other, &catalog).unwrap_err().is::<UsageError>());
 }

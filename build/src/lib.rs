@@ -2,16 +2,13 @@
 //!
 //! `alrao-setup` downloads them into a cache of the user and leaves links to them in the folder `.deps` of a crate or a
 //! checkout, whose `.cargo/config.toml` tells all build scripts of that folder through [`DEPS`]. Cargo passes a
-//! dependency's linker arguments to no other crate, so every crate that makes a binary has a `build.rs` of one line:
+//! dependency's linker arguments to no other crate, so every crate that makes a binary has a `build.rs` whose `main` is one line:
 //!
 //! ```no_run
-//! fn main() {
-//!     alrao_build::link();
-//! }
+//! alrao_build::link();
 //! ```
 
 use std::env;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The environment variable that holds the folder of the links.
@@ -23,10 +20,12 @@ pub const LIBTORCH: &str = "LIBTORCH";
 const SET_UP: &str = "run `alrao-setup init` in your crate's folder (`cargo xtask setup` in a checkout of alrao)";
 
 /// Makes binaries of this crate find libtorch and SDL2 when they start, from any directory. The paths in a binary are
-/// resolved, so that it keeps working when it is moved, or its crate is.
+/// resolved, so that it keeps working when it is moved, or its crate is. Libraries in a folder `lib` beside the binary come
+/// first, for archives that bring their own.
 ///
 /// Prints a `cargo::error` with the command to run if there is no libtorch.
 pub fn link() {
+    println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN/lib");
     match libtorch() {
         Ok(libtorch) => add_run_path(&libtorch.join("lib")),
         Err(problem) => println!("cargo::error={problem}"),
@@ -110,7 +109,7 @@ fn set_up_again(deps: &Path) -> String {
 }
 
 fn env_of_cargo(name: &str) -> String {
-    env::var_os(name).unwrap_or_else(OsString::new).to_string_lossy().into_owned()
+    env::var_os(name).unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn add_run_path(lib: &Path) {

@@ -84,8 +84,32 @@ pub enum EnvironmentError {
         value: f64,
     },
 
+    /// A panic of the environment.
+    #[error("{} panicked: {message}", if *.step == 0 { "reset".into() } else { format!("step {step}") })]
+    Panicked {
+        /// Steps since the reset; 0 is the reset itself.
+        step: u64,
+        /// The panic's message.
+        message: String,
+    },
+
+    /// An error of an environment from a registry, with its name.
+    #[error("environment `{name}`: {source}")]
+    InEnvironment {
+        /// The environment's name.
+        name: String,
+        /// The environment's error.
+        source: Box<EnvironmentError>,
+    },
+
+    /// A name that is registered already.
+    #[error("there are two environments named `{name}`: rename one")]
+    DuplicateName {
+        /// The name.
+        name: String,
+    },
+
     /// A name that isn't registered.
-    #[cfg(feature = "gym")]
     #[error("there is no environment `{name}`: {}", suggestion(.nearest, .known))]
     UnknownEnvironment {
         /// The name.
@@ -130,7 +154,6 @@ pub enum EnvironmentError {
     },
 
     /// A setting that the environment doesn't have.
-    #[cfg(feature = "gym")]
     #[error("`{setting}` is not a setting of `{name}`: it has {}", quoted(.known))]
     UnknownSetting {
         /// The environment's name.
@@ -142,7 +165,6 @@ pub enum EnvironmentError {
     },
 
     /// A setting of the wrong type.
-    #[cfg(feature = "gym")]
     #[error("{setting} = {value}: {problem}")]
     SettingType {
         /// The setting.
@@ -154,7 +176,6 @@ pub enum EnvironmentError {
     },
 
     /// A setting outside its range.
-    #[cfg(feature = "gym")]
     #[error("{setting} = {value}: must be {range}")]
     SettingOutOfRange {
         /// The setting.
@@ -176,7 +197,6 @@ impl EnvironmentError {
     }
 }
 
-#[cfg(feature = "gym")]
 fn suggestion(nearest: &[String], known: &[String]) -> String {
     match nearest {
         [] => format!("known are {}", quoted(known)),
@@ -184,7 +204,6 @@ fn suggestion(nearest: &[String], known: &[String]) -> String {
     }
 }
 
-#[cfg(feature = "gym")]
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

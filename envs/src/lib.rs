@@ -3,13 +3,14 @@
 //! [`Environment`] is the interface: reset from a seed, step, observe. Wrappers modify an environment:
 //! [`PassiveEnvChecker`] checks calls and results, [`TimeLimit`] truncates long episodes, [`RewardScale`] scales
 //! rewards, [`Resumable`] saves and restores an episode. [`VectorEnv`] steps many environments in parallel, and
-//! [`check_env`] checks that an environment conforms to the API.
+//! [`check_env`] checks that an environment conforms to the API. A [`Registry`] makes environments by name from their
+//! [`EnvSpec`].
 //!
 //! All features are on by default:
 //!
 //! - `gym`: [`Pendulum`], [`LunarLander`], [`CartPole`], [`MountainCar`] and [`Acrobot`], bit-identical to Gymnasium's;
-//!   the adapter [`GymEnvironment`] for implementations of gym-rs's `Env`; and the [`Registry`], which makes
-//!   environments by name from their [`EnvSpec`]. Without this feature the crate depends on neither gym-rs nor Box2D.
+//!   and the adapter [`GymEnvironment`] for implementations of gym-rs's `Env`. Without this feature the crate depends on
+//!   neither gym-rs nor Box2D.
 //! - `draw`: renders a [`RenderState`] to a [`Frame`], PNG or GIF, without a display.
 //! - `window`: [`show`] plays frames in a window, with SDL2.
 
@@ -22,9 +23,11 @@ mod environment;
 mod error;
 mod passive_env_checker;
 mod physics;
+mod registry;
 mod render_state;
 mod resumable;
 mod reward_scale;
+mod spec;
 mod time_limit;
 mod vector_env;
 mod wrapper;
@@ -41,10 +44,6 @@ mod gym;
 mod lander_world;
 #[cfg(feature = "gym")]
 pub mod numpy_random;
-#[cfg(feature = "gym")]
-mod registry;
-#[cfg(feature = "gym")]
-mod spec;
 #[cfg(feature = "window")]
 mod window;
 
@@ -54,9 +53,11 @@ pub use environment::{Environment, Step};
 pub use error::EnvironmentError;
 pub use passive_env_checker::PassiveEnvChecker;
 pub use physics::Physics;
+pub use registry::{EnvironmentSettings, Registry};
 pub use render_state::{LanderRenderState, PendulumRenderState, Pose, RenderState};
 pub use resumable::{Resumable, Snapshot};
 pub use reward_scale::RewardScale;
+pub use spec::{EntryPoint, EnvSpec, IntoEnvironment, NoSettings};
 pub use time_limit::TimeLimit;
 pub use vector_env::VectorEnv;
 pub use wrapper::Wrapper;
@@ -72,9 +73,5 @@ pub use classic_control::{ClassicControl, Dynamics, Observation};
 pub use draw::{Frame, FrameError, save_gif};
 #[cfg(feature = "gym")]
 pub use gym::GymEnvironment;
-#[cfg(feature = "gym")]
-pub use registry::{EnvironmentSettings, Registry};
-#[cfg(feature = "gym")]
-pub use spec::{EntryPoint, EnvSpec, NoSettings};
 #[cfg(feature = "window")]
 pub use window::{Playback, WindowError, show};

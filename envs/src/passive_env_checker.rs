@@ -1,16 +1,22 @@
 //! Checks of every call of an environment: [`PassiveEnvChecker`].
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
 use crate::{Action, Environment, EnvironmentError, Physics, Step, Wrapper};
 
 /// A wrapper that checks every call and result, as Gymnasium's wrapper of this name.
 ///
-/// It returns an error for a step without an episode, an invalid action, an observation of the wrong length, and
-/// non-finite observations and rewards. [`Registry::make`](crate::Registry::make) and [`Resumable`](crate::Resumable)
+/// It returns an error for a step without an episode, an invalid action, an observation of the wrong length, non-finite
+/// observations and rewards, and a panic. [`Registry::make`](crate::Registry::make) and [`Resumable`](crate::Resumable)
 /// wrap environments in it.
 #[derive(Clone, Debug)]
 pub struct PassiveEnvChecker<E> {
     env: E,
     episode: Episode,
+    name: Option<Arc<str>>,
+    /// as first declared, and so for good
+    obs_dim: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +29,46 @@ enum Episode {
 impl<E: Environment> PassiveEnvChecker<E> {
     /// Wraps an environment, which must be reset first.
     pub fn new(env: E) -> Self {
-        Self { env, episode: Episode::None }
+        Self { obs_dim: env.obs_dim(), env, episode: Episode::None, name: None }
+    }
+
+    /// Names the environment in its errors.
+    pub(crate) fn named(self, name: &str) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// Adds the environment's name to an error of it.
+    fn name_error(&self, error: EnvironmentError) -> EnvironmentError {
+        match &self.name {
+            Some(name) => EnvironmentError::InEnvironment { name: name.to_string(), source: error.into() },
+            None => error,
+        }
+    }
+
+    fn checked_reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
+        self.episode = Episode::None;
+        guard(0, || self.env.reset(seed))?;
+        self.check_observation(0)?;
+        self.episode = Episode::Running { steps: 0 };
+        Ok(())
+    }
+
+    fn checked_step(&mut self, action: &Action<'_>) -> Result<Step, EnvironmentError> {
+        let steps = self.next()?;
+        self.check_action(action)?;
+        self.episode = Episode::None; // after a failure the environment's state is undefined
+        let step = guard(steps, || action.take(&mut self.env))?;
+        if !step.reward.is_finite() {
+            return Err(EnvironmentError::RewardNotFinite { step: steps, value: step.reward });
+        }
+        self.check_observation(steps)?;
+        self.episode = if step.ended() { Episode::Ended { steps } } else { Episode::Running { steps } };
+        Ok(step)
     }
 
     fn check_observation(&self, step: u64) -> Result<(), EnvironmentError> {
         let observation = self.env.observation();
-        let (len, expected) = (observation.len(), self.env.obs_dim());
+        let (len, expected) = (observation.len(), self.obs_dim);
         if len != expected {
             return Err(EnvironmentError::ObservationLength { step, len, expected });
         }
@@ -77,24 +117,11 @@ impl<E: Environment> Wrapper for PassiveEnvChecker<E> {
     }
 
     fn on_reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
-        self.episode = Episode::None;
-        self.env.reset(seed)?;
-        self.check_observation(0)?;
-        self.episode = Episode::Running { steps: 0 };
-        Ok(())
+        self.checked_reset(seed).map_err(|error| self.name_error(error))
     }
 
     fn on_step(&mut self, action: &Action<'_>) -> Result<Step, EnvironmentError> {
-        let steps = self.next()?;
-        self.check_action(action)?;
-        self.episode = Episode::None; // after a failure the environment's state is undefined
-        let step = action.take(&mut self.env)?;
-        if !step.reward.is_finite() {
-            return Err(EnvironmentError::RewardNotFinite { step: steps, value: step.reward });
-        }
-        self.check_observation(steps)?;
-        self.episode = if step.ended() { Episode::Ended { steps } } else { Episode::Running { steps } };
-        Ok(step)
+        self.checked_step(action).map_err(|error| self.name_error(error))
     }
 
     /// Returns `None` if the step isn't valid.
@@ -103,10 +130,60 @@ impl<E: Environment> Wrapper for PassiveEnvChecker<E> {
     }
 }
 
+/// Calls an environment and returns its panic as an error of `step`, 0 for a reset: one environment's bug must not take
+/// the program with it.
+fn guard<T>(step: u64, call: impl FnOnce() -> Result<T, EnvironmentError>) -> Result<T, EnvironmentError> {
+    // After an error the environment must be reset, and a panic that left it broken comes again.
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
+        let message = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into());
+        Err(EnvironmentError::Panicked { step, message })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::environment::tests::Counter;
+
+    /// An environment that panics in its second step.
+    struct Faulty(u64);
+
+    impl Environment for Faulty {
+        fn obs_dim(&self) -> usize {
+            1
+        }
+
+        fn num_actions(&self) -> usize {
+            1
+        }
+
+        fn reset(&mut self, _seed: u64) -> Result<(), EnvironmentError> {
+            self.0 = 0;
+            Ok(())
+        }
+
+        fn step(&mut self, _action: usize) -> Result<Step, EnvironmentError> {
+            self.0 += 1;
+            assert!(self.0 < 2, "the wheel came off");
+            Ok(Step { reward: 0.0, terminated: false, truncated: false })
+        }
+
+        fn observation(&self) -> &[f32] {
+            &[0.0]
+        }
+    }
+
+    #[test]
+    fn a_panic_is_an_error_that_names_environment_and_step() {
+        let mut env = PassiveEnvChecker::new(Faulty(0)).named("car");
+        env.reset(0).unwrap();
+        env.step(0).unwrap();
+        let error = env.step(0).unwrap_err().to_string();
+        assert_eq!(error, "environment `car`: step 2 panicked: the wheel came off");
+        assert!(env.step(0).is_err(), "an episode ends by it");
+        env.reset(0).unwrap();
+    }
 
     /// An environment with a constant observation and reward.
     struct Constant {

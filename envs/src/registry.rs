@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use strsim::jaro_winkler;
 use toml::{Table, Value};
 
-use crate::{EnvSpec, Environment, EnvironmentError, RewardScale, builtin};
+use crate::{EnvSpec, Environment, EnvironmentError, RewardScale};
 
 /// The name and settings of an environment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct EnvironmentSettings {
 /// A registry of environments: an [`EnvSpec`] for each name.
 ///
 /// ```
-/// use alrao_envs::{ActionSpace, EntryPoint, EnvSpec, EnvironmentSettings, Registry};
+/// use alrao_envs::{EnvSpec, EnvironmentSettings, Registry};
 /// # use alrao_envs::{Environment, EnvironmentError, Step};
 /// # #[derive(Default)]
 /// # struct Corridor { length: f32, place: [f32; 1] }
@@ -50,17 +50,9 @@ pub struct EnvironmentSettings {
 ///     }
 /// }
 ///
-/// let mut registry = Registry::builtin();
-/// registry.register(EnvSpec {
-///     name: "corridor".into(),
-///     description: "walk to the goal".into(),
-///     obs_dim: 1,
-///     actions: ActionSpace::Discrete(2),
-///     time_limit: Some(50),
-///     fps: 10,
-///     heuristic: None,
-///     entry_point: EntryPoint::new(|CorridorSettings { length }| Ok(Corridor { length, place: [0.0] })),
-/// });
+/// let mut registry = Registry::default();
+/// let make = |CorridorSettings { length }| Corridor { length, place: [0.0] };
+/// registry.register(EnvSpec { time_limit: Some(50), ..EnvSpec::new("corridor", make) })?;
 /// let mut corridor = registry.make(&EnvironmentSettings::new("corridor").with("length", 1.0))?;
 /// corridor.reset(0)?;
 /// assert!(corridor.step(1)?.terminated);
@@ -73,15 +65,23 @@ pub struct Registry {
 
 impl Registry {
     /// Creates a registry with this crate's environments.
+    #[cfg(feature = "gym")]
     pub fn builtin() -> Self {
-        let mut registry = Self::default();
-        builtin::specs().into_iter().for_each(|spec| registry.register(spec));
-        registry
+        Self { specs: crate::builtin::specs().into_iter().map(|spec| (spec.name.clone(), spec)).collect() }
     }
 
-    /// Registers an environment, replacing any with the same name.
-    pub fn register(&mut self, spec: EnvSpec) {
+    /// Registers an environment. If its specification has no spaces, the environment is made once, with default settings,
+    /// to learn them.
+    ///
+    /// # Errors
+    /// [`EnvironmentError::DuplicateName`]; [`EnvironmentError::InEnvironment`] if the environment can't be made.
+    pub fn register(&mut self, mut spec: EnvSpec) -> Result<(), EnvironmentError> {
+        if self.specs.contains_key(&spec.name) {
+            return Err(EnvironmentError::DuplicateName { name: spec.name });
+        }
+        spec.learn_spaces()?;
         self.specs.insert(spec.name.clone(), spec);
+        Ok(())
     }
 
     /// Returns the specifications of all environments, in alphabetical order.
@@ -155,11 +155,11 @@ impl EnvironmentSettings {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gym"))]
 mod tests {
     use super::*;
     use crate::environment::tests::Counter;
-    use crate::{ActionSpace, EntryPoint, NoSettings};
+    use crate::{ActionSpace, NoSettings};
 
     fn named(name: &str) -> EnvironmentSettings {
         EnvironmentSettings::new(name)
@@ -170,22 +170,15 @@ mod tests {
     }
 
     fn counter() -> EnvSpec {
-        EnvSpec {
-            name: "counter".into(),
-            description: "counts".into(),
-            obs_dim: 2,
-            actions: ActionSpace::Discrete(3),
-            time_limit: None,
-            fps: 10,
-            heuristic: None,
-            entry_point: EntryPoint::new(|NoSettings {}| Ok(Counter::to(500.0))),
-        }
+        EnvSpec::new("counter", |NoSettings {}| Counter::to(500.0))
     }
 
     #[test]
     fn a_custom_environment_can_be_registered() {
         let mut registry = Registry::builtin();
-        registry.register(counter());
+        registry.register(counter()).unwrap();
+        let spec = registry.spec("counter").unwrap();
+        assert_eq!((spec.obs_dim, spec.actions), (2, ActionSpace::Discrete(3)));
         assert!(registry.names().is_sorted() && registry.names().any(|name| name == "counter"));
         let mut env = registry.make(&named("counter")).unwrap();
         env.reset(0).unwrap();
@@ -200,10 +193,26 @@ mod tests {
     }
 
     #[test]
-    fn registering_a_name_again_replaces_the_environment() {
+    fn two_environments_of_one_name_are_an_error() {
         let mut registry = Registry::builtin();
-        registry.register(EnvSpec { name: "pendulum".into(), time_limit: Some(2), ..counter() });
-        let mut env = registry.make(&named("pendulum")).unwrap();
+        let error = registry.register(EnvSpec { name: "pendulum".into(), ..counter() }).unwrap_err();
+        assert_eq!(error.to_string(), "there are two environments named `pendulum`: rename one");
+    }
+
+    #[test]
+    fn an_environment_that_cannot_be_made_is_not_registered() {
+        let faulty = |NoSettings {}| -> Result<Counter, EnvironmentError> {
+            Err(EnvironmentError::Other("the simulator isn't running".into()))
+        };
+        let error = Registry::default().register(EnvSpec::new("faulty", faulty)).unwrap_err();
+        assert_eq!(error.to_string(), "environment `faulty`: the simulator isn't running");
+    }
+
+    #[test]
+    fn a_time_limit_truncates() {
+        let mut registry = Registry::default();
+        registry.register(EnvSpec { time_limit: Some(2), ..counter() }).unwrap();
+        let mut env = registry.make(&named("counter")).unwrap();
         env.reset(0).unwrap();
         assert!(!env.step(2).unwrap().truncated);
         assert!(env.step(2).unwrap().truncated);

@@ -17,7 +17,7 @@ pub struct EnvSpec {
     pub name: String,
     /// A short description in Markdown; for built-in environments, Gymnasium's id.
     pub description: String,
-    /// The length of an observation.
+    /// The length of an observation; 0 to learn it and the action space from the environment when it is registered.
     pub obs_dim: usize,
     /// The action space with default settings.
     pub actions: ActionSpace,
@@ -39,7 +39,35 @@ pub struct EntryPoint {
     make: Arc<Make>,
 }
 
-type Make = dyn Fn(Table, Option<u32>) -> Result<Box<dyn Environment>, EnvironmentError> + Send + Sync;
+type Make = dyn Fn(Table, &str, Option<u32>) -> Result<Box<dyn Environment>, EnvironmentError> + Send + Sync;
+
+/// What a function that makes environments may return: an environment, or an error instead of one.
+pub trait IntoEnvironment {
+    /// The type of the environment.
+    type Env: Environment + 'static;
+
+    /// Returns the environment.
+    ///
+    /// # Errors
+    /// The environment's own error, as for settings out of range.
+    fn into_environment(self) -> Result<Self::Env, EnvironmentError>;
+}
+
+impl<E: Environment + 'static> IntoEnvironment for E {
+    type Env = E;
+
+    fn into_environment(self) -> Result<E, EnvironmentError> {
+        Ok(self)
+    }
+}
+
+impl<E: Environment + 'static> IntoEnvironment for Result<E, EnvironmentError> {
+    type Env = E;
+
+    fn into_environment(self) -> Self {
+        self
+    }
+}
 
 /// The settings of an environment without settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,20 +78,20 @@ impl EntryPoint {
     ///
     /// # Panics
     /// If `S::default()` can't be represented as a TOML table. Fields that are `None` there can't be set.
-    pub fn new<S, E>(make: impl Fn(S) -> Result<E, EnvironmentError> + Send + Sync + 'static) -> Self
+    pub fn new<S, E>(make: impl Fn(S) -> E + Send + Sync + 'static) -> Self
     where
         S: Default + Serialize + DeserializeOwned,
-        E: Environment + 'static,
+        E: IntoEnvironment,
     {
         let to_table = |settings: &S| Table::try_from(settings).expect("settings are a TOML table");
         Self {
             defaults: to_table(&S::default()),
             resolve: Arc::new(move |settings| Ok(to_table(&settings.try_into()?))),
-            make: Arc::new(move |settings, time_limit| {
-                let env = make(settings.try_into().expect("resolved before"))?;
+            make: Arc::new(move |settings, name, time_limit| {
+                let env = make(settings.try_into().expect("resolved before")).into_environment()?;
                 Ok(match time_limit {
-                    Some(steps) => Box::new(PassiveEnvChecker::new(TimeLimit::new(env, steps))),
-                    None => Box::new(PassiveEnvChecker::new(env)),
+                    Some(steps) => Box::new(PassiveEnvChecker::new(TimeLimit::new(env, steps)).named(name)),
+                    None => Box::new(PassiveEnvChecker::new(env).named(name)),
                 })
             }),
         }
@@ -76,6 +104,45 @@ impl EntryPoint {
 }
 
 impl EnvSpec {
+    /// Creates the specification of an environment that `make` creates from settings of type `S`: without description, time
+    /// limit and scripted policy, with the spaces that the environment has. Set other fields by
+    /// `EnvSpec { time_limit: Some(100), ..EnvSpec::new("name", make) }`.
+    ///
+    /// # Panics
+    /// As [`EntryPoint::new`].
+    pub fn new<S, E>(name: &str, make: impl Fn(S) -> E + Send + Sync + 'static) -> Self
+    where
+        S: Default + Serialize + DeserializeOwned,
+        E: IntoEnvironment,
+    {
+        EnvSpec {
+            name: name.into(),
+            description: String::new(),
+            obs_dim: 0,
+            actions: ActionSpace::Discrete(0),
+            time_limit: None,
+            fps: 30,
+            heuristic: None,
+            entry_point: EntryPoint::new(make),
+        }
+    }
+
+    /// Fills in the spaces from an instance if there are none.
+    pub(crate) fn learn_spaces(&mut self) -> Result<(), EnvironmentError> {
+        if self.obs_dim > 0 {
+            return Ok(());
+        }
+        let env = self
+            .make(&Table::new())
+            .map_err(|error| EnvironmentError::InEnvironment { name: self.name.clone(), source: error.into() })?;
+        self.obs_dim = env.obs_dim();
+        self.actions = match env.action_dim() {
+            0 => ActionSpace::Discrete(env.num_actions()),
+            dim => ActionSpace::Continuous { low: -1.0, high: 1.0, dim },
+        };
+        Ok(())
+    }
+
     /// Fills in the defaults of settings that are not given.
     pub(crate) fn resolve(&self, given: &Table) -> Result<Table, EnvironmentError> {
         let EntryPoint { defaults, resolve, .. } = &self.entry_point;
@@ -102,7 +169,7 @@ impl EnvSpec {
 
     /// Makes an environment with these settings, its time limit and a [`PassiveEnvChecker`].
     pub(crate) fn make(&self, given: &Table) -> Result<Box<dyn Environment>, EnvironmentError> {
-        (self.entry_point.make)(self.resolve(given)?, self.time_limit)
+        (self.entry_point.make)(self.resolve(given)?, &self.name, self.time_limit)
     }
 }
 

@@ -26,6 +26,11 @@ impl Cache {
         }
     }
 
+    /// Returns the cache's folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The entry `name`, made by `fill(scratch, entry)` if it isn't there yet.
     ///
     /// `fill` puts what is to stay into the empty folder `entry`, and what it needs meanwhile into `scratch`.

@@ -89,7 +89,7 @@ fn manifest(text: &str, source: &Source) -> Result<Changed> {
         let table = section_item.as_table_like_mut().ok_or_else(|| anyhow!("Cargo.toml: `{section}` is no table"))?;
         if !table.contains_key(name) {
             let dependency = source.dependency(folder);
-            added.push(format!("{name} ={} in [{section}]", Value::from(dependency.clone()).decorated(" ", "")));
+            added.push(format!("{name} ={} in [{section}]", dependency.clone().decorated(" ", "")));
             table.insert(name, dependency.into());
         }
     }

@@ -25,4 +25,5 @@ pub use init::init;
 pub use new_crate::new_crate;
 pub use project::Project;
 pub use provide::{fill_cache, provide};
+pub use sdl2::sdl2_libraries;
 pub use source::{Source, SourceArgs};

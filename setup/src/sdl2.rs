@@ -110,6 +110,14 @@ fn cmake_entry(cache: &Cache) -> Result<PathBuf> {
     })
 }
 
+/// Returns the folder of SDL2 libraries that need no others of the system, downloaded if they aren't in the cache.
+///
+/// # Errors
+/// PyPI can't be reached, or the cache not be written.
+pub fn sdl2_libraries(cache: &Cache) -> Result<PathBuf> {
+    Ok(sdl2_entry(cache)?.join("lib"))
+}
+
 /// PyPI's SDL2 libraries in the cache, under the names that the loader and the linker look for.
 fn sdl2_entry(cache: &Cache) -> Result<PathBuf> {
     cache.entry(&format!("sdl2-{}", SDL2_WHEEL.version), |scratch, entry| {

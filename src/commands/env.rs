@@ -6,9 +6,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use alrao_core::streams::{Stream, stream};
-use alrao_envs::{
-    Action, ActionSpace, EnvSpec, Environment, EnvironmentError, EnvironmentSettings, Registry, Step, VectorEnv,
-};
+use alrao_envs::{Action, ActionSpace, EnvSpec, Environment, EnvironmentError, EnvironmentSettings, Step, VectorEnv};
 use anyhow::{Context, Result};
 use clap::{Subcommand, ValueEnum};
 use rand::RngExt;
@@ -16,6 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::catalog::Catalog;
 use crate::usage_error::UsageError;
 
 /// The arguments of `alrao env`.
@@ -89,35 +88,35 @@ struct Line {
 ///
 /// # Errors
 /// [`UsageError`] for an unknown environment or an invalid action; else the environment's error.
-pub fn env(args: &EnvArgs, registry: &Registry) -> Result<()> {
+pub fn env(args: &EnvArgs, catalog: &Catalog) -> Result<()> {
     match args {
         EnvArgs::List => {
-            registry.names().for_each(|name| println!("{name}"));
+            catalog.environments.names().for_each(|name| println!("{name}"));
             Ok(())
         }
         EnvArgs::Check { env } => {
-            find(registry, env)?;
-            println!("{}", alrao_envs::check_env(|| registry.make(&EnvironmentSettings::new(env)), 0)?);
+            find(catalog, env)?;
+            println!("{}", alrao_envs::check_env(|| catalog.environments.make(&EnvironmentSettings::new(env)), 0)?);
             Ok(())
         }
-        EnvArgs::Bench(args) => bench(args, registry),
-        EnvArgs::Trace(args) => trace(args, registry),
+        EnvArgs::Bench(args) => bench(args, catalog),
+        EnvArgs::Trace(args) => trace(args, catalog),
     }
 }
 
 /// Returns an environment's specification and an instance of it.
-fn find<'a>(registry: &'a Registry, name: &str) -> Result<(&'a EnvSpec, Box<dyn Environment>)> {
-    let found = || Ok((registry.spec(name)?, registry.make(&EnvironmentSettings::new(name))?));
+fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<(&'a EnvSpec, Box<dyn Environment>)> {
+    let found = || Ok((catalog.environments.spec(name)?, catalog.environments.make(&EnvironmentSettings::new(name))?));
     Ok(found().map_err(|error: EnvironmentError| UsageError(error.to_string()))?)
 }
 
 /// Minimum number of actions drawn in advance and taken between two readings of the clock.
 const ACTIONS: usize = 10_000;
 
-fn bench(args: &BenchArgs, registry: &Registry) -> Result<()> {
+fn bench(args: &BenchArgs, catalog: &Catalog) -> Result<()> {
     let mut play = match args.num_envs {
-        None => single_env(registry, &args.env)?,
-        Some(num_envs) => vector_env(registry, &args.env, NonZero::new(num_envs as usize).expect("at least 1"))?,
+        None => single_env(catalog, &args.env)?,
+        Some(num_envs) => vector_env(catalog, &args.env, NonZero::new(num_envs as usize).expect("at least 1"))?,
     };
     let (started, mut steps, mut episodes) = (processor_time(), 0, 0);
     let seconds = loop {
@@ -143,8 +142,8 @@ fn processor_time() -> f64 {
 type Play = Box<dyn FnMut() -> Result<(usize, usize), EnvironmentError>>;
 
 /// Returns a function that steps one environment.
-fn single_env(registry: &Registry, name: &str) -> Result<Play> {
-    let (spec, mut environment) = find(registry, name)?;
+fn single_env(catalog: &Catalog, name: &str) -> Result<Play> {
+    let (spec, mut environment) = find(catalog, name)?;
     let mut rng = stream(0, "random policy");
     let actions: Vec<Action> = (0..ACTIONS).map(|_| random_action(spec.actions, &mut rng)).collect();
     let mut seed = 0;
@@ -162,8 +161,8 @@ fn single_env(registry: &Registry, name: &str) -> Result<Play> {
 }
 
 /// Returns a function that steps `num_envs` environments at once.
-fn vector_env(registry: &Registry, name: &str, num_envs: NonZero<usize>) -> Result<Play> {
-    let (spec, _) = find(registry, name)?;
+fn vector_env(catalog: &Catalog, name: &str, num_envs: NonZero<usize>) -> Result<Play> {
+    let (spec, _) = find(catalog, name)?;
     let ActionSpace::Discrete(count) = spec.actions else {
         let problem = format!(
             "--num-envs: {name} has continuous actions, but a vector environment needs discrete actions; leave \
@@ -176,7 +175,7 @@ fn vector_env(registry: &Registry, name: &str, num_envs: NonZero<usize>) -> Resu
     let actions: Vec<usize> = (0..steps * num_envs.get()).map(|_| rng.random_range(0..count)).collect();
     let seed = move |env, episode| episode * num_envs.get() as u64 + env as u64;
     let settings = EnvironmentSettings::new(name);
-    let mut envs = VectorEnv::new(num_envs, NonZero::<usize>::MIN, |_| registry.make(&settings), seed)?;
+    let mut envs = VectorEnv::new(num_envs, NonZero::<usize>::MIN, |_| catalog.environments.make(&settings), seed)?;
     envs.reset()?;
     Ok(Box::new(move || {
         let mut episodes = 0;
@@ -188,13 +187,13 @@ fn vector_env(registry: &Registry, name: &str, num_envs: NonZero<usize>) -> Resu
     }))
 }
 
-fn trace(args: &TraceArgs, registry: &Registry) -> Result<()> {
-    let (spec, mut environment) = find(registry, &args.env)?;
+fn trace(args: &TraceArgs, catalog: &Catalog) -> Result<()> {
+    let (spec, mut environment) = find(catalog, &args.env)?;
     let given = args.actions.as_deref().map(|path| read_actions(path, spec.actions)).transpose()?;
     let heuristic = spec.heuristic.filter(|_| args.policy == Some(Policy::Heuristic));
     if args.policy == Some(Policy::Heuristic) && heuristic.is_none() {
         let scripted: Vec<_> =
-            registry.specs().filter(|spec| spec.heuristic.is_some()).map(|spec| &*spec.name).collect();
+            catalog.environments.specs().filter(|spec| spec.heuristic.is_some()).map(|spec| &*spec.name).collect();
         let problem = format!(
             "--policy heuristic: {} has no heuristic policy; environments with one: {}",
             args.env,
@@ -277,7 +276,7 @@ mod tests {
     fn read(env: &str, text: &str) -> Result<Vec<Action<'static>>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
-        read_actions(file.path(), Registry::builtin().spec(env).unwrap().actions)
+        read_actions(file.path(), Catalog::builtin().environments.spec(env).unwrap().actions)
     }
 
     #[test]

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use alrao_agents::training;
 use alrao_core::device::DeviceChoice;
-use alrao_envs::Registry;
 use alrao_tasks::data::Split;
 use alrao_tasks::metrics::evaluate;
 use alrao_tasks::settings::SupervisedTask;
 use anyhow::Result;
 
+use crate::catalog::Catalog;
 use crate::config::{AgentTask, Config, Task};
 use crate::run_directory::load_best;
 use crate::runs::{agent, supervised};
@@ -35,24 +35,24 @@ pub struct EvalArgs {
 ///
 /// # Errors
 /// [`UsageError`] if the run doesn't exist, has no best checkpoint yet, or an option is for runs of the other kind.
-pub fn eval(args: &EvalArgs, registry: &Registry) -> Result<()> {
+pub fn eval(args: &EvalArgs, catalog: &Catalog) -> Result<()> {
     let mut config = Config::of_run(&args.run)?;
     if let Some(folder) = &args.data {
         config.task.set_data(folder)?;
     }
-    let config = config.resolve(registry)?;
+    let config = config.resolve(catalog)?;
     tch::set_num_threads(config.threads as i32);
     match &config.task {
-        Task::Agent(task) => of_agent(args, registry, &config, task),
+        Task::Agent(task) => of_agent(args, catalog, &config, task),
         Task::Supervised(task) => of_supervised(args, &config, task),
     }
 }
 
-fn of_agent(args: &EvalArgs, registry: &Registry, config: &Config, task: &AgentTask) -> Result<()> {
-    let network = agent::network(config, registry, &load_best(&args.run)?, DeviceChoice::Auto.resolve()?)?;
+fn of_agent(args: &EvalArgs, catalog: &Catalog, config: &Config, task: &AgentTask) -> Result<()> {
+    let network = agent::network(config, catalog, &load_best(&args.run)?, DeviceChoice::Auto.resolve()?)?;
     let episodes = args.episodes.map_or(task.schedule.test_episodes, |episodes| episodes as usize);
     let seed = args.seed.unwrap_or(config.seed);
-    let evaluation = training::test(&network, &|| task.make(registry), seed, episodes)?;
+    let evaluation = training::test(&network, &|| task.make(catalog), seed, episodes)?;
     let returns = evaluation.returns;
     println!("return over {episodes} episodes of {}, seed {seed}", task.environment.name);
     println!("mean {:.1}  std {:.1}  min {:.1}  max {:.1}", returns.mean, returns.std, returns.min, returns.max);

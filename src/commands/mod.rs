@@ -3,6 +3,7 @@
 mod doctor;
 mod env;
 mod eval;
+mod new;
 mod plot;
 mod report;
 mod sweep;
@@ -13,6 +14,7 @@ mod watch;
 pub use doctor::doctor;
 pub use env::{EnvArgs, env};
 pub use eval::{EvalArgs, eval};
+pub use new::{NewArgs, new};
 pub use plot::{PlotArgs, plot};
 pub use report::{ReportArgs, report};
 pub use sweep::{SweepArgs, sweep};

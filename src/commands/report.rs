@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use alrao_envs::Registry;
 use anyhow::Result;
 
+use crate::catalog::Catalog;
 use crate::report;
 use crate::run_directory::write_atomic;
 use crate::usage_error::UsageError;
@@ -24,8 +24,8 @@ pub struct ReportArgs {
 /// # Errors
 /// [`UsageError`] if the run or sweep doesn't exist, no run of the sweep has finished, or the file can't be written;
 /// else a file of a run is corrupt.
-pub fn report(args: &ReportArgs, registry: &Registry) -> Result<()> {
-    let html = report::html(&args.directory, registry)?;
+pub fn report(args: &ReportArgs, catalog: &Catalog) -> Result<()> {
+    let html = report::html(&args.directory, catalog)?;
     let out = args.out.clone().unwrap_or_else(|| args.directory.join("report.html"));
     write_atomic(&out, &html).map_err(|error| UsageError(format!("{}: can't be written: {error}", out.display())))?;
     println!("{}", out.display());

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use alrao_envs::Registry;
 use anyhow::{Context, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use crate::catalog::Catalog;
 use crate::config::{Config, Task, Versions};
+use crate::program;
 use crate::run_directory::free_name;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::executor::{End, Executor, ExecutorName};
@@ -67,7 +68,7 @@ pub struct SweepArgs {
 /// # Errors
 /// [`UsageError`] or a setting's error for a usage error, before any file is written; else an error if runs failed or
 /// were stopped, or if the sweep can't continue.
-pub fn sweep(args: &SweepArgs, registry: &Registry) -> Result<()> {
+pub fn sweep(args: &SweepArgs, catalog: &Catalog) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
@@ -80,7 +81,7 @@ pub fn sweep(args: &SweepArgs, registry: &Registry) -> Result<()> {
         }
         ExecutorName::Local => {}
     }
-    let sweep = directory(args, registry)?;
+    let sweep = directory(args, catalog)?;
     if let Some(run) = args.run {
         return train_one(&sweep, run, stop);
     }
@@ -116,7 +117,7 @@ pub fn sweep(args: &SweepArgs, registry: &Registry) -> Result<()> {
 
     print!("{}", Table::of(&sweep)?.write(TableFormat::Markdown));
     let executor = if args.executor == ExecutorName::Slurm { " --executor slurm" } else { "" };
-    let go_on = format!("alrao sweep --resume {}{executor}", sweep.path().display());
+    let go_on = format!("{} sweep --resume {}{executor}", program::name(), sweep.path().display());
     match (stopped, failed) {
         (0, 0) => Ok(()),
         (0, _) => bail!("{failed} runs failed; see their process.log, then retry them with `{go_on} --retry-failed`"),
@@ -167,7 +168,7 @@ fn look_at_data(runs: &[Run]) -> Result<()> {
 }
 
 /// Opens the sweep directory given by the arguments, or creates a new one.
-fn directory(args: &SweepArgs, registry: &Registry) -> Result<SweepDirectory> {
+fn directory(args: &SweepArgs, catalog: &Catalog) -> Result<SweepDirectory> {
     let Some(path) = &args.resume else {
         let source = args.sweep.as_deref().expect("required by the command line");
         let complete = match args.executor {
@@ -178,9 +179,9 @@ fn directory(args: &SweepArgs, registry: &Registry) -> Result<SweepDirectory> {
             if let Some(folder) = &args.data {
                 config.task.set_data(folder)?;
             }
-            complete(config, registry)
+            complete(config, catalog)
         };
-        let runs = plan::read(source, &args.set, args.seeds.as_ref(), with_data)?;
+        let runs = plan::read(source, &args.set, args.seeds.as_ref(), catalog, with_data)?;
         if let ExecutorName::Local = args.executor {
             look_at_data(&runs)?;
         }

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use alrao_core::device::DeviceChoice;
-use alrao_envs::Registry;
 use anyhow::Result;
 
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::run_directory::{free_name, read_summary};
 use crate::runs;
@@ -51,20 +51,20 @@ pub struct TrainArgs {
 /// # Errors
 /// [`UsageError`](crate::usage_error::UsageError) for a usage error, before any file is written; else the error
 /// that stopped the run.
-pub fn train(args: &TrainArgs, registry: &Registry) -> Result<()> {
+pub fn train(args: &TrainArgs, catalog: &Catalog) -> Result<()> {
     if args.in_sweep {
         end_with_standard_input();
     }
     let Some(path) = &args.resume else {
-        let config = requested(args, registry)?;
+        let config = requested(args, catalog)?;
         let (task, kind, seed) = (config.task.name(), config.optimizer.kind.name(), config.seed);
         let usual = || free_name(&format!("{task}-{kind}-seed{seed}"));
         let path = args.out.clone().map_or_else(usual, Ok)?;
-        return report(&path, &runs::train(&path, config, registry)?);
+        return report(&path, &runs::train(&path, config, catalog)?);
     };
     let was_done = read_summary(path)?.is_some();
     let resume = if args.in_sweep { runs::resume_when_free } else { runs::resume };
-    let summary = resume(path, registry)?;
+    let summary = resume(path, catalog)?;
     if was_done {
         println!("{} has already finished", path.display());
     }
@@ -81,9 +81,9 @@ fn end_with_standard_input() {
 }
 
 /// Returns the configuration given by the arguments.
-fn requested(args: &TrainArgs, registry: &Registry) -> Result<Config> {
+fn requested(args: &TrainArgs, catalog: &Catalog) -> Result<Config> {
     let source = args.config.as_deref().expect("required by the command line");
-    let mut config = Config::read(source, &args.set, registry)?;
+    let mut config = Config::read(source, &args.set, catalog)?;
     config.seed = args.seed.unwrap_or(config.seed);
     config.threads = args.threads.unwrap_or(config.threads);
     if let Some(folder) = &args.data {

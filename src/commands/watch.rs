@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use alrao_envs::Registry;
 use anyhow::Result;
 
+use crate::catalog::Catalog;
 use crate::runs::episode;
 
 /// The arguments of `alrao watch`.
@@ -28,8 +28,8 @@ pub struct WatchArgs {
 /// # Errors
 /// [`UsageError`](crate::usage_error::UsageError) if the run doesn't exist, its environment can't be rendered, or
 /// there is no display; else the file can't be written.
-pub fn watch(args: &WatchArgs, registry: &Registry) -> Result<()> {
-    let episode = episode(registry, &args.run, args.seed)?;
+pub fn watch(args: &WatchArgs, catalog: &Catalog) -> Result<()> {
+    let episode = episode(catalog, &args.run, args.seed)?;
     println!("{}", episode.words());
     if let Some(path) = &args.gif {
         episode.save_gif(path)?;

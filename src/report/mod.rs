@@ -5,11 +5,11 @@ mod page;
 use std::fs;
 use std::path::Path;
 
-use alrao_envs::Registry;
 use alrao_plots::{Measure, PlotError, RunInfo, Source};
 use anyhow::Result;
 
 use self::page::Page;
+use crate::catalog::Catalog;
 use crate::config::{Config, OptimizerKind, Task, Versions};
 use crate::figures::{self, FigureKind};
 use crate::run_directory::read_summary;
@@ -25,11 +25,11 @@ use crate::sweep::table::{Table, TableFormat};
 /// # Errors
 /// [`UsageError`](crate::usage_error::UsageError) if it is neither, or no run of the sweep has finished; else a file
 /// is corrupt.
-pub fn html(directory: &Path, registry: &Registry) -> Result<String> {
+pub fn html(directory: &Path, catalog: &Catalog) -> Result<String> {
     let sources = sources_at(directory)?;
     match &sources[..] {
-        [source] if source.in_sweep.is_none() => of_run(directory, registry),
-        _ => of_sweep(directory, &sources, registry),
+        [source] if source.in_sweep.is_none() => of_run(directory, catalog),
+        _ => of_sweep(directory, &sources, catalog),
     }
     .map(|page| page.html())
 }
@@ -37,7 +37,7 @@ pub fn html(directory: &Path, registry: &Registry) -> Result<String> {
 /// The most variants of a sweep whose learning curves are plotted together.
 const MOST_VARIANTS: usize = 12;
 
-fn of_run(run: &Path, registry: &Registry) -> Result<Page> {
+fn of_run(run: &Path, catalog: &Catalog) -> Result<Page> {
     let config = Config::of_run(run)?;
     let info = RunInfo::read(run)?;
     let mut page = Page::new(&format!("{}, {}, seed {}", info.task, info.method.label, info.seed));
@@ -52,14 +52,14 @@ fn of_run(run: &Path, registry: &Registry) -> Result<Page> {
     page.heading(2, "Learning curve");
     let source = run.into();
     figure(&mut page, figures::default_of_run(&config.task), std::slice::from_ref(&source))?;
-    inside(&mut page, registry, &source, &info, summary.as_ref())?;
+    inside(&mut page, catalog, &source, &info, summary.as_ref())?;
     page.heading(2, "Configuration");
     made_with(&mut page, &config);
     page.folded("config.toml", &fs::read_to_string(run.join("config.toml"))?);
     Ok(page)
 }
 
-fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result<Page> {
+fn of_sweep(directory: &Path, sources: &[Source], catalog: &Catalog) -> Result<Page> {
     let sweep = SweepDirectory::read(directory)?;
     let name = std::path::absolute(directory)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut page = Page::new(&format!("Sweep {name}"));
@@ -100,7 +100,7 @@ fn of_sweep(directory: &Path, sources: &[Source], registry: &Registry) -> Result
         let (shown, info) = infos.iter().min_by_key(|(_, info)| rank(info)).expect("each task has a run");
         let name = shown.dir.file_name().unwrap_or_default().to_string_lossy();
         page.heading(3, &format!("Details of run {name}"));
-        inside(&mut page, registry, shown, info, read_summary(&shown.dir)?.as_ref())?;
+        inside(&mut page, catalog, shown, info, read_summary(&shown.dir)?.as_ref())?;
         page.heading(3, "Configuration");
         made_with(&mut page, &Config::of_run(&shown.dir)?);
         page.folded(&format!("{name}/config.toml"), &fs::read_to_string(shown.dir.join("config.toml"))?);
@@ -179,7 +179,7 @@ fn result(config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, Stri
 /// Adds the head weights, the units and an episode of a run.
 fn inside(
     page: &mut Page,
-    registry: &Registry,
+    catalog: &Catalog,
     source: &Source,
     info: &RunInfo,
     summary: Option<&Summary>,
@@ -196,7 +196,7 @@ fn inside(
     }
     if info.metric.measure == Measure::Return {
         page.heading(3, "Example episode");
-        match gif(registry, &source.dir) {
+        match gif(catalog, &source.dir) {
             Ok((bytes, words)) => {
                 page.text(&words);
                 page.gif(&bytes, &words);
@@ -208,8 +208,8 @@ fn inside(
 }
 
 /// Renders the first test episode with the greedy policy of the best checkpoint, and describes it.
-fn gif(registry: &Registry, run: &Path) -> Result<(Vec<u8>, String)> {
-    let episode = episode(registry, run, None)?;
+fn gif(catalog: &Catalog, run: &Path) -> Result<(Vec<u8>, String)> {
+    let episode = episode(catalog, run, None)?;
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("episode.gif");
     episode.save_gif(&file)?;

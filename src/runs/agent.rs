@@ -7,11 +7,11 @@ use alrao_core::layers::NormalizedBody;
 use alrao_core::network::Network;
 use alrao_core::state_dict::StateDict;
 use alrao_core::units::Units;
-use alrao_envs::Registry;
 use anyhow::Result;
 use tch::Device;
 
 use super::{Event, StopReason, Trainer};
+use crate::catalog::Catalog;
 use crate::config::{AgentTask, Config};
 use crate::summary::{Outcome, Summary};
 use crate::usage_error::UsageError;
@@ -19,7 +19,7 @@ use crate::usage_error::UsageError;
 /// The trainer of an agent's run.
 pub struct AgentRun {
     task: Box<AgentTask>,
-    registry: Registry,
+    catalog: Catalog,
     training: DqnTrainer,
     device: Device,
 }
@@ -29,15 +29,16 @@ impl AgentRun {
     ///
     /// # Errors
     /// As [`DqnTrainer::new`], but a [`UsageError`] for an invalid setting.
-    pub fn new(config: &Config, registry: &Registry, device: Device) -> Result<Self> {
+    pub fn new(config: &Config, catalog: &Catalog, device: Device) -> Result<Self> {
         let task = Box::new(config.task.agent()?.clone());
-        let make = || task.make(registry);
-        let training = DqnTrainer::new(&task.schedule, &task.agent, &config.method()?, &make, config.seed, device);
+        let make = || task.make(catalog);
+        let (method, body) = (config.method()?, catalog.bodies.body(&task.agent.network).map_err(UsageError::of)?);
+        let training = DqnTrainer::with_body(&task.schedule, &task.agent, body, &method, &make, config.seed, device);
         let training = training.map_err(|error| match error {
             Error::Setting { .. } | Error::NoActions => UsageError::of(error).into(),
             error => anyhow::Error::from(error),
         })?;
-        Ok(AgentRun { training, task, registry: registry.clone(), device })
+        Ok(AgentRun { training, task, catalog: catalog.clone(), device })
     }
 }
 
@@ -85,14 +86,14 @@ impl Trainer for AgentRun {
 
     fn units(&self, config: &Config) -> Result<Option<Units>> {
         let q = self.training.agent().q();
-        Ok(q.learner().units(q.network(), first_q(config, &self.registry, self.device)?.network()))
+        Ok(q.learner().units(q.network(), first_q(config, &self.catalog, self.device)?.network()))
     }
 
     fn summary(&self, config: &Config, best: Option<StateDict>, seconds: f64, diverged: bool) -> Result<Summary> {
         let (task, episodes) = (&self.task, self.task.schedule.test_episodes);
-        let make = || task.make(&self.registry);
+        let make = || task.make(&self.catalog);
         let test = best.map(|best| -> Result<_> {
-            Ok(training::test(&network(config, &self.registry, &best, self.device)?, &make, config.seed, episodes)?)
+            Ok(training::test(&network(config, &self.catalog, &best, self.device)?, &make, config.seed, episodes)?)
         });
         Ok(Summary {
             task: config.task.name(),
@@ -117,19 +118,21 @@ impl Trainer for AgentRun {
 /// The tensors are of another network, or the environment can't be created.
 pub fn network(
     config: &Config,
-    registry: &Registry,
+    catalog: &Catalog,
     tensors: &StateDict,
     device: Device,
 ) -> Result<Network<NormalizedBody>> {
-    let mut network = first_q(config, registry, device)?.network().copy();
+    let mut network = first_q(config, catalog, device)?.network().copy();
     network.load("network", tensors)?;
     Ok(network)
 }
 
 /// Creates the initial Q-network of a run.
-fn first_q(config: &Config, registry: &Registry, device: Device) -> Result<QNetwork> {
+fn first_q(config: &Config, catalog: &Catalog, device: Device) -> Result<QNetwork> {
     let task = config.task.agent()?;
-    let environment = task.make(registry)?;
+    let environment = task.make(catalog)?;
     let (obs_dim, actions) = (environment.obs_dim(), environment.num_actions());
-    Ok(QNetwork::new(obs_dim, actions, &task.agent.network, &config.method()?, config.seed, device)?)
+    let (settings, method) = (&task.agent.network, config.method()?);
+    let body = catalog.bodies.body(settings)?;
+    Ok(QNetwork::with_body(obs_dim, actions, settings, body, &method, config.seed, device)?)
 }

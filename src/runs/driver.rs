@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use alrao_envs::Registry;
 use alrao_plots::PlotError;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,7 @@ use super::log::{Log, LogPosition};
 use super::progress::Progress;
 use super::supervised::SupervisedRun;
 use super::trainer::{StopReason, Trainer, diverged};
+use crate::catalog::Catalog;
 use crate::config::{Config, Task};
 use crate::figures;
 use crate::run_directory::{RunDirectory, load_best, read_summary};
@@ -25,9 +25,9 @@ use crate::summary::Summary;
 /// # Errors
 /// [`UsageError`](crate::usage_error::UsageError) before any file is written, if a setting, the device or the dataset
 /// is invalid, or the directory exists; else the error that stopped the run.
-pub fn train(path: &Path, config: Config, registry: &Registry) -> Result<Summary> {
-    let config = config.complete(registry)?;
-    run(&config, registry, || RunDirectory::create(path, &config))
+pub fn train(path: &Path, config: Config, catalog: &Catalog) -> Result<Summary> {
+    let config = config.complete(catalog)?;
+    run(&config, catalog, || RunDirectory::create(path, &config))
 }
 
 /// Resumes the run in this directory from its last checkpoint; the result is bit-identical to that of an uninterrupted
@@ -36,33 +36,33 @@ pub fn train(path: &Path, config: Config, registry: &Registry) -> Result<Summary
 /// # Errors
 /// [`UsageError`](crate::usage_error::UsageError) if it is not a run directory, is in use by another process, or its
 /// run can't be resumed here; else the error that stopped the run.
-pub fn resume(path: &Path, registry: &Registry) -> Result<Summary> {
-    resume_with(path, registry, RunDirectory::open)
+pub fn resume(path: &Path, catalog: &Catalog) -> Result<Summary> {
+    resume_with(path, catalog, RunDirectory::open)
 }
 
 /// Resumes a run as [`resume`] does, after waiting until no other process trains in the directory.
 ///
 /// # Errors
 /// As [`resume`].
-pub fn resume_when_free(path: &Path, registry: &Registry) -> Result<Summary> {
-    resume_with(path, registry, RunDirectory::wait_for)
+pub fn resume_when_free(path: &Path, catalog: &Catalog) -> Result<Summary> {
+    resume_with(path, catalog, RunDirectory::wait_for)
 }
 
-fn resume_with(path: &Path, registry: &Registry, open: impl FnOnce(&Path) -> Result<RunDirectory>) -> Result<Summary> {
+fn resume_with(path: &Path, catalog: &Catalog, open: impl FnOnce(&Path) -> Result<RunDirectory>) -> Result<Summary> {
     let config = Config::of_run(path)?;
     match read_summary(path)? {
         Some(summary) => Ok(summary),
-        None => run(&config.resolve(registry)?, registry, || open(path)),
+        None => run(&config.resolve(catalog)?, catalog, || open(path)),
     }
 }
 
 /// Trains a run; invalid settings are reported before the directory is created.
-fn run(config: &Config, registry: &Registry, directory: impl FnOnce() -> Result<RunDirectory>) -> Result<Summary> {
+fn run(config: &Config, catalog: &Catalog, directory: impl FnOnce() -> Result<RunDirectory>) -> Result<Summary> {
     tch::set_num_threads(config.threads as i32);
     let device = config.device()?;
     match &config.task {
         Task::Agent(_) => {
-            let trainer = AgentRun::new(config, registry, device)?;
+            let trainer = AgentRun::new(config, catalog, device)?;
             drive(&directory()?, config, trainer)
         }
         Task::Supervised(task) => {

@@ -5,10 +5,11 @@ use std::path::Path;
 use alrao_agents::q_network::greedy_actions;
 use alrao_agents::training::episode_seeds;
 use alrao_core::device::DeviceChoice;
-use alrao_envs::{Environment, Frame, Registry, save_gif, show};
+use alrao_envs::{Environment, Frame, save_gif, show};
 use anyhow::Result;
 
 use super::agent::network;
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::run_directory::load_best;
 use crate::usage_error::UsageError;
@@ -25,12 +26,12 @@ pub struct Episode {
 ///
 /// # Errors
 /// [`UsageError`] if the run doesn't exist, or its environment can't be rendered.
-pub fn episode(registry: &Registry, run: &Path, seed: Option<u64>) -> Result<Episode> {
-    let config = Config::of_run(run)?.resolve(registry)?;
+pub fn episode(catalog: &Catalog, run: &Path, seed: Option<u64>) -> Result<Episode> {
+    let config = Config::of_run(run)?.resolve(catalog)?;
     tch::set_num_threads(config.threads as i32);
-    let network = network(&config, registry, &load_best(run)?, DeviceChoice::Cpu.resolve()?)?;
+    let network = network(&config, catalog, &load_best(run)?, DeviceChoice::Cpu.resolve()?)?;
     let task = config.task.agent()?;
-    let mut environment = task.make(registry)?;
+    let mut environment = task.make(catalog)?;
     environment.reset(seed.unwrap_or(episode_seeds(config.seed, "test", 1)[0]))?;
     let name = &task.environment.name;
     let (mut frames, mut sum): (Vec<Frame>, f64) = (Vec::new(), 0.0);
@@ -42,7 +43,7 @@ pub fn episode(registry: &Registry, run: &Path, seed: Option<u64>) -> Result<Epi
         let step = environment.step(greedy_actions(&network, environment.observation(), 1)?[0])?;
         sum += step.reward;
         if step.ended() {
-            let fps = registry.spec(name)?.fps;
+            let fps = catalog.environments.spec(name)?.fps;
             return Ok(Episode { environment: name.clone(), fps, frames, sum });
         }
     }

@@ -3,12 +3,12 @@
 //! [`agent`] and [`supervised`] implement [`Trainer`], which [`drive`] trains to the end.
 //!
 //! ```no_run
-//! use alrao::{config::Config, envs::Registry, runs};
+//! use alrao::{Catalog, Config, runs};
 //!
 //! # fn main() -> anyhow::Result<()> {
-//! let registry = Registry::builtin();
-//! let config = Config::read("pendulum", &["schedule.steps=20000".into()], &registry)?;
-//! let summary = runs::train("runs/mine".as_ref(), config, &registry)?;
+//! let catalog = Catalog::builtin();
+//! let config = Config::read("pendulum", &["schedule.steps=20000".into()], &catalog)?;
+//! let summary = runs::train("runs/mine".as_ref(), config, &catalog)?;
 //! println!("{}", summary.outcome.words());
 //! # Ok(())
 //! # }

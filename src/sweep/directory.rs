@@ -20,6 +20,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::{Config, Versions, other_names};
+use crate::program;
 use crate::run_directory::{RunDirectory, create_with, lock, read_summary};
 use crate::run_info::run_info;
 use crate::summary::Summary;
@@ -60,7 +61,11 @@ impl SweepDirectory {
         if let Ok(text) = fs::read_to_string(path.join(RUNS)) {
             let problem = match text == lines {
                 true => {
-                    format!("contains this sweep already; resume it with `alrao sweep --resume {}`", path.display())
+                    format!(
+                        "contains this sweep already; resume it with `{} sweep --resume {}`",
+                        program::name(),
+                        path.display()
+                    )
                 }
                 false => "contains another sweep; choose another directory with --out".into(),
             };
@@ -222,7 +227,7 @@ fn read_if_there(path: &Path) -> Result<Option<String>> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use alrao_envs::Registry;
+    use crate::catalog::Catalog;
 
     /// A sweep directory of these tasks, variants (as `KEY=VALUE`s) and seeds 0 to `seeds` - 1, with nothing run.
     pub(crate) fn sweep(tasks: &[&str], variants: &[&[&str]], seeds: u64) -> (tempfile::TempDir, SweepDirectory) {
@@ -232,7 +237,7 @@ pub(crate) mod tests {
             for variant in variants {
                 let sets: Vec<String> = variant.iter().map(|set| set.to_string()).collect();
                 let config =
-                    Config::read(task, &sets, &Registry::builtin()).unwrap().resolve(&Registry::builtin()).unwrap();
+                    Config::read(task, &sets, &Catalog::builtin()).unwrap().resolve(&Catalog::builtin()).unwrap();
                 let variant = variant.join("-").replace("optimizer.", "").replace("kind=", "");
                 runs.extend((0..seeds).map(|seed| Run {
                     name: format!("{task}-{variant}-seed{seed}"),
@@ -271,7 +276,7 @@ pub(crate) mod tests {
     fn another_sweeps_directory_is_never_taken() {
         let (_root, sweep) = sweep(&["pendulum"], &[&["optimizer.kind=adam"]], 2);
         let error = |runs: &[Run]| SweepDirectory::create(sweep.path(), runs.to_vec()).unwrap_err().to_string();
-        assert!(error(&sweep.runs).contains("this sweep already; resume it with `alrao sweep --resume"));
+        assert!(error(&sweep.runs).contains("this sweep already; resume it with `"));
         assert!(error(&sweep.runs[..1]).contains("contains another sweep; choose another directory with --out"));
     }
 

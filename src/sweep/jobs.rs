@@ -31,7 +31,7 @@ impl Job {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["train", "--in-sweep", "--resume"]).arg(sweep.of(run));
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
-        Ok(Job { run: index, process: command.spawn().context("can't start `alrao train`")? })
+        Ok(Job { run: index, process: command.spawn().context("can't start the process of a run")? })
     }
 
     /// Returns how the process ended; none if it still runs.

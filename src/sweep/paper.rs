@@ -78,13 +78,13 @@ const fn returns(mean: f64, std: f64) -> Option<Published> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alrao_envs::Registry;
+    use crate::catalog::Catalog;
 
     #[test]
     fn only_what_the_paper_ran_has_its_figures() {
         let figure = |task: &str, sets: &[&str]| {
             let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
-            let config = Config::read(task, &sets, &Registry::builtin()).unwrap();
+            let config = Config::read(task, &sets, &Catalog::builtin()).unwrap();
             let config = Config { optimizer: config.optimizer.resolve().unwrap(), ..config };
             published(&config, true).map(|published| published.figure[0])
         };

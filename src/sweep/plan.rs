@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
+use crate::catalog::Catalog;
 use crate::config::{self, Config};
 use crate::usage_error::UsageError;
 
@@ -106,6 +107,7 @@ pub fn read(
     source: &str,
     sets: &[String],
     seeds: Option<&Seeds>,
+    catalog: &Catalog,
     complete: impl Fn(Config) -> Result<Config>,
 ) -> Result<Vec<Run>> {
     let text = match BUILT_IN.iter().find(|(name, _)| *name == source) {
@@ -116,7 +118,7 @@ pub fn read(
     let file: SweepFile = toml::from_str(&text).map_err(wrong).context(source.to_string())?;
     let folder = Path::new(source).parent().unwrap_or(Path::new(""));
     let seeds = seeds.unwrap_or(&file.seeds);
-    Sweep { text: &text, folder, sets, seeds, complete: &complete }.runs(&file).context(source.to_string())
+    Sweep { text: &text, folder, sets, seeds, catalog, complete: &complete }.runs(&file).context(source.to_string())
 }
 
 fn read_file(source: &str) -> Result<String> {
@@ -133,6 +135,7 @@ struct Sweep<'a> {
     folder: &'a Path,
     sets: &'a [String],
     seeds: &'a Seeds,
+    catalog: &'a Catalog,
     complete: &'a dyn Fn(Config) -> Result<Config>,
 }
 
@@ -225,7 +228,7 @@ impl Sweep<'_> {
         let Some(name) = &task.config else { return Ok(None) };
         let path = self.folder.join(name);
         let source = if path.is_file() { path.to_string_lossy().into_owned() } else { name.clone() };
-        config::read_table(&source).map(Some)
+        config::read_table(&source, self.catalog).map(Some)
     }
 
     fn configure(&self, base: Option<&Table>, task: &[Setting], variant: &[Setting]) -> Result<Config> {
@@ -373,18 +376,18 @@ impl TryFrom<Value> for Seeds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alrao_envs::Registry;
 
     use crate::config::Task;
 
     fn complete(config: Config) -> Result<Config> {
-        config.complete(&Registry::builtin())
+        config.complete(&Catalog::builtin())
     }
 
     fn runs(text: &str) -> Result<Vec<Run>, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        read(file.path().to_str().unwrap(), &[], None, complete).map_err(|error| format!("{error:#}"))
+        read(file.path().to_str().unwrap(), &[], None, &Catalog::builtin(), complete)
+            .map_err(|error| format!("{error:#}"))
     }
 
     fn names(text: &str) -> Vec<String> {
@@ -393,7 +396,7 @@ mod tests {
 
     #[test]
     fn the_papers_table_has_ninety_runs() {
-        let runs = read("table1-rl", &[], None, complete).unwrap();
+        let runs = read("table1-rl", &[], None, &Catalog::builtin(), complete).unwrap();
         assert_eq!(runs.len(), 2 * 9 * 5);
         let named = |name: &str| &runs.iter().find(|run| run.name == name).unwrap().config;
         assert_eq!(named("pendulum-sgd-lr=1e-5-seed0").optimizer.lr, Some(1e-5));
@@ -411,7 +414,7 @@ mod tests {
                 let _agents_have_none = config.task.set_data(Path::new("."));
                 complete(config)
             };
-            (name, read(name, &[], None, with_data).unwrap().len())
+            (name, read(name, &[], None, &Catalog::builtin(), with_data).unwrap().len())
         });
         let expected = [
             ("ablation-fast-units", 7 * 3),
@@ -435,11 +438,11 @@ mod tests {
 
     #[test]
     fn the_defaults_are_all_that_their_sweep_has() {
-        let runs = read("defaults", &[], None, complete).unwrap();
+        let runs = read("defaults", &[], None, &Catalog::builtin(), complete).unwrap();
         assert_eq!(runs.len(), 6 * 10);
         for run in runs {
             let mut built_in =
-                Config::read(&run.config.task.name(), &[], &Registry::builtin()).and_then(complete).unwrap();
+                Config::read(&run.config.task.name(), &[], &Catalog::builtin()).and_then(complete).unwrap();
             built_in.seed = run.config.seed;
             if let Task::Agent(task) = &mut built_in.task {
                 task.schedule = run.config.task.agent().unwrap().schedule.clone();
@@ -450,7 +453,7 @@ mod tests {
 
     #[test]
     fn rewards_in_another_unit_are_told_by_the_name() {
-        let runs = read("reward-scale", &[], None, complete).unwrap();
+        let runs = read("reward-scale", &[], None, &Catalog::builtin(), complete).unwrap();
         assert_eq!(runs.len(), 2 * 3 * 3);
         assert_eq!(runs[0].name, "pendulum-alrao-reward_scale=0.01-seed0");
     }
@@ -483,11 +486,15 @@ mod tests {
     #[test]
     fn sets_and_seeds_of_the_command_line_come_last() {
         let sets = ["schedule.steps=7000".to_string()];
-        let runs = read("table1-rl", &sets, Some(&"8".parse().unwrap()), complete).unwrap();
+        let runs = read("table1-rl", &sets, Some(&"8".parse().unwrap()), &Catalog::builtin(), complete).unwrap();
         assert!(runs.len() == 18 && runs.iter().all(|run| run.config.budget() == 7000 && run.config.seed == 8));
-        let error = format!("{:#}", read("table1-rl", &["schedule.stepz=1".into()], None, complete).unwrap_err());
+        let error = format!(
+            "{:#}",
+            read("table1-rl", &["schedule.stepz=1".into()], None, &Catalog::builtin(), complete).unwrap_err()
+        );
         assert!(error.contains("--set schedule.stepz=1") && error.contains("unknown field"), "{error}");
-        let error = format!("{:#}", read("table1-rl", &["seed=1".into()], None, complete).unwrap_err());
+        let error =
+            format!("{:#}", read("table1-rl", &["seed=1".into()], None, &Catalog::builtin(), complete).unwrap_err());
         assert!(error.contains("--seeds"), "{error}");
     }
 

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::program;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::executor::{End, Executor};
 use crate::usage_error::UsageError;
@@ -233,7 +234,7 @@ fn submit(sweep: &SweepDirectory, runs: &[usize], first: usize, at_a_time: Optio
     command.arg(format!("--job-name={name}")).arg(format!("--array={}{at_a_time}", ranges(&places)));
     command.arg(&script).arg(std::env::current_exe()?).arg(folder).arg(first.to_string());
     let job = answer(&mut command).map_err(|error| {
-        let go_on = format!("alrao sweep --resume {} --executor slurm", sweep.path().display());
+        let go_on = format!("{} sweep --resume {} --executor slurm", program::name(), sweep.path().display());
         UsageError(format!("{error:#}\nResume with `{go_on}`, and change options with --slurm KEY=VALUE if needed."))
     })?;
     Ok(job.trim().split(';').next().unwrap_or_default().into()) // the cluster's name may follow

@@ -291,7 +291,7 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alrao_envs::Registry;
+    use crate::catalog::Catalog;
 
     #[test]
     fn progress_is_read_from_the_end_of_a_log_that_is_still_written() {
@@ -323,7 +323,7 @@ mod tests {
         let config = Config::read(
             "pendulum",
             &["schedule.steps=3000".into(), "agent.learning_starts=1000".into()],
-            &Registry::builtin(),
+            &Catalog::builtin(),
         )
         .unwrap();
         let line = |step, seconds| trained(&config, "", &Progress { step, seconds, latest: None }).time;

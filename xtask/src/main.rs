@@ -9,6 +9,8 @@ mod checkout;
 mod checks;
 mod compare;
 mod demo;
+mod dist;
+mod downstream;
 mod gpu;
 mod gymnasium;
 mod parity;
@@ -65,6 +67,10 @@ enum Task {
     /// Benchmark the project against other libraries; ends with a line of JSON.
     #[command(subcommand)]
     Bench(Bench),
+    /// Write an archive of the program with its libraries, which runs where nothing was set up.
+    Dist,
+    /// Build, test and train in crates outside this checkout, as users have them.
+    Downstream,
     /// Check that two builds train bit-identically.
     Compare(Compare),
     /// Run GPU tests, trainings and benchmarks against PyTorch within a time limit, most important first.
@@ -89,6 +95,8 @@ fn main() -> ExitCode {
         }
         Task::Frames => gymnasium::run(&checkout, "frames.py", &["docs/figures".into()]),
         Task::Bench(bench) => bench::run(&checkout, &bench),
+        Task::Dist => dist::run(&checkout),
+        Task::Downstream => downstream::run(&checkout),
         Task::Compare(request) => compare::run(&checkout, &request),
         Task::Gpu(request) => gpu::run(&checkout, &request),
         Task::Stress => stress::run(&checkout),

@@ -15,12 +15,13 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Ident, Item, UseTree, token};
 
 /// The modules of the root package in the order that data go through them; none builds on one of a row above its own.
-const ROWS: [&[&str]; 5] = [
+const ROWS: [&[&str]; 6] = [
     &["main"],
-    &["command_line"],
+    &["app"],
+    &["command_line", "run"],
     &["commands"],
     &["report", "runs", "sweep"],
-    &["config", "figures", "run_directory", "run_info", "summary", "usage_error"],
+    &["catalog", "config", "error", "figures", "program", "run_directory", "run_info", "summary", "usage_error"],
 ];
 
 #[test]

@@ -1,0 +1,141 @@
+//! The examples, run as their readers run them.
+
+#[path = "../examples/custom_body.rs"]
+mod custom_body;
+#[path = "../examples/custom_environment.rs"]
+mod custom_environment;
+#[path = "../examples/gym_rs_environment.rs"]
+mod gym_rs_environment;
+#[path = "../examples/play_run.rs"]
+mod play_run;
+#[path = "../examples/supervised.rs"]
+mod supervised;
+#[path = "../examples/sweep.rs"]
+mod sweep;
+
+use alrao::envs::EnvironmentSettings;
+use alrao::{App, Config, Run};
+
+/// Trains a run of this program from a configuration and `KEY=VALUE` settings; returns its mean test return.
+fn train(app: App, config: &str, sets: &[&str]) -> f64 {
+    let catalog = app.catalog().unwrap();
+    let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
+    let root = tempfile::tempdir().unwrap();
+    let run = Run::create(root.path().join("run"), Config::read(config, &sets, &catalog).unwrap(), &catalog).unwrap();
+    run.train().unwrap().outcome.primary_metric().unwrap()
+}
+
+#[test]
+fn a_custom_environment_is_learned_with_the_defaults() {
+    let mean = train(
+        custom_environment::app(),
+        "catch",
+        &["schedule.steps=6000", "schedule.validation_episodes=20", "device=cpu"],
+    );
+    assert!(mean > 0.9, "mean return {mean}, at most 1");
+}
+
+#[test]
+fn settings_of_a_custom_environment_are_set_and_checked() {
+    let catalog = custom_environment::app().catalog().unwrap();
+    let read = |set: &str| {
+        let config = Config::read("catch", &[set.into()], &catalog).and_then(|config| config.resolve(&catalog));
+        config.map(drop).map_err(|error| format!("{error:#}"))
+    };
+    read("environment.width=9").unwrap();
+    let error = read("environment.widht=9").unwrap_err();
+    assert!(error.contains("`widht` is not a setting of `catch`: it has `width`, `height`"), "{error}");
+    let error = read("environment.width=1").unwrap_err();
+    assert!(error.contains("width and height must be at least 2"), "{error}");
+}
+
+#[test]
+fn a_gym_rs_environment_is_trained() {
+    let sets = ["schedule.steps=1500", "schedule.validation_episodes=1", "schedule.test_episodes=2", "device=cpu"];
+    assert!(train(gym_rs_environment::app(), "gym-rs-cartpole", &sets) > 0.0);
+}
+
+#[test]
+fn a_custom_body_learns_cartpole_better_than_chance() {
+    let sets = [
+        "agent.network.body=fourier",
+        "agent.network.hidden_sizes=[64]",
+        "schedule.steps=4000",
+        "schedule.validation_episodes=3",
+        "schedule.test_episodes=10",
+        "device=cpu",
+    ];
+    let mean = train(custom_body::app(), "cartpole", &sets);
+    assert!(mean > 60.0, "mean return {mean}; a random policy has 22");
+}
+
+#[test]
+fn supervised_networks_learn() {
+    let error = supervised::regression(1000).unwrap();
+    assert!(error < 0.02, "mean squared error {error}; that of 0 is 0.17");
+    let accuracy = supervised::classification(1000).unwrap();
+    assert!(accuracy > 0.95, "accuracy {accuracy}");
+}
+
+#[test]
+fn a_run_is_played_from_code() {
+    let root = tempfile::tempdir().unwrap();
+    let episode_return = play_run::play(&root.path().join("run"), 1_500).unwrap();
+    assert!(episode_return > 0.0);
+}
+
+#[test]
+fn a_sweep_from_code_resumes_what_it_has() {
+    let root = tempfile::tempdir().unwrap();
+    let first = sweep::sweep(root.path(), &[16], 2, 1_200).unwrap();
+    assert_eq!((first[0].0, first[0].1.len()), (16, 2));
+    let started = std::time::Instant::now();
+    assert_eq!(sweep::sweep(root.path(), &[16], 2, 1_200).unwrap(), first);
+    assert!(started.elapsed().as_secs() < 5, "finished runs are read");
+}
+
+#[test]
+fn names_that_clash_are_an_error_of_the_program() {
+    let message = |app: App| app.catalog().unwrap_err().to_string();
+    let twice = || custom_environment::app().environment("catch", |_: alrao::envs::NoSettings| Nothing);
+    assert_eq!(message(twice()), "there are two environments named `catch`: rename one");
+    assert!(message(App::new().environment("pendulum", |_: alrao::envs::NoSettings| Nothing)).contains("`pendulum`"));
+    let twice =
+        custom_body::app().body("mlp", |builder, inputs, _| alrao::core::layers::Mlp::new(builder, inputs, &[2], 1.0));
+    assert!(message(twice).contains("two bodies"));
+}
+
+/// An environment that never runs.
+struct Nothing;
+
+impl alrao::envs::Environment for Nothing {
+    fn obs_dim(&self) -> usize {
+        1
+    }
+
+    fn num_actions(&self) -> usize {
+        1
+    }
+
+    fn reset(&mut self, _seed: u64) -> Result<(), alrao::envs::EnvironmentError> {
+        Ok(())
+    }
+
+    fn step(&mut self, _action: usize) -> Result<alrao::envs::Step, alrao::envs::EnvironmentError> {
+        Ok(alrao::envs::Step { reward: 0.0, terminated: true, truncated: false })
+    }
+
+    fn observation(&self) -> &[f32] {
+        &[0.0]
+    }
+}
+
+#[test]
+fn a_run_of_another_program_names_the_environment_that_is_missing() {
+    let root = tempfile::tempdir().unwrap();
+    let (path, catalog) = (root.path().join("run"), custom_environment::app().catalog().unwrap());
+    Run::create(&path, Config::agent(EnvironmentSettings::new("catch"), 2_000), &catalog).unwrap();
+    let error = Run::open(&path, &App::new().catalog().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("there is no environment `catch`"), "{error}");
+    assert!(error.contains("use the program that made it"), "{error}");
+}
