@@ -1,4 +1,5 @@
-//! What deep Q-learning on LunarLander costs, on one thread: `cargo xtask bench dqn` runs it beside others.
+//! Speed and memory of deep Q-learning on LunarLander, on one thread. `cargo xtask bench dqn` compares it with other
+//! libraries.
 //!
 //! ```text
 //! cargo bench --bench dqn -- updates|training adam|alrao|defaults WIDTH SECONDS
@@ -6,9 +7,9 @@
 //! ```
 //!
 //! `updates` are gradient steps alone, `training` is one gradient step for each environment step. For both, two hidden
-//! layers of WIDTH units learn from batches of 128: by Adam with one head, without Double DQN and normalised layers, as
-//! others have it; the same by Alrao with its 10 heads; or by Alrao with both, an agent's defaults. `memory` is what so
-//! many transitions take of the process's resident memory.
+//! layers of WIDTH units learn from batches of 128. `adam` has one head, no Double DQN and no normalization, like other
+//! libraries; `alrao` is the same with Alrao's 10 heads; `defaults` are an agent's default settings. `memory` is the
+//! resident memory of TRANSITIONS transitions in the replay buffer.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -27,9 +28,9 @@ use anyhow::{Context, Result, bail};
 
 const WARM_UP: u64 = 2_000;
 const CHUNK: u64 = 100;
-/// Numbers in an observation of LunarLander.
+/// Features of LunarLander's observations.
 const OBSERVATION: usize = 8;
-/// Steps of an episode that the lander survives for a while.
+/// Environment steps of an episode.
 const EPISODE: usize = 200;
 
 fn main() -> Result<()> {
@@ -39,8 +40,8 @@ fn main() -> Result<()> {
         ["updates", method, width, seconds] => updates(&agent(method, width)?, time(seconds)?),
         ["training", method, width, seconds] => training(&agent(method, width)?, time(seconds)?),
         ["memory", transitions] => memory(transitions.parse()?),
-        [] => Ok(()), // so do tests of all targets run it
-        _ => bail!("say updates or training, adam, alrao or defaults, WIDTH and SECONDS; or memory and TRANSITIONS"),
+        [] => Ok(()), // without arguments in `cargo test --all-targets`
+        _ => bail!("usage: updates|training adam|alrao|defaults WIDTH SECONDS, or memory TRANSITIONS"),
     }
 }
 
@@ -81,7 +82,7 @@ fn updates((settings, method): &(AgentSettings, Method), time: Duration) -> Resu
         let action = i as usize % 4;
         let step = environment.step(action)?;
         let (next, end) = (environment.observation(), End::of(&step));
-        agent.remember(Transition { observation: &observation, action, reward: step.reward, next, end });
+        agent.add(Transition { observation: &observation, action, reward: step.reward, next, end });
         if end != End::NotDone {
             environment.reset(i)?;
         }
@@ -110,7 +111,7 @@ fn training((settings, method): &(AgentSettings, Method), time: Duration) -> Res
     })
 }
 
-/// Repeats `work`, which says how many steps it made, and prints its rate.
+/// Repeats `work`, which returns its number of steps, and prints the steps per second.
 fn measure(time: Duration, mut work: impl FnMut() -> Result<u64>) -> Result<()> {
     let (started, mut steps) = (Instant::now(), 0);
     while started.elapsed() < time {
@@ -133,7 +134,7 @@ fn memory(transitions: usize) -> Result<()> {
     Ok(())
 }
 
-/// The process's resident memory, in bytes.
+/// Returns the process's resident memory, in bytes.
 fn resident() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc/self/status")?;

@@ -2,8 +2,8 @@
 //!
 //! The network learns `Q(s, a) ~ y = r + gamma * Q'(s', a*)`, with the sum of n rewards in place of r, where Q' is the
 //! target network and `a*` the greedy action of the online network (Double DQN, van Hasselt et al., 2016). Differences
-//! from Mnih et al.: the target network follows by a soft update after every update instead of occasional copies, returns
-//! are scaled, observations normalized, and no learning rate is chosen. Replay may be prioritized.
+//! from Mnih et al.: the target network follows by a soft update after every update instead of occasional copies,
+//! returns are scaled, observations normalized, and no learning rate is chosen. Replay may be prioritized.
 
 use std::ops::Bound;
 
@@ -137,10 +137,10 @@ pub struct Agent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scales {
     observations: ObsNormalizer,
-    /// how many observations the networks' statistics are of
+    /// number of observations in the statistics that the networks use
     observations_used: u64,
     returns: ReturnScale,
-    /// what raw returns are multiplied by in the networks
+    /// factor from raw returns to the networks' scaled returns
     factor: f64,
 }
 
@@ -156,8 +156,8 @@ pub struct Update {
 }
 
 impl Agent {
-    /// Creates an agent for observations of `observation_len` numbers and `actions` discrete actions. Its initial weights
-    /// and learning rates derive from `seed`.
+    /// Creates an agent for observations of `observation_len` features and `actions` discrete actions. Its initial
+    /// weights and learning rates derive from `seed`.
     ///
     /// # Errors
     /// [`Error::Setting`], [`Error::Core`]: the settings are invalid.
@@ -176,7 +176,7 @@ impl Agent {
     /// Creates an agent whose Q-network has a custom body, see [`QNetwork::with_body`].
     ///
     /// # Errors
-    /// As [`Agent::new`].
+    /// [`Error::Setting`], [`Error::Core`]: the settings or the body are invalid.
     pub fn with_body<B: Body + 'static>(
         observation_len: usize,
         actions: usize,
@@ -206,24 +206,25 @@ impl Agent {
     /// Returns the greedy action of the network for an observation, `[observation_len]`.
     ///
     /// # Errors
-    /// [`Error::Core`] if the observation has another length.
+    /// [`Error::Core`] if the observation's length differs.
     pub fn greedy(&self, observation: &[f32]) -> Result<usize, Error> {
         Ok(self.q.greedy(observation)?)
     }
 
     /// Adds a transition to the replay buffer and to the running statistics.
-    pub fn remember(&mut self, transition: Transition) {
+    pub fn add(&mut self, transition: Transition) {
         self.scales.observations.update(transition.observation);
         self.scales.returns.update(transition.reward, transition.end != End::NotDone);
         self.replay.add(transition);
     }
 
-    /// Makes one update, from a batch sampled by `rng`; `progress` is the fraction of the training completed, in [0, 1].
+    /// Makes one update, from a batch sampled by `rng`; `progress` is the fraction of the training completed, in [0,
+    /// 1].
     ///
     /// # Errors
     /// [`Error::Core`] if learning diverged.
     pub fn learn(&mut self, progress: f64, rng: &mut Stream) -> Result<Update, Error> {
-        // what autograd is to look at says so itself, and libtorch's calls are shorter where it need not
+        // passes that need autograd turn it on themselves, and libtorch's calls are faster without it
         let _without_autograd = tch::no_grad_guard();
         let AgentSettings { batch_size, n_step: n, gamma, double_q, tau, .. } = self.settings;
         let batch = self.replay.sample(batch_size, NStep { n, gamma }, progress, rng, self.device);
@@ -253,12 +254,12 @@ impl Agent {
         })
     }
 
-    /// A pass of the network to learn from, and the values in it, `[B, A]`; below them, for Double DQN to choose actions by,
-    /// those after the batch's steps, `[2B, A]`.
+    /// Runs a pass in training mode and returns it with the batch's action values, `[B, A]`; for Double DQN, the values
+    /// of the next observations follow, `[2B, A]`.
     fn training_pass(&self, batch: &Batch) -> Result<(ForwardPass, Vec<f32>), Error> {
         let (network, double) = (self.q.network(), self.settings.double_q);
         if double && network.body().same_in_train_and_eval() {
-            let pass = self.q.forward(&batch.both)?; // one serves both
+            let pass = self.q.forward(&batch.both)?; // one pass serves both
             let values = to_vec(&network.average(&pass.out));
             return Ok((pass.first(batch.samples()), values));
         }
@@ -270,20 +271,20 @@ impl Agent {
         Ok((pass, values))
     }
 
-    /// Takes the networks over to the scale that returns have by now, once it is some way off; what they say about raw
-    /// returns stays the same.
+    /// Rescales both networks to the current return scale, once it changed by more than 1 %. Predicted raw returns are
+    /// unchanged, as in Pop-Art.
     fn update_return_scale(&mut self) {
-        const NEAR: f64 = 0.01;
+        const TOLERANCE: f64 = 0.01;
         let change = self.scales.returns.factor() / self.scales.factor;
-        if (change - 1.0).abs() > NEAR {
+        if (change - 1.0).abs() > TOLERANCE {
             self.scales.factor *= change;
             self.q.scale_values(change);
             self.target.scale_outputs(change);
         }
     }
 
-    /// Takes the network over to the statistics that observations have by now, once there are some more; the target
-    /// network follows it.
+    /// Updates the network's observation statistics, once there are 1 % more observations; the next soft update copies
+    /// them to the target network.
     fn update_obs_stats(&mut self) {
         let scales = &mut self.scales;
         let observations = scales.observations.count();
@@ -293,7 +294,7 @@ impl Agent {
         }
     }
 
-    /// Returns diagnostics of the learning rates, if there is more than one.
+    /// Returns diagnostics of the learning rates, unless there is only one learning rate.
     pub fn diagnose(&self) -> Option<LrDiagnostics> {
         let (learner, network) = (self.q.learner(), self.q.network());
         let lr_range = learner.method().lr_range;
@@ -305,7 +306,7 @@ impl Agent {
         &self.q
     }
 
-    /// Returns the target network, a moving average of the online one; it is what is evaluated and checkpointed, too.
+    /// Returns the target network, a moving average of the online network; it is also evaluated and checkpointed.
     pub fn target(&self) -> &Network<NormalizedBody> {
         &self.target
     }
@@ -315,7 +316,7 @@ impl Agent {
         self.scales.factor
     }
 
-    /// Adds the networks to `tensors` and the replay buffer, which is large, to `replay`; returns the rest.
+    /// Adds the networks to `tensors` and the replay buffer to `replay`; returns the rest of the state.
     pub fn save(&self, tensors: &mut StateDict, replay: &mut StateDict) -> Scales {
         self.q.save("q", tensors);
         self.target.save("target", tensors);
@@ -326,7 +327,7 @@ impl Agent {
     /// Restores the state written by `save`.
     ///
     /// # Errors
-    /// [`Error::Core`]: it was another agent.
+    /// [`Error::Core`]: the state is another agent's.
     pub fn load(&mut self, tensors: &StateDict, replay: &StateDict, scales: Scales) -> Result<(), Error> {
         self.q.load("q", tensors)?;
         self.target.load("target", tensors)?;
@@ -338,9 +339,9 @@ impl Agent {
 
 /// Returns the targets of the actions taken, `[B]`, in scaled units, for m <= n steps ahead:
 ///
-/// `y = scale * (r_1 + .. + gamma^(m-1) r_m) + gamma^m * Q'(s_m, a*)`, without the last term where the episode
-/// terminated; a truncated one goes on. `target_values` are `Q'(s_m, .)`, `[B, A]`; `a*` is the action that the values of
-/// the `chooser`, `[B, A]`, prefer: `Q'` itself, or for Double DQN the network that learns.
+/// `y = scale * (r_1 + .. + gamma^(m-1) r_m) + gamma^m * Q'(s_m, a*)`, without the last term if the episode terminated;
+/// truncated episodes bootstrap. `target_values` are `Q'(s_m, .)`, `[B, A]`; `a*` maximizes the values of the
+/// `chooser`, `[B, A]`: of `Q'` itself, or of the online network for Double DQN.
 pub fn td_target(batch: &Batch, scale: f64, target_values: &[f32], chooser: &[f32]) -> Vec<f32> {
     let actions = target_values.len() / batch.returns.len();
     let next_values = target_values.chunks_exact(actions).zip(chooser.chunks_exact(actions));
@@ -349,7 +350,7 @@ pub fn td_target(batch: &Batch, scale: f64, target_values: &[f32], chooser: &[f3
     steps.zip(next_values).map(|((&r, &discount), next)| (f64::from(r) * scale) as f32 + discount * next).collect()
 }
 
-/// The action of the largest value, `[A]`, or one whose value is no number.
+/// Returns the index of the largest value, or of a NaN, if there is one.
 fn argmax(values: &[f32]) -> usize {
     let larger = |best: usize, action: usize| values[action] > values[best] || values[action].is_nan();
     (1..values.len()).fold(0, |best, action| if larger(best, action) { action } else { best })
@@ -360,7 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn targets_by_hand() {
+    fn targets_match_values_by_hand() {
         let batch = Batch {
             both: Tensor::zeros([6, 1], tch::kind::FLOAT_CPU),
             actions: Tensor::from_slice(&[0i64, 1, 0]),
@@ -378,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_value_is_preferred_and_no_number_never_hidden() {
+    fn argmax_finds_the_largest_value_or_a_nan() {
         assert_eq!(argmax(&[1.0, 3.0, 2.0]), 1);
         assert_eq!(argmax(&[3.0, 3.0, -5.0]), 0);
         for (values, nan) in [([f32::NAN, 9.0, 1.0], 0), ([1.0, f32::NAN, 9.0], 1), ([9.0, 1.0, f32::NAN], 2)] {
@@ -387,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_cannot_be_are_named() {
+    fn errors_name_the_invalid_setting() {
         let bad = [
             (AgentSettings { gamma: 1.5, ..Default::default() }, "agent.gamma"),
             (AgentSettings { buffer_size: 10, ..Default::default() }, "agent.buffer_size"),

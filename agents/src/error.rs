@@ -1,4 +1,4 @@
-//! What can go wrong while an agent learns.
+//! Errors of agents and their training.
 
 use std::fmt::Display;
 use std::ops::{Bound, RangeBounds};
@@ -6,7 +6,7 @@ use std::ops::{Bound, RangeBounds};
 /// An error of an agent.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Learning failed.
+    /// An error of the core, for example divergence.
     #[error(transparent)]
     Core(#[from] alrao_core::Error),
     /// The environment failed.
@@ -24,7 +24,7 @@ pub enum Error {
         field: &'static str,
         /// The value given.
         value: String,
-        /// Why it can't be.
+        /// What is wrong with the value.
         problem: String,
     },
 }
@@ -38,7 +38,7 @@ impl Error {
 /// Checks that a setting lies in a range.
 ///
 /// # Errors
-/// [`Error::Setting`] if it doesn't.
+/// [`Error::Setting`] if the setting is out of range.
 pub(crate) fn within<T>(field: &'static str, value: T, range: impl RangeBounds<T>) -> Result<(), Error>
 where
     T: PartialOrd + Display,

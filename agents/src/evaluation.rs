@@ -1,35 +1,35 @@
-//! What a policy is worth: the returns of whole episodes, each from a seed of its own.
+//! Evaluation of policies: returns of whole episodes, each from its own seed.
 
 use alrao_envs::{Environment, Physics};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// Returns of some episodes, in raw units of reward.
+/// Statistics of episode returns, in raw units of reward.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Returns {
-    /// Their mean.
+    /// Mean.
     pub mean: f64,
-    /// Their standard deviation, with n - 1 in the denominator; 0 for one episode.
+    /// Standard deviation, with n - 1 in the denominator; 0 for one episode.
     pub std: f64,
-    /// The worst.
+    /// Smallest.
     pub min: f64,
-    /// The best.
+    /// Largest.
     pub max: f64,
 }
 
-/// An evaluation's outcome.
+/// Result of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// How many episodes were played.
+    /// Number of episodes.
     pub episodes: usize,
-    /// What they returned.
+    /// Statistics of their returns.
     #[serde(rename = "return")]
     pub returns: Returns,
 }
 
 impl Evaluation {
-    /// Sums up the returns of episodes; there must be at least one.
+    /// Summarizes the returns of at least one episode.
     pub fn of(returns: &[f64]) -> Self {
         let n = returns.len() as f64;
         let mean = returns.iter().sum::<f64>() / n;
@@ -41,18 +41,17 @@ impl Evaluation {
     }
 }
 
-/// Plays one episode from each seed, all of them side by side so that the policy sees whole batches: it is given
-/// `n` observations, `[n, observation_len]` in one slice, and returns n actions. One environment is needed for each
-/// seed. Returns are in the order of the seeds.
+/// Plays one episode per seed, in parallel, each in its own environment, and returns their returns in the order of the
+/// seeds. The policy gets `n` observations, `[n, observation_len]` in one slice, and returns n actions.
 ///
 /// # Errors
-/// [`Error::Environment`] if an environment fails, and whatever the policy fails with.
+/// [`Error::Environment`] if an environment fails; errors of the policy.
 pub fn play(
     environments: &mut [Box<dyn Environment>],
     seeds: &[u64],
     mut policy: impl FnMut(&[f32], usize) -> Result<Vec<usize>, Error>,
 ) -> Result<Vec<f64>, Error> {
-    assert!(environments.len() >= seeds.len(), "one environment for each episode");
+    assert!(environments.len() >= seeds.len(), "one environment per episode");
     for (environment, &seed) in environments.iter_mut().zip(seeds) {
         environment.reset(seed)?;
     }
@@ -84,7 +83,7 @@ mod tests {
     use super::*;
     use alrao_envs::{EnvironmentError, Step};
 
-    /// Ends after as many steps as the seed says; action 1 is worth what the observation says, the seed.
+    /// Terminates after `seed` steps; action 1 gives a reward of `seed`, which is the observation.
     struct Countdown {
         left: u64,
         seed: [f32; 1],
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn episodes_of_different_lengths_are_told_apart() {
+    fn episodes_may_have_different_lengths() {
         let mut environments: Vec<Box<dyn Environment>> =
             (0..4).map(|_| Box::new(Countdown { left: 0, seed: [0.0] }) as Box<dyn Environment>).collect();
         let policy = |observations: &[f32], n: usize| {
@@ -123,12 +122,12 @@ mod tests {
     }
 
     #[test]
-    fn landers_fall_side_by_side_as_they_do_alone() {
+    fn parallel_and_single_landers_have_equal_returns() {
         let lander = alrao_envs::EnvironmentSettings::new("lunar-lander");
         let mut landers: Vec<_> = (0..5).map(|_| alrao_envs::Registry::builtin().make(&lander).unwrap()).collect();
         let policy = |observations: &[f32], _| {
-            let falls = |observation: &[f32]| if observation[3] < -0.3 { 2 } else { usize::from(observation[4] < 0.0) };
-            Ok(observations.chunks(8).map(falls).collect())
+            let act = |observation: &[f32]| if observation[3] < -0.3 { 2 } else { usize::from(observation[4] < 0.0) };
+            Ok(observations.chunks(8).map(act).collect())
         };
         let seeds = [0, 1, 2, 3, 4];
         let together = play(&mut landers, &seeds, policy).unwrap();
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_up_by_hand() {
+    fn summaries_match_values_by_hand() {
         let Evaluation { episodes, returns } = Evaluation::of(&[-1.0, 1.0, 3.0]);
         assert_eq!((episodes, returns.mean, returns.std, returns.min, returns.max), (3, 1.0, 2.0, -1.0, 3.0));
         assert_eq!(Evaluation::of(&[2.0]).returns.std, 0.0);

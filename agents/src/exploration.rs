@@ -2,8 +2,8 @@
 //!
 //! While every episode returns the same, rewards say nothing about actions, and independent random actions cancel out:
 //! MountainCar never reaches its goal. Until returns have changed a few times, all actions are random and each is
-//! repeated for a random number of steps, as in ez-greedy (Dabney et al., 2021). In most environments returns differ from
-//! the start, and this ends after a few episodes.
+//! repeated for a random number of steps, as in ez-greedy (Dabney et al., 2021). In most environments returns differ
+//! from the start, and this ends after a few episodes.
 
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ pub struct ActionRepeat {
     last_return: Option<f64>,
     changes: u32,
     action: usize,
-    /// environment steps that the action is still repeated
+    /// remaining environment steps of the repeated action
     left: u32,
 }
 
@@ -65,7 +65,7 @@ impl ActionRepeat {
         self.action
     }
 
-    /// Takes in the return of an episode that ended.
+    /// Records the return of an ended episode.
     pub fn end_episode(&mut self, episode_return: f64) {
         self.changes += u32::from(self.last_return.is_some_and(|last| last != episode_return));
         self.last_return = Some(episode_return);
@@ -79,7 +79,7 @@ mod tests {
     use alrao_core::streams::stream;
 
     #[test]
-    fn epsilon_falls_linearly_and_stays() {
+    fn epsilon_decays_linearly_then_stays_constant() {
         let exploration = Exploration { initial_eps: 1.0, final_eps: 0.2, fraction: 0.5, ..Default::default() };
         let at = |step| exploration.epsilon(step, 1000);
         assert_eq!([at(0), at(250), at(500), at(1000)], [1.0, 0.6, 0.2, 0.2]);
@@ -93,7 +93,7 @@ mod tests {
         assert!(repeat.is_active(&exploration));
         for _ in 0..CHANGES / 2 {
             assert!(repeat.is_active(&exploration));
-            [-170.0, -200.0].iter().for_each(|r| repeat.end_episode(*r)); // one that stands out changes it twice
+            [-170.0, -200.0].iter().for_each(|r| repeat.end_episode(*r)); // a single different return is two changes
         }
         assert!(!repeat.is_active(&exploration));
         assert!(!ActionRepeat::default().is_active(&Exploration { max_repeat: 0, ..exploration }));
@@ -103,19 +103,19 @@ mod tests {
     fn actions_are_repeated_for_any_number_of_steps() {
         let (exploration, mut repeat) = (Exploration { max_repeat: 4, ..Default::default() }, ActionRepeat::default());
         let mut rng = stream(0, "exploration");
-        let mut holds = [0i32; 6];
+        let mut lengths = [0i32; 6];
         for _ in 0..1000 {
             assert_eq!(repeat.left, 0);
             repeat.action(&exploration, 3, &mut rng);
-            holds[repeat.left as usize + 1] += 1;
+            lengths[repeat.left as usize + 1] += 1;
             (0..repeat.left).for_each(|_| assert_eq!(repeat.action(&exploration, 3, &mut rng), repeat.action));
         }
-        // ln((n + 1) / n) / ln 5 of them are held for n steps
+        // a fraction ln((n + 1) / n) / ln 5 of the actions is repeated for n steps
         for (n, expected) in [(1, 431), (2, 252), (3, 179), (4, 139)] {
-            assert!((holds[n] - expected).abs() < 50, "{holds:?}");
+            assert!((lengths[n] - expected).abs() < 50, "{lengths:?}");
         }
         repeat.action(&exploration, 3, &mut rng);
         repeat.end_episode(0.0);
-        assert_eq!(repeat.left, 0, "a new episode is begun afresh");
+        assert_eq!(repeat.left, 0, "an ended episode ends the repeats");
     }
 }

@@ -1,7 +1,7 @@
 //! Deep Q-learning (Mnih et al., 2015) without learning-rate tuning.
 //!
-//! [`training::DqnTrainer`] is the training loop, [`dqn::Agent`] the agent, and [`q_network::QNetwork`] can be reused alone
-//! in a custom loop. Environments implement [`alrao_envs::Environment`].
+//! [`training::DqnTrainer`] is the training loop, [`dqn::Agent`] the agent, and [`q_network::QNetwork`] can be reused
+//! alone in a custom loop. Environments implement [`alrao_envs::Environment`].
 
 pub mod bodies;
 pub mod dqn;

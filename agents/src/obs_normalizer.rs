@@ -1,4 +1,4 @@
-//! Running mean and standard deviation of each feature of the observations, to normalize them by.
+//! Running mean and standard deviation of each observation feature, for normalization.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,27 +11,27 @@ pub struct ObsNormalizer {
 }
 
 impl ObsNormalizer {
-    /// Creates statistics of no observations.
+    /// Creates statistics without observations.
     pub fn new(observation_len: usize) -> Self {
         ObsNormalizer { features: vec![RunningMeanStd::default(); observation_len] }
     }
 
-    /// Takes in one observation, `[observation_len]`.
+    /// Adds one observation, `[observation_len]`.
     pub fn update(&mut self, observation: &[f32]) {
         self.features.iter_mut().zip(observation).for_each(|(feature, &x)| feature.update(f64::from(x)));
     }
 
-    /// Returns how many observations were taken in.
+    /// Returns the number of observations.
     pub fn count(&self) -> u64 {
         self.features.first().map_or(0, RunningMeanStd::count)
     }
 
-    /// Returns their mean, `[observation_len]`.
+    /// Returns the observations' mean, `[observation_len]`.
     pub fn mean(&self) -> Vec<f64> {
         self.features.iter().map(RunningMeanStd::mean).collect()
     }
 
-    /// Returns their standard deviation, `[observation_len]`.
+    /// Returns the observations' standard deviation, `[observation_len]`.
     pub fn std(&self) -> Vec<f64> {
         self.features.iter().map(RunningMeanStd::std).collect()
     }

@@ -1,15 +1,15 @@
 //! Prioritized replay (Schaul et al., 2016): transitions with a large TD error are sampled more often.
 //!
-//! Slot i is sampled with probability `P(i) = p_i^alpha / sum_k p_k^alpha`, where `p_i` is its last absolute TD error; a
-//! new transition gets the largest priority so far. Importance weights `w_i = (N P(i))^-beta`, divided by the largest of
-//! the batch, correct the bias; `beta` is annealed to 1.
+//! Slot i is sampled with probability `P(i) = p_i^alpha / sum_k p_k^alpha`, where `p_i` is its last absolute TD error;
+//! a new transition gets the largest priority so far. Importance weights `w_i = (N P(i))^-beta`, divided by the largest
+//! of the batch, correct the bias; `beta` is annealed to 1.
 
 use alrao_core::Error;
 use alrao_core::state_dict::StateDict;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-/// Added to every absolute error, so that every transition keeps a chance; in units of scaled returns.
+/// Added to absolute TD errors, so that all priorities are positive; in units of scaled returns.
 const MIN_ERROR: f64 = 1e-3;
 
 /// Settings of prioritized replay.
@@ -81,7 +81,7 @@ impl SumTree {
     /// Restores the state written by `save`.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorShape`]: what was saved had no priorities, or of other slots.
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: no priorities were saved, or another number of them.
     pub fn load(&mut self, prefix: &str, len: usize, tensors: &StateDict) -> Result<(), Error> {
         let leaves = tensors.get_vec::<f64>(&format!("{prefix}.leaves"), len as i64)?;
         self.largest = tensors.get_vec::<f64>(&format!("{prefix}.largest"), 1)?[0];
@@ -98,12 +98,12 @@ impl SumTree {
         }
     }
 
-    /// The slot in whose part of the total `at` falls.
+    /// Finds the slot whose interval of the cumulative priorities contains `at`.
     fn find(&self, mut at: f64) -> usize {
         let mut node = 1;
         while node < self.leaves {
             node *= 2;
-            // rounding may carry `at` past the last slot that has a priority
+            // rounding may move `at` past the last slot with a priority
             if at >= self.sums[node] && self.sums[node + 1] > 0.0 {
                 at -= self.sums[node];
                 node += 1;
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_are_drawn_in_proportion_to_their_priorities() {
+    fn slots_are_sampled_in_proportion_to_their_priorities() {
         let errors = [0.1, 0.4, 0.0, 1.5, 1.0];
         for alpha in [0.5, 1.0] {
             let mut counts = [0.0; 5];
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn importance_weights_take_back_the_skew() {
+    fn importance_weights_match_the_definition() {
         let priorities = priorities(1.0, &[0.2, 0.8, 1.0]);
         let p = [0.2 + MIN_ERROR, 0.8 + MIN_ERROR, 1.0 + MIN_ERROR];
         for (progress, beta) in [(0.0, 0.5), (1.0, 1.0)] {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn new_slots_get_the_largest_priority_so_far_and_bad_errors_none() {
+    fn new_slots_get_the_largest_priority_and_nan_errors_are_ignored() {
         let mut priorities = priorities(1.0, &[0.2, 3.0, 0.0, 0.0]);
         priorities.add(2);
         assert_eq!(priorities.sums[priorities.leaves + 2], priorities.sums[priorities.leaves + 1]);

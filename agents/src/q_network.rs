@@ -1,7 +1,7 @@
-//! The Q-network that needs no learning rate: a body whose units learn at random rates, an MLP or any other, with K
-//! regression heads, each with a value for every action, averaged by the Switch.
+//! A Q-network without learning-rate tuning: a body (an MLP or a custom body) whose units have random learning rates,
+//! and K heads, each with a value per action, averaged by the Switch.
 //!
-//! It stands on its own, for use in a loop of one's own:
+//! It can be used alone, in a custom training loop:
 //! ```
 //! use alrao_agents::q_network::{QNetwork, QNetworkSettings};
 //! use alrao_core::{method::Method, tch::{Device, Tensor}};
@@ -36,21 +36,21 @@ use crate::bodies::Bodies;
 
 pub use crate::q_network_settings::QNetworkSettings;
 
-/// A Q-network together with what it needs to learn.
+/// A Q-network with its learner.
 pub struct QNetwork {
     network: Network<NormalizedBody>,
     learner: Learner,
     likelihood: TakenAction,
-    /// what the noise of passes to learn from derives from
+    /// seed of the noise of passes in training mode
     seed: u64,
 }
 
 impl QNetwork {
-    /// An MLP from observations of `observation_len` numbers to values of `actions` actions. Its initial weights and
-    /// learning rates depend on `seed` alone.
+    /// Creates a Q-network with an MLP from observations of `observation_len` features to the values of `actions`
+    /// actions. Its initial weights and learning rates derive from `seed`.
     ///
     /// # Errors
-    /// [`Setting`](crate::Error::Setting) if there is no body of that name here; [`Error::NoHeads`] if the method has none.
+    /// [`Setting`](crate::Error::Setting): no body has this name; [`Error::NoHeads`]: the method has no heads.
     pub fn new(
         observation_len: usize,
         actions: usize,
@@ -63,8 +63,9 @@ impl QNetwork {
         Ok(Self::with_body(observation_len, actions, settings, body, method, seed, device)?)
     }
 
-    /// A network of any body: `body` makes one of inputs of so many numbers, which are standardised observations,
-    /// `[B, observation_len]`. Of the settings, `dueling` and `sigma` count. Its noise depends on `seed`, too.
+    /// Creates a Q-network with a custom body: `body` gets the number of input features and makes a body for normalized
+    /// observations, `[B, observation_len]`. Of the settings, only `dueling` and `sigma` apply. The body's noise
+    /// derives from `seed` too.
     ///
     /// ```
     /// use alrao_agents::q_network::{QNetwork, QNetworkSettings};
@@ -92,7 +93,8 @@ impl QNetwork {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoHeads`]: the method can't be; [`Error::ParameterWithoutUnit`]: a parameter of the body belongs to no unit.
+    /// [`Error::NoHeads`]: the method has no heads; [`Error::ParameterWithoutUnit`]: a parameter of the body has no
+    /// unit.
     pub fn with_body<B: Body + 'static>(
         observation_len: usize,
         actions: usize,
@@ -115,11 +117,11 @@ impl QNetwork {
         Ok(QNetwork { network, learner, likelihood: TakenAction(Huber { sigma: settings.sigma }), seed })
     }
 
-    /// A pass to learn from, of observations `[B, observation_len]`. Its noise, if the body has any, is the run's and the
-    /// update's own.
+    /// Runs a forward pass in training mode on observations, `[B, observation_len]`. The noise of bodies that have some
+    /// derives from the seed and the number of updates.
     ///
     /// # Errors
-    /// [`Error::Shape`] if observations have another length.
+    /// [`Error::Shape`] if the observations' length differs.
     pub fn forward(&self, observations: &Tensor) -> Result<ForwardPass, Error> {
         if self.network.body().same_in_train_and_eval() {
             return self.network.forward(observations);
@@ -128,21 +130,22 @@ impl QNetwork {
         noise::with_seed(rng.random(), || self.network.forward(observations))
     }
 
-    /// Learns that taking `actions`, `[B]` indices, after `observations`, `[B, observation_len]`, is worth `targets`,
-    /// `[B]`.
+    /// Makes one update towards `targets`, `[B]`, for the values of `actions`, `[B]` indices, at `observations`,
+    /// `[B, observation_len]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if they don't fit each other or the network, else as [`Learner::step`]: nothing was learnt.
+    /// [`Error::Shape`], [`Error::Index`]: the arguments don't fit each other or the network; errors of
+    /// [`Learner::step`]. The network is then unchanged.
     pub fn learn(&mut self, observations: &Tensor, actions: Tensor, targets: Tensor) -> Result<Report, Error> {
         let pass = self.forward(observations)?;
         self.learn_from(&pass, actions, targets, None)
     }
 
-    /// The same from a pass of this network that was made already, where each sample counts as much as its weight
-    /// says, `[B]`.
+    /// Makes one update, see [`learn`](Self::learn), from a forward pass of this network. `weights`, `[B]`, multiply
+    /// the samples' losses.
     ///
     /// # Errors
-    /// As [`learn`](Self::learn).
+    /// [`Error::Shape`], [`Error::Index`]: the arguments don't fit each other or the pass; errors of [`Learner::step`].
     pub fn learn_from(
         &mut self,
         pass: &ForwardPass,
@@ -154,54 +157,54 @@ impl QNetwork {
         self.learner.step(&mut self.network, pass, &self.likelihood, &target)
     }
 
-    /// The action valued most after one observation, `[observation_len]`.
+    /// Returns the greedy action for one observation, `[observation_len]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the observation has another length.
+    /// [`Error::Shape`] if the observation's length differs.
     pub fn greedy(&self, observation: &[f32]) -> Result<usize, Error> {
         Ok(greedy_actions(&self.network, observation, 1)?[0])
     }
 
-    /// What the network predicts by.
+    /// Returns the network.
     pub fn network(&self) -> &Network<NormalizedBody> {
         &self.network
     }
 
-    /// Standardises observations by their mean and standard deviation, `[observation_len]` each, from now on.
+    /// Sets the mean and standard deviation that observations are normalized by, `[observation_len]` each.
     pub fn set_obs_stats(&mut self, mean: &[f64], std: &[f64]) {
         self.network.body().input_norm().set(self.network.parameters().weights(), mean, std);
     }
 
-    /// Multiplies every value by `factor`: they are in another unit from now on.
+    /// Multiplies all action values by `factor`, by rescaling the heads.
     pub fn scale_values(&mut self, factor: f64) {
         self.network.scale_outputs(factor);
     }
 
-    /// What it learns by.
+    /// Returns the learner.
     pub fn learner(&self) -> &Learner {
         &self.learner
     }
 
-    /// Adds network and learner to `tensors`, as `prefix.network.*` and `prefix.learner.*`.
+    /// Adds network and learner to `tensors` as `prefix.network.*` and `prefix.learner.*`.
     pub fn save(&self, prefix: &str, tensors: &mut StateDict) {
         self.network.save(&format!("{prefix}.network"), tensors);
         self.learner.save(&self.network, &format!("{prefix}.learner"), tensors);
     }
 
-    /// Takes back what was saved.
+    /// Restores the state written by `save`.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorShape`]: it was another network.
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the state is another network's.
     pub fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         self.network.load(&format!("{prefix}.network"), tensors)?;
         self.learner.load(&self.network, &format!("{prefix}.learner"), tensors)
     }
 }
 
-/// The actions that a network values most after `n` observations, `[n, observation_len]` in one slice.
+/// Returns the greedy actions, `[n]`, for `n` observations, `[n, observation_len]` in one slice.
 ///
 /// # Errors
-/// [`Error::Shape`] if observations have another length.
+/// [`Error::Shape`] if the observations' length differs.
 pub fn greedy_actions<B: Body>(network: &Network<B>, observations: &[f32], n: usize) -> Result<Vec<usize>, Error> {
     let device = network.a().device();
     let values = network.mean(&Tensor::from_slice(observations).view([n as i64, -1]).to_device(device))?; // [n, A]
@@ -209,16 +212,16 @@ pub fn greedy_actions<B: Body>(network: &Network<B>, observations: &[f32], n: us
     Ok(actions.into_iter().map(|action| action as usize).collect())
 }
 
-/// The likelihood of a value for the action that was taken; the other actions' outputs predict nothing.
+/// Likelihood of the target for the action that was taken; other actions' outputs have no influence.
 struct TakenAction(Huber);
 
-/// What there is to learn from a batch.
+/// Targets of a batch.
 struct Target {
-    /// Indices, `[B]`.
+    /// Indices of actions, `[B]`.
     actions: Tensor,
-    /// What they are worth, `[B]`.
+    /// Target values, `[B]`.
     values: Tensor,
-    /// How much each sample moves the parameters, `[B]`; all alike if none. The evidence for the heads is unweighted.
+    /// Weights of the samples' losses, `[B]`; `None` for equal weights. The heads' evidence is unweighted.
     weights: Option<Tensor>,
 }
 
@@ -231,7 +234,7 @@ impl Likelihood for TakenAction {
         Error::check_shape("targets", batch, &target.values)?;
         target.weights.as_ref().map_or(Ok(()), |weights| Error::check_shape("weights", batch, weights))?;
         if !readable_without_sync(target.actions.device()) {
-            return Ok(()); // the device has an error of its own
+            return Ok(()); // the device's kernel checks the indices
         }
         let unknown = to_vec(&target.actions).into_iter().find(|action| !(0..actions).contains(action));
         unknown.map_or(Ok(()), |found| Err(Error::Index { what: "actions", found, last: actions - 1 }))
@@ -246,7 +249,7 @@ impl Likelihood for TakenAction {
     }
 
     fn log_prob_and_gradient(&self, out: &Tensor, target: &Target) -> (Tensor, Tensor) {
-        let out = out.transpose(0, 1); // [B, K, A], as it lies in memory
+        let out = out.transpose(0, 1); // [B, K, A], the memory layout
         let (log_p, gradient) = if readable_without_sync(out.device()) {
             self.in_rust(&out, target)
         } else {
@@ -257,7 +260,8 @@ impl Likelihood for TakenAction {
 }
 
 impl TakenAction {
-    /// `log p_j`, `[B, K]`, and the gradient of its negative, `[B, K, A]`, from outputs `[B, K, A]`.
+    /// Computes `log p_j`, `[B, K]`, and the gradient of `-log p_j`, `[B, K, A]`, from outputs, `[B, K, A]`, with
+    /// libtorch.
     fn via_libtorch(&self, out: &Tensor, target: &Target) -> (Tensor, Tensor) {
         let [batch, heads, _] = out.size()[..] else { unreachable!("outputs are [B, K, A]") };
         let action = target.actions.view([batch, 1, 1]).expand([batch, heads, 1], false);
@@ -271,7 +275,8 @@ impl TakenAction {
         (self.0.log_density(&taken, &values).view([batch, heads]), gradient)
     }
 
-    /// The same without libtorch, whose calls take longer than so little arithmetic.
+    /// Computes `log p_j`, `[B, K]`, and the gradient of `-log p_j`, `[B, K, A]`, from outputs, `[B, K, A]`, in a loop,
+    /// which is faster than libtorch calls for small batches.
     fn in_rust(&self, out: &Tensor, target: &Target) -> (Tensor, Tensor) {
         let shape = &out.size()[..];
         let &[_, heads, outputs] = shape else { unreachable!("outputs are [B, K, A]") };
@@ -299,20 +304,20 @@ impl TakenAction {
     }
 }
 
-/// All numbers of a tensor, in row-major order.
+/// Returns all elements of a tensor in row-major order.
 pub(crate) fn to_vec<T>(tensor: &Tensor) -> Vec<T>
 where
     Vec<T>: TryFrom<Tensor, Error = TchError>,
 {
-    Vec::try_from(tensor.flatten(0, -1)).expect("numbers of this kind")
+    Vec::try_from(tensor.flatten(0, -1)).expect("elements of this dtype")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn learn_a_table(method: &Method, steps: usize, dueling: bool) -> f64 {
-        tch::set_num_threads(1); // more of them wait for each other where others work, too
+    fn table_error(method: &Method, steps: usize, dueling: bool) -> f64 {
+        tch::set_num_threads(1); // more threads slow each other down when tests run in parallel
         let settings = QNetworkSettings { hidden_sizes: vec![64, 64], dueling, ..Default::default() };
         let mut q = QNetwork::new(2, 2, &settings, method, 0, Device::Cpu).unwrap();
         let observations = Tensor::from_slice(&[0f32, 0., 0., 1., 1., 0., 1., 1.]).view([4, 2]).repeat([2, 1]);
@@ -326,21 +331,21 @@ mod tests {
     }
 
     #[test]
-    fn exclusive_or_is_learnt_with_no_rate_to_choose() {
+    fn xor_is_learned_without_choosing_a_learning_rate() {
         for dueling in [false, true] {
-            let error = learn_a_table(&Method::default(), 600, dueling);
+            let error = table_error(&Method::default(), 600, dueling);
             assert!(error < 0.05, "{error}");
         }
     }
 
     #[test]
-    fn a_rate_far_too_small_learns_nothing() {
-        let error = learn_a_table(&Method::sgd(1e-5).unwrap(), 600, false);
+    fn a_learning_rate_far_too_small_learns_nothing() {
+        let error = table_error(&Method::sgd(1e-5).unwrap(), 600, false);
         assert!(error > 0.3, "{error}");
     }
 
     #[test]
-    fn an_action_that_is_not_there_is_an_error() {
+    fn an_action_out_of_range_is_an_error() {
         let mut q = QNetwork::new(2, 3, &QNetworkSettings::default(), &Method::default(), 0, Device::Cpu).unwrap();
         for action in [-1i64, 3] {
             let actions = Tensor::from_slice(&[0, action]);
@@ -350,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn one_by_one_and_by_libtorchs_calls_is_the_same() {
+    fn the_loop_matches_libtorch() {
         let numbers = |n: i64| (Tensor::arange(n, tch::kind::FLOAT_CPU) * 0.7).sin() * 5.0;
         let out = numbers(30).view([5, 2, 3]); // [B, K, A]
         for (sigma, weights) in [(0.5, None), (2.0, Some(numbers(5)))] {
@@ -365,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_action_taken_is_told_anything() {
+    fn only_the_taken_action_has_a_gradient() {
         let out = Tensor::from_slice(&(0..12).map(|i| i as f32).collect::<Vec<_>>()).view([2, 2, 3]); // [K, B, A]
         let mut target = Target {
             actions: Tensor::from_slice(&[2i64, 0]),

@@ -1,8 +1,8 @@
 //! Replay buffer, sampled uniformly (Mnih et al., 2015) or by priority.
 //!
-//! Each observation is stored once: the next observation of a transition is the observation of the one after it. Only the
-//! final observation of an episode, from which no transition starts, is stored separately. n-step returns are computed
-//! when a batch is sampled, so n costs no memory.
+//! Each observation is stored once: the next observation of a transition is the observation of the one after it. Only
+//! the final observation of an episode, from which no transition starts, is stored separately. n-step returns are
+//! computed when a batch is sampled, so n costs no memory.
 
 use std::collections::BTreeMap;
 
@@ -24,25 +24,25 @@ pub struct ReplayBuffer {
     actions: Vec<i32>,
     rewards: Vec<f32>,
     ends: Vec<End>,
-    /// the observation after each transition that ended an episode, by slot
+    /// the final observation of each ended episode, by the slot of its last transition
     finals: BTreeMap<usize, Vec<f32>>,
     /// the observation after the newest transition
     latest: Vec<f32>,
-    /// the slot that the next transition goes to
+    /// the slot of the next transition
     head: usize,
-    /// how likely each slot is drawn, unless all are alike
+    /// priorities of the slots, for prioritized replay
     priorities: Option<SumTree>,
 }
 
-/// Whether and how an episode ended with a transition.
+/// End of an episode after a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum End {
-    /// It goes on.
+    /// The episode has not ended.
     NotDone = 0,
-    /// It reached a terminal state, whose value is 0.
+    /// The episode reached a terminal state, whose value is 0.
     Terminated = 1,
-    /// It was truncated, say by a time limit: targets bootstrap from the last observation.
+    /// The episode was truncated, for example by a time limit: targets bootstrap from the final observation.
     Truncated = 2,
 }
 
@@ -57,11 +57,11 @@ pub struct Transition<'a> {
     pub reward: f64,
     /// Next observation, `[observation_len]`.
     pub next: &'a [f32],
-    /// Whether the episode ended.
+    /// Whether and how the episode ended.
     pub end: End,
 }
 
-/// How n-step returns are computed.
+/// Settings of n-step returns.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NStep {
     /// Rewards summed before bootstrapping, n; fewer where the episode or the buffer ends earlier.
@@ -81,19 +81,19 @@ pub struct Batch {
     pub returns: Vec<f32>,
     /// Bootstrap factors: `gamma^m`, or 0 where the episode terminated, `[B]`.
     pub discounts: Vec<f32>,
-    /// Importance weights, `[B]`; none where all transitions are equally likely.
+    /// Importance weights, `[B]`; `None` for uniform sampling.
     pub weights: Option<Tensor>,
-    /// Where the transitions are kept, for [`ReplayBuffer::set_priorities`].
+    /// Slots of the transitions, for [`ReplayBuffer::set_priorities`].
     pub slots: Vec<usize>,
 }
 
-/// What follows from a transition on.
+/// The n-step return of a transition.
 struct NStepReturn {
     /// the discounted sum of the rewards
     sum: f64,
     /// the bootstrap factor
     discount: f64,
-    /// the slot of the last of them
+    /// the slot of the last transition in the sum
     last: usize,
 }
 
@@ -117,7 +117,7 @@ impl Batch {
 /// Reserves space for `all` items, if the system grants it; unused space takes no memory. A vector that grows as it is
 /// filled leaves copies of itself behind, which the allocator keeps.
 fn with_reserved<T>(mut items: Vec<T>, all: usize) -> Vec<T> {
-    let _ = items.try_reserve_exact(all.saturating_sub(items.len())); // or else it grows
+    let _ = items.try_reserve_exact(all.saturating_sub(items.len())); // on failure, the vector grows instead
     items
 }
 
@@ -148,8 +148,8 @@ impl ReplayBuffer {
         self.ends.is_empty()
     }
 
-    /// Adds a transition, in place of the oldest if the buffer is full. Unless the one before ended its episode, it
-    /// must start where that one led.
+    /// Adds a transition, which replaces the oldest if the buffer is full. Unless the previous transition ended its
+    /// episode, the new one must start at the previous one's next observation.
     pub fn add(&mut self, transition: Transition) {
         let slot = self.head;
         let Transition { observation, action, reward, next, end } = transition;
@@ -176,8 +176,8 @@ impl ReplayBuffer {
         self.head = (slot + 1) % self.capacity;
     }
 
-    /// Samples `size` transitions with replacement, on `device`; `progress` is the fraction of the training completed, in
-    /// [0, 1].
+    /// Samples `size` transitions with replacement, on `device`; `progress` is the fraction of the training completed,
+    /// in [0, 1].
     pub fn sample(&self, size: usize, n_step: NStep, progress: f64, rng: &mut impl Rng, device: Device) -> Batch {
         let (slots, weights) = match &self.priorities {
             None => ((0..size).map(|_| rng.random_range(0..self.len())).collect::<Vec<_>>(), None),
@@ -212,7 +212,7 @@ impl ReplayBuffer {
         }
     }
 
-    /// Adds everything to `tensors`, as `prefix.*`.
+    /// Adds the buffer's contents to `tensors` as `prefix.*`.
     pub fn save(&self, prefix: &str, tensors: &mut StateDict) {
         let ends: Vec<u8> = self.ends.iter().map(|&end| end as u8).collect();
         let final_slots: Vec<i64> = self.finals.keys().map(|&slot| slot as i64).collect();
@@ -233,7 +233,7 @@ impl ReplayBuffer {
     /// Restores the state written by `save`.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorShape`]: what was saved had other observations.
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the saved observations have another length.
     pub fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         let name = |part: &str| format!("{prefix}.{part}");
         let latest = tensors.get_vec(&name("latest"), self.observation_len as i64)?;
@@ -267,7 +267,7 @@ impl ReplayBuffer {
         &self.observations[slot * self.observation_len..][..self.observation_len]
     }
 
-    /// What follows from a slot on.
+    /// Computes the n-step return of a slot.
     fn n_step_return(&self, slot: usize, NStep { n, gamma }: NStep) -> NStepReturn {
         let (mut sum, mut factor, mut last) = (0.0, 1.0, slot);
         for m in 1..=n {
@@ -293,7 +293,7 @@ impl ReplayBuffer {
 }
 
 impl End {
-    /// How a step of an environment ended; termination counts where both happen at once.
+    /// Converts the flags of an environment step; termination takes precedence over truncation.
     pub fn of(step: &alrao_envs::Step) -> Self {
         match step {
             alrao_envs::Step { terminated: true, .. } => End::Terminated,
@@ -318,12 +318,12 @@ mod tests {
 
     const ONE_STEP: NStep = NStep { n: 1, gamma: 0.9 };
 
-    /// Transition i goes from observation [i] to [i + 1]; every episode has `length` of them.
+    /// Fills a buffer; transition i goes from observation [i] to [i + 1], and episodes have `length` transitions.
     fn filled(capacity: usize, transitions: usize, length: usize, end: End) -> ReplayBuffer {
         let mut replay = ReplayBuffer::new(capacity, 1, PrioritizedReplaySettings::default());
         for i in 0..transitions {
             let (at, next) = ([i as f32], [i as f32 + 1.0]);
-            // the last observation of an episode is not where the next one starts
+            // the final observation of an episode differs from the first of the next
             let end = if (i + 1) % length == 0 { end } else { End::NotDone };
             let next = if end == End::NotDone { next } else { [next[0] + 0.5] };
             replay.add(Transition { observation: &at, action: i % 5, reward: -(i as f64), next: &next, end });
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_transition_survives_wrap_around_and_ends() {
+    fn next_observations_are_right_after_wrap_around_and_episode_ends() {
         for transitions in [1, 3, 7, 8, 9, 20, 23] {
             let replay = filled(8, transitions, 3, End::Truncated);
             assert_eq!(replay.len(), transitions.min(8));
@@ -340,13 +340,13 @@ mod tests {
                 let i = replay.observation(slot)[0] as usize;
                 let expected = if (i + 1).is_multiple_of(3) { i as f32 + 1.5 } else { i as f32 + 1.0 };
                 assert_eq!(replay.next(slot), [expected], "slot {slot} after {transitions}");
-                assert!(i + 8 >= transitions, "the oldest went first");
+                assert!(i + 8 >= transitions, "the oldest is replaced first");
             }
         }
     }
 
     #[test]
-    fn a_batch_holds_whole_transitions_and_tells_ends_apart() {
+    fn batches_contain_whole_transitions_and_distinguish_ends() {
         for (end, discount_at_end) in [(End::Truncated, 0.9), (End::Terminated, 0.0)] {
             let replay = filled(100, 50, 10, end);
             let batch = replay.sample(200, ONE_STEP, 0.0, &mut stream(0, "replay"), Device::Cpu);
@@ -362,13 +362,14 @@ mod tests {
                 assert!((f64::from(batch.discounts[b as usize]) - discount).abs() < 1e-7);
                 seen.insert(i as i64);
             }
-            assert!(seen.len() > 40, "200 draws of 50 miss few");
+            assert!(seen.len() > 40, "200 samples of 50 transitions miss few");
         }
     }
 
-    /// Rewards are -i, so that a sum tells which were in it; episodes have 5 transitions, and the 23rd is the newest.
+    /// Rewards are -i, so a sum identifies its terms; episodes have 5 transitions, and the 23rd transition is the
+    /// newest.
     #[test]
-    fn three_steps_ahead_stop_at_the_end_of_the_episode_or_the_memory() {
+    fn n_step_returns_stop_at_the_end_of_the_episode_or_the_buffer() {
         for (end, after_end) in [(End::Truncated, 1.0), (End::Terminated, 0.0)] {
             let replay = filled(16, 23, 5, end);
             for slot in 0..16 {
@@ -386,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_saved_memory_goes_on_the_same() {
+    fn a_loaded_buffer_continues_identically() {
         let (mut replay, mut again) =
             (filled(8, 21, 3, End::Terminated), ReplayBuffer::new(8, 1, PrioritizedReplaySettings::default()));
         let mut tensors = StateDict::default();

@@ -1,9 +1,9 @@
 //! Return scaling, from running statistics.
 //!
-//! Raw returns may be of any size, but the heads' errors must be about as large as the likelihood's sigma, or the Switch
-//! can't tell the heads apart and units learn nothing: with raw rewards of Pendulum Alrao fails. So rewards are scaled to
-//! give all discounted returns so far a fixed standard deviation, in units of sigma, and values are divided by the same
-//! factor.
+//! Raw returns may be of any size, but the heads' errors must be about as large as the likelihood's sigma, or the
+//! Switch can't tell the heads apart and units learn nothing: with raw rewards of Pendulum Alrao fails. So rewards are
+//! scaled to give all discounted returns so far a fixed standard deviation, in units of sigma, and values are divided
+//! by the same factor.
 //!
 //! The standard deviation serves rather than the mean square, because only differences between returns tell actions
 //! apart; of returns rather than rewards, because where every reward is 1 only the end of an episode is informative.
@@ -18,10 +18,10 @@ const MAX_LENGTH: usize = 1_000;
 /// Running statistics of discounted returns, in raw units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReturnScale {
-    /// The standard deviation that scaled returns have.
+    /// target standard deviation of scaled returns
     std: f64,
     gamma: f64,
-    /// rewards since the statistics last took some in
+    /// rewards that are not in the statistics yet
     rewards: Vec<f64>,
     returns: RunningMeanStd,
 }
@@ -32,7 +32,7 @@ impl ReturnScale {
         ReturnScale { std, gamma, rewards: Vec::new(), returns: RunningMeanStd::default() }
     }
 
-    /// Takes in one raw reward, and whether the episode ended with it.
+    /// Adds one raw reward, and whether the episode ended with it.
     pub fn update(&mut self, reward: f64, ended: bool) {
         self.rewards.push(reward);
         if ended || self.rewards.len() == MAX_LENGTH {
@@ -44,7 +44,7 @@ impl ReturnScale {
         }
     }
 
-    /// What raw rewards are multiplied by; 1 as long as no two returns differ.
+    /// Returns the factor on raw rewards; 1 while all returns are equal.
     pub fn factor(&self) -> f64 {
         let std = self.returns.std();
         if std > 0.0 { self.std / std } else { 1.0 }
@@ -56,12 +56,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scaled_returns_have_the_same_deviation_whatever_the_raw_ones() {
+    fn scaled_returns_have_the_target_standard_deviation() {
         for size in [1e-3, 1.0, 1e3] {
             let mut scale = ReturnScale::new(3.0, 0.5);
             assert_eq!(scale.factor(), 1.0);
             scale.update(-4.0 * size, false);
-            assert_eq!(scale.factor(), 1.0, "the episode goes on");
+            assert_eq!(scale.factor(), 1.0, "the episode has not ended");
             scale.update(8.0 * size, true);
             scale.update(1.0 * size, true);
             // returns 8, -4 + 8/2 = 0 and 1: mean 3, variance (25 + 9 + 4) / 3
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn an_episode_without_end_counts_too() {
+    fn long_episodes_are_split() {
         let mut scale = ReturnScale::new(1.0, 0.9);
         (0..MAX_LENGTH).for_each(|i| scale.update(f64::from(i % 2 == 0), false));
         assert!(scale.factor() > 1.0);

@@ -11,7 +11,7 @@ pub struct RunningMeanStd {
 }
 
 impl RunningMeanStd {
-    /// Takes in one number.
+    /// Adds one value.
     pub fn update(&mut self, x: f64) {
         self.count += 1;
         let deviation = x - self.mean;
@@ -19,17 +19,17 @@ impl RunningMeanStd {
         self.sum_of_squares += deviation * (x - self.mean);
     }
 
-    /// Returns how many numbers were taken in.
+    /// Returns the number of values.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Returns their mean.
+    /// Returns the mean of the values.
     pub fn mean(&self) -> f64 {
         self.mean
     }
 
-    /// Returns their standard deviation; 0 for none.
+    /// Returns the standard deviation of the values, with n in the denominator; 0 without values.
     pub fn std(&self) -> f64 {
         (self.sum_of_squares / self.count.max(1) as f64).sqrt()
     }
@@ -40,11 +40,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_by_hand() {
-        let mut moments = RunningMeanStd::default();
-        assert_eq!((moments.count(), moments.std()), (0, 0.0));
-        [1.0, 3.0, 8.0].into_iter().for_each(|x| moments.update(x));
-        assert_eq!((moments.count(), moments.mean()), (3, 4.0));
-        assert!((moments.std() - (26.0f64 / 3.0).sqrt()).abs() < 1e-12);
+    fn statistics_match_values_by_hand() {
+        let mut statistics = RunningMeanStd::default();
+        assert_eq!((statistics.count(), statistics.std()), (0, 0.0));
+        [1.0, 3.0, 8.0].into_iter().for_each(|x| statistics.update(x));
+        assert_eq!((statistics.count(), statistics.mean()), (3, 4.0));
+        assert!((statistics.std() - (26.0f64 / 3.0).sqrt()).abs() < 1e-12);
     }
 }

@@ -1,8 +1,8 @@
 //! The training loop of an agent, one environment step at a time.
 //!
 //! Call [`DqnTrainer::advance`] until it returns [`Finished`](DqnStopReason::Finished); log, draw or save on each
-//! [`DqnEvent`]. Every random draw comes from a named stream of the run's seed and [`DqnTrainer::save`] covers the whole
-//! state, so a resumed training is bit-identical to one that was never stopped.
+//! [`DqnEvent`]. Every random draw comes from a named stream of the run's seed and [`DqnTrainer::save`] covers the
+//! whole state, so a resumed training is bit-identical to one that was never stopped.
 
 use std::collections::VecDeque;
 
@@ -45,7 +45,7 @@ pub struct Schedule {
     pub log_every: u64,
 }
 
-/// A schedule as it may be written down.
+/// A schedule with optional fields, as in configurations.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PartialSchedule {
@@ -59,14 +59,14 @@ struct PartialSchedule {
 
 impl From<PartialSchedule> for Schedule {
     fn from(partial: PartialSchedule) -> Self {
-        let usual = Schedule::of(partial.steps);
+        let default = Schedule::of(partial.steps);
         Schedule {
             steps: partial.steps,
-            validate_every: partial.validate_every.unwrap_or(usual.validate_every),
-            validation_episodes: partial.validation_episodes.unwrap_or(usual.validation_episodes),
-            test_episodes: partial.test_episodes.unwrap_or(usual.test_episodes),
-            checkpoint_every: partial.checkpoint_every.unwrap_or(usual.checkpoint_every),
-            log_every: partial.log_every.unwrap_or(usual.log_every),
+            validate_every: partial.validate_every.unwrap_or(default.validate_every),
+            validation_episodes: partial.validation_episodes.unwrap_or(default.validation_episodes),
+            test_episodes: partial.test_episodes.unwrap_or(default.test_episodes),
+            checkpoint_every: partial.checkpoint_every.unwrap_or(default.checkpoint_every),
+            log_every: partial.log_every.unwrap_or(default.log_every),
         }
     }
 }
@@ -87,17 +87,18 @@ impl Schedule {
     /// Checks the fields against each other and against `agent.learning_starts`.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first field that can't be.
+    /// [`Error::Setting`] for the first invalid field.
     pub fn check(&self, learning_starts: u64) -> Result<(), Error> {
-        const MOST_EPISODES: usize = 10_000; // each has an environment of its own
+        const MAX_EPISODES: usize = 10_000; // each has its own environment
         within("schedule.steps", self.steps, 1..)?;
         within("schedule.validate_every", self.validate_every, 1..)?;
-        within("schedule.validation_episodes", self.validation_episodes, 1..=MOST_EPISODES)?;
-        within("schedule.test_episodes", self.test_episodes, 1..=MOST_EPISODES)?;
+        within("schedule.validation_episodes", self.validation_episodes, 1..=MAX_EPISODES)?;
+        within("schedule.test_episodes", self.test_episodes, 1..=MAX_EPISODES)?;
         within("schedule.checkpoint_every", self.checkpoint_every, 1..)?;
         within("schedule.log_every", self.log_every, 1..)?;
         if self.steps <= learning_starts {
-            let problem = format!("must be more than agent.learning_starts = {learning_starts}, or nothing is learnt");
+            let problem =
+                format!("must be more than agent.learning_starts = {learning_starts}, or there are no updates");
             return Err(Error::setting("schedule.steps", self.steps, problem));
         }
         Ok(())
@@ -112,16 +113,16 @@ pub enum DqnEvent {
     Episode {
         /// Environment steps so far.
         step: u64,
-        /// Episodes so far, this one included.
+        /// Episodes so far, including this episode.
         episode: u64,
-        /// Sum of its rewards, in raw units.
+        /// Return of the episode, in raw units.
         #[serde(rename = "return")]
         episode_return: f64,
-        /// Its environment steps.
+        /// Length of the episode, in environment steps.
         length: u64,
         /// Whether it reached a terminal state rather than being truncated.
         terminated: bool,
-        /// Probability of a random action at its end.
+        /// Probability of a random action at the end of the episode.
         epsilon: f64,
     },
     /// Means over the updates since the last such event.
@@ -134,9 +135,9 @@ pub enum DqnEvent {
         loss: f64,
         /// Largest action value of a state, averaged over states, in raw units of return.
         mean_max_q: f64,
-        /// Largest action value of all, in raw units of return.
+        /// Largest action value, in raw units of return.
         max_q: f64,
-        /// What rewards are multiplied by.
+        /// Factor on raw rewards.
         reward_factor: f64,
         /// The Switch's posterior over the heads, `[K]`.
         posterior: Vec<f64>,
@@ -147,7 +148,7 @@ pub enum DqnEvent {
     Validation {
         /// Environment steps so far.
         step: u64,
-        /// Its returns, in raw units.
+        /// Statistics of the returns, in raw units.
         #[serde(flatten)]
         evaluation: Evaluation,
         /// Whether no earlier validation was better.
@@ -181,7 +182,7 @@ pub struct DqnTrainer {
     pending: VecDeque<DqnStopReason>,
 }
 
-/// Everything that changes while training, tensors aside.
+/// State of a training, apart from tensors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Progress {
     step: u64,
@@ -199,14 +200,14 @@ struct Progress {
 /// The best validation so far.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BestValidation {
-    /// Environment steps before it.
+    /// Environment steps before the validation.
     pub step: u64,
-    /// Its mean return.
+    /// Mean return.
     #[serde(rename = "return")]
     pub mean_return: f64,
 }
 
-/// Sums over updates since the last log line.
+/// Sums over the updates since the last log line.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Sums {
     updates: u64,
@@ -227,8 +228,8 @@ impl DqnTrainer {
     /// Creates the trainer of an agent in environments made by `make`. Every random draw derives from `seed`.
     ///
     /// # Errors
-    /// [`Error::Setting`], [`Error::Core`]: the settings can't be; [`Error::NoActions`], [`Error::Environment`]: the
-    /// environment can't.
+    /// [`Error::Setting`], [`Error::Core`]: the settings are invalid; [`Error::NoActions`], [`Error::Environment`]: the
+    /// environment's actions are not discrete, or it failed.
     pub fn new(
         schedule: &Schedule,
         settings: &AgentSettings,
@@ -241,11 +242,12 @@ impl DqnTrainer {
         Self::with_body(schedule, settings, body, method, make, seed, device)
     }
 
-    /// A training of an agent whose Q-network has a body made by `body`, as
-    /// [`QNetwork::with_body`](crate::q_network::QNetwork::with_body) has it.
+    /// Creates the trainer of an agent whose Q-network has a custom body, see
+    /// [`QNetwork::with_body`](crate::q_network::QNetwork::with_body).
     ///
     /// # Errors
-    /// As [`DqnTrainer::new`].
+    /// [`Error::Setting`], [`Error::Core`]: the settings or the body are invalid; [`Error::NoActions`],
+    /// [`Error::Environment`]: the environment's actions are not discrete, or it failed.
     pub fn with_body<B: Body + 'static>(
         schedule: &Schedule,
         settings: &AgentSettings,
@@ -327,8 +329,8 @@ impl DqnTrainer {
         self.progress.step
     }
 
-    /// Everything needed to go on from here: small tensors, the replay replay, and the rest. To be called at a
-    /// [`DqnStopReason::Checkpoint`], after all events were taken.
+    /// Returns the whole state: the networks' tensors, the replay buffer's, and the rest. Call it at a
+    /// [`DqnStopReason::Checkpoint`], after all events were returned.
     pub fn save(&self) -> (StateDict, StateDict, DqnTrainerState) {
         assert!(self.pending.is_empty(), "events would be lost");
         let (mut tensors, mut replay) = (StateDict::default(), StateDict::default());
@@ -337,10 +339,10 @@ impl DqnTrainer {
         (tensors, replay, DqnTrainerState { progress, environment, scales })
     }
 
-    /// Takes back what was saved by a training with the same settings.
+    /// Restores the state written by `save`; the settings must be equal.
     ///
     /// # Errors
-    /// [`Error::Core`], [`Error::Environment`]: it was a training of another network or environment.
+    /// [`Error::Core`], [`Error::Environment`]: the state is another network's or environment's.
     pub fn load(&mut self, tensors: &StateDict, replay: &StateDict, state: DqnTrainerState) -> Result<(), Error> {
         self.agent.load(tensors, replay, state.scales)?;
         if let Some(snapshot) = &state.environment {
@@ -350,7 +352,7 @@ impl DqnTrainer {
         Ok(())
     }
 
-    /// One environment step, and what comes due with it.
+    /// Makes one environment step, with the updates, validations and checkpoints that are due.
     fn step(&mut self) -> Result<(), Error> {
         let epsilon = match self.progress.action_repeat.is_active(&self.exploration) {
             true => 1.0,
@@ -383,7 +385,7 @@ impl DqnTrainer {
         Ok(())
     }
 
-    /// Takes an action and remembers what came of it.
+    /// Takes an action and stores the transition.
     fn act(&mut self, epsilon: f64) -> Result<End, Error> {
         let observation = self.environment.observation().to_vec();
         let (rng, actions) = (&mut self.progress.exploration, self.environment.num_actions());
@@ -397,13 +399,13 @@ impl DqnTrainer {
         let step = self.environment.step(action)?;
         let (reward, end) = (step.reward, End::of(&step));
         let next = self.environment.observation();
-        self.agent.remember(Transition { observation: &observation, action, reward, next, end });
+        self.agent.add(Transition { observation: &observation, action, reward, next, end });
         self.progress.episode_return += reward;
         self.progress.episode_length += 1;
         Ok(end)
     }
 
-    /// Tells of the episode that has ended and starts the next.
+    /// Emits the event of an ended episode and resets the environment.
     fn finish_episode(&mut self, end: End, epsilon: f64) -> Result<(), Error> {
         let progress = &mut self.progress;
         progress.episode += 1;

@@ -1,7 +1,7 @@
-//! A world of two states whose action values are known in closed form is learnt to 1e-2.
+//! The agent learns the action values of an environment with two states, known in closed form, to 1e-2.
 //!
 //! Action 0 stays and action 1 moves to the other state; rewards are 0 and -1/2 in state 0, 1 and 0 in state 1. With a
-//! discount of 1/2 the best is to move to state 1 and stay there:
+//! discount factor of 1/2, the optimal policy moves to state 1 and stays there:
 //! `Q(1, stay) = 1 / (1 - 1/2) = 2`, `Q(0, move) = -1/2 + 2/2 = 1/2`, `Q(0, stay) = Q(1, move) = 1/2 * 1/2 = 1/4`.
 
 use alrao_agents::dqn::AgentSettings;
@@ -43,7 +43,7 @@ impl Environment for TwoStates {
     }
 }
 
-/// An agent of this world after so many environment steps in episodes of 10.
+/// Trains an agent for `steps` environment steps, in episodes of 10.
 fn trained(settings: AgentSettings, steps: u64) -> DqnTrainer {
     alrao_core::tch::set_num_threads(1);
     let make =
@@ -56,7 +56,7 @@ fn trained(settings: AgentSettings, steps: u64) -> DqnTrainer {
     training
 }
 
-/// The largest error of a value after 5,000 environment steps.
+/// Returns the largest error of an action value after 5,000 environment steps.
 fn largest_error(double_q: bool) -> f64 {
     let training = trained(AgentSettings { learning_starts: 200, double_q, ..Default::default() }, 5_000);
     let states = Tensor::from_slice(&[1f32, 0., 0., 1.]).view([2, 2]);
@@ -66,7 +66,7 @@ fn largest_error(double_q: bool) -> f64 {
 }
 
 #[test]
-fn values_are_those_of_the_closed_form() {
+fn values_match_the_closed_form() {
     for double_q in [true, false] {
         let error = largest_error(double_q);
         assert!(error < 1e-2, "double_q {double_q}: {error}");
@@ -74,7 +74,7 @@ fn values_are_those_of_the_closed_form() {
 }
 
 #[test]
-fn annealed_rates_reach_nothing_with_the_last_update() {
+fn cosine_learning_rates_reach_zero_at_the_last_update() {
     for (lr_schedule, gradient_steps) in [(Cosine, 1), (Cosine, 2), (Constant, 1)] {
         let settings =
             AgentSettings { lr_schedule, train_freq: 3, gradient_steps, learning_starts: 130, ..Default::default() };

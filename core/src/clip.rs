@@ -1,32 +1,33 @@
-//! Gradients that are no longer than a bound (Pascanu et al. 2013), for recurrent networks.
+//! Gradient clipping by norm (Pascanu et al., 2013).
 //!
-//! The body's gradient is one unit, each head's is one of its own: a head whose rate is far too large, and whose
-//! gradient is therefore huge, must not hold the others back.
+//! The body's gradient is clipped by its global norm, each head's gradient by its own: a head whose learning rate is
+//! far too large, and whose gradient is therefore huge, must not scale down the other heads' gradients.
 
 use tch::{Kind, Tensor};
 
-/// Shortens gradients.
+/// Gradient clipping to a maximum norm.
 #[derive(Debug)]
 pub struct GradClip {
     max_norm: f64,
-    /// the unit that each element is of, `[P]` i64, and how many there are; none if all are of one
+    /// the unit of every element, `[P]` i64, and the number of units; `None` for the global norm
     units: Option<(Tensor, i64)>,
 }
 
 impl GradClip {
-    /// For a flat gradient that is one unit.
+    /// Creates clipping by the global norm of a flat gradient.
     pub fn global(max_norm: f64) -> Self {
         GradClip { max_norm, units: None }
     }
 
-    /// For one whose elements are of a unit each; `unit_of_element` says which, `[P]`.
+    /// Creates clipping by the norm of each unit of a flat gradient, on the device of `like`. `unit_of_element`, `[P]`,
+    /// maps elements to units.
     pub fn per_unit(max_norm: f64, unit_of_element: &[usize], like: &Tensor) -> Self {
         let count = unit_of_element.iter().max().map_or(0, |last| last + 1);
         let units: Vec<i64> = unit_of_element.iter().map(|unit| *unit as i64).collect();
         GradClip { max_norm, units: Some((Tensor::from_slice(&units).to_device(like.device()), count as i64)) }
     }
 
-    /// The gradient, `[P]`, with every unit that is too long shortened to the bound.
+    /// Clips a gradient, `[P]`.
     pub fn clip(&self, mut gradient: Tensor) -> Tensor {
         let squares = gradient.square();
         let factor = |squares: Tensor| (squares.rsqrt() * self.max_norm).clamp_max(1.0);
@@ -49,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vector_that_is_too_long_keeps_its_direction_alone() {
+    fn clipping_keeps_the_direction() {
         let clip = GradClip::global(1.0);
         assert_eq!(numbers(clip.clip(Tensor::from_slice(&[0.0f32, 0.6, 0.8]))), [0.0, 0.6, 0.8]);
         let long = numbers(clip.clip(Tensor::from_slice(&[0.0f32, 6.0, -8.0])));
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_vector_does_not_shorten_the_others() {
+    fn units_are_clipped_separately() {
         let gradient = Tensor::from_slice(&[30.0f32, 0.3, 40.0, 0.4]);
         let clip = GradClip::per_unit(5.0, &[0, 1, 0, 1], &gradient);
         let found = numbers(clip.clip(gradient));

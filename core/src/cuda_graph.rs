@@ -1,9 +1,8 @@
-//! CUDA graphs: work of a GPU that is recorded once and then replayed by a single call.
+//! CUDA graphs: GPU work that is captured once and then replayed by a single call.
 //!
-//! A step of a network with small batches is hundreds of kernels of a few microseconds each, which a CPU can't start as
-//! fast as a GPU ends them. tch binds no graphs, and the CUDA half of libtorch is opened at run time, so the functions
-//! of libtorch that make them are looked up there by their C++ names, which are those of the release that this crate is
-//! made for.
+//! With small batches, a step runs hundreds of kernels of a few microseconds each, which a CPU can't launch as fast as
+//! a GPU runs them. tch has no bindings for graphs, and libtorch's CUDA half is loaded at run time. So libtorch's
+//! functions are looked up by their mangled C++ names, which belong to the release that this crate requires.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,12 +12,12 @@ use tch::{Cuda, Tensor};
 
 use crate::Error;
 
-/// Words of room for a `at::cuda::CUDAGraph`, which takes some 25.
+/// 8-byte words reserved for an `at::cuda::CUDAGraph`, which takes about 25.
 const WORDS: usize = 128;
-/// `cudaStreamCaptureModeThreadLocal`: what other threads do meanwhile doesn't matter.
+/// `cudaStreamCaptureModeThreadLocal`: other threads don't affect the capture.
 const THREAD_LOCAL: i32 = 1;
 
-/// `c10::cuda::CUDAStream`
+/// Layout of `c10::cuda::CUDAStream`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Stream {
@@ -26,13 +25,13 @@ struct Stream {
     id: i64,
 }
 
-/// Where recorded work keeps its tensors, `at::MempoolId_t`. GraphedPasses that share it must be replayed in the order in which
-/// they were recorded.
+/// Memory pool of captured tensors, `at::MempoolId_t`. Graphs that share a pool must be replayed in the order of their
+/// capture.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Pool(u64, u64);
 
-/// The functions of libtorch, of `at::cuda::CUDAGraph` and of `c10::cuda`.
+/// Functions of `at::cuda::CUDAGraph` and `c10::cuda`.
 struct Functions {
     construct: unsafe extern "C-unwind" fn(*mut u64, bool),
     destroy: unsafe extern "C-unwind" fn(*mut u64),
@@ -45,7 +44,7 @@ struct Functions {
     set_current_stream: unsafe extern "C-unwind" fn(Stream),
 }
 
-/// Records work on one device, on a stream of its own.
+/// Captures work of one device on a side stream.
 #[derive(Clone)]
 pub(crate) struct Capturer {
     functions: Rc<Functions>,
@@ -53,27 +52,27 @@ pub(crate) struct Capturer {
     stream: Stream,
 }
 
-/// Work that was recorded. What it reads and writes are the tensors that it was recorded with.
+/// A captured graph. It reads and writes the tensors that were used during the capture.
 pub(crate) struct CudaGraph {
     functions: Rc<Functions>,
-    /// the C++ object, never moved
+    /// the C++ object, which must not be moved
     object: RefCell<Box<[u64; WORDS]>>,
 }
 
 impl Functions {
-    /// Looks them up among what is loaded.
+    /// Looks the functions up in the loaded libraries.
     ///
     /// # Errors
-    /// [`Error::Device`] names the first that isn't there.
+    /// [`Error::Device`] names the first missing function.
     #[allow(unsafe_code)]
     fn load() -> Result<Self, Error> {
         let library = Library::this();
         macro_rules! function {
             ($name:literal) => {
-                // SAFETY: the name holds the types of the arguments, and those of what is returned are as libtorch
-                // 2.11's headers have them; streams and pools are trivial for the purposes of calls there.
+                // SAFETY: the mangled name contains the argument types, and the return types are those of libtorch
+                // 2.11's headers; streams and pools are trivial for the purposes of calls there.
                 *unsafe { library.get($name.as_bytes()) }.map_err(|_| {
-                    Error::Device(format!("libtorch has no {}, so CUDA graphs can't be recorded", $name))
+                    Error::Device(format!("libtorch has no {}, so CUDA graphs can't be captured", $name))
                 })?
             };
         }
@@ -92,10 +91,10 @@ impl Functions {
 }
 
 impl Capturer {
-    /// A recorder for this CUDA device.
+    /// Creates a capturer for CUDA device `device`.
     ///
     /// # Errors
-    /// [`Error::Device`] if libtorch hasn't what it takes.
+    /// [`Error::Device`] if libtorch lacks a function.
     #[allow(unsafe_code)]
     pub fn new(device: usize) -> Result<Self, Error> {
         let (functions, device) = (Functions::load()?, device as i8);
@@ -104,11 +103,11 @@ impl Capturer {
         Ok(Capturer { functions: Rc::new(functions), device, stream })
     }
 
-    /// Has `work` done on the recorder's stream, after everything that was begun before and before everything after.
+    /// Runs `work` on the side stream, with the device synchronized before and after.
     #[allow(unsafe_code)]
     pub fn on_side_stream<T>(&self, work: impl FnOnce() -> T) -> T {
         Cuda::synchronize(self.device.into());
-        // SAFETY: the stream is one of libtorch's, which live as long as the process
+        // SAFETY: libtorch's streams live as long as the process
         let before = unsafe { (self.functions.current_stream)(self.device) };
         unsafe { (self.functions.set_current_stream)(self.stream) };
         let done = work();
@@ -117,36 +116,36 @@ impl Capturer {
         done
     }
 
-    /// Records `work` instead of doing it; to be called [`aside`](Self::on_side_stream), after the same work was done there. Its tensors
-    /// are kept in this pool, or in a new one.
+    /// Captures `work` instead of running it, with its tensors in `pool` or in a new pool. Call it within
+    /// [`on_side_stream`](Self::on_side_stream), after the same work ran there eagerly.
     #[allow(unsafe_code)]
     pub fn capture<T>(&self, pool: Option<Pool>, work: impl FnOnce() -> T) -> (CudaGraph, T) {
         let mut object = Box::new([0; WORDS]);
-        // SAFETY: the room is large enough, aligned for pointers, and stays in its place; a stream other than the default
-        // one is current
+        // SAFETY: the memory is large enough, aligned for pointers and never moved; the current stream is not the
+        // default one
         unsafe {
             (self.functions.construct)(object.as_mut_ptr(), false);
             (self.functions.begin)(object.as_mut_ptr(), pool.unwrap_or_default(), THREAD_LOCAL);
         }
         let done = work();
-        // SAFETY: recording has begun
+        // SAFETY: the capture has begun
         unsafe { (self.functions.end)(object.as_mut_ptr()) };
         (CudaGraph { functions: self.functions.clone(), object: RefCell::new(object) }, done)
     }
 }
 
 impl CudaGraph {
-    /// Does the work again, on the current stream.
+    /// Replays the work on the current stream.
     #[allow(unsafe_code)]
     pub fn replay(&self) {
-        // SAFETY: what was recorded is whole, and whoever keeps the graph keeps its tensors
+        // SAFETY: the capture has ended, and the graph's owner keeps its tensors
         unsafe { (self.functions.replay)(self.object.borrow_mut().as_mut_ptr()) };
     }
 
-    /// Where its tensors are kept.
+    /// Returns the pool of the graph's tensors.
     #[allow(unsafe_code)]
     pub fn pool(&self) -> Pool {
-        // SAFETY: the object is whole
+        // SAFETY: the object is constructed
         unsafe { (self.functions.pool)(self.object.borrow_mut().as_mut_ptr()) }
     }
 }
@@ -154,12 +153,12 @@ impl CudaGraph {
 impl Drop for CudaGraph {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
-        // SAFETY: the object is whole, and not used again
+        // SAFETY: the object is constructed and not used again
         unsafe { (self.functions.destroy)(self.object.get_mut().as_mut_ptr()) };
     }
 }
 
-/// A tensor of the same shape and kind, in contiguous memory of its own.
+/// Returns a contiguous zero tensor with the shape, dtype and device of `tensor`.
 pub(crate) fn zeros_like_contiguous(tensor: &Tensor) -> Tensor {
     Tensor::zeros(tensor.size(), (tensor.kind(), tensor.device()))
 }

@@ -1,7 +1,7 @@
-//! Where tensors live, and the CUDA half of libtorch.
+//! Devices, and libtorch's CUDA half.
 //!
-//! The program is linked with libtorch's CPU libraries alone, so that it runs everywhere. [`load_cuda`] opens
-//! `libtorch_cuda.so` beside them at start-up if it is there; from then on libtorch knows CUDA devices.
+//! Programs are linked with libtorch's CPU libraries only, so that they run everywhere. At startup, [`load_cuda`] opens
+//! `libtorch_cuda.so` next to them, if it exists; then CUDA devices are available.
 
 use std::cell::Cell;
 use std::fmt;
@@ -12,13 +12,13 @@ use tch::{Cuda, Device};
 
 use crate::Error;
 
-/// The version of libtorch that this crate is made for.
+/// Version of libtorch that this crate requires.
 pub const LIBTORCH: &str = "2.11.0";
 
-/// Environment variable that names a folder with `libtorch_cuda.so`, looked in before any other.
+/// Environment variable with the directory of `libtorch_cuda.so`, searched first.
 pub const CUDA_DIR: &str = "ALRAO_CUDA";
 
-/// What a user asks for: `auto`, `cpu`, `cuda` or `cuda:N`.
+/// A requested device: `auto`, `cpu`, `cuda` or `cuda:N`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// The first CUDA device if there is one, else the CPU.
@@ -26,7 +26,7 @@ pub enum DeviceChoice {
     Auto,
     /// The CPU.
     Cpu,
-    /// This CUDA device.
+    /// The CUDA device with this index.
     Cuda(usize),
 }
 
@@ -58,7 +58,7 @@ impl fmt::Display for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The choice of just this device.
+    /// Returns the request for this device.
     pub fn of(device: Device) -> Self {
         match device {
             Device::Cuda(n) => DeviceChoice::Cuda(n),
@@ -66,10 +66,10 @@ impl DeviceChoice {
         }
     }
 
-    /// The device, with CUDA loaded if it is one.
+    /// Returns the device, after loading CUDA if needed.
     ///
     /// # Errors
-    /// [`Error::Device`] if CUDA is asked for and can't be had, with the reason.
+    /// [`Error::Device`] if CUDA is requested but not available, with the reason.
     pub fn resolve(self) -> Result<Device, Error> {
         match self {
             DeviceChoice::Cpu => Ok(Device::Cpu),
@@ -87,13 +87,12 @@ thread_local! {
     static FORCE_LIBTORCH: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether numbers on a device can be looked at without waiting for it: they are in main memory.
+/// Returns whether values on a device can be read without synchronizing it: it is the CPU, outside [`via_libtorch`].
 pub fn readable_without_sync(device: Device) -> bool {
     device == Device::Cpu && !FORCE_LIBTORCH.get()
 }
 
-/// What `compute` gives in the way that a GPU takes, by calls of libtorch alone and without a look at numbers: for tests of
-/// that way on a CPU.
+/// Runs `compute` on the CPU as on a GPU, by libtorch calls and without reading values. For tests.
 pub fn via_libtorch<R>(compute: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
@@ -105,10 +104,9 @@ pub fn via_libtorch<R>(compute: impl FnOnce() -> R) -> R {
     compute()
 }
 
-/// Makes CUDA known to libtorch, if its library is found and there is a device: the number of devices, or the reason
-/// why there is none.
+/// Loads libtorch's CUDA half and returns the number of CUDA devices, or the reason why there is none.
 pub fn load_cuda() -> Result<usize, String> {
-    // libtorch remembers from the first question about CUDA whether there is a CUDA half, so none comes before this
+    // libtorch caches at the first CUDA query whether its CUDA half exists, so this must be the first query
     let opened = open_cuda_library();
     match (Cuda::device_count(), opened) {
         (0, Err(reason)) => Err(reason),
@@ -117,7 +115,7 @@ pub fn load_cuda() -> Result<usize, String> {
     }
 }
 
-/// The libtorch that is loaded: its `libtorch_cpu.so`, with links resolved.
+/// Returns the path of the loaded `libtorch_cpu.so`, with links resolved.
 pub fn libtorch_path() -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let path =
@@ -125,7 +123,8 @@ pub fn libtorch_path() -> Option<PathBuf> {
     path.map(PathBuf::from)
 }
 
-/// The version of the libtorch in this `lib` folder, as the file `build-version` or PyTorch's `version.py` above it says.
+/// Returns the version of the libtorch in this `lib` directory, from `build-version` or PyTorch's `version.py` above
+/// it.
 pub fn libtorch_version(lib: &Path) -> Option<String> {
     let above = lib.parent()?;
     let release =
@@ -145,12 +144,12 @@ fn open_cuda_library() -> Result<(), String> {
     let Some(library) = folders.iter().map(|dir| dir.join("libtorch_cuda.so")).find(|path| path.exists()) else {
         let looked: Vec<String> = folders.iter().map(|dir| dir.display().to_string()).collect();
         return Err(format!(
-            "there is no libtorch_cuda.so in {}; run `cargo xtask setup --cuda`, or name its folder in {CUDA_DIR}",
+            "there is no libtorch_cuda.so in {}; run `cargo xtask setup --cuda`, or set its directory in {CUDA_DIR}",
             looked.join(" or ")
         ));
     };
-    // It registers its kernels with the libtorch that is already loaded, so it stays loaded, with its symbols global.
-    // SAFETY: running the initialisers of libtorch's own other half is what linking with it would do.
+    // The library registers kernels with the loaded libtorch, so it must stay loaded, with global symbols.
+    // SAFETY: linking with libtorch's CUDA half would run the same initializers.
     #[allow(unsafe_code)]
     let opened = unsafe {
         use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
@@ -166,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn devices_are_read_from_words() {
+    fn device_requests_are_parsed() {
         for (text, choice) in
             [("auto", DeviceChoice::Auto), ("cpu", DeviceChoice::Cpu), ("cuda:1", DeviceChoice::Cuda(1))]
         {
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_loaded_libtorch_is_the_one_this_crate_is_made_for() {
+    fn the_loaded_libtorch_has_the_required_version() {
         let lib = libtorch_path().unwrap();
         assert_eq!(libtorch_version(lib.parent().unwrap()).unwrap().split('+').next(), Some(LIBTORCH));
     }

@@ -1,22 +1,22 @@
-//! Keeping watch over a run that can't go on, because its loss is not a finite number: with a guard, that is when no
-//! head has a finite likelihood.
+//! Detects that a run diverged: its loss became non-finite. With guards, that happens only if the features or the
+//! likelihoods of all heads are non-finite.
 //!
-//! On the CPU the step that meets this returns the error. On a GPU, looking would make every step wait, so the watch
-//! looks once in a while; meanwhile the parameters stay as they were at the first failure.
+//! On the CPU, the failing step returns the error. On a GPU, reading the loss would synchronize the device at each
+//! step, so the check is deferred: it runs every 64 updates, and no update is applied after the first failure.
 
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
 use crate::device::readable_without_sync;
 
-/// Steps from one look to the next, where looking makes a step wait.
+/// Updates between deferred checks.
 const CHECK_INTERVAL: u64 = 64;
 
-/// Whether a run can go on, `[]` bool, where nobody is to look; none if it is known that it can.
+/// Whether to apply an update, `[]` bool on the device; `None` if the loss is known to be finite.
 pub struct UpdateGate(Option<Tensor>);
 
 impl UpdateGate {
-    /// Has `theta`, `[P]`, changed in place, if the run can go on.
+    /// Applies an in-place update to `theta`, `[P]`, unless the run has diverged.
     pub fn apply(&self, theta: &mut Tensor, update_theta: impl FnOnce(&mut Tensor)) {
         match &self.0 {
             None => update_theta(theta),
@@ -30,26 +30,26 @@ impl UpdateGate {
     }
 }
 
-/// The watch over a run.
+/// Monitor of a run's loss and features.
 #[derive(Debug)]
 pub struct DivergenceMonitor {
     guarded: bool,
-    /// the largest rates of units, largest first
+    /// the largest learning rates of units, in descending order
     largest_rates: Vec<f64>,
     deferred: Option<DeferredCheck>,
 }
 
 #[derive(Debug)]
 struct DeferredCheck {
-    /// whether the features, and the loss, have been finite so far; `[2]` bool
+    /// whether all features, and all losses, were finite so far; `[2]` bool
     finite: Tensor,
-    /// how many steps both have been, `[]`
+    /// updates before the first failure, `[]`
     finite_steps: Tensor,
     checked_at: u64,
 }
 
 impl DivergenceMonitor {
-    /// A watch over a network on `device` whose units have these rates.
+    /// Creates the monitor of a network on `device` whose units have these learning rates.
     pub fn new(guarded: bool, unit_rates: &[f64], device: Device) -> Self {
         let mut largest_rates = unit_rates.to_vec();
         largest_rates.sort_by(|a, b| b.total_cmp(a));
@@ -61,14 +61,14 @@ impl DivergenceMonitor {
         }
     }
 
-    /// The same, deferred behind even on the CPU.
+    /// Defers checks on the CPU too.
     #[cfg(test)]
     pub fn defer_checks(&mut self) {
         self.deferred = Some(DeferredCheck::new(Device::Cpu));
     }
 
-    /// Sees the loss, `[]`, and the features, `[B, H]`, of the step after `update` others; `maybe_non_finite` says whether
-    /// the loss may not be finite.
+    /// Checks the loss, `[]`, and the features, `[B, H]`, of a step after `update` updates. The loss is read only if it
+    /// is `maybe_non_finite`.
     ///
     /// # Errors
     /// As [`Learner::step`](crate::learner::Learner::step).

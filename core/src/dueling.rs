@@ -1,15 +1,14 @@
-//! Dueling outputs (Wang et al. 2016): the value of a state and the advantages of its actions are told apart, each
-//! read from features of its own, and added up as `q_i = v + adv_i - mean(adv)` (their Equation 9).
+//! Dueling heads (Wang et al., 2016): a state value and the advantages of actions, each from half of the features, add
+//! up to `q_i = v + adv_i - mean(adv)` (their Equation 9).
 //!
-//! All of it is linear in the features, so an output layer of two streams is an ordinary one whose matrix and bias are
-//! put together anew for each pass: everything that holds for the heads goes on holding.
+//! The outputs are linear in the features. So a dueling head is a linear head whose matrix and bias are recomputed for
+//! each pass from the two streams' parameters.
 
 use tch::{Kind, Tensor};
 
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
 
-/// K output layers of two streams over the same features: the first half of them, and one more if their number is odd,
-/// tells the value, the others the advantages.
+/// K dueling heads. The value uses the first half of the features, rounded up; the advantages use the others.
 #[derive(Clone, Debug)]
 pub(crate) struct Dueling {
     k: i64,
@@ -25,7 +24,7 @@ pub(crate) struct Dueling {
 }
 
 impl Dueling {
-    /// Adds the parameters of `k` units to the builder.
+    /// Adds the parameters of `k` heads, one unit each, to the builder.
     pub fn new(builder: &mut ParameterBuilder, k: i64, features: i64, outputs: i64) -> Self {
         let (of_value, of_advantages) = (features - features / 2, features / 2);
         let init =
@@ -41,25 +40,25 @@ impl Dueling {
         Dueling { k, outputs, value, advantages, value_bias, advantage_bias }
     }
 
-    /// The matrix from features to outputs, `[K*A, H]`.
+    /// Computes the matrix from features to outputs, `[K*A, H]`.
     pub fn matrix(&self, weights: &Weights) -> Tensor {
         let of_value = weights[self.value].expand([-1, self.outputs, -1], false);
         Tensor::cat(&[of_value, centered(&weights[self.advantages])], 2).flatten(0, 1)
     }
 
-    /// What is added to the outputs, `[K*A]`.
+    /// Computes the bias of the outputs, `[K*A]`.
     pub fn bias(&self, weights: &Weights) -> Tensor {
         (&weights[self.value_bias] + centered(&weights[self.advantage_bias])).flatten(0, 1)
     }
 
-    /// Writes the gradient with respect to each parameter on that `of` it, from the one with respect to matrix,
-    /// `[K*A, H]`, and bias, `[K*A]`.
-    pub fn write_gradient(&self, of_matrix: &Tensor, of_bias: &Tensor, of: &Weights) {
+    /// Writes the gradient with respect to each parameter to `grads`, from the gradients with respect to the matrix,
+    /// `[K*A, H]`, and the bias, `[K*A]`.
+    pub fn write_gradient(&self, of_matrix: &Tensor, of_bias: &Tensor, grads: &Weights) {
         let of_matrix = of_matrix.view([self.k, self.outputs, -1]);
-        let of_value = of[self.value].size()[2];
+        let of_value = grads[self.value].size()[2];
         let (first, rest) = (of_matrix.narrow(2, 0, of_value), of_matrix.slice(2, of_value, None, 1));
         let of_bias = of_bias.view([self.k, self.outputs]);
-        let write = |id: ParameterId, gradient: Tensor| of[id].shallow_clone().copy_(&gradient);
+        let write = |id: ParameterId, gradient: Tensor| grads[id].shallow_clone().copy_(&gradient);
         write(self.value, first.sum_dim_intlist([1].as_slice(), true, None::<Kind>));
         write(self.advantages, centered(&rest));
         write(self.value_bias, of_bias.sum_dim_intlist([1].as_slice(), true, None::<Kind>));
@@ -67,7 +66,7 @@ impl Dueling {
     }
 }
 
-/// What of a tensor `[K, A, ..]` differs from the mean over its outputs.
+/// Subtracts the mean over outputs from a tensor, `[K, A, ..]`.
 fn centered(tensor: &Tensor) -> Tensor {
     tensor - tensor.mean_dim([1].as_slice(), true, None::<Kind>)
 }

@@ -1,94 +1,96 @@
-//! What can go wrong in the core, in words that say what to do.
+//! Errors of the core. Each message says what happened, then what to do.
 
 use std::path::PathBuf;
 
 /// An error of the core.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The interval of learning rates is empty or not positive.
+    /// The learning-rate range is empty, not positive or infinite.
     #[error("learning rates must satisfy 0 < lr_min <= lr_max < infinity, but lr_min = {min:e} and lr_max = {max:e}")]
     LrRange {
-        /// The lower end as given.
+        /// The given lower bound.
         min: f64,
-        /// The upper end as given.
+        /// The given upper bound.
         max: f64,
     },
-    /// A network without output layers.
+    /// The number of heads is below 1.
     #[error("the number of heads must be at least 1")]
     NoHeads,
-    /// A parameter that has no learning rate, because no unit has claimed it.
-    #[error("no unit claims the parameter `{name}`: it would have no learning rate; its layer must claim it")]
+    /// A parameter belongs to no unit, so it has no learning rate.
+    #[error(
+        "the parameter `{name}` belongs to no unit, so it has no learning rate; its layer must pass it to `add_units`"
+    )]
     ParameterWithoutUnit {
         /// The parameter's name.
         name: String,
     },
-    /// The training loss of an unguarded run is not a finite number any more.
-    #[error("the training loss is no finite number at update {update}: it has diverged; use a smaller learning rate")]
+    /// The training loss of an unguarded run became non-finite.
+    #[error("diverged: the training loss became non-finite at update {update}; use a smaller learning rate")]
     Diverged {
-        /// Updates made before.
+        /// Updates made before the failure.
         update: u64,
     },
-    /// No head explains the data with a finite likelihood.
+    /// The likelihoods of all heads are non-finite.
     #[error(
-        "no head's likelihood is a finite number at update {update}; the largest rates of units are {largest_rates:?}: \
-         lower lr_max, or look for targets that are no numbers"
+        "the likelihood of every head became non-finite at update {update}; the largest learning rates of units are \
+         {largest_rates:?}: lower lr_max, or check the targets for NaN"
     )]
     NoFiniteHead {
-        /// Updates made before.
+        /// Updates made before the failure.
         update: u64,
-        /// The largest rates of the body's units, largest first.
+        /// The largest learning rates of the body's units, in descending order.
         largest_rates: Vec<f64>,
     },
-    /// The body's features are not finite.
+    /// The body's features are non-finite.
     #[error(
-        "the features are no finite numbers at update {update}; the largest rates of units are {largest_rates:?}: \
-         lower lr_max, normalise the layers, clip gradients, or look for inputs that are no numbers"
+        "the features became non-finite at update {update}; the largest learning rates of units are {largest_rates:?}: \
+         lower lr_max, normalize the layers, clip gradients, or check the inputs for NaN"
     )]
     NoFiniteFeatures {
-        /// Updates made before.
+        /// Updates made before the failure.
         update: u64,
-        /// The largest rates of the body's units, largest first.
+        /// The largest learning rates of the body's units, in descending order.
         largest_rates: Vec<f64>,
     },
-    /// A tensor that doesn't fit the network.
+    /// A tensor's shape doesn't fit the network.
     #[error("{what} must have the shape {expected:?} (-1: any length), but have {found:?}")]
     Shape {
-        /// Which tensor.
+        /// Name of the tensor.
         what: &'static str,
-        /// The shape needed.
+        /// Expected shape; -1 fits any length.
         expected: Vec<i64>,
-        /// The shape given.
+        /// Shape found.
         found: Vec<i64>,
     },
-    /// An index of something that isn't there.
+    /// An index is out of range.
     #[error("{what} must be from 0 to {last}, but one is {found}")]
     Index {
-        /// Of what.
+        /// What is indexed.
         what: &'static str,
-        /// The index given.
+        /// The index found.
         found: i64,
-        /// The largest there is.
+        /// The largest valid index.
         last: i64,
     },
-    /// Images that a network's pools leave nothing of.
+    /// Images are too small for a network's pooling layers.
     #[error("images must be at least {least} by {least} pixels for this network, but are {height} by {width}")]
     ImageSize {
-        /// The smallest that will do.
+        /// The smallest valid side, in pixels.
         least: i64,
-        /// The images' height.
+        /// The images' height, in pixels.
         height: i64,
-        /// The images' width.
+        /// The images' width, in pixels.
         width: i64,
     },
-    /// A network and a method that don't belong together.
+    /// The network and the method have different numbers of heads.
     #[error("the network has {found} heads, the method needs {expected}")]
     HeadCount {
-        /// The method's.
+        /// The method's number of heads.
         expected: i64,
-        /// The network's.
+        /// The network's number of heads.
         found: i64,
     },
-    /// A saved state has no tensor of this name.
+    /// A file of tensors has none of this name.
     #[error("{}: no tensor named `{name}`; the file belongs to another network", path.display())]
     MissingTensor {
         /// The file.
@@ -96,36 +98,36 @@ pub enum Error {
         /// The tensor's name.
         name: String,
     },
-    /// A saved tensor does not fit the network it is loaded into.
+    /// A saved tensor's shape doesn't fit the network that loads it.
     #[error("{}: tensor `{name}` has shape {found:?}, this network needs {expected:?}", path.display())]
     TensorShape {
         /// The file.
         path: PathBuf,
         /// The tensor's name.
         name: String,
-        /// The shape needed.
+        /// Expected shape; -1 fits any length.
         expected: Vec<i64>,
-        /// The shape in the file.
+        /// Shape in the file.
         found: Vec<i64>,
     },
-    /// A file of tensors can't be read or written.
+    /// A file of tensors can't be read or written, or a tensor has another dtype.
     #[error("{}: {source}", path.display())]
     TensorFile {
         /// The file.
         path: PathBuf,
-        /// What libtorch or the file system said.
+        /// Error of libtorch or the file system.
         source: tch::TchError,
     },
-    /// A device that isn't there.
+    /// The device is not available.
     #[error("{0}")]
     Device(String),
 }
 
 impl Error {
-    /// Checks that a tensor has a shape, in which -1 stands for any length.
+    /// Checks a tensor's shape; -1 in `expected` fits any length.
     ///
     /// # Errors
-    /// [`Error::Shape`] if it hasn't.
+    /// [`Error::Shape`] if the shape differs.
     pub fn check_shape(what: &'static str, expected: &[i64], tensor: &tch::Tensor) -> Result<(), Self> {
         let found = tensor.size();
         if fits(&found, expected) {
@@ -135,7 +137,7 @@ impl Error {
     }
 }
 
-/// Whether a shape is another, in which -1 stands for any length.
+/// Returns whether a shape is the expected one, where -1 fits any length.
 pub(crate) fn fits(found: &[i64], expected: &[i64]) -> bool {
     found.len() == expected.len() && found.iter().zip(expected).all(|(f, e)| f == e || *e == -1)
 }

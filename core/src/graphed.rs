@@ -1,7 +1,7 @@
-//! Passes that repeat: on a GPU, a body's forward and backward pass for batches of one shape are capture as CUDA graphs
-//! when the shape comes a second time, and replayed from then on.
+//! Forward and backward passes of a body as CUDA graphs: captured when a batch shape occurs for the second time,
+//! replayed from then on. On a CPU, passes run eagerly.
 //!
-//! What is computed is the same. The heads and all that learns stay outside, so whatever changes from step to step may.
+//! Heads, likelihood, averaging and optimizers stay outside the graphs, because they may change from step to step.
 
 use std::rc::Rc;
 
@@ -11,23 +11,23 @@ use crate::cuda_graph::{Capturer, CudaGraph, zeros_like_contiguous};
 use crate::network::{ForwardPass, Network};
 use crate::parameters::Weights;
 
-/// Passes before a graphed, so that libtorch has chosen its algorithms and has the static_input they need.
+/// Eager passes before a capture, after which libtorch has chosen its algorithms and allocated their workspaces.
 const WARM_UP: usize = 2;
 
-/// Of several tensors.
+/// Shapes of the inputs.
 type Shapes = Vec<Vec<i64>>;
 
-/// The graphed of a network's passes, by the shapes of what goes in.
+/// CUDA graphs of a network's passes, by the inputs' shapes.
 #[derive(Default)]
 pub struct GraphedPasses {
     capturer: Option<Capturer>,
     by_shape: Vec<(Shapes, Option<Rc<GraphedPass>>)>,
 }
 
-/// A capture pass.
+/// A captured pass.
 struct GraphedPass {
     inputs: Vec<Tensor>,
-    /// features, `[B, H]`, and whatever else comes out
+    /// features, `[B, H]`, and any other outputs
     outputs: Vec<Tensor>,
     /// the gradient with respect to the features, `[B, H]`
     feature_gradient: Tensor,
@@ -38,7 +38,7 @@ struct GraphedPass {
 }
 
 impl GraphedPasses {
-    /// GraphedPasses of passes on this device. On a CPU nothing is capture, nor where libtorch can't.
+    /// Creates an empty set of graphs for a device. Passes run eagerly on a CPU, or if libtorch can't capture graphs.
     pub fn new(device: Device) -> Self {
         let capturer = match device {
             Device::Cuda(n) => Capturer::new(n).ok(),
@@ -47,8 +47,9 @@ impl GraphedPasses {
         GraphedPasses { capturer, by_shape: Vec::new() }
     }
 
-    /// A pass to learn from, as [`Network::forward_with`] makes it; `forward` computes the features, `[B, H]`, and whatever else
-    /// from inputs, the batch first. These tensors hold what they do until the next pass of the same shapes.
+    /// Runs a forward pass in training mode, see [`Network::forward_with`]. `forward` computes the features, `[B, H]`,
+    /// and any other outputs, which are returned with the pass, from the inputs, of which the first is the batch. All
+    /// outputs are valid until the next pass with inputs of the same shapes.
     pub fn forward<B>(
         &mut self,
         network: &Network<B>,
@@ -62,7 +63,7 @@ impl GraphedPasses {
             match (&self.capturer, known) {
                 (None, _) => {}
                 (Some(_), None) => self.by_shape.push((shapes, None)),
-                // after the pass, whose noise it must not take
+                // after the pass, so that the capture doesn't consume the pass's random numbers
                 (Some(capturer), Some(known)) => {
                     self.by_shape[known].1 = Some(Rc::new(GraphedPass::new(capturer, network, inputs, &forward)));
                 }
@@ -80,7 +81,7 @@ impl GraphedPasses {
     }
 }
 
-/// The pass without a graphed.
+/// Runs the pass eagerly.
 fn eager<B>(
     network: &Network<B>,
     inputs: &[&Tensor],
@@ -138,8 +139,8 @@ impl GraphedPass {
         capturer.on_side_stream(|| parameters.with_buffers_restored(capture))
     }
 
-    /// The gradient with respect to the parameters, `[P]`, from that with respect to the features, `[B, H]`, of the last
-    /// forward pass.
+    /// Computes the gradient with respect to the parameters, `[P]`, from the gradient with respect to the features,
+    /// `[B, H]`, of the last forward pass.
     fn backward(&self, gradient: &Tensor) -> Tensor {
         self.feature_gradient.shallow_clone().copy_(gradient);
         self.backward.replay();

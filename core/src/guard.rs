@@ -1,32 +1,31 @@
-//! Numbers that are not finite: which heads and units they have reached, so that these are left out and the others go
-//! on.
+//! Guards against non-finite numbers: heads with a non-finite likelihood and units with a non-finite gradient are
+//! skipped, all others are updated.
 //!
-//! A unit with a rate far too large may produce infinite numbers; the paper's point is that the others should not mind.
-//! On the CPU a step first looks whether there is anything to guard against, which costs one sum. On a GPU looking
-//! would make it wait, so it always takes the guarded way, which changes nothing where all is finite.
+//! A unit whose learning rate is far too large may overflow without harming the other units; that is the paper's point.
+//! On the CPU, a step first checks by one sum whether all numbers are finite. On a GPU, reading that sum would
+//! synchronize the device, so masks are always applied; they change nothing if all numbers are finite.
 
 use tch::{Kind, Tensor};
 
 use crate::device::readable_without_sync;
 use crate::heads::Heads;
 
-/// Which heads have a finite likelihood, `[K]` bool; none if it is known that all have, or nobody is to look. The others
-/// have no part in a step.
+/// Mask of the heads with a finite likelihood, `[K]` bool; `None` if all heads count. A step skips the other heads.
 pub struct FiniteHeads(Option<Tensor>);
 
 impl FiniteHeads {
-    /// Looks for them, if this is `guarded`, by the evidence of each, `[K]`.
+    /// Creates the mask from each head's evidence, `[K]`; all heads count unless `guarded`.
     pub fn new(guarded: bool, log_evidence: &Tensor) -> Self {
         let all_are = !guarded || (readable_without_sync(log_evidence.device()) && sum_is_finite(log_evidence));
         FiniteHeads((!all_are).then(|| log_evidence.isfinite()))
     }
 
-    /// Whether all heads have a part.
+    /// Returns whether all heads are known to count.
     pub fn all(&self) -> bool {
         self.0.is_none()
     }
 
-    /// `x`, `[K, ..]`, with `other` in the place of what is of heads without a part.
+    /// Replaces the entries of skipped heads in `x`, `[K, ..]`, by `other`.
     pub fn mask(&self, x: Tensor, other: f64) -> Tensor {
         let Some(finite) = &self.0 else { return x };
         let mut column = vec![1; x.dim()];
@@ -34,7 +33,7 @@ impl FiniteHeads {
         x.where_scalarother(&finite.view(&column[..]), other)
     }
 
-    /// The averaging weights, `[K]`, all of them with the sound heads.
+    /// Sets the averaging weights of skipped heads to 0 and normalizes the sum to 1, `[K]`.
     pub fn renormalize(&self, a: Tensor) -> Tensor {
         if self.all() {
             return a;
@@ -43,28 +42,28 @@ impl FiniteHeads {
         &a / a.sum(Kind::Double)
     }
 
-    /// As [`Heads::feature_gradient`], from the sound heads.
+    /// Computes [`Heads::feature_gradient`] from the finite heads only.
     pub fn feature_gradient(&self, heads: &Heads, gradient: &Tensor) -> Tensor {
         heads.feature_gradient(gradient, self.0.as_ref())
     }
 }
 
-/// The units of a flat gradient.
+/// Guard of the units of a flat gradient.
 #[derive(Debug)]
 pub struct UnitGuard {
-    /// the unit of every element, `[P]`; made when first needed
+    /// the unit of every element, `[P]`; created when first needed
     unit: Option<Tensor>,
     units: i64,
 }
 
 impl UnitGuard {
-    /// A guard over so many units.
+    /// Creates a guard of `units` units.
     pub fn new(units: usize) -> Self {
         UnitGuard { unit: None, units: units as i64 }
     }
 
-    /// The gradient, `[P]`, with zeros for every unit that has an element which is not finite. `unit_of_element` says
-    /// which unit each element belongs to, `[P]`.
+    /// Sets the gradient, `[P]`, of each unit with a non-finite element to zero. `unit_of_element`, `[P]`, maps
+    /// elements to units.
     pub fn zero_non_finite(&mut self, gradient: Tensor, unit_of_element: impl FnOnce() -> Vec<usize>) -> Tensor {
         if !readable_without_sync(gradient.device()) || !sum_is_finite(&gradient) {
             let device = gradient.device();
@@ -72,22 +71,22 @@ impl UnitGuard {
                 let unit: Vec<i32> = unit_of_element().into_iter().map(|unit| unit as i32).collect();
                 Tensor::from_slice(&unit).to_device(device)
             });
-            let broken = gradient.isfinite().logical_not().to_kind(Kind::Float); // [P]
-            let broken = Tensor::zeros([self.units], (Kind::Float, device)).index_add(0, unit, &broken); // [units]
-            let moves = broken.eq(0.0).index_select(0, unit); // [P]
-            gradient.where_self(&moves, &gradient.zeros_like())
+            let non_finite = gradient.isfinite().logical_not().to_kind(Kind::Float); // [P]
+            let counts = Tensor::zeros([self.units], (Kind::Float, device)).index_add(0, unit, &non_finite); // [units]
+            let updated = counts.eq(0.0).index_select(0, unit); // [P]
+            gradient.where_self(&updated, &gradient.zeros_like())
         } else {
             gradient
         }
     }
 
-    /// Forgets which elements there were.
+    /// Resets the guard to other elements of `units` units.
     pub fn reset(&mut self, units: usize) {
         *self = UnitGuard::new(units);
     }
 }
 
-/// Whether a tensor's sum is finite; then so are its elements.
+/// Returns whether a tensor's sum is finite, which implies that all its elements are.
 fn sum_is_finite(tensor: &Tensor) -> bool {
     tensor.sum(None::<Kind>).double_value(&[]).is_finite()
 }
@@ -97,13 +96,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_with_a_number_that_is_not_finite_stand_still() {
+    fn a_non_finite_element_zeroes_its_units_gradient() {
         let mut guard = UnitGuard::new(3);
         let units = || vec![0, 0, 1, 1, 2, 2, 1];
         let gradient = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0, f32::NAN, 6.0, f32::INFINITY]);
-        let still = guard.zero_non_finite(gradient, units);
-        assert_eq!(Vec::<f32>::try_from(still).unwrap(), [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-        // finite, but their sum is not
+        let zeroed = guard.zero_non_finite(gradient, units);
+        assert_eq!(Vec::<f32>::try_from(zeroed).unwrap(), [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        // finite elements with an infinite sum
         let huge = Tensor::from_slice(&[3e38f32, 3e38, 1.0, 1.0, 1.0, 1.0, 1.0]);
         assert_eq!(guard.zero_non_finite(huge.copy(), units), huge);
     }

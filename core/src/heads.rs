@@ -1,10 +1,10 @@
-//! K copies of the output layer (paper, section 4.4), in one tensor and one product each way.
+//! K output heads (paper, section 4.4), in one tensor and one matrix product each way.
 //!
-//! `out_j = z W_j^T + b_j` for each head j, with `W: [K, A, H]`, `b: [K, A]`. The gradients are written out, because
-//! a head learns from its own loss and the body from the mixture's: the same outputs are differentiated twice.
-//! Each head is one unit, so that the optimizer treats it like any other.
+//! `out_j = z W_j^T + b_j` for each head j, with `W: [K, A, H]`, `b: [K, A]`. The gradients are written by hand,
+//! because the outputs are differentiated twice: each head uses its own loss, the body the mixture's. For the
+//! optimizer, each head is one unit.
 //!
-//! Dueling heads have parameters of another kind, which `W` and `b` are made from.
+//! For dueling heads, `W` and `b` are computed from a value layer's and an advantage layer's parameters.
 
 use tch::{Device, Kind, Tensor};
 
@@ -15,7 +15,7 @@ use crate::parameters::{Init, ParameterBuilder, ParameterId, Parameters, Weights
 use crate::slices::column_sums_into;
 use crate::streams::{Stream, stream};
 
-/// K output layers over the same features.
+/// K output heads with shared features.
 #[derive(Debug)]
 pub struct Heads {
     k: i64,
@@ -25,12 +25,12 @@ pub struct Heads {
     layer: Layer,
 }
 
-/// How many outputs each head has, A, and how it makes them. A bare number makes linear ones.
+/// Output layer of a head, with its number of outputs A. An integer converts to `Linear`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outputs {
-    /// Each is a linear function of all features.
+    /// Linear functions of all features.
     Linear(i64),
-    /// Half of the features tell what the outputs have in common, the others what sets them apart (Wang et al. 2016).
+    /// A state value from half of the features plus advantages from the other half (Wang et al., 2016).
     Dueling(i64),
 }
 
@@ -40,19 +40,15 @@ impl From<i64> for Outputs {
     }
 }
 
-/// The parameters that matrix and bias are made from.
+/// Parameters that the heads' matrix and bias are computed from.
 #[derive(Clone, Debug)]
 enum Layer {
-    /// They are these themselves.
-    Linear {
-        weight: ParameterId,
-        bias: ParameterId,
-    },
+    Linear { weight: ParameterId, bias: ParameterId },
     Dueling(Dueling),
 }
 
 impl Heads {
-    /// `k` heads with these outputs each, every head with initial values of its own.
+    /// Creates `k` heads over `features` features with independent initial weights from `rng`.
     ///
     /// # Errors
     /// [`Error::NoHeads`] if `k` is 0.
@@ -80,17 +76,17 @@ impl Heads {
         Ok(Heads { k, outputs, features, parameters: builder.finish(device, kind)?, layer })
     }
 
-    /// How many heads there are, K.
+    /// Returns the number of heads, K.
     pub fn k(&self) -> i64 {
         self.k
     }
 
-    /// How many outputs each head has, A.
+    /// Returns the number of outputs of each head, A.
     pub fn outputs(&self) -> i64 {
         self.outputs
     }
 
-    /// The parameters; unit j is head j.
+    /// Returns the parameters; unit j is head j.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
@@ -99,36 +95,37 @@ impl Heads {
         &mut self.parameters
     }
 
-    /// Every head's outputs, `[B, H] -> [K, B, A]`: the heads of a sample lie side by side in memory.
+    /// Computes the outputs of all heads, `[B, H] -> [K, B, A]`, stored in memory as `[B, K, A]`.
     pub fn forward(&self, z: &Tensor) -> Tensor {
         let out = linear(z, &self.matrix(), &self.bias()); // [B, K*A]
         out.view([-1, self.k, self.outputs]).permute([1, 0, 2])
     }
 
-    /// The outputs' mean under the averaging weights `a`, `[K]`: `[B, H] -> [B, A]`. It is the output of the mean layer.
+    /// Computes the mean output under the averaging weights `a`, `[K]`, as the output of the averaged layer:
+    /// `[B, H] -> [B, A]`.
     pub fn mean(&self, z: &Tensor, a: &Tensor) -> Tensor {
         let mean = |stacked: Tensor| if self.k == 1 { stacked } else { a.unsqueeze(0).mm(&stacked.view([self.k, -1])) };
         linear(z, &mean(self.matrix()).view([self.outputs, self.features]), &mean(self.bias()).view([-1]))
     }
 
-    /// Writes the gradient with respect to each parameter on that `of` it, from features `[B, H]` and the gradient with
-    /// respect to the outputs, `[K, B, A]`.
-    pub fn parameter_gradient(&self, z: &Tensor, gradient: &Tensor, of: &Weights) {
+    /// Writes the gradient with respect to each parameter to `grads`, from the features, `[B, H]`, and the gradient
+    /// with respect to the outputs, `[K, B, A]`.
+    pub fn parameter_gradient(&self, z: &Tensor, gradient: &Tensor, grads: &Weights) {
         let gradient = self.by_sample(gradient); // [B, K*A]
         match &self.layer {
             Layer::Linear { weight, bias } => {
-                matmul_into(&gradient.tr(), z, &of[*weight].view([-1, self.features]));
-                column_sums_into(&gradient, &of[*bias].view([-1]));
+                matmul_into(&gradient.tr(), z, &grads[*weight].view([-1, self.features]));
+                column_sums_into(&gradient, &grads[*bias].view([-1]));
             }
             Layer::Dueling(dueling) => {
                 let of_bias = gradient.sum_dim_intlist([0].as_slice(), false, None::<Kind>);
-                dueling.write_gradient(&matmul(&gradient.tr(), z), &of_bias, of);
+                dueling.write_gradient(&matmul(&gradient.tr(), z), &of_bias, grads);
             }
         }
     }
 
-    /// The gradient with respect to the features, `[B, H]`, from the gradient with respect to the outputs,
-    /// `[K, B, A]`. If only some heads are `finite_heads`, `[K]` bool, it comes from these.
+    /// Computes the gradient with respect to the features, `[B, H]`, from the gradient with respect to the outputs,
+    /// `[K, B, A]`. Only heads in `finite_heads`, `[K]` bool, contribute, if given.
     pub fn feature_gradient(&self, gradient: &Tensor, finite_heads: Option<&Tensor>) -> Tensor {
         let mut matrix = self.matrix();
         if let Some(finite_heads) = finite_heads {
@@ -138,7 +135,7 @@ impl Heads {
         matmul(&self.by_sample(gradient), &matrix)
     }
 
-    /// Forgets all heads but head `j`; the flat indices that its parameters had, `[P']`.
+    /// Removes all heads but head `j` and returns the flat indices that its parameters had, `[P']`.
     pub(crate) fn prune_to(&mut self, j: i64) -> Tensor {
         let of_head: Vec<i64> = (0..)
             .zip(self.parameters.unit_of_element())
@@ -158,12 +155,12 @@ impl Heads {
         indices
     }
 
-    /// A copy that shares nothing.
+    /// Returns a deep copy.
     pub fn copy(&self) -> Self {
         Heads { parameters: self.parameters.copy(), layer: self.layer.clone(), ..*self }
     }
 
-    /// The matrix of all heads, `[K*A, H]`.
+    /// Returns the matrix of all heads, `[K*A, H]`.
     fn matrix(&self) -> Tensor {
         let weights = self.parameters.weights();
         match &self.layer {
@@ -172,7 +169,7 @@ impl Heads {
         }
     }
 
-    /// What all heads add to their outputs, `[K*A]`.
+    /// Returns the bias of all heads, `[K*A]`.
     fn bias(&self) -> Tensor {
         let weights = self.parameters.weights();
         match &self.layer {
@@ -199,7 +196,7 @@ mod tests {
 
     const KINDS: [Outputs; 2] = [Outputs::Linear(2), Outputs::Dueling(2)];
 
-    /// Every head's outputs by its own formula, from parameters in the order they were added.
+    /// Computes the outputs by each head's formula, from parameters in the order they were added.
     fn by_hand(outputs: Outputs, z: &Tensor, parameters: &[Tensor]) -> Tensor {
         let layer = |z: &Tensor, weight: &Tensor, bias: &Tensor| {
             z.unsqueeze(0).matmul(&weight.transpose(1, 2)) + bias.unsqueeze(1) // [K, B, A]
@@ -214,7 +211,7 @@ mod tests {
         }
     }
 
-    /// The parameters in the order they were added, views of this flat tensor.
+    /// Returns views of a flat tensor of parameters, in the order they were added.
     fn parts(outputs: Outputs, theta: &Tensor) -> Vec<Tensor> {
         let shapes: &[&[i64]] = match outputs {
             Outputs::Linear(_) => &[&[3, 2, 4], &[3, 2]],
@@ -230,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_are_those_of_the_formula() {
+    fn outputs_match_the_formula() {
         for kind in KINDS {
             let (heads, z) = sample(kind);
             let expected = by_hand(kind, &z, &parts(kind, heads.parameters.theta()));
@@ -239,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_layer_gives_the_mean_of_the_outputs() {
+    fn the_averaged_layer_gives_the_mean_output() {
         for kind in KINDS {
             let (heads, z) = sample(kind);
             let a = Tensor::from_slice(&[0.5f32, 0.2, 0.3]);
@@ -249,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_kept_alone_is_as_it_was() {
+    fn pruning_keeps_the_remaining_heads_parameters() {
         for kind in KINDS {
             let (mut heads, z) = sample(kind);
             let (out, theta) = (heads.forward(&z), heads.parameters.theta().copy());
@@ -261,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn gradients_equal_autograds() {
+    fn gradients_match_autograd() {
         for kind in KINDS {
             let (heads, z) = sample(kind);
             let (theta, z) = (heads.parameters.theta().copy().set_requires_grad(true), z.set_requires_grad(true));

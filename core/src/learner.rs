@@ -1,13 +1,13 @@
-//! One step of learning (paper, Algorithm 1, lines 8 to 13).
+//! One training step (paper, Algorithm 1, lines 8 to 13).
 //!
-//! | part | learns from | at |
+//! | part | loss | learning rate |
 //! |---|---|---|
 //! | body | the mixture's loss `-log sum_j a_j p_j(y given x)`, Equation 2 | each unit's own `eta` |
-//! | head j | its own loss `-log p_j(y given x)`, Equation 3, none of it reaching the body | `eta_j` |
-//! | `a` | the heads' log-likelihoods, by the Switch | |
+//! | head j | its own, `-log p_j(y given x)`, Equation 3, not back-propagated to the body | `eta_j` |
+//! | `a` | updated by the Switch from the heads' log-likelihoods | |
 //!
-//! Both losses differentiate the same outputs: with `g_j` the gradient of `-log p_j` with respect to `out_j`, the
-//! mixture's is `r_j g_j`, where `r_j = a_j p_j / sum_i a_i p_i` is head j's responsibility for the sample.
+//! Both losses share one forward pass: if `g_j` is the gradient of `-log p_j` with respect to `out_j`, the mixture's
+//! gradient is `r_j g_j`, where `r_j = a_j p_j / sum_i a_i p_i` is head j's responsibility for the sample.
 
 use rand::RngExt;
 use rand_distr::Distribution;
@@ -29,72 +29,72 @@ use crate::state_dict::StateDict;
 use crate::streams::{Stream, stream};
 use crate::units::Units;
 
-/// Learning rates and everything else that learning remembers from step to step.
+/// Training state of a network: learning rates, optimizers, averaging and guards.
 pub struct Learner {
     method: Method,
     body: ParamGroup,
     heads: ParamGroup,
     averaging: Box<dyn ModelAveraging>,
     history: History,
-    /// the size each unit of the body began with, `[units]`
+    /// root mean square of each unit's initial parameters, `[units]`
     initial_rms: Vec<f64>,
     updates: u64,
     monitor: DivergenceMonitor,
-    /// what rates that are drawn at each step derive from
+    /// seed of learning rates that are resampled at each update
     rates_seed: u64,
 }
 
-/// The part of learning that the body and the heads do alike.
+/// Optimizer, guard, clipping and gradient buffer of the body or of the heads.
 struct ParamGroup {
     optimizer: Box<dyn Optimizer>,
     guard: Option<UnitGuard>,
     clip: Option<GradClip>,
-    /// where gradients are written: a flat tensor and its part for each parameter
+    /// a flat gradient, `[P]`, and its view for each parameter
     grad_buffer: (Tensor, Weights),
 }
 
-/// What a step has seen before it differentiates anything.
+/// Losses, output gradients and evidence of a batch.
 struct BatchEvaluation {
     /// `g_j`, the gradient of each head's own `-log p_j` with respect to its outputs, `[K, B, A]`
     g: Tensor,
-    /// `r_j`, how responsible each head is for each sample, `[K, B, 1]`; a single head has all of it
+    /// `r_j`, each head's responsibility for each sample, `[K, B, 1]`; `None` for a single head
     r: Option<Tensor>,
-    /// as in the [`Report`]
+    /// see [`Report`]
     loss: Tensor,
     log_evidence: Tensor,
-    /// the heads that have a part in the step
+    /// the heads that the step does not skip
     finite_heads: FiniteHeads,
-    /// whether anything may move
+    /// whether parameters may change
     apply_update: UpdateGate,
 }
 
-/// What a step moves along; flat, `[P]` each.
+/// Flat gradients, `[P]` each.
 struct Gradients {
     body: Tensor,
     heads: Tensor,
 }
 
-/// What a step saw before it changed anything. The numbers stay on the device until they are asked for.
+/// Loss and evidence of a step, before its update. The tensors stay on the network's device.
 #[derive(Debug)]
 pub struct Report {
-    /// The mixture's loss, `-log sum_j a_j p_j(y|x)`, mean of the batch, in nats; `[]`.
+    /// The mixture's loss, `-log sum_j a_j p_j(y|x)`, averaged over the batch, in nats; `[]`.
     pub loss: Tensor,
-    /// `log p_j(y|x)`, mean or sum of the batch, in nats; `[K]` f64.
+    /// `log p_j(y|x)`, averaged or summed over the batch, in nats; `[K]` f64.
     pub log_evidence: Tensor,
 }
 
 impl Report {
-    /// The loss as a number; waits for the device.
+    /// Returns the loss as a number; synchronizes the device.
     pub fn loss(&self) -> f64 {
         self.loss.double_value(&[])
     }
 }
 
 impl Learner {
-    /// A learner for this network; units' rates are drawn from `rng`.
+    /// Creates the learner of a network and samples the units' learning rates from `rng`.
     ///
     /// # Errors
-    /// [`Error::HeadCount`] if the network has another number of heads than the method.
+    /// [`Error::HeadCount`] if the network's number of heads differs from the method's.
     pub fn new<B>(method: &Method, network: &Network<B>, rng: &mut Stream) -> Result<Self, Error> {
         let (k, expected) = (network.heads().k(), method.num_heads);
         if k != expected {
@@ -106,8 +106,8 @@ impl Learner {
         let (unit_rates, body_rates) = match method.lr_per {
             LrGranularity::Unit | LrGranularity::UnitResampled => {
                 let rates = draw(body.units());
-                let spread = body.broadcast(&rates);
-                (rates, spread)
+                let per_element = body.broadcast(&rates);
+                (rates, per_element)
             }
             LrGranularity::Parameter => {
                 let theta = body.theta();
@@ -139,16 +139,16 @@ impl Learner {
         })
     }
 
-    /// Learns from one batch.
+    /// Makes one training step from a forward pass and its targets.
     ///
     /// # Errors
-    /// The network's parameters are as they were, and stay so, if
-    /// - the method isn't guarded and the loss is not finite ([`Error::Diverged`]);
-    /// - it is, and no head has a finite likelihood ([`Error::NoFiniteHead`]), or already the features are not finite
-    ///   ([`Error::NoFiniteFeatures`]);
+    /// The network's parameters are unchanged, and stay so, if
+    /// - the method is unguarded and the loss is non-finite ([`Error::Diverged`]);
+    /// - the method is guarded and the likelihoods of all heads ([`Error::NoFiniteHead`]) or the features
+    ///   ([`Error::NoFiniteFeatures`]) are non-finite;
     /// - the target doesn't fit the outputs ([`Error::Shape`]).
     ///
-    /// On a GPU the error may come some steps later.
+    /// On a GPU, a later step may return the error for non-finite numbers.
     pub fn step<B, L: Likelihood>(
         &mut self,
         network: &mut Network<B>,
@@ -162,7 +162,7 @@ impl Learner {
         Ok(Report { loss: evaluation.loss, log_evidence: evaluation.log_evidence })
     }
 
-    /// What the heads predict at `z` (line 8), and what that says about each of them.
+    /// Computes the losses, output gradients and evidence of a batch (line 8).
     fn evaluate<B, L: Likelihood>(
         &mut self,
         network: &Network<B>,
@@ -172,7 +172,7 @@ impl Learner {
     ) -> Result<BatchEvaluation, Error> {
         likelihood.check(&pass.out, target)?;
         let (log_p, g) = likelihood.log_prob_and_gradient(&pass.out, target); // [K, B], [K, B, A]
-        let log_evidence = self.method.evidence.of(&log_p); // [K]
+        let log_evidence = self.method.evidence.reduce(&log_p); // [K]
         let finite_heads = FiniteHeads::new(self.method.guarded, &log_evidence);
         let (log_p, log_evidence) =
             (finite_heads.mask(log_p, f64::NEG_INFINITY), finite_heads.mask(log_evidence, f64::NEG_INFINITY));
@@ -189,7 +189,7 @@ impl Learner {
         Ok(BatchEvaluation { g: finite_heads.mask(g, 0.0), r, loss, log_evidence, finite_heads, apply_update })
     }
 
-    /// The gradients of both losses, means over the batch.
+    /// Computes the gradients of both losses, averaged over the batch.
     fn differentiate<B>(
         &mut self,
         network: &Network<B>,
@@ -199,12 +199,12 @@ impl Learner {
         let (heads, batch) = (network.heads(), pass.out.size()[1] as f64);
         let BatchEvaluation { g, r, finite_heads, .. } = evaluation;
 
-        // Equation 3: head j's, of -log p_j, where z is a constant
+        // Equation 3: head j's gradient, of -log p_j, with constant z
         heads.parameter_gradient(&pass.z.detach(), g, &self.heads.grad_buffer.1);
         let of_heads = self.heads.grad_buffer.0.g_div_scalar_(batch); // [P]
 
-        // Equation 2: the body's, of -log sum_j a_j p_j, whose gradient with respect to out_j is r_j g_j. In place: where
-        // there is a prediction at each time step, a new tensor of this size costs more than the product
+        // Equation 2: the body's gradient, of -log sum_j a_j p_j, whose gradient with respect to out_j is r_j g_j. In
+        // place: for language models, allocating a tensor of this size costs more than the product
         if let Some(r) = r {
             let _ = g.g_mul_(r);
         }
@@ -214,7 +214,8 @@ impl Learner {
         Gradients { body: of_body, heads: of_heads }
     }
 
-    /// Body and heads move, each unit and head at its own rate (lines 10 and 12), then the averaging weights (line 13).
+    /// Updates body and heads, each unit and head at its own learning rate (lines 10 and 12), then the averaging
+    /// weights (line 13).
     fn apply<B>(&mut self, network: &mut Network<B>, gradients: Gradients, evaluation: &BatchEvaluation) {
         self.resample_lrs(network.parameters());
         let factor = self.method.lr_schedule.factor(self.updates);
@@ -229,7 +230,7 @@ impl Learner {
         self.history.record(self.updates, || self.averaging.weights());
     }
 
-    /// Other rates for the units, where each step has its own; those of the first were drawn at the beginning.
+    /// Resamples the units' learning rates, if the method does so at each update after the first.
     fn resample_lrs(&mut self, body: &Parameters) {
         if self.method.lr_per == LrGranularity::UnitResampled && self.updates > 0 {
             let mut rng = stream(self.rates_seed, &format!("rates of update {}", self.updates));
@@ -238,38 +239,38 @@ impl Learner {
         }
     }
 
-    /// How the network learns.
+    /// Returns the training method.
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// The posterior over the heads, `[K]`; waits for the device.
+    /// Returns the posterior over the heads, `[K]`; synchronizes the device.
     pub fn posterior(&self) -> Vec<f64> {
         to_vec(&self.averaging.weights())
     }
 
-    /// The posterior over time.
+    /// Returns the history of the posterior.
     pub fn history(&self) -> &History {
         &self.history
     }
 
-    /// Steps made so far.
+    /// Returns the number of updates so far.
     pub fn updates(&self) -> u64 {
         self.updates
     }
 
-    /// What the run says about learning rates.
+    /// Returns diagnostics of the learning rates; synchronizes the device.
     pub fn diagnose<B>(&self, network: &Network<B>) -> LrDiagnostics {
         LrDiagnostics::new(self.method.lr_range, self.posterior(), &self.rms_ratios(network))
     }
 
-    /// Counts the units of the body that exploded, as [`LrDiagnostics`] counts them.
+    /// Counts the exploded units of the body, see [`LrDiagnostics::exploded_units`].
     pub fn exploded_units<B>(&self, network: &Network<B>) -> usize {
         exploded_units(&self.rms_ratios(network))
     }
 
-    /// What became of every unit of the body, which began as that of `first`; `None` where units have no rates of their
-    /// own, or they change from step to step.
+    /// Returns the state of every unit of the body compared with the initial network `first`; `None` unless each unit
+    /// has its own, constant learning rate.
     pub fn units<B>(&self, network: &Network<B>, first: &Network<B>) -> Option<Units> {
         let lr_range = self.method.lr_range;
         let own = self.method.lr_per == LrGranularity::Unit && lr_range.min() < lr_range.max();
@@ -277,14 +278,14 @@ impl Learner {
         Some(Units::new(network.parameters(), first.parameters(), &rates))
     }
 
-    /// The size of each unit of the body as a multiple of that it began with, `[units]`.
+    /// Returns the root mean square of each unit of the body, divided by its initial value, `[units]`.
     fn rms_ratios<B>(&self, network: &Network<B>) -> Vec<f64> {
         let sizes = network.parameters().unit_rms();
         sizes.iter().zip(&self.initial_rms).map(|(now, first)| now / first).collect()
     }
 
-    /// Throws all heads away but the heaviest (paper, section 4.4), if it has at least this weight; says which it was
-    /// then. The network's predictions change by no more than the weight that is dropped.
+    /// Prunes all heads but the top-weighted one (paper, section 4.4) and returns its index, if its weight is at least
+    /// `min_weight` and there are several heads. Predictions change at most in proportion to the pruned weight.
     pub fn prune_heads<B>(&mut self, network: &mut Network<B>, min_weight: f64) -> Option<i64> {
         let a = self.posterior();
         let best = (0..a.len()).max_by(|&i, &j| a[i].total_cmp(&a[j])).expect("a head");
@@ -304,8 +305,7 @@ impl Learner {
         Some(best as i64)
     }
 
-    /// Adds everything learning remembers of the network that it has been learning with, as `prefix.*`; what it
-    /// remembers of a parameter by that parameter's name.
+    /// Adds the training state of `network` to `tensors` as `prefix.*`, by the parameters' names.
     pub fn save<B>(&self, network: &Network<B>, prefix: &str, tensors: &mut StateDict) {
         self.body.save(network.parameters(), &format!("{prefix}.body"), tensors);
         self.heads.save(network.heads().parameters(), &format!("{prefix}.heads"), tensors);
@@ -315,10 +315,10 @@ impl Learner {
         tensors.insert_slice(format!("{prefix}.updates"), &[self.updates as i64]);
     }
 
-    /// Takes back what was saved.
+    /// Restores the state written by `save`.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another learner.
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the state is another learner's.
     pub fn load<B>(&mut self, network: &Network<B>, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         self.body.load(network.parameters(), &format!("{prefix}.body"), tensors)?;
         self.heads.load(network.heads().parameters(), &format!("{prefix}.heads"), tensors)?;
@@ -357,7 +357,7 @@ impl ParamGroup {
     }
 }
 
-/// A bound on each head's gradient.
+/// Clips each head's gradient separately.
 fn clip_each_head(max_norm: f64, heads: &Parameters) -> GradClip {
     GradClip::per_unit(max_norm, &heads.unit_of_element(), heads.theta())
 }
@@ -402,18 +402,18 @@ mod tests {
         (network.parameters().theta().copy(), network.heads().parameters().theta().copy())
     }
 
-    /// Spoils the parameters of head j.
-    fn spoil_head(network: &Network<Mlp>, j: i64, value: f64) {
+    /// Fills the weights of head j with `value`.
+    fn fill_head(network: &Network<Mlp>, j: i64, value: f64) {
         let theta = network.heads().parameters().theta();
         let _ = theta.narrow(0, j * 2 * 8, 2 * 8).fill_(value);
     }
 
     #[test]
-    fn a_spoilt_head_is_left_out_and_the_others_go_on() {
+    fn a_non_finite_head_is_skipped_and_the_others_are_updated() {
         for value in [f64::NAN, f64::INFINITY] {
             let mut network = network(4);
             let mut learner = learner(&Method { num_heads: 4, ..Method::alrao() }, &network);
-            spoil_head(&network, 2, value);
+            fill_head(&network, 2, value);
             let before = thetas(&network);
             let report = step(&mut learner, &mut network).unwrap();
             assert!(report.loss().is_finite());
@@ -429,29 +429,29 @@ mod tests {
         }
     }
 
-    /// What the guarded way computes where all is finite is what the unguarded way computes, to the bit.
+    /// If all numbers are finite, guarded and unguarded steps are bit-identical.
     #[test]
-    fn guards_change_nothing_where_all_is_finite() {
-        let (mut free, mut guarded, mut lagging) = (network(4), network(4), network(4));
+    fn guards_do_not_change_finite_steps() {
+        let (mut unguarded, mut guarded, mut deferred) = (network(4), network(4), network(4));
         let method = Method { num_heads: 4, ..Method::alrao() };
-        let mut of_free = learner(&Method { guarded: false, ..method.clone() }, &free);
-        let (mut of_guarded, mut of_lagging) = (learner(&method, &guarded), learner(&method, &lagging));
-        of_lagging.monitor.defer_checks();
+        let mut of_unguarded = learner(&Method { guarded: false, ..method.clone() }, &unguarded);
+        let (mut of_guarded, mut of_deferred) = (learner(&method, &guarded), learner(&method, &deferred));
+        of_deferred.monitor.defer_checks();
         for _ in 0..100 {
-            step(&mut of_free, &mut free).unwrap();
+            step(&mut of_unguarded, &mut unguarded).unwrap();
             step(&mut of_guarded, &mut guarded).unwrap();
-            step(&mut of_lagging, &mut lagging).unwrap();
+            step(&mut of_deferred, &mut deferred).unwrap();
         }
-        assert_eq!(thetas(&free), thetas(&guarded));
-        assert_eq!(thetas(&free), thetas(&lagging));
-        assert_eq!(of_free.posterior(), of_guarded.posterior());
+        assert_eq!(thetas(&unguarded), thetas(&guarded));
+        assert_eq!(thetas(&unguarded), thetas(&deferred));
+        assert_eq!(of_unguarded.posterior(), of_guarded.posterior());
     }
 
     #[test]
-    fn without_a_sound_head_the_step_says_so_and_changes_nothing() {
+    fn a_step_without_a_finite_head_is_an_error_and_changes_nothing() {
         let mut network = network(2);
         let mut learner = learner(&Method { num_heads: 2, ..Method::alrao() }, &network);
-        (0..2).for_each(|j| spoil_head(&network, j, f64::NAN));
+        (0..2).for_each(|j| fill_head(&network, j, f64::NAN));
         let before = network.parameters().theta().copy();
         let error = step(&mut learner, &mut network).unwrap_err();
         assert!(matches!(&error, Error::NoFiniteHead { update: 0, largest_rates } if largest_rates.len() == 3));
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn features_that_are_no_numbers_are_told_from_heads() {
+    fn non_finite_features_have_their_own_error() {
         let mut network = network(2);
         let mut learner = learner(&Method { num_heads: 2, ..Method::alrao() }, &network);
         let _ = network.parameters().theta().shallow_clone().fill_(f64::NAN);
@@ -475,28 +475,28 @@ mod tests {
         assert!(matches!(diverged, Some(Error::Diverged { .. })), "{diverged:?}");
     }
 
-    /// The monitor that looks once in a while reports the step of the failure, and nothing has moved since.
+    /// A deferred check reports the update of the failure, and no later update is applied.
     #[test]
-    fn a_lagging_watch_keeps_the_parameters_of_the_failure() {
+    fn deferred_checks_keep_the_parameters_of_the_failure() {
         let mut network = network(2);
         let mut learner = learner(&Method { num_heads: 2, ..Method::alrao() }, &network);
         learner.monitor.defer_checks();
         (0..10).for_each(|_| drop(step(&mut learner, &mut network).unwrap()));
-        (0..2).for_each(|j| spoil_head(&network, j, f64::NAN));
+        (0..2).for_each(|j| fill_head(&network, j, f64::NAN));
         let before = network.parameters().theta().copy();
-        let error = (0..200).find_map(|_| step(&mut learner, &mut network).err()).expect("it notices");
+        let error = (0..200).find_map(|_| step(&mut learner, &mut network).err()).expect("an error");
         assert!(matches!(error, Error::NoFiniteHead { update: 10, .. }), "{error}");
         assert!(learner.updates() > 10);
         assert_eq!(network.parameters().theta(), &before);
     }
 
     #[test]
-    fn equal_rates_and_one_head_are_plain_gradient_descent() {
+    fn one_rate_and_one_head_equal_gradient_descent() {
         let (mut network, eta) = (network(1), 0.01);
         let mut learner = learner(&Method::sgd(eta).unwrap(), &network);
         let (x, y) = batch();
         let before = thetas(&network);
-        // the same loss, differentiated by autograd all the way
+        // the same loss, differentiated by autograd
         let (body, weights) = network.parameters().leaf();
         let z = crate::layers::Body::forward(network.body(), &weights, &x);
         let (head, out) = {
@@ -514,9 +514,9 @@ mod tests {
         }
     }
 
-    /// A head far from the target gets no responsibility; what the body learns is the other head's gradient alone.
+    /// A head far from the target has responsibility 0, so the body's gradient comes from the other head only.
     #[test]
-    fn the_body_learns_from_the_mixture_and_heads_from_themselves() {
+    fn the_body_uses_the_mixtures_loss_and_each_head_its_own() {
         let network = network(2);
         let (x, y) = batch();
         let far = |network: &Network<Mlp>| {
@@ -539,11 +539,11 @@ mod tests {
         let difference = (with_both.parameters().theta() - alone.parameters().theta()).abs().max();
         assert!(difference.double_value(&[]) < 1e-7);
         let (before, after) = (thetas(&network).1, thetas(&with_both).1);
-        assert!(after.narrow(0, 16, 16) != before.narrow(0, 16, 16), "the far head learns too");
+        assert!(after.narrow(0, 16, 16) != before.narrow(0, 16, 16), "the far head is updated too");
     }
 
     #[test]
-    fn a_pass_of_more_samples_can_be_learnt_from_in_part() {
+    fn a_step_can_use_the_first_samples_of_a_pass() {
         let (x, y) = batch();
         let more = Tensor::cat(&[&x, &(&x * 3.0)], 0);
         let learn = |pass: &dyn Fn(&Network<Mlp>) -> ForwardPass| {
@@ -561,25 +561,25 @@ mod tests {
     }
 
     #[test]
-    fn the_best_head_alone_predicts_almost_the_same() {
+    fn pruning_hardly_changes_predictions() {
         let mut network = network(4);
         let mut learner = learner(&Method { num_heads: 4, ..Method::alrao() }, &network);
         (0..300).for_each(|_| drop(step(&mut learner, &mut network).unwrap()));
         let (x, _) = batch();
         let (before, out) = (network.mean(&x).unwrap(), network.outputs(&x).unwrap());
         let a = learner.posterior();
-        let dropped = 1.0 - a.iter().copied().fold(0.0, f64::max);
-        assert_eq!(learner.prune_heads(&mut network, 1.0), None, "not that concentrated");
+        let pruned = 1.0 - a.iter().copied().fold(0.0, f64::max);
+        assert_eq!(learner.prune_heads(&mut network, 1.0), None, "the top weight is below 1");
         assert!(learner.prune_heads(&mut network, 0.5).is_some(), "{a:?}");
         assert_eq!((network.heads().k(), learner.posterior()), (1, vec![1.0]));
         let spread = (out.amax([0].as_slice(), false) - out.amin([0].as_slice(), false)).max().double_value(&[]);
         let change = (network.mean(&x).unwrap() - before).abs().max().double_value(&[]);
-        assert!(change <= dropped * spread + 1e-6, "{change} {dropped} {spread}");
+        assert!(change <= pruned * spread + 1e-6, "{change} {pruned} {spread}");
         step(&mut learner, &mut network).unwrap();
     }
 
     #[test]
-    fn clipped_gradients_move_no_parameter_further() {
+    fn clipping_bounds_the_update() {
         let method = Method { max_grad_norm: Some(1e-3), ..Method::sgd(1.0).unwrap() };
         let mut network = network(1);
         let mut learner = learner(&method, &network);
@@ -587,12 +587,12 @@ mod tests {
         step(&mut learner, &mut network).unwrap();
         let after = thetas(&network);
         for (before, after) in [(before.0, after.0), (before.1, after.1)] {
-            let way = (after - before).norm().double_value(&[]);
-            assert!((way - 1e-3).abs() < 1e-5, "{way}");
+            let length = (after - before).norm().double_value(&[]);
+            assert!((length - 1e-3).abs() < 1e-5, "{length}");
         }
     }
 
-    /// Where the body is after each of three steps from the same gradient-making batch.
+    /// Returns the body's parameters, `[P]`, before and after each of three steps on one batch.
     fn steps(method: &Method) -> Vec<Tensor> {
         let mut network = network(10);
         let mut learner = Learner::new(method, &network, &mut stream(0, "rates")).unwrap();
@@ -608,25 +608,25 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_of_units_of_parameters_or_of_steps() {
+    fn learning_rates_are_per_unit_per_parameter_or_resampled() {
         let of = |lr_per| steps(&Method { lr_per, ..Method::alrao() });
         let [unit, parameter, step] =
             [LrGranularity::Unit, LrGranularity::Parameter, LrGranularity::UnitResampled].map(of);
-        // the first step is along the same gradient
+        // the first steps have equal gradients
         let ratio =
             |places: &[Tensor]| Vec::<f32>::try_from((&places[1] - &places[0]) / (&unit[1] - &unit[0])).unwrap();
-        assert!(step[1] == unit[1] && step[2] != unit[2], "drawn anew from the second step on");
+        assert!(step[1] == unit[1] && step[2] != unit[2], "resampled from the second update on");
         let different = ratio(&parameter).into_iter().filter(|r| r.is_finite() && (r - 1.0).abs() > 0.01).count();
         assert!(different > 40, "{different}");
         let own = network(10).parameters().unit_of_element();
         let of_one: Vec<f32> =
             ratio(&parameter).into_iter().zip(&own).filter(|(_, unit)| **unit == own[0]).map(|(r, _)| r).collect();
         assert!(of_one.windows(2).any(|pair| (pair[0] / pair[1] - 1.0).abs() > 0.01), "{of_one:?}");
-        assert!(step[3] == of(LrGranularity::UnitResampled)[3], "of the seed alone");
+        assert!(step[3] == of(LrGranularity::UnitResampled)[3], "determined by the seed");
     }
 
     #[test]
-    fn a_saved_learner_goes_on_to_the_same_bits() {
+    fn a_loaded_learner_continues_bit_identically() {
         let method = Method { num_heads: 3, ..Method::alrao() };
         let (mut network, mut again) = (network(3), self::network(3));
         let (mut learner, mut of_again) = (learner(&method, &network), self::learner(&method, &again));
@@ -644,7 +644,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_that_do_not_fit_are_refused_by_their_shape() {
+    fn errors_name_the_shapes_of_inputs_and_targets() {
         let mut network = network(1);
         let mut learner = learner(&Method::sgd(0.1).unwrap(), &network);
         let (x, y) = batch();
@@ -660,7 +660,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_with_other_heads_is_refused() {
+    fn a_different_number_of_heads_is_an_error() {
         let error = Learner::new(&Method::alrao(), &network(3), &mut stream(0, "rates")).err().unwrap();
         assert!(error.to_string().contains("3 heads") && error.to_string().contains("needs 10"), "{error}");
     }

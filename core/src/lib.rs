@@ -1,10 +1,10 @@
 //! Learning with Random Learning Rates (Blier, Wolinski, Ollivier), the method itself.
 //!
-//! A network is a *body* whose every unit learns at a rate of its own, drawn once from a log-uniform distribution
-//! ([`rates`]), and K copies of its output layer ([`heads`]), each with a rate of its own, averaged by the Switch
-//! ([`averaging`]). One step of learning (Algorithm 1 of the paper, lines 8 to 13) is [`learner::Learner::step`].
+//! A network has a *body*, each of whose units has its own learning rate, sampled once from a log-uniform distribution
+//! ([`rates`]), and K output heads ([`heads`]) with log-spaced learning rates, averaged by the Switch ([`averaging`]).
+//! [`learner::Learner::step`] makes one training step (Algorithm 1 of the paper, lines 8 to 13).
 //!
-//! Plain SGD and Adam are the same code with one rate and one head.
+//! SGD and Adam run through this code with one learning rate and one head.
 
 pub mod averaging;
 pub mod device;

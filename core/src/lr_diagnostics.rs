@@ -1,4 +1,4 @@
-//! What a run tells about learning rates: a few numbers from the posterior over heads and from the units' weights.
+//! Diagnostics of a run's learning rates, from the posterior over heads and the units' weights.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub struct LrDiagnostics {
 }
 
 impl LrDiagnostics {
-    /// Reads the posterior and the sizes of units, each as a multiple of its first size, `[units]`.
+    /// Computes the diagnostics from the posterior, `[K]`, and each unit's RMS divided by its initial RMS, `[units]`.
     pub(crate) fn new(lr_range: LrRange, posterior: Vec<f64>, rms_ratio: &[f64]) -> Self {
         let head_lrs = lr_range.log_spaced(posterior.len());
         let best = (0..posterior.len()).max_by(|&i, &j| posterior[i].total_cmp(&posterior[j])).expect("a head");
@@ -62,7 +62,7 @@ impl LrDiagnostics {
     }
 }
 
-/// Counts the units that exploded, by the ratio of their size to their initial one, `[units]`.
+/// Counts exploded units, by their RMS divided by their initial RMS, `[units]`.
 pub(crate) fn exploded_units(rms_ratio: &[f64]) -> usize {
     const MAX_RMS_RATIO: f64 = 100.0;
     rms_ratio.iter().filter(|rms_ratio| rms_ratio.is_nan() || **rms_ratio > MAX_RMS_RATIO).count()
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_report_by_hand() {
+    fn diagnostics_match_values_by_hand() {
         let report = read(&[0.0, 0.5, 0.5, 0.0, 0.0], &[1.0, 99.0, 101.0, f64::NAN, f64::INFINITY]);
         assert_eq!((report.exploded_units, report.units, report.at_bound), (3, 5, None));
         assert!((report.suggested_lr / 10f64.powf(-2.5) - 1.0).abs() < 1e-12);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn weight_at_an_end_asks_for_a_wider_interval() {
+    fn weight_at_a_bound_suggests_a_wider_range() {
         assert_eq!(read(&[0.9, 0.1, 0.0], &[]).at_bound, Some(Bound::Lower));
         assert_eq!(read(&[0.0, 0.1, 0.9], &[]).at_bound, Some(Bound::Upper));
         assert_eq!(read(&[0.4, 0.3, 0.3], &[]).at_bound, None);

@@ -1,8 +1,8 @@
-//! Products of matrices.
+//! Matrix products.
 //!
-//! They are most of an agent's update. Where the numbers are in main memory and libtorch is to use one thread, `gemm`
-//! makes them, in the longest vectors that the processor has; libtorch's own library has those of one maker only. Elsewhere
-//! libtorch makes them.
+//! Products take most of the time of an agent's update. On the CPU with one libtorch thread, `gemm` computes them with
+//! the processor's widest vectors; MKL, which libtorch uses, has AVX-512 on Intel CPUs only. Otherwise libtorch
+//! computes them.
 
 use std::sync::Once;
 
@@ -12,26 +12,26 @@ use tch::kind::Element;
 
 use crate::slices::{Scalar, Span, data_pointer, sliceable, with_slices};
 
-/// Matrices as small as an agent's are not worth copying into another order first, unless their rows lie the wrong way.
+/// Turns off packing of small matrices, which costs more than it gains for an agent's layers.
 static SET_PACKING_THRESHOLD: Once = Once::new();
 
-/// `x W^T + b`: `[B, I]`, `[O, I]`, `[O]` to `[B, O]`.
+/// Computes `x W^T + b`: `[B, I]`, `[O, I]`, `[O] -> [B, O]`.
 pub(crate) fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
     let narrow = linear_of::<f32>(x, weight, bias);
     narrow.or_else(|| linear_of::<f64>(x, weight, bias)).unwrap_or_else(|| x.linear(weight, Some(bias)))
 }
 
-/// `a b`: `[M, K]`, `[K, N]` to `[M, N]`.
+/// Computes `a b`: `[M, K]`, `[K, N] -> [M, N]`.
 pub(crate) fn matmul(a: &Tensor, b: &Tensor) -> Tensor {
     let out = match (&a.size()[..], &b.size()[..]) {
         ([m, _], [_, n]) => Tensor::empty([*m, *n], (a.kind(), a.device())),
-        _ => return a.mm(b), // which says what is wrong with them
+        _ => return a.mm(b), // panics with libtorch's message
     };
     matmul_into(a, b, &out);
     out
 }
 
-/// Writes `a b` on `out`: `[M, K]`, `[K, N]` on `[M, N]`.
+/// Writes `a b` to `out`: `[M, K]`, `[K, N] -> [M, N]`.
 pub(crate) fn matmul_into(a: &Tensor, b: &Tensor, out: &Tensor) {
     if gemm_into::<f32>(a, b, out, false).or_else(|| gemm_into::<f64>(a, b, out, false)).is_none() {
         let _ = a.mm_out(out, b);
@@ -48,18 +48,18 @@ fn linear_of<T: Scalar>(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Option<Te
     Some(y)
 }
 
-/// Writes `a b` on `out`, or adds it to what is there; nothing unless all three are in main memory and fit, and `out` is
-/// apart from the others.
+/// Writes `a b` to `out`, or adds it to `out`, by `gemm`. Returns `None`, without writing, unless all three matrices
+/// are on the CPU, their shapes fit, `out` overlaps neither factor, and libtorch uses one thread.
 fn gemm_into<T: Scalar>(a: &Tensor, b: &Tensor, out: &Tensor, add: bool) -> Option<()> {
     let (a, b, out) = (Matrix::<T>::of(a)?, Matrix::<T>::of(b)?, Matrix::<T>::of(out)?);
     let ([m, k], n) = (a.size, b.size[1]);
-    let apart = !(out.span().overlaps(&a.span()) || out.span().overlaps(&b.span()));
-    if tch::get_num_threads() > 1 || b.size[0] != k || out.size != [m, n] || !apart {
+    let disjoint = !(out.span().overlaps(&a.span()) || out.span().overlaps(&b.span()));
+    if tch::get_num_threads() > 1 || b.size[0] != k || out.size != [m, n] || !disjoint {
         return None;
     }
     SET_PACKING_THRESHOLD.call_once(|| set_lhs_packing_threshold_single_thread(256));
     let old = if add { T::one() } else { T::zero() };
-    // SAFETY: each matrix has as many numbers as its sizes say, at its strides; `out` shares its numbers with neither.
+    // SAFETY: each matrix has elements at all indices of its size, at its strides; `out` overlaps neither `a` nor `b`.
     #[allow(unsafe_code)]
     unsafe {
         gemm(
@@ -87,7 +87,7 @@ fn gemm_into<T: Scalar>(a: &Tensor, b: &Tensor, out: &Tensor, add: bool) -> Opti
     Some(())
 }
 
-/// A matrix in main memory.
+/// A strided matrix in CPU memory.
 struct Matrix<T> {
     start: *mut T,
     /// rows, columns
@@ -103,7 +103,7 @@ impl<T: Element> Matrix<T> {
         Some(Matrix { start, size, strides })
     }
 
-    /// From its first number to its last, with whatever lies between its rows.
+    /// Returns the span from the first to the last element, gaps between rows included.
     fn span(&self) -> Span<T> {
         let [rows, columns] = [0, 1].map(|i| (self.size[i] - 1) * self.strides[i] as usize);
         Span { start: self.start, len: rows + columns + 1 }
@@ -119,7 +119,7 @@ mod tests {
     use crate::layers::tests::{assert_close, numbers};
 
     #[test]
-    fn products_are_libtorchs_however_the_matrices_lie() {
+    fn products_match_libtorch_for_any_strides() {
         tch::set_num_threads(1);
         for kind in [Kind::Float, Kind::Double] {
             for (m, k, n) in [(1, 1, 1), (1, 7, 5), (33, 1, 2), (17, 40, 65), (128, 256, 50)] {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_multiplied_is_not_written_over() {
+    fn an_output_that_overlaps_a_factor_is_rejected() {
         tch::set_num_threads(1);
         let (a, b) = (numbers(&[4, 4]), numbers(&[4, 4]).cos());
         let both = Tensor::cat(&[&a, &b], 0);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn matrices_that_dont_fit_are_libtorchs_error() {
+    fn shapes_that_do_not_fit_panic_in_libtorch() {
         tch::set_num_threads(1);
         let wrong = std::panic::catch_unwind(|| matmul(&numbers(&[2, 3]), &numbers(&[2, 3])));
         assert!(wrong.is_err());

@@ -1,6 +1,6 @@
-//! How a network learns: learning rates, update rule, averaging.
+//! The training method: learning rates, update rule, heads, averaging.
 //!
-//! Alrao and its baselines are one thing: plain SGD is the interval of a single rate with a single head.
+//! Baselines are settings of the same method: SGD has one learning rate and one head.
 
 use tch::{Kind, Tensor};
 
@@ -11,7 +11,7 @@ use crate::averaging::Averaging;
 use crate::optimizer::{AdamSettings, LrSchedule, SgdSettings, UpdateRule};
 use crate::rates::{LrGranularity, LrRange};
 
-/// Settings of learning, apart from the network.
+/// Settings of the training method, apart from the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Method {
     /// Learning-rate range of units and heads.
@@ -26,7 +26,7 @@ pub struct Method {
     pub lr_schedule: LrSchedule,
     /// Averaging of the heads.
     pub averaging: Averaging,
-    /// What counts as one observation of the averaging.
+    /// Unit of one observation of the averaging.
     pub evidence: Evidence,
     /// Maximum norm of the body's gradient, and of each head's; unclipped if `None`.
     pub max_grad_norm: Option<f64>,
@@ -34,20 +34,20 @@ pub struct Method {
     pub guarded: bool,
 }
 
-/// The evidence of a step, from the log-likelihoods of a batch.
+/// Reduction of a batch's log-likelihoods to the evidence of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Evidence {
-    /// Their mean, as in the authors' code: a batch counts as one observation.
+    /// Mean, as in the authors' code: a batch counts as one observation.
     #[default]
     Mean,
-    /// Their sum: each sample counts as one.
+    /// Sum: each sample counts as one observation.
     Sum,
 }
 
 impl Evidence {
-    /// What the samples' `log p_j`, `[K, B]`, say about each head, `[K]` f64.
-    pub(crate) fn of(self, log_p: &Tensor) -> Tensor {
+    /// Reduces the samples' `log p_j`, `[K, B]`, to the evidence of each head, `[K]` f64.
+    pub(crate) fn reduce(self, log_p: &Tensor) -> Tensor {
         match self {
             Evidence::Mean => log_p.mean_dim([1].as_slice(), false, Kind::Double),
             Evidence::Sum => log_p.sum_dim_intlist([1].as_slice(), false, Kind::Double),
@@ -56,14 +56,14 @@ impl Evidence {
 }
 
 impl Default for Method {
-    /// [`Method::alrao`].
+    /// Returns [`Method::alrao`].
     fn default() -> Self {
         Self::alrao()
     }
 }
 
 impl Method {
-    /// The paper's: SGD at rates from `[1e-5, 10]`, 10 heads, averaged by the Switch.
+    /// Returns the paper's method: SGD with learning rates from `[1e-5, 10]`, and 10 heads averaged by the Switch.
     pub fn alrao() -> Self {
         Method {
             lr_range: LrRange::default(),
@@ -78,19 +78,19 @@ impl Method {
         }
     }
 
-    /// Stochastic gradient descent at one rate, with one head, unguarded.
+    /// Returns stochastic gradient descent with one learning rate and one head, unguarded.
     ///
     /// # Errors
-    /// [`Error::LrRange`] unless `eta` is a positive number.
+    /// [`Error::LrRange`] unless `eta` is positive and finite.
     pub fn sgd(eta: f64) -> Result<Self, Error> {
         let lr_range = LrRange::new(eta, eta)?;
         Ok(Method { lr_range, num_heads: 1, guarded: false, ..Self::alrao() })
     }
 
-    /// Adam at one rate, with one head, unguarded.
+    /// Returns Adam with one learning rate and one head, unguarded.
     ///
     /// # Errors
-    /// [`Error::LrRange`] unless `eta` is a positive number.
+    /// [`Error::LrRange`] unless `eta` is positive and finite.
     pub fn adam(eta: f64) -> Result<Self, Error> {
         Ok(Method { rule: UpdateRule::Adam(AdamSettings::default()), ..Self::sgd(eta)? })
     }

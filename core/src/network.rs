@@ -10,7 +10,7 @@ use crate::slices::{Scalar, simd_dispatch, sliceable, with_slices};
 use crate::state_dict::StateDict;
 use crate::streams::Stream;
 
-/// A body with K heads.
+/// A network: a body, its parameters, K heads and their averaging weights.
 #[derive(Debug)]
 pub struct Network<B> {
     body: B,
@@ -18,11 +18,11 @@ pub struct Network<B> {
     heads: Heads,
     /// `[K]`
     a: Tensor,
-    /// whether some heads have no weight because their outputs are not finite
+    /// whether some heads have weight 0 because their outputs are non-finite
     some_excluded: bool,
 }
 
-/// A forward pass that a step of learning can be made from.
+/// Result of a forward pass in training mode, with its backward pass.
 pub struct ForwardPass {
     body_backward: BodyBackward,
     /// Features, `[B, H]`.
@@ -31,31 +31,32 @@ pub struct ForwardPass {
     pub out: Tensor,
 }
 
-/// How the features depend on the parameters.
+/// Backward pass of the body.
 enum BodyBackward {
-    /// By the graph that the features carry, from this leaf, `[P]`.
+    /// Autograd, to this leaf of the features' graph, `[P]`.
     Autograd(Tensor),
-    /// As the body has it.
+    /// The body's own derivative.
     Analytic(Backward),
-    /// As it was recorded.
+    /// A replayed CUDA graph.
     Graphed(GraphedBackward),
 }
 
-/// The gradient with respect to the parameters, `[P]`, from that with respect to the features, `[B, H]`.
+/// Function from the gradient with respect to the features, `[B, H]`, to the gradient with respect to the parameters,
+/// `[P]`.
 pub(crate) type GraphedBackward = Box<dyn Fn(&Tensor) -> Tensor>;
 
 impl ForwardPass {
-    /// The pass of the first `samples` of the batch alone.
+    /// Restricts the pass to the first `samples` samples of the batch.
     pub fn first(self, samples: i64) -> ForwardPass {
         let z = tch::with_grad(|| self.z.narrow(0, 0, samples));
         ForwardPass { z, out: self.out.narrow(1, 0, samples), ..self }
     }
 
-    /// The gradient with respect to the body's parameters, `[P]`, from that with respect to the features, `[B, H]`.
-    /// `grad_buffer` is a flat tensor that it may be written on, and its part for each parameter.
+    /// Computes the gradient with respect to the body's parameters, `[P]`, from the gradient with respect to the
+    /// features, `[B, H]`. It may use `grad_buffer`, a flat tensor, `[P]`, with its view for each parameter.
     pub(crate) fn backward(&self, gradient: Tensor, grad_buffer: &(Tensor, Weights)) -> Tensor {
         match &self.body_backward {
-            BodyBackward::Autograd(theta) if !self.z.requires_grad() => theta.zeros_like(), // nothing depends on it
+            BodyBackward::Autograd(theta) if !self.z.requires_grad() => theta.zeros_like(), // independent features
             BodyBackward::Autograd(theta) => {
                 let surrogate = tch::with_grad(|| self.z.flatten(0, -1).dot(&gradient.flatten(0, -1)));
                 Tensor::run_backward(&[surrogate], &[theta], false, false).remove(0)
@@ -70,7 +71,7 @@ impl ForwardPass {
 }
 
 impl<B: Body> Network<B> {
-    /// A network whose body is made by `body`, with `k` heads of these outputs; initial values drawn from `rng`.
+    /// Creates a network with the body made by `body` and `k` heads; initial weights are sampled from `rng`.
     ///
     /// # Errors
     /// [`Error::NoHeads`] if `k` is 0, [`Error::ParameterWithoutUnit`] if a parameter of the body belongs to no unit.
@@ -89,10 +90,10 @@ impl<B: Body> Network<B> {
         Ok(Network { body, parameters, heads, a, some_excluded: false })
     }
 
-    /// A pass to learn from, `x: [B, ..]`, also where autograd is switched off.
+    /// Runs a forward pass in training mode, `x: [B, ..]`, also under `no_grad`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if x is no batch for the body.
+    /// [`Error::Shape`] if `x` is not a batch for the body.
     pub fn forward(&self, x: &Tensor) -> Result<ForwardPass, Error> {
         self.body.check(x)?;
         Ok(match self.body.forward_with_backward(self.parameters.weights_in_training(), x) {
@@ -103,19 +104,19 @@ impl<B: Body> Network<B> {
         })
     }
 
-    /// Every head's outputs without anything to learn from, `[B, ..] -> [K, B, A]`.
+    /// Computes the outputs of all heads in evaluation mode, `[B, ..] -> [K, B, A]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if x is no batch for the body.
+    /// [`Error::Shape`] if `x` is not a batch for the body.
     pub fn outputs(&self, x: &Tensor) -> Result<Tensor, Error> {
         self.body.check(x)?;
         Ok(self.outputs_with(|body, weights| body.forward(weights, x)))
     }
 
-    /// The heads' mean, `sum_j a_j out_j`, `[B, ..] -> [B, A]`.
+    /// Computes the mean output in evaluation mode, `sum_j a_j out_j`, `[B, ..] -> [B, A]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if x is no batch for the body.
+    /// [`Error::Shape`] if `x` is not a batch for the body.
     pub fn mean(&self, x: &Tensor) -> Result<Tensor, Error> {
         if self.some_excluded {
             return Ok(self.average(&self.outputs(x)?));
@@ -124,14 +125,14 @@ impl<B: Body> Network<B> {
         Ok(tch::no_grad(|| self.heads.mean(&self.body.forward(self.parameters.weights(), x), &self.a)))
     }
 
-    /// Takes the running statistics of normalisations anew: their means over these batches, `[B, ..]` each, of the network
-    /// as it is (Wu and Johnson, 2021, section 3). Without a batch they stay.
+    /// Recomputes the running statistics of batch normalization: their means over these batches, `[B, ..]` each
+    /// (precise BN, Wu and Johnson, 2021, section 3). Without a batch, they are unchanged.
     ///
     /// # Errors
-    /// Of the first batch that is one; statistics are then of those before it.
+    /// Returns the first batch error; the statistics then cover the earlier batches.
     pub fn recompute_bn_stats<E>(&mut self, batches: impl IntoIterator<Item = Result<Tensor, E>>) -> Result<(), E> {
-        for (others, x) in (0..).zip(batches) {
-            let (x, weights) = (x?, self.parameters.weights_for_bn_stats(others));
+        for (batch, x) in (0..).zip(batches) {
+            let (x, weights) = (x?, self.parameters.weights_for_bn_stats(batch));
             let _ = tch::no_grad(|| self.body.forward(&weights, &x));
         }
         Ok(())
@@ -139,8 +140,8 @@ impl<B: Body> Network<B> {
 }
 
 impl<B> Network<B> {
-    /// A pass to learn from whose features, `[B, H]`, `forward` computes in a way of its own: with a recurrent state
-    /// that it carries on, say.
+    /// Runs a forward pass in training mode whose features, `[B, H]`, `forward` computes, for example with a recurrent
+    /// state.
     pub fn forward_with(&self, forward: impl FnOnce(&B, &Weights) -> Tensor) -> ForwardPass {
         let (theta, weights) = self.parameters.leaf();
         let z = tch::with_grad(|| forward(&self.body, &weights));
@@ -148,18 +149,19 @@ impl<B> Network<B> {
         ForwardPass { body_backward: BodyBackward::Autograd(theta), z, out }
     }
 
-    /// The pass that has these features, `[B, H]`, of a recording.
+    /// Creates the pass with the features, `[B, H]`, of a CUDA graph.
     pub(crate) fn graphed_pass(&self, z: Tensor, backward: GraphedBackward) -> ForwardPass {
         let out = tch::no_grad(|| self.heads.forward(&z));
         ForwardPass { body_backward: BodyBackward::Graphed(backward), z, out }
     }
 
-    /// Every head's outputs, `[K, B, A]`, for features that `forward` computes, without anything to learn from.
+    /// Computes the outputs of all heads in evaluation mode, `[K, B, A]`, from features that `forward` computes, `[B,
+    /// H]`.
     pub fn outputs_with(&self, forward: impl FnOnce(&B, &Weights) -> Tensor) -> Tensor {
         tch::no_grad(|| self.heads.forward(&forward(&self.body, self.parameters.weights())))
     }
 
-    /// `sum_j a_j out_j`, `[K, B, A] -> [B, A]`. A head without weight has no part in it, whatever its outputs.
+    /// Averages outputs, `sum_j a_j out_j`, `[K, B, A] -> [B, A]`. Heads with weight 0 are skipped, even if non-finite.
     pub fn average(&self, out: &Tensor) -> Tensor {
         if self.heads.k() == 1 {
             return out.squeeze_dim(0);
@@ -175,24 +177,23 @@ impl<B> Network<B> {
         weighted.sum_dim_intlist([0].as_slice(), false, None)
     }
 
-    /// The body.
+    /// Returns the body.
     pub fn body(&self) -> &B {
         &self.body
     }
 
-    /// The averaging weights, `[K]`.
+    /// Returns the averaging weights, `[K]`.
     pub fn a(&self) -> &Tensor {
         &self.a
     }
 
-    /// Sets the averaging weights, `[K]`, and says whether some of them may be 0 because a head's outputs are not
-    /// finite.
+    /// Sets the averaging weights, `[K]`. `some_excluded`: some may be 0 because a head's outputs are non-finite.
     pub(crate) fn set_a(&mut self, a: &Tensor, some_excluded: bool) {
         self.a = a.to_kind(self.a.kind());
         self.some_excluded = some_excluded;
     }
 
-    /// The body's parameters.
+    /// Returns the body's parameters.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
@@ -201,7 +202,7 @@ impl<B> Network<B> {
         &mut self.parameters
     }
 
-    /// The heads.
+    /// Returns the heads.
     pub fn heads(&self) -> &Heads {
         &self.heads
     }
@@ -210,15 +211,15 @@ impl<B> Network<B> {
         &mut self.heads
     }
 
-    /// Throws all heads away but head `j`, which then has all the weight; which of the heads' numbers are left,
-    /// `[P']`.
+    /// Prunes all heads but head `j` and returns the flat indices of its parameters, `[P']`.
     pub fn prune_to_head(&mut self, j: i64) -> Tensor {
         let kept = self.heads.prune_to(j);
         self.set_a(&self.a.narrow(0, 0, 1).ones_like(), false);
         kept
     }
 
-    /// Moves `tau` of the way to another network of the same build; its averaging weights are taken over whole.
+    /// Makes a soft (Polyak) update towards `other`, a network with the same architecture:
+    /// `theta <- (1 - tau) theta + tau theta_other`. Buffers and averaging weights are copied.
     pub fn soft_update(&mut self, other: &Self, tau: f64) {
         self.parameters.soft_update(&other.parameters, tau);
         self.heads.parameters_mut().soft_update(other.heads.parameters(), tau);
@@ -230,18 +231,17 @@ impl<B> Network<B> {
         let _ = self.heads.parameters_mut().theta_mut().g_mul_scalar_(factor);
     }
 
-    /// Adds everything the network predicts by, as `prefix.body.*`, `prefix.heads.*` and `prefix.a`.
+    /// Adds the network's state to `tensors` as `prefix.body.*`, `prefix.heads.*` and `prefix.a`.
     pub fn save(&self, prefix: &str, tensors: &mut StateDict) {
         self.parameters.save(&format!("{prefix}.body"), tensors);
         self.heads.parameters().save(&format!("{prefix}.heads"), tensors);
         tensors.insert(format!("{prefix}.a"), &self.a);
     }
 
-    /// Takes back what was saved. If it was saved with a single head, since the others had been thrown away, so are those
-    /// of this network.
+    /// Restores the state written by `save`. If the saved network was pruned to one head, this network is pruned too.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another network.
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the state is another network's.
     pub fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         let name = format!("{prefix}.a");
         if tensors.get(&name, &[-1])?.numel() == 1 && self.heads.k() > 1 {
@@ -254,18 +254,18 @@ impl<B> Network<B> {
         Ok(())
     }
 
-    /// Takes the parameters and buffers of body and heads from `tensors` that go by other names: `counterpart` says what
-    /// `body.*` or `heads.*` is called there. The averaging weights stay.
+    /// Loads the parameters and buffers of body and heads from `tensors` with other names: `counterpart` maps `body.*`
+    /// and `heads.*` to them. The averaging weights are unchanged.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are another network's.
     pub fn load_renamed(&mut self, tensors: &StateDict, counterpart: impl Fn(&str) -> String) -> Result<(), Error> {
         self.parameters.load_renamed(tensors, |name| counterpart(&format!("body.{name}")))?;
         self.heads.parameters_mut().load_renamed(tensors, |name| counterpart(&format!("heads.{name}")))
     }
 }
 
-/// `sum_j a_j out_j` over the heads with weight, where the outputs of a sample lie side by side in main memory.
+/// Averages outputs that are stored as `[B, K, A]` on the CPU, skipping heads with weight 0.
 #[inline(always)]
 fn average_by_sample<T: Scalar>(out: &Tensor, a: &Tensor) -> Option<Tensor> {
     let by_sample = out.transpose(0, 1); // [B, K, A]
@@ -290,7 +290,7 @@ fn average_by_sample<T: Scalar>(out: &Tensor, a: &Tensor) -> Option<Tensor> {
 }
 
 impl<B: Clone> Network<B> {
-    /// A copy that shares nothing.
+    /// Returns a deep copy.
     pub fn copy(&self) -> Self {
         Network {
             body: self.body.clone(),
@@ -311,7 +311,7 @@ mod tests {
     use crate::streams::stream;
 
     #[test]
-    fn heads_without_weight_have_no_part_in_the_mean() {
+    fn the_mean_skips_heads_with_weight_0() {
         let float = (Kind::Float, Device::Cpu);
         let mut network = Network::new(|b| Mlp::new(b, 3, &[4], 1.0), 3, 2, &mut stream(0, "weights"), float).unwrap();
         network.set_a(&Tensor::from_slice(&[0.25f64, 0.0, 0.75]), true);
@@ -321,10 +321,10 @@ mod tests {
         }
     }
 
-    /// Nothing but a normalisation of its inputs.
-    struct Normalisation(BatchNorm);
+    /// A body of one batch normalization.
+    struct Norm(BatchNorm);
 
-    impl Body for Normalisation {
+    impl Body for Norm {
         fn features(&self) -> i64 {
             2
         }
@@ -334,10 +334,10 @@ mod tests {
         }
     }
 
-    /// `z = w x`, which says that its derivative is 1 in training and 0 otherwise, or leaves it to autograd.
+    /// `z = w x`, differentiated by autograd or by a wrong derivative: 1 in training mode, else 0.
     struct Line {
         w: ParameterId,
-        by_itself: bool,
+        own_derivative: bool,
     }
 
     impl Body for Line {
@@ -352,30 +352,30 @@ mod tests {
         fn forward_with_backward(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
             let (w, training) = (self.w, weights.training());
             let backward: Backward = Box::new(move |_, of| drop(of[w].shallow_clone().fill_(f64::from(training))));
-            self.by_itself.then(|| (self.forward(weights, x), backward))
+            self.own_derivative.then(|| (self.forward(weights, x), backward))
         }
     }
 
-    /// By whatever way, with autograd on or off.
+    /// With and without autograd.
     #[test]
-    fn a_pass_to_learn_from_is_in_training_and_can_be_differentiated() {
-        let body = |by_itself| {
+    fn a_forward_pass_is_in_training_mode_and_has_a_backward_pass() {
+        let body = |own_derivative| {
             move |b: &mut ParameterBuilder| {
                 let w = b.add("w", &[1], Init::Constant(2.0));
                 b.add_units(1, &[(w, 1)]);
-                Line { w, by_itself }
+                Line { w, own_derivative }
             }
         };
         let float = (Kind::Float, Device::Cpu);
         let x = Tensor::from_slice(&[1.0f32, 3.0, 5.0]).view([3, 1]);
-        for by_itself in [true, false] {
-            let network = Network::new(body(by_itself), 2, 1, &mut stream(0, "weights"), float).unwrap();
+        for own_derivative in [true, false] {
+            let network = Network::new(body(own_derivative), 2, 1, &mut stream(0, "weights"), float).unwrap();
             let gradient = || {
                 let pass = network.forward(&x).unwrap().first(2);
                 let of_features = Tensor::from_slice(&[1.0f32, 10.0]).view([2, 1]);
                 pass.backward(of_features, &network.parameters().grad_buffer()).double_value(&[0])
             };
-            let expected = if by_itself { 1.0 } else { 31.0 };
+            let expected = if own_derivative { 1.0 } else { 31.0 };
             assert_eq!([gradient(), tch::no_grad(gradient)], [expected; 2]);
 
             let frozen = network.forward_with(|body, weights| body.forward(weights, &x).detach());
@@ -385,34 +385,34 @@ mod tests {
     }
 
     #[test]
-    fn renewed_statistics_are_the_means_over_the_batches_whatever_they_were() {
+    fn recomputed_statistics_are_the_means_over_the_batches() {
         let float = (Kind::Float, Device::Cpu);
-        let body = |b: &mut ParameterBuilder| Normalisation(BatchNorm::new(b, 2));
+        let body = |b: &mut ParameterBuilder| Norm(BatchNorm::new(b, 2));
         let mut network = Network::new(body, 1, 2, &mut stream(0, "weights"), float).unwrap();
         let numbers = |numbers: [f32; 6]| Tensor::from_slice(&numbers).view([3, 2]);
-        // by channel: means 2 and 20, variances 1 and 100; then means 4 and 60, variances 9 and 900
+        // per channel: means 2 and 20, variances 1 and 100; then means 4 and 60, variances 9 and 900
         let batches = [numbers([1., 10., 2., 20., 3., 30.]), numbers([1., 30., 4., 60., 7., 90.])];
         let _ = network.forward(&(&batches[0] * 100.0)).unwrap();
         let theta = network.parameters().theta().copy();
 
-        let renew = |network: &mut Network<Normalisation>, count: usize| {
+        let recompute = |network: &mut Network<Norm>, count: usize| {
             network.recompute_bn_stats(batches.iter().take(count).map(|x| Ok::<_, Error>(x.shallow_clone()))).unwrap()
         };
-        let normalised = |network: &Network<Normalisation>, x: [f32; 2]| {
+        let normalized = |network: &Network<Norm>, x: [f32; 2]| {
             let z = network.body.forward(network.parameters().weights(), &Tensor::from_slice(&x).view([1, 2]));
             Vec::<f64>::try_from(z.get(0).to_kind(Kind::Double)).unwrap()
         };
-        renew(&mut network, 2);
-        let found = normalised(&network, [3.0 + 5f32.sqrt(), 40.0]); // by means 3 and 40, variances 5 and 500
+        recompute(&mut network, 2);
+        let found = normalized(&network, [3.0 + 5f32.sqrt(), 40.0]); // means 3 and 40, variances 5 and 500
         assert!((found[0] - 1.0).abs() < 1e-4 && found[1].abs() < 1e-4, "{found:?}");
-        renew(&mut network, 0);
-        assert_eq!(normalised(&network, [3.0 + 5f32.sqrt(), 40.0]), found, "no batch, no change");
-        renew(&mut network, 1);
-        let found = normalised(&network, [3.0, 10.0]); // by means 2 and 20, variances 1 and 100
+        recompute(&mut network, 0);
+        assert_eq!(normalized(&network, [3.0 + 5f32.sqrt(), 40.0]), found, "no batch, no change");
+        recompute(&mut network, 1);
+        let found = normalized(&network, [3.0, 10.0]); // means 2 and 20, variances 1 and 100
         assert!((found[0] - 1.0).abs() < 1e-4 && (found[1] + 1.0).abs() < 1e-4, "{found:?}");
         assert_eq!(network.parameters().theta(), &theta);
 
-        let damaged = [Ok(batches[0].shallow_clone()), Err("damaged")];
-        assert_eq!(network.recompute_bn_stats(damaged), Err("damaged"));
+        let corrupt = [Ok(batches[0].shallow_clone()), Err("corrupt")];
+        assert_eq!(network.recompute_bn_stats(corrupt), Err("corrupt"));
     }
 }

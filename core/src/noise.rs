@@ -1,12 +1,12 @@
-//! libtorch draws the noise of dropout, from one generator of the whole process.
+//! Seeding of libtorch's generator, which dropout uses and the whole process shares.
 
 use std::sync::{Mutex, PoisonError};
 
-/// What `forward` returns, with the generator seeded for it and kept from every other call: the same seed gives the same
-/// noise, whatever else is trained at the same time.
+/// Runs `forward` with libtorch's generator seeded and locked against other calls: a seed gives the same noise
+/// regardless of concurrent trainings.
 pub fn with_seed<T>(seed: i64, forward: impl FnOnce() -> T) -> T {
     static GENERATOR: Mutex<()> = Mutex::new(());
-    let _mine = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     tch::manual_seed(seed);
     forward()
 }
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_gives_the_same_noise_whoever_else_draws() {
+    fn a_seed_gives_the_same_noise_in_concurrent_threads() {
         let noise = |seed| {
             let ones = Tensor::ones([64], (Kind::Float, Device::Cpu));
             Vec::<f32>::try_from(with_seed(seed, || ones.dropout(0.5, true).dropout(0.5, true))).unwrap()

@@ -1,9 +1,9 @@
-//! All parameters of a network in one flat tensor, so that an update is a handful of tensor operations however many
-//! layers there are; and which *unit* (paper, section 4.3) each element belongs to.
+//! All parameters of a network in one flat tensor, and the *unit* (paper, section 4.3) of each element. With a flat
+//! tensor, an update takes a few tensor operations for any number of layers.
 //!
-//! Layers add parameters through a [`ParameterBuilder`], say which of their elements make up a unit, and later find
-//! their values in [`Weights`] by the [`ParameterId`] they were given. What a layer keeps but gradients don't change,
-//! such as the running buffer_values of batch normalisation, is a buffer.
+//! Layers add parameters to a [`ParameterBuilder`], declare which elements form a unit, and later read their values
+//! from [`Weights`] by [`ParameterId`]. State without gradients, such as the running statistics of batch normalization,
+//! is a buffer.
 
 use std::ops::Range;
 
@@ -14,26 +14,26 @@ use crate::Error;
 use crate::state_dict::StateDict;
 use crate::streams::Stream;
 
-/// A parameter's place among the [`Weights`].
+/// Index of a parameter in [`Weights`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParameterId(usize);
 
-/// A buffer's place among the [`Weights`].
+/// Index of a buffer in [`Weights`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferId(usize);
 
-/// How a parameter's initial values are drawn.
+/// Distribution of a parameter's initial values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
-    /// Uniform between minus and plus this bound.
+    /// Uniform between `-bound` and `bound`.
     Uniform(f64),
     /// Normal with mean 0 and this standard deviation.
     Normal(f64),
-    /// This value everywhere.
+    /// One value for all elements.
     Constant(f64),
 }
 
-/// The parameters of a network under construction.
+/// Builder of a network's parameters and buffers.
 pub struct ParameterBuilder<'a> {
     rng: &'a mut Stream,
     scope: Vec<String>,
@@ -43,7 +43,7 @@ pub struct ParameterBuilder<'a> {
     units: usize,
 }
 
-/// The finished parameters.
+/// Parameters and buffers of a network.
 #[derive(Debug)]
 pub struct Parameters {
     entries: Vec<Entry>,
@@ -51,14 +51,13 @@ pub struct Parameters {
     /// `[P]`
     theta: Tensor,
     buffers: Vec<Buffer>,
-    /// the values of all buffers, `[S]`
+    /// flat tensor of all buffers, `[S]`
     buffer_values: Tensor,
     weights: Weights,
     weights_in_training: Weights,
 }
 
-/// One tensor for each parameter and buffer, in the order they were added: views of one flat tensor of parameters, and one of
-/// buffers.
+/// Tensors of all parameters and buffers, as views of the two flat tensors.
 #[derive(Debug)]
 pub struct Weights {
     parameters: Vec<Tensor>,
@@ -86,28 +85,28 @@ struct Units {
 struct Buffer {
     name: String,
     shape: Vec<i64>,
-    /// what it holds at first, everywhere
+    /// initial value of all elements
     initial: f64,
 }
 
 impl<'a> ParameterBuilder<'a> {
-    /// Nothing yet; initial values will be drawn from `rng` when all is finished.
+    /// Creates an empty builder; [`finish`](Self::finish) samples initial values from `rng`.
     pub fn new(rng: &'a mut Stream) -> Self {
         let (scope, entries, inits, buffers) = Default::default();
         ParameterBuilder { rng, scope, entries, inits, buffers, units: 0 }
     }
 
-    /// How many numbers the parameters so far are, P.
+    /// Returns the number of elements added so far, P.
     pub fn numel(&self) -> i64 {
         self.entries.iter().map(Entry::numel).sum()
     }
 
-    /// How many units there are so far.
+    /// Returns the number of units added so far.
     pub fn units(&self) -> usize {
         self.units
     }
 
-    /// Builds a part of the network whose parameters' names begin with `name.`
+    /// Runs `build`; the names of parameters that it adds start with `name.`
     pub fn scope<T>(&mut self, name: impl Into<String>, build: impl FnOnce(&mut Self) -> T) -> T {
         self.scope.push(name.into());
         let built = build(self);
@@ -115,7 +114,7 @@ impl<'a> ParameterBuilder<'a> {
         built
     }
 
-    /// Adds a parameter of this shape. Some [`claim`](Self::add_units) must take it in.
+    /// Adds a parameter. Its units must be declared by [`add_units`](Self::add_units).
     pub fn add(&mut self, name: &str, shape: &[i64], init: Init) -> ParameterId {
         let name = self.full_name(name);
         self.entries.push(Entry { name, shape: shape.to_vec(), units: None });
@@ -123,32 +122,33 @@ impl<'a> ParameterBuilder<'a> {
         ParameterId(self.entries.len() - 1)
     }
 
-    /// Declares `count` units, each of which learns at one rate. They tau out each parameter of the list: element
-    /// e, counted in row-major order, belongs to unit `(e / stride) % count`. Where the rows of an `[O, I]` weight are
-    /// the units, its stride is I, and that of its bias 1; a stride of 1 over an `[N, D]` embedding makes its columns
-    /// the units.
+    /// Adds `count` units, each with one learning rate, and assigns the elements of parameters to them. With
+    /// `(parameter, stride)`, element e of the parameter, in row-major order, belongs to unit `(e / stride) % count`.
+    ///
+    /// If the units are the rows of an `[O, I]` weight, the weight's stride is I and its bias's stride is 1. If they
+    /// are the columns of an `[N, D]` embedding, the stride is 1.
     pub fn add_units(&mut self, count: i64, parameters: &[(ParameterId, i64)]) {
         let (first, count) = (self.units, count as usize);
         self.units += count;
         for &(ParameterId(index), stride) in parameters {
             let entry = &mut self.entries[index];
-            assert!(entry.units.is_none(), "{} is claimed twice", entry.name);
-            assert!(entry.numel() % (count as i64 * stride) == 0, "{} is claimed by part", entry.name);
+            assert!(entry.units.is_none(), "{} already has units", entry.name);
+            assert!(entry.numel() % (count as i64 * stride) == 0, "{} can't be divided into these units", entry.name);
             entry.units = Some(Units { first, count, stride: stride as usize });
         }
     }
 
-    /// Adds a buffer of this shape with one value everywhere.
+    /// Adds a buffer whose elements all have this initial value.
     pub fn buffer(&mut self, name: &str, shape: &[i64], value: f64) -> BufferId {
         let name = self.full_name(name);
         self.buffers.push(Buffer { name, shape: shape.to_vec(), initial: value });
         BufferId(self.buffers.len() - 1)
     }
 
-    /// The parameters, on `device`, as numbers of this kind.
+    /// Allocates the parameters on `device` with this dtype and samples their initial values.
     ///
     /// # Errors
-    /// [`Error::ParameterWithoutUnit`] names the first parameter that no unit has claimed, and which thus has no learning rate.
+    /// [`Error::ParameterWithoutUnit`] names the first parameter without units.
     pub fn finish(self, device: Device, kind: Kind) -> Result<Parameters, Error> {
         if let Some(entry) = self.entries.iter().find(|entry| entry.units.is_none()) {
             return Err(Error::ParameterWithoutUnit { name: entry.name.clone() });
@@ -195,7 +195,7 @@ impl Entry {
         self.shape.iter().product()
     }
 
-    /// The first unit, how many there are, and the shape in which they are the middle dimension.
+    /// Returns the first unit, the number of units, and the shape in which units are the middle dimension.
     fn by_unit(&self) -> (i64, i64, [i64; 3]) {
         let Units { first, count, stride } = self.units.expect("checked when finished");
         let (first, count, stride) = (first as i64, count as i64, stride as i64);
@@ -219,33 +219,33 @@ impl Parameters {
         Parameters { entries, units, theta, buffers, buffer_values, weights, weights_in_training }
     }
 
-    /// How many units there are.
+    /// Returns the number of units.
     pub fn units(&self) -> usize {
         self.units
     }
 
-    /// The flat tensor of all parameters, `[P]`.
+    /// Returns the flat tensor of all parameters, `[P]`.
     pub fn theta(&self) -> &Tensor {
         &self.theta
     }
 
-    /// The flat tensor, to be changed in place.
+    /// Returns the flat tensor of all parameters, `[P]`, for in-place updates.
     pub(crate) fn theta_mut(&mut self) -> &mut Tensor {
         &mut self.theta
     }
 
-    /// The parameters, for a forward pass that nothing will be learnt from.
+    /// Returns the weights of a forward pass in evaluation mode.
     pub fn weights(&self) -> &Weights {
         &self.weights
     }
 
-    /// The parameters, for a forward pass to learn from whose derivative the body has written out.
+    /// Returns the weights of a forward pass in training mode, without autograd.
     pub(crate) fn weights_in_training(&self) -> &Weights {
         &self.weights_in_training
     }
 
-    /// A leaf of the autograd graph that shares the parameters' storage, `[P]`, and its weights, for a pass to learn
-    /// from: gradients with respect to the leaf come as one flat tensor.
+    /// Returns a leaf of the autograd graph that shares the parameters' storage, `[P]`, and its weights in training
+    /// mode. The gradient with respect to the leaf is one flat tensor.
     pub fn leaf(&self) -> (Tensor, Weights) {
         let leaf = self.theta.detach().set_requires_grad(true);
         let buffers = self.weights.buffers.iter().map(Tensor::shallow_clone).collect();
@@ -253,34 +253,34 @@ impl Parameters {
         (leaf, weights)
     }
 
-    /// The parameters, for a pass over one of many batches, after so many batch, that leaves the mean of all of them in
-    /// running buffer_values.
+    /// Returns the weights for batch `batch` (from 0) of a batch-norm recomputation, after which the running statistics
+    /// are the means over all batches so far.
     pub(crate) fn weights_for_bn_stats(&self, batch: u64) -> Weights {
         Weights { training: true, momentum: Some(1.0 / (batch + 1) as f64), ..self.weights.shallow_clone() }
     }
 
-    /// What `work` returns, which leaves the values of all buffers as they were, for whatever pass is under way too.
+    /// Runs `work`, then restores the values of all buffers.
     pub(crate) fn with_buffers_restored<T>(&self, work: impl FnOnce() -> T) -> T {
         let before = self.buffer_values.copy();
         let done = work();
-        // by another name: autograd would take a pass that has read them for one whose inputs have changed
+        // through `data`, or autograd would reject the backward pass of an earlier forward pass that read the buffers
         self.buffer_values.data().copy_(&before);
         done
     }
 
-    /// Whether there are buffers, such as running buffer_values.
+    /// Returns whether there are buffers, such as running statistics.
     pub fn has_buffers(&self) -> bool {
         !self.buffers.is_empty()
     }
 
-    /// Room for a gradient, `[P]`, and its part for each parameter.
+    /// Allocates a flat gradient, `[P]`, and returns it with its view for each parameter.
     pub fn grad_buffer(&self) -> (Tensor, Weights) {
         let flat = self.theta.zeros_like();
         let parts = split(&self.entries, &flat, true);
         (flat, parts)
     }
 
-    /// The unit of every element, `[P]`.
+    /// Returns the unit of every element, `[P]`.
     pub fn unit_of_element(&self) -> Vec<usize> {
         let of_entry = |entry: &Entry| {
             let Units { first, count, stride } = entry.units.expect("checked when finished");
@@ -289,9 +289,9 @@ impl Parameters {
         self.entries.iter().flat_map(of_entry).collect()
     }
 
-    /// Spreads one number a unit, `[units]`, over all elements of its parameters, `[P]`.
+    /// Broadcasts one number per unit, `[units]`, to the units' elements, `[P]`.
     pub fn broadcast(&self, by_unit: &[f64]) -> Tensor {
-        assert_eq!(by_unit.len(), self.units, "one number for each unit");
+        assert_eq!(by_unit.len(), self.units, "one number per unit");
         let by_unit = Tensor::from_slice(by_unit).to_kind(self.theta.kind()).to_device(self.theta.device());
         let flat = self.theta.empty_like();
         let parts = split(&self.entries, &flat, false).parameters;
@@ -302,8 +302,8 @@ impl Parameters {
         flat
     }
 
-    /// The layers: what is before the last dot of the parameters' names, and their units. Parameters that tau units are of
-    /// one layer.
+    /// Returns each layer's scope (the parameters' names up to the last dot) and units. Parameters that share units
+    /// belong to one layer.
     pub fn layers(&self) -> Vec<(String, Range<usize>)> {
         let mut layers: Vec<(String, Range<usize>)> = Vec::new();
         for entry in &self.entries {
@@ -316,12 +316,13 @@ impl Parameters {
         layers
     }
 
-    /// The size of every unit, the root mean square of its parameters, `[units]`; waits for the device.
+    /// Returns the root mean square of each unit's parameters, `[units]`; synchronizes the device.
     pub fn unit_rms(&self) -> Vec<f64> {
         self.rms_by_unit(&self.theta)
     }
 
-    /// The root mean square of a number for each element, `[P]`, over every unit, `[units]`; waits for the device.
+    /// Returns the root mean square over each unit, `[units]`, of one number per element, `[P]`; synchronizes the
+    /// device.
     pub(crate) fn rms_by_unit(&self, flat: &Tensor) -> Vec<f64> {
         let zeros = || Tensor::zeros([self.units as i64], (Kind::Double, self.theta.device()));
         let (sums, numels) = (zeros(), zeros());
@@ -334,13 +335,14 @@ impl Parameters {
         Vec::try_from((sums / numels).sqrt()).expect("a vector")
     }
 
-    /// A copy that shares nothing.
+    /// Returns a deep copy.
     pub fn copy(&self) -> Self {
         let (entries, buffers) = (self.entries.clone(), self.buffers.clone());
         Parameters::new(entries, self.units, self.theta.copy(), buffers, self.buffer_values.copy())
     }
 
-    /// Moves `tau` of the way to the values of `other`, a network of the same build; buffers are taken over whole.
+    /// Makes a soft (Polyak) update towards `other`, which has the same layout: `theta <- (1 - tau) theta + tau
+    /// theta_other`. Buffers are copied.
     pub fn soft_update(&mut self, other: &Parameters, tau: f64) {
         let _ = self.theta.lerp_(&other.theta, tau);
         self.buffer_values.copy_(&other.buffer_values);
@@ -353,18 +355,18 @@ impl Parameters {
         }
     }
 
-    /// Takes the values of each parameter and buffer from `tensors`.
+    /// Restores the parameters and buffers written by `save`.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another network. Nothing has changed then.
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are another network's; nothing was changed.
     pub fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         self.load_renamed(tensors, |name| format!("{prefix}.{name}"))
     }
 
-    /// Takes the values of each parameter and buffer from the one of `tensors` that is its `counterpart` by name.
+    /// Loads each parameter and buffer from the tensor that `counterpart` maps its name to.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are another network's; nothing was changed.
     pub fn load_renamed(&mut self, tensors: &StateDict, counterpart: impl Fn(&str) -> String) -> Result<(), Error> {
         let saved = |(name, value): (&str, &Tensor)| tensors.get(&counterpart(name), &value.size());
         let saved = self.named().map(saved).collect::<Result<Vec<_>, Error>>()?;
@@ -374,7 +376,7 @@ impl Parameters {
         Ok(())
     }
 
-    /// Adds a number for each element, `[P]`, to `tensors`: parameter by parameter, as `prefix.name`.
+    /// Adds one number per element, `[P]`, to `tensors`: the tensor of each parameter as `prefix.name`.
     pub fn save_flat(&self, prefix: &str, flat: &Tensor, tensors: &mut StateDict) {
         let parts = split(&self.entries, flat, false).parameters;
         for (entry, part) in self.entries.iter().zip(&parts) {
@@ -382,10 +384,10 @@ impl Parameters {
         }
     }
 
-    /// A number for each element, `[P]`, as it was saved.
+    /// Returns one number per element, `[P]`, as written by `save_flat`.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are of another network.
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the tensors are another network's.
     pub fn load_flat(&self, prefix: &str, tensors: &StateDict) -> Result<Tensor, Error> {
         let part = |e: &Entry| Ok(tensors.get(&format!("{prefix}.{}", e.name), &e.shape)?.flatten(0, -1));
         Ok(Tensor::cat(&self.entries.iter().map(part).collect::<Result<Vec<_>, Error>>()?, 0))
@@ -398,23 +400,23 @@ impl Parameters {
 }
 
 impl Weights {
-    /// Whether the pass is one to learn from: dropout and batch normalisation differ then.
+    /// Returns whether the pass is in training mode, which changes dropout and batch normalization.
     pub fn training(&self) -> bool {
         self.training
     }
 
-    /// How far running buffer_values move towards those of the batch, where that is not what the layer always does.
+    /// Returns the momentum of running statistics, if it differs from the layer's default.
     pub fn momentum(&self) -> Option<f64> {
         self.momentum
     }
 
-    /// The same tensors.
+    /// Returns views of these tensors.
     pub fn shallow_clone(&self) -> Self {
         let all = |tensors: &[Tensor]| tensors.iter().map(Tensor::shallow_clone).collect();
         Weights { parameters: all(&self.parameters), buffers: all(&self.buffers), ..*self }
     }
 
-    /// A buffer, which shares its storage with the network's.
+    /// Returns a buffer, which shares its storage with the network's.
     pub fn buffer(&self, id: BufferId) -> &Tensor {
         &self.buffers[id.0]
     }
@@ -428,7 +430,7 @@ impl std::ops::Index<ParameterId> for Weights {
     }
 }
 
-/// Weights without buffers.
+/// Splits a flat tensor into weights without buffers.
 fn split(entries: &[Entry], flat: &Tensor, training: bool) -> Weights {
     let sizes: Vec<i64> = entries.iter().map(Entry::numel).collect();
     debug_assert_eq!(sizes.iter().sum::<i64>(), flat.size()[0]);
@@ -449,8 +451,8 @@ mod tests {
         builder.finish(Device::Cpu, Kind::Float)
     }
 
-    /// Two units of three weights and a bias each, then two cells of four gates, gate by gate, as an LSTM has them,
-    /// and a table of three rows whose two columns are units.
+    /// Returns parameters of two units with three weights and a bias each, two cells with four gates each in an LSTM's
+    /// layout, and a table of three rows whose two columns are units.
     fn sample() -> Parameters {
         let parameters = build(|builder| {
             builder.scope("dense", |b| {
@@ -468,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn every_element_takes_its_units_number() {
+    fn broadcast_gives_each_element_its_units_number() {
         let spread = Vec::<f32>::try_from(sample().broadcast(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])).unwrap();
         let dense = [1., 1., 1., 2., 2., 2., 1., 2.];
         let gate = [3., 3., 4., 4.];
@@ -477,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_a_unit_is_the_root_mean_square_of_its_elements() {
+    fn unit_rms_matches_values_by_hand() {
         let parameters = sample();
         let theta = Vec::<f32>::try_from(parameters.theta()).unwrap();
         let mut of_unit = vec![Vec::new(); parameters.units()];
@@ -491,20 +493,20 @@ mod tests {
     }
 
     #[test]
-    fn parameters_that_share_units_are_a_layer() {
+    fn parameters_that_share_units_are_one_layer() {
         let layers: Vec<_> = sample().layers();
         assert_eq!(layers, [("dense".into(), 0..2), ("gates".into(), 2..4), ("table".into(), 4..6)]);
     }
 
-    /// Published results depend on it.
+    /// Published results depend on these values.
     #[test]
-    fn a_seed_gives_the_values_that_it_always_gave() {
+    fn initial_values_of_a_seed_never_change() {
         let theta = Vec::<f32>::try_from(sample().theta()).unwrap();
         assert_eq!([0, 7, 8, 23].map(|e| theta[e]), [0.26186135, -0.08394677, 0.06853005, 0.5661315]);
     }
 
     #[test]
-    fn what_is_being_built_is_counted_before_it_is_drawn() {
+    fn a_builder_counts_elements_and_units() {
         let parameters = build(|builder| {
             let weight = builder.add("weight", &[4, 3, 2], Init::Uniform(1.0));
             let bias = builder.add("bias", &[4], Init::Constant(0.0));
@@ -516,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_without_a_unit_is_named() {
+    fn a_parameter_without_units_is_an_error_with_its_name() {
         let parameters = build(|builder| {
             builder.scope("layer", |b| b.add("weight", &[2, 3], Init::Uniform(1.0)));
         });
@@ -524,7 +526,7 @@ mod tests {
     }
 
     #[test]
-    fn gradients_come_flat_and_in_order() {
+    fn gradients_are_flat_and_in_order() {
         let parameters = sample();
         let (leaf, weights) = parameters.leaf();
         let loss = weights[ParameterId(0)].sum(Kind::Float) + 2.0 * weights[ParameterId(2)].sum(Kind::Float);
@@ -534,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_under_way_bears_that_buffers_are_put_back() {
+    fn restoring_buffers_keeps_earlier_passes_differentiable() {
         let mut rng = stream(0, "weights");
         let mut builder = ParameterBuilder::new(&mut rng);
         let norm = crate::layers::BatchNorm::new(&mut builder, 2);
@@ -553,7 +555,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_and_buffers_are_saved_by_name_and_refused_where_the_shape_differs() {
+    fn loading_goes_by_name_and_rejects_other_shapes() {
         let saved = sample();
         let mut tensors = StateDict::default();
         saved.save("body", &mut tensors);

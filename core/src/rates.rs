@@ -1,9 +1,9 @@
-//! Where learning rates come from (paper, section 4).
+//! Distribution of the learning rates (paper, section 4).
 //!
 //! | symbol | here | paper |
 //! |---|---|---|
-//! | `logU(eta_min, eta_max)` | [`LrRange`] as a distribution | section 4.1 |
-//! | what draws one | [`LrGranularity`] | section 4.2 |
+//! | `logU(eta_min, eta_max)` | [`LrRange`] as a distribution, for units | section 4.1 |
+//! | parts with their own `eta` | [`LrGranularity`] | section 4.2 |
 //! | `eta_j` of head j | [`LrRange::log_spaced`] | section 4.4, Algorithm 1 line 6 |
 
 use rand::{Rng, RngExt};
@@ -12,20 +12,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// Granularity of the body's learning rates. `Unit` is the paper's, the others are for comparison.
+/// Granularity of the body's learning rates. `Unit` is the paper's; the other variants are controls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LrGranularity {
-    /// Every unit, from the beginning to the end.
+    /// One learning rate per unit, sampled once.
     #[default]
     Unit,
-    /// Every parameter, from the beginning to the end.
+    /// One learning rate per parameter, sampled once.
     Parameter,
-    /// Every unit, drawn anew at each step, which is in expectation SGD at the mean rate (paper, footnote 1).
+    /// One learning rate per unit, resampled at each update: in expectation, SGD at the mean rate (paper, footnote 1).
     UnitResampled,
 }
 
-/// The interval `[eta_min, eta_max]` that all learning rates come from.
+/// Learning-rate range `[eta_min, eta_max]`. As a distribution, it is log-uniform: `log eta` is uniform.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LrRange {
     eta_min: f64,
@@ -33,14 +33,14 @@ pub struct LrRange {
 }
 
 impl Default for LrRange {
-    /// The paper's interval, the same for every task: `[1e-5, 10]`.
+    /// Returns the paper's range for all tasks, `[1e-5, 10]`.
     fn default() -> Self {
         LrRange { eta_min: 1e-5, eta_max: 10.0 }
     }
 }
 
 impl LrRange {
-    /// The interval with these ends; equal ends give one rate everywhere, that is plain SGD.
+    /// Creates a range from its bounds. Equal bounds give all units and heads one learning rate.
     ///
     /// # Errors
     /// [`Error::LrRange`] unless `0 < eta_min <= eta_max < infinity`.
@@ -52,18 +52,18 @@ impl LrRange {
         }
     }
 
-    /// The lower end.
+    /// Returns the lower bound, `eta_min`.
     pub fn min(&self) -> f64 {
         self.eta_min
     }
 
-    /// The upper end.
+    /// Returns the upper bound, `eta_max`.
     pub fn max(&self) -> f64 {
         self.eta_max
     }
 
-    /// `k` rates, evenly spaced in `log eta` from one end to the other: one for each head.
-    /// A single rate is the interval's geometric mean.
+    /// Returns `k` log-spaced learning rates, `[k]`, from the lower to the upper bound. For `k = 1` it is the bounds'
+    /// geometric mean.
     pub fn log_spaced(&self, k: usize) -> Vec<f64> {
         match k {
             1 => vec![self.at(0.5)],
@@ -71,7 +71,7 @@ impl LrRange {
         }
     }
 
-    /// The rate at a share of the way from `log eta_min` to `log eta_max`; exact at both ends.
+    /// Interpolates between `log eta_min` (fraction 0) and `log eta_max` (fraction 1); exact at both bounds.
     fn at(&self, fraction: f64) -> f64 {
         if fraction == 1.0 || self.eta_min == self.eta_max {
             return self.eta_max;
@@ -80,7 +80,6 @@ impl LrRange {
     }
 }
 
-/// The log-uniform distribution `logU(eta_min, eta_max)`: `log eta` is uniform between the logarithms of the ends.
 impl Distribution<f64> for LrRange {
     fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> f64 {
         self.at(rng.random::<f64>())
@@ -93,7 +92,7 @@ mod tests {
     use crate::streams::stream;
 
     #[test]
-    fn heads_rates_are_spaced_by_a_factor_over_the_papers_interval() {
+    fn head_rates_are_log_spaced_over_the_papers_range() {
         let etas = LrRange::default().log_spaced(10);
         assert_eq!((etas[0], etas[9]), (1e-5, 10.0));
         for pair in etas.windows(2) {
@@ -101,22 +100,22 @@ mod tests {
         }
     }
 
-    /// Kolmogorov-Smirnov: the largest gap between the sample's distribution of `log eta` and the uniform one stays
-    /// under the 0.1 % critical value, 1.95 / sqrt(n).
+    /// Kolmogorov-Smirnov test: the largest gap between the empirical distribution of `log eta` and the uniform one is
+    /// below the 0.1 % critical value, 1.95 / sqrt(n).
     #[test]
     fn unit_rates_are_log_uniform() {
         let lr_range = LrRange::default();
         let n = 20_000;
         let rates = lr_range.sample_iter(stream(0, "rates"));
-        let mut shares: Vec<f64> = rates.take(n).map(|eta| (eta / 1e-5).ln() / 1e6_f64.ln()).collect();
-        shares.sort_by(f64::total_cmp);
-        let gap = |(i, share): (usize, &f64)| (share - i as f64 / n as f64).abs();
-        let largest = shares.iter().enumerate().map(gap).fold(0.0, f64::max);
+        let mut fractions: Vec<f64> = rates.take(n).map(|eta| (eta / 1e-5).ln() / 1e6_f64.ln()).collect();
+        fractions.sort_by(f64::total_cmp);
+        let gap = |(i, fraction): (usize, &f64)| (fraction - i as f64 / n as f64).abs();
+        let largest = fractions.iter().enumerate().map(gap).fold(0.0, f64::max);
         assert!(largest < 1.95 / (n as f64).sqrt(), "{largest}");
     }
 
     #[test]
-    fn an_interval_without_rates_is_refused() {
+    fn invalid_ranges_are_rejected() {
         for (min, max) in [(1.0, 0.1), (0.0, 1.0), (-1.0, 1.0), (1.0, f64::INFINITY), (f64::NAN, 1.0)] {
             assert!(matches!(LrRange::new(min, max), Err(Error::LrRange { .. })), "{min} {max}");
         }

@@ -1,8 +1,7 @@
-//! The numbers of a tensor in main memory as a slice, for loops that do at once what libtorch does in many calls.
+//! Tensors on the CPU as slices, for loops that replace chains of libtorch calls.
 //!
-//! An agent's network is so small that a call of libtorch takes longer than its arithmetic. So where the numbers are in
-//! main memory, some chains of calls are one loop instead. Each stands beside the calls that it replaces, which serve
-//! other devices, and a test holds the two together.
+//! For an agent's small networks, the overhead of a libtorch call exceeds its arithmetic. So some chains of calls are
+//! one loop on the CPU. Other devices use the equivalent libtorch calls, and tests compare the two.
 
 use num_traits::Float;
 use tch::Tensor;
@@ -10,9 +9,9 @@ use tch::kind::Element;
 
 use crate::device::readable_without_sync;
 
-/// A kind of number that such loops compute with: `f32` or `f64`.
+/// Element type of the loops: `f32` or `f64`.
 pub(crate) trait Scalar: Float + Element + std::iter::Sum + Sync + 'static {
-    /// The nearest number of this kind.
+    /// Rounds to this type.
     fn from_f64(number: f64) -> Self;
 }
 
@@ -28,8 +27,8 @@ impl Scalar for f64 {
     }
 }
 
-/// `f(..)`, a function that gives nothing unless its tensors are slices of its kind of number, for the kind that they have.
-/// What is inlined in it uses the longest vectors that the machine has; the results are the same whatever their length.
+/// Calls `f::<f32>`, else `f::<f64>`, compiled for the widest SIMD vectors of the processor. `f` returns `None` unless
+/// its tensors are slices of its element type. Results don't depend on the vectors' width.
 macro_rules! simd_dispatch {
     ($f:ident($($argument:expr),* $(,)?)) => {{
         let arch = pulp::Arch::new();
@@ -39,8 +38,8 @@ macro_rules! simd_dispatch {
 }
 pub(crate) use simd_dispatch;
 
-/// A loop that is inlined where it is dispatched: a closure alone is called there by way of a function that the compiler
-/// makes, which isn't, and whose vectors are the short ones that every machine has.
+/// A closure that is inlined into the dispatched function. pulp calls a plain closure through a function that is not
+/// inlined, and is thus compiled for the baseline's narrow vectors.
 pub(crate) struct SimdKernel<F>(pub F);
 
 impl<R, F: FnMut() -> R> pulp::WithSimd for SimdKernel<F> {
@@ -52,12 +51,12 @@ impl<R, F: FnMut() -> R> pulp::WithSimd for SimdKernel<F> {
     }
 }
 
-/// Lends the numbers of tensors to a loop, in row-major order, those of the first tensors to be changed in place. Nothing is
-/// done unless all of them lie so in main memory, are of this kind, and autograd doesn't watch them; nor where tensors share
-/// numbers that are to be changed.
+/// Calls `work` with the elements of tensors as slices, in row-major order: mutable ones of `changed`, shared ones of
+/// `read`. Returns `None`, without calling it, unless all tensors are non-empty and contiguous, on the CPU, of dtype
+/// `T` and without autograd, and no changed tensor overlaps another.
 ///
-/// The loop is `Sync`, which tensors are not, so it holds none by which it could reach the numbers another way; and this
-/// crate keeps none in statics.
+/// `work` is `Sync`, which tensors are not, so it can't hold a tensor that aliases the slices; and this crate keeps no
+/// tensors in statics.
 #[inline(always)]
 pub(crate) fn with_slices<T: Element, R, const M: usize, const N: usize>(
     changed: [&mut Tensor; M],
@@ -74,8 +73,8 @@ pub(crate) fn with_slices<T: Element, R, const M: usize, const N: usize>(
             return None;
         }
     }
-    // SAFETY: each span is of numbers of kind T, one after the other, that live as long as their tensor, which is borrowed.
-    // Those that are changed are of one span alone, and the loop has no other way to any of them.
+    // SAFETY: each span is a contiguous run of elements of type T that lives as long as its tensor, which is borrowed.
+    // Mutable spans overlap no other span, and `work` can't access the tensors in another way.
     #[allow(unsafe_code)]
     let (changed, read) = unsafe {
         (
@@ -86,13 +85,13 @@ pub(crate) fn with_slices<T: Element, R, const M: usize, const N: usize>(
     Some(work(changed, read))
 }
 
-/// Whether a tensor's numbers can be lent, or there is no room to be made for what a loop would write.
+/// Returns `Some` if [`with_slices`] accepts the tensor; to be checked before allocating a loop's output.
 #[inline(always)]
 pub(crate) fn sliceable<T: Element>(tensor: &Tensor) -> Option<()> {
     Span::<T>::of(tensor).map(|_| ())
 }
 
-/// What [`with_slices`] counts on, or this wouldn't compile.
+/// Compile-time check that tensors are not `Sync`, which [`with_slices`] relies on.
 const _TENSORS_ARE_NOT_SYNC: fn() = || {
     trait NotSync<Ambiguous> {
         fn holds() {}
@@ -102,7 +101,7 @@ const _TENSORS_ARE_NOT_SYNC: fn() = || {
     <Tensor as NotSync<_>>::holds();
 };
 
-/// Where numbers lie in main memory.
+/// A contiguous run of elements in CPU memory.
 pub(crate) struct Span<T> {
     pub start: *mut T,
     pub len: usize,
@@ -111,7 +110,7 @@ pub(crate) struct Span<T> {
 impl<T> Span<T> {
     const EMPTY: Self = Span { start: std::ptr::null_mut(), len: 0 };
 
-    /// Whether some number is in both.
+    /// Returns whether two spans share elements.
     pub fn overlaps(&self, other: &Self) -> bool {
         let end = |span: &Self| span.start.wrapping_add(span.len);
         self.start < end(other) && other.start < end(self)
@@ -119,24 +118,24 @@ impl<T> Span<T> {
 }
 
 impl<T: Element> Span<T> {
-    /// Of the numbers of a tensor, if there are any and they can be a slice.
+    /// Returns the span of a tensor, if it can be a slice.
     fn of(tensor: &Tensor) -> Option<Self> {
         let start = data_pointer::<T>(tensor).filter(|_| tensor.is_contiguous())?;
         Some(Span { start, len: tensor.numel() })
     }
 }
 
-/// Where the numbers begin, if there are any, however they lie in main memory, they are of this kind, and autograd doesn't
-/// watch them.
+/// Returns a pointer to the first element, if the tensor is non-empty, on the CPU, of dtype `T` and without autograd;
+/// it may be strided.
 pub(crate) fn data_pointer<T: Element>(tensor: &Tensor) -> Option<*mut T> {
     let fits = readable_without_sync(tensor.device()) && tensor.kind() == T::KIND;
     (fits && tensor.numel() > 0 && !tensor.requires_grad()).then(|| tensor.data_ptr().cast())
 }
 
-/// How many sums are added up side by side, so that vectors can do it; the order is the same on every machine.
+/// Number of partial sums, for SIMD; the order of additions is the same on all processors.
 const LANES: usize = 16;
 
-/// `sum_i f(x_i)`.
+/// Computes `sum_i f(x_i)`.
 #[inline(always)]
 pub(crate) fn sum<T: Scalar>(x: &[T], f: impl Fn(T) -> T) -> T {
     let (mut lanes, (chunks, rest)) = ([T::zero(); LANES], x.as_chunks::<LANES>());
@@ -146,7 +145,7 @@ pub(crate) fn sum<T: Scalar>(x: &[T], f: impl Fn(T) -> T) -> T {
     lanes.into_iter().chain(rest.iter().map(|&x| f(x))).sum()
 }
 
-/// `sum_i x_i y_i`.
+/// Computes `sum_i x_i y_i`.
 #[inline(always)]
 pub(crate) fn dot<T: Scalar>(x: &[T], y: &[T]) -> T {
     let (mut lanes, (xs, x_rest), (ys, y_rest)) = ([T::zero(); LANES], x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
@@ -156,7 +155,7 @@ pub(crate) fn dot<T: Scalar>(x: &[T], y: &[T]) -> T {
     lanes.into_iter().chain(x_rest.iter().zip(y_rest).map(|(&x, &y)| x * y)).sum()
 }
 
-/// Writes `sum_b x_bi` for each column i of `x`, `[B, O]`, on `sums`, `[O]`.
+/// Writes `sum_b x_bi` for each column i of `x`, `[B, O]`, to `sums`, `[O]`.
 pub(crate) fn column_sums_into(x: &Tensor, sums: &Tensor) {
     let mut sums = sums.shallow_clone();
     if simd_dispatch!(column_sums(x, &mut sums)).is_none() {
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn only_numbers_of_the_kind_that_lie_in_order_are_a_slice() {
+    fn only_contiguous_tensors_of_the_dtype_are_slices() {
         let tensor = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0]).view([2, 2]);
         assert_eq!(slice::<f32>(&tensor), Some(vec![1.0, 2.0, 3.0, 4.0]));
         assert_eq!(slice::<f32>(&tensor.get(1)), Some(vec![3.0, 4.0]));
@@ -201,24 +200,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_changed_is_lent_once() {
+    fn a_changed_tensor_overlaps_no_other() {
         let tensor = || Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0]);
-        let lent = |x: &Tensor, y: &Tensor, z: &Tensor| {
+        let accepted = |x: &Tensor, y: &Tensor, z: &Tensor| {
             let (mut x, mut y) = (x.shallow_clone(), y.shallow_clone());
             with_slices([&mut x, &mut y], [z], |[x, y]: [&mut [f32]; 2], [z]| (x[0], y[0]) = (z[0], x[0])).is_some()
         };
         let (all, other, third) = (tensor(), tensor(), tensor());
         let [first, rest] = [all.narrow(0, 0, 1), all.narrow(0, 1, 3)];
-        assert!(lent(&all, &other, &third) && lent(&first, &rest, &other) && lent(&other, &first, &rest));
+        assert!(accepted(&all, &other, &third) && accepted(&first, &rest, &other) && accepted(&other, &first, &rest));
         for (x, y, z) in [(&all, &all, &other), (&all, &rest, &other), (&first, &other, &all), (&other, &rest, &rest)] {
-            assert!(!lent(x, y, z));
+            assert!(!accepted(x, y, z));
         }
         let read_twice = with_slices([], [&all, &rest], |[], [all, rest]: [&[f32]; 2]| all.len() + rest.len());
         assert_eq!(read_twice, Some(7));
     }
 
     #[test]
-    fn columns_are_summed_up_over_rows() {
+    fn column_sums_match_values_by_hand() {
         let x = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 10.0, 20.0, 30.0]).view([2, 3]);
         let sums = Tensor::zeros([3], tch::kind::FLOAT_CPU);
         let write = || column_sums_into(&x, &sums);
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_of_every_length_by_hand() {
+    fn sums_of_any_length_match_values_by_hand() {
         for n in [0, 1, 15, 16, 17, 50] {
             let x: Vec<f64> = (1..=n).map(f64::from).collect();
             let n = f64::from(n);

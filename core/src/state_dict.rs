@@ -1,4 +1,4 @@
-//! Named tensors in a safetensors file: how parameters, optimizers and buffers are saved.
+//! Named tensors, saved in safetensors files: parameters, buffers and optimizer states.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use tch::{Device, Tensor};
 use crate::Error;
 use crate::error::fits;
 
-/// StateDict by name, and the file they were read from.
+/// Tensors by name, and the file that they were read from.
 #[derive(Debug, Default)]
 pub struct StateDict {
     path: PathBuf,
@@ -16,26 +16,26 @@ pub struct StateDict {
 }
 
 impl StateDict {
-    /// Reads a file.
+    /// Reads a safetensors file.
     ///
     /// # Errors
-    /// [`Error::TensorFile`] if it isn't there or isn't a safetensors file.
+    /// [`Error::TensorFile`] if the file is missing or not a safetensors file.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let by_name =
             Tensor::read_safetensors(path).map_err(|source| Error::TensorFile { path: path.into(), source })?;
         Ok(StateDict { path: path.into(), by_name: by_name.into_iter().collect() })
     }
 
-    /// Writes all tensors to a file.
+    /// Writes all tensors to a safetensors file.
     ///
     /// # Errors
-    /// [`Error::TensorFile`] if it can't be written.
+    /// [`Error::TensorFile`] if the file can't be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         let by_name: Vec<(&String, &Tensor)> = self.by_name.iter().collect();
         Tensor::write_safetensors(&by_name, path).map_err(|source| Error::TensorFile { path: path.into(), source })
     }
 
-    /// Adds a copy of a tensor.
+    /// Adds a copy of a tensor, on the CPU.
     pub fn insert(&mut self, name: impl Into<String>, tensor: &Tensor) {
         let tensor = tensor.detach().to_device(Device::Cpu).contiguous().copy();
         self.by_name.insert(name.into(), tensor);
@@ -46,7 +46,7 @@ impl StateDict {
         self.by_name.insert(name.into(), Tensor::from_slice(values));
     }
 
-    /// The tensor of this name and shape; a -1 in the shape fits any length.
+    /// Returns the tensor with this name and shape; -1 fits any length.
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`].
@@ -64,10 +64,10 @@ impl StateDict {
         }
     }
 
-    /// The vector of numbers of this name; `length` -1 takes any.
+    /// Returns the vector with this name and length; -1 fits any length.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorShape`], and [`Error::TensorFile`] if it holds another kind of number.
+    /// [`Error::MissingTensor`], [`Error::TensorShape`], and [`Error::TensorFile`] if the tensor has another dtype.
     pub fn get_vec<T: tch::kind::Element>(&self, name: &str, length: i64) -> Result<Vec<T>, Error> {
         let tensor = self.get(name, &[length])?;
         let mut values = vec![T::ZERO; tensor.numel()];
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_gives_back_what_was_written() {
+    fn reading_restores_what_was_written() {
         let path = tempfile::tempdir().unwrap().keep().join("x.safetensors");
         let mut tensors = StateDict::default();
         tensors.insert("b", &Tensor::from_slice(&[1.5f32, f32::NEG_INFINITY]).view([1, 2]));

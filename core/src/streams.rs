@@ -1,14 +1,14 @@
-//! Named streams of random numbers, all derived from a run's one seed.
+//! Named streams of random numbers, derived from a run's seed.
 //!
-//! Each purpose (initial weights, unit rates, exploration, ...) has a generator of its own, so that a change in how
-//! many numbers one of them takes moves no other, and each generator's state can be saved with serde.
+//! Each purpose (initial weights, learning rates, exploration, ...) has its own generator. So the number of draws for
+//! one purpose does not affect another, and each generator's state can be saved with serde.
 
 use rand_seeder::Seeder;
 
-/// The generator behind every random draw.
+/// Generator of a stream.
 pub type Stream = rand_pcg::Pcg64;
 
-/// The stream named `purpose` of the run with this `seed`.
+/// Returns the stream named `purpose` of the run with this `seed`.
 ///
 /// ```
 /// use rand::RngExt;

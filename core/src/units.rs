@@ -1,4 +1,4 @@
-//! What became of every unit of a body: its rate (paper, section 4.3), and how far its weights have moved at it.
+//! The final state of every unit of a body: its learning rate (paper, section 4.3) and how far its weights moved.
 
 use std::ops::Range;
 
@@ -9,28 +9,27 @@ use crate::parameters::Parameters;
 /// The units of a body, layer by layer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Units {
-    /// Its layers, from the first to the last.
+    /// Layers, first to last.
     pub layers: Vec<LayerUnits>,
 }
 
-/// The units that some parameters have in common; every list has one number per unit. RMS is the root mean square over the
-/// unit's parameters.
+/// The units of one layer; each list has one number per unit. RMS is the root mean square over the unit's parameters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LayerUnits {
-    /// The scope of its parameters.
+    /// Scope of the layer's parameters.
     pub layer: String,
     /// Learning rate `eta`.
     pub lr: Vec<f32>,
-    /// RMS of its initial parameters.
+    /// RMS of the initial parameters.
     pub initial_rms: Vec<f32>,
-    /// RMS of its parameters now.
+    /// RMS of the current parameters.
     pub final_rms: Vec<f32>,
-    /// RMS of the change of its parameters.
+    /// RMS of the change of the parameters.
     pub change_rms: Vec<f32>,
 }
 
 impl Units {
-    /// The units of `now`, which began as `first` and learnt at these rates, one for each element, `[P]`.
+    /// Compares the parameters `now` with the initial ones, `first`; `rates` are the learning rates per element, `[P]`.
     pub(crate) fn new(now: &Parameters, first: &Parameters, rates: &tch::Tensor) -> Self {
         let [lr, initial_rms, final_rms, change_rms] =
             [rates, first.theta(), now.theta(), &(now.theta() - first.theta())].map(|flat| now.rms_by_unit(flat));
@@ -54,9 +53,9 @@ mod tests {
     use crate::parameters::{Init, ParameterBuilder};
     use crate::streams::stream;
 
-    /// Two units of a weight and a bias each, and one of two numbers.
+    /// Two units of a weight and a bias each, and one unit of two weights.
     #[test]
-    fn each_unit_is_told_of_by_hand() {
+    fn units_match_values_by_hand() {
         let mut rng = stream(0, "weights");
         let mut builder = ParameterBuilder::new(&mut rng);
         builder.scope("first", |b| {

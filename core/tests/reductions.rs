@@ -1,4 +1,4 @@
-//! Where Alrao must become something simpler, and what must not depend on what.
+//! Special cases in which Alrao equals a simpler method, and quantities that must be independent.
 
 use alrao_core::layers::{
     BatchNorm, Body, Conv2d, Conv2dSettings, Embedding, LayerNorm, Linear, Lstm, Mlp, layer_norm,
@@ -16,7 +16,7 @@ use tch::kind::DOUBLE_CPU;
 
 const HUBER: Huber = Huber { sigma: 1.0 };
 
-/// From 3 numbers through 8 and 6 units to `k` heads of 2 outputs.
+/// Returns an MLP with 3 inputs, layers of 8 and 6 units, and `k` heads of 2 outputs.
 fn mlp(k: i64) -> Network<Mlp> {
     Network::new(|b| Mlp::new(b, 3, &[8, 6], 1.0), k, 2, &mut stream(0, "weights"), DOUBLE_CPU).unwrap()
 }
@@ -37,7 +37,7 @@ fn batch() -> (Tensor, Tensor) {
     (numbers(&[8, 3]), numbers(&[8, 2]).cos())
 }
 
-/// The network with other values of these tensors.
+/// Sets these tensors of the network.
 fn set<B>(network: &mut Network<B>, values: &[(&str, Tensor)]) {
     let mut tensors = StateDict::default();
     network.save("network", &mut tensors);
@@ -47,12 +47,12 @@ fn set<B>(network: &mut Network<B>, values: &[(&str, Tensor)]) {
     network.load("network", &tensors).unwrap();
 }
 
-/// The flat parameters of body and heads.
+/// Returns the flat parameters of body and heads.
 fn thetas<B>(network: &Network<B>) -> (Tensor, Tensor) {
     (network.parameters().theta().copy(), network.heads().parameters().theta().copy())
 }
 
-/// What body and heads are after one step.
+/// Returns the flat parameters of body and heads after one step.
 fn after_a_step<L: Likelihood<Target = Tensor>>(
     mut network: Network<Mlp>,
     method: &Method,
@@ -64,7 +64,7 @@ fn after_a_step<L: Likelihood<Target = Tensor>>(
     thetas(&network)
 }
 
-/// A layer of binary fractions, which a few steps compute without any rounding.
+/// A linear layer with ReLU; with binary fractions, a few steps have no rounding.
 struct Exact(Linear);
 
 impl Body for Exact {
@@ -77,9 +77,9 @@ impl Body for Exact {
     }
 }
 
-/// Where nothing is rounded, four equal heads at one rate are one head, to the bit.
+/// Without rounding, four equal heads with one learning rate are bit-identical to one head.
 #[test]
-fn equal_heads_at_equal_rates_are_sgd() {
+fn equal_heads_with_equal_rates_equal_sgd() {
     let quarters = |values: &[f64], shape: &[i64]| (Tensor::from_slice(values) / 4.0).view(shape);
     let network = |k: i64| {
         let build = |b: &mut ParameterBuilder| Exact(b.scope("layer", |b| Linear::new(b, 2, 2)));
@@ -115,9 +115,9 @@ fn equal_heads_at_equal_rates_are_sgd() {
     }
 }
 
-/// One head at the interval's middle: an ordinary network, differentiated from end to end.
+/// One head is an ordinary output layer, trained by autograd through the whole network.
 #[test]
-fn one_head_is_an_ordinary_layer() {
+fn one_head_equals_an_ordinary_output_layer() {
     let (mut network, eta) = (mlp(1), 0.125);
     let mut learner = learner(&Method::sgd(eta).unwrap(), &network);
     let (shapes, split) = ([vec![8, 3], vec![8], vec![6, 8], vec![6], vec![2, 6], vec![2]], [24, 8, 48, 6, 12, 2]);
@@ -140,24 +140,24 @@ fn one_head_is_an_ordinary_layer() {
     assert!(difference < 1e-12, "{difference:e}");
 }
 
-/// However the heads are weighed, each learns the same, to the bit; the body doesn't.
+/// The heads' updates don't depend on the averaging weights, bit for bit; the body's update does.
 #[test]
-fn nothing_of_the_mixture_reaches_a_head() {
+fn the_mixture_does_not_affect_the_heads() {
     let method = method(3, 1e-3, 1.0);
-    let weighed = |a: [f64; 3]| {
+    let with_weights = |a: [f64; 3]| {
         let mut network = mlp(3);
         set(&mut network, &[("a", Tensor::from_slice(&a))]);
         after_a_step(network, &method, &HUBER)
     };
-    let (even, uneven) = (weighed([1.0 / 3.0; 3]), weighed([0.01, 0.01, 0.98]));
+    let (even, uneven) = (with_weights([1.0 / 3.0; 3]), with_weights([0.01, 0.01, 0.98]));
     assert_eq!(even.1, uneven.1);
     assert_ne!(even.0, uneven.0);
 }
 
-/// A likelihood whose first head is told to learn a million times as fast.
-struct Rushed;
+/// A likelihood that multiplies the first head's gradient by a million.
+struct Amplified;
 
-impl Likelihood for Rushed {
+impl Likelihood for Amplified {
     type Target = Tensor;
 
     fn log_prob(&self, out: &Tensor, y: &Tensor) -> Tensor {
@@ -169,19 +169,19 @@ impl Likelihood for Rushed {
     }
 }
 
-/// A head without weight may learn whatever it likes, and heads may learn at whatever rates: the body moves the same,
-/// to the bit.
+/// The body's update depends neither on the gradient of a head with weight 0 nor on the heads' learning rates, bit for
+/// bit.
 #[test]
-fn nothing_of_a_heads_own_gradient_reaches_the_body() {
+fn a_heads_own_gradient_does_not_affect_the_body() {
     let (rates, a) = (method(3, 1e-3, 1.0), Tensor::from_slice(&[0.0, 0.5, 0.5]));
     let network = || {
         let mut network = mlp(3);
         set(&mut network, &[("a", a.copy())]);
         network
     };
-    let (calm, rushed) = (after_a_step(network(), &rates, &HUBER), after_a_step(network(), &rates, &Rushed));
-    assert_eq!(calm.0, rushed.0);
-    assert_ne!(calm.1, rushed.1);
+    let (plain, amplified) = (after_a_step(network(), &rates, &HUBER), after_a_step(network(), &rates, &Amplified));
+    assert_eq!(plain.0, amplified.0);
+    assert_ne!(plain.1, amplified.1);
 
     let (x, y) = batch();
     let step_at = |eta: f64| {
@@ -196,13 +196,13 @@ fn nothing_of_a_heads_own_gradient_reaches_the_body() {
         learner.step(&mut network, &pass, &HUBER, &y).unwrap();
         thetas(&network)
     };
-    let (still, fast) = (step_at(0.0), step_at(10.0));
-    assert_eq!(still.0, fast.0);
-    assert_eq!(still.1, thetas(&network()).1);
-    assert_ne!(still.1, fast.1);
+    let (frozen, fast) = (step_at(0.0), step_at(10.0));
+    assert_eq!(frozen.0, fast.0);
+    assert_eq!(frozen.1, thetas(&network()).1);
+    assert_ne!(frozen.1, fast.1);
 }
 
-/// Four heads that hardly learn, of which one is right from the beginning.
+/// Four heads that hardly change, one of which is right from the start.
 #[test]
 fn the_posterior_finds_the_one_good_head() {
     let mut network = mlp(4);
@@ -219,13 +219,13 @@ fn the_posterior_finds_the_one_good_head() {
     let a = learner.posterior();
     assert!(a[2] > 0.99, "{a:?}");
     assert_eq!(Vec::<f64>::try_from(network.a()).unwrap(), a);
-    // what is acted on is the mean of the heads by these weights
+    // predictions are the heads' mean under these weights
     let (out, mean) = (network.outputs(&x).unwrap(), network.mean(&x).unwrap());
     let expected = (0..4).map(|j| out.get(j) * a[j as usize]).reduce(|sum, out| sum + out).unwrap();
     assert!((mean - expected).abs().max().double_value(&[]) < 1e-14);
 }
 
-/// One layer of every type.
+/// A body with one layer of every type.
 struct Everything;
 
 impl Body for Everything {
@@ -234,7 +234,7 @@ impl Body for Everything {
     }
 
     fn forward(&self, _: &Weights, _: &Tensor) -> Tensor {
-        unreachable!("only its rates are looked at")
+        unreachable!("only the learning rates are used")
     }
 }
 
@@ -248,7 +248,7 @@ fn everything(builder: &mut ParameterBuilder) -> Everything {
     Everything
 }
 
-/// The rates of all elements with the seed of a run.
+/// Returns the learning rates of all elements for a run's seed.
 fn rates(seed: u64) -> Vec<f64> {
     let network = Network::new(everything, 2, 1, &mut stream(0, "weights"), DOUBLE_CPU).unwrap();
     let learner = Learner::new(&method(2, 1e-5, 10.0), &network, &mut stream(seed, "rates")).unwrap();
@@ -258,8 +258,9 @@ fn rates(seed: u64) -> Vec<f64> {
     Vec::<f64>::try_from(-minus_eta).unwrap()
 }
 
-/// Section 4.3: the rows of a linear layer, the filters of a convolution, the channels of a normalisation, the
-/// dimensions of an embedding, the cells of an LSTM. Two elements have the same rate if and only if their unit is.
+/// Section 4.3: units are the rows of a linear layer, the filters of a convolution, the channels of a normalization,
+/// the dimensions of an embedding, the cells of an LSTM. Two elements have equal learning rates if and only if they
+/// share a unit.
 #[test]
 fn the_parameters_of_a_unit_share_a_rate_in_every_layer() {
     let rows = |n: usize, columns: usize| (0..n).flat_map(move |row| vec![row; columns]).collect::<Vec<_>>();
@@ -285,7 +286,7 @@ fn the_parameters_of_a_unit_share_a_rate_in_every_layer() {
 }
 
 #[test]
-fn rates_follow_the_seed() {
+fn learning_rates_are_determined_by_the_seed() {
     assert_eq!(rates(0), rates(0));
     assert!(rates(0).iter().zip(rates(1)).all(|(first, second)| *first != second));
     assert!(rates(0).iter().all(|eta| (1e-5..=10.0).contains(eta)));

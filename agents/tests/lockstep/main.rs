@@ -1,9 +1,10 @@
-//! Whole updates of an agent beside a plain reference: a memory that overflows, episodes that terminate, are truncated or
-//! go on, returns whose scale changes, for each method and in both ways, by loops and by the calls that a GPU takes.
+//! Whole updates of an agent compared with a plain reference: a replay buffer that overflows, terminated, truncated and
+//! unfinished episodes, and a changing return scale, for each method, with CPU loops and with the libtorch calls of
+//! GPUs.
 //!
-//! Both sides start from the same values, remember the same transitions, and draw from the same streams; from then on they
-//! share nothing. The agent computes in f32, the reference in f64. After every update each tensor's difference is taken
-//! relative to its largest number. The core's lockstep, which the reference is of, says why rates stay small.
+//! Both sides get equal initial values, transitions and random streams, and share nothing else. The agent computes in
+//! f32, the reference in f64. After each update, a tensor's difference is divided by the reference's largest absolute
+//! value. The core's lockstep test, whose reference this test uses, says why learning rates are small.
 
 mod plain;
 #[path = "../../../core/tests/lockstep/reference.rs"]
@@ -20,7 +21,7 @@ use alrao_core::rates::LrRange;
 use alrao_core::state_dict::StateDict;
 use alrao_core::streams::{Stream, stream};
 use alrao_core::tch::{self, Device, Kind, Tensor};
-use plain::{Plain, Seen, Step, dueling};
+use plain::{Plain, Step, UpdateStats, dueling};
 use rand::RngExt;
 use reference::{Outputs, Reference, Rule, Units, Values, linear};
 
@@ -46,31 +47,31 @@ fn alrao() -> Method {
 }
 
 #[test]
-fn alrao_of_the_defaults() {
+fn alrao_with_default_settings() {
     check(&settings(), &alrao());
 }
 
 #[test]
-fn alrao_with_all_there_is() {
+fn alrao_with_dueling_heads_and_prioritized_replay() {
     let priority = PrioritizedReplaySettings { alpha: 0.6, beta: 0.4 };
     let network = QNetworkSettings { dueling: true, ..settings().network };
     check(&AgentSettings { prioritized_replay: priority, network, ..settings() }, &alrao());
 }
 
 #[test]
-fn sgd_as_others_have_it() {
+fn sgd_without_normalization_and_double_dqn() {
     let network = QNetworkSettings { layer_norm: false, ..settings().network };
     let plain = AgentSettings { double_q: false, n_step: 1, network, ..settings() };
     check(&plain, &Method::sgd(0.01).unwrap());
 }
 
 #[test]
-fn adam_with_priorities() {
+fn adam_with_prioritized_replay() {
     let priority = PrioritizedReplaySettings { alpha: 1.0, beta: 0.5 };
     check(&AgentSettings { prioritized_replay: priority, ..settings() }, &Method::adam(1e-3).unwrap());
 }
 
-/// Both sides stay together, in both ways.
+/// Checks that both sides stay close, with loops and with libtorch calls.
 fn check(settings: &AgentSettings, method: &Method) {
     tch::set_num_threads(1); // small tensors
     let run = || largest_difference(settings, method);
@@ -80,7 +81,7 @@ fn check(settings: &AgentSettings, method: &Method) {
     }
 }
 
-/// The largest difference between both sides over all updates.
+/// Returns the largest difference between both sides over all updates, with the tensor's name.
 fn largest_difference(settings: &AgentSettings, method: &Method) -> (String, f64) {
     let mut agent = Agent::new(OBSERVATION, ACTIONS, settings, method, 3, Device::Cpu).unwrap();
     let mut plain = reference(&agent, settings, method);
@@ -107,7 +108,7 @@ fn largest_difference(settings: &AgentSettings, method: &Method) -> (String, f64
 }
 
 /// By how much what both sides have come to differs.
-fn differences(agent: &Agent, found: &Update, plain: &Plain, expected: &Seen) -> Vec<(String, f64)> {
+fn differences(agent: &Agent, found: &Update, plain: &Plain, expected: &UpdateStats) -> Vec<(String, f64)> {
     let near = |a: f64, b: f64| (a - b).abs() / b.abs().max(1.0);
     let mut differences = vec![
         ("loss".to_string(), near(found.loss, expected.loss)),
@@ -151,7 +152,7 @@ impl World {
         World { rng: stream(3, "world"), observation: vec![0.1; OBSERVATION], steps: 0 }
     }
 
-    /// A step that both sides remember.
+    /// Makes a step and adds the transition to both sides.
     fn step(&mut self, agent: &mut Agent, plain: &mut Plain) {
         let mut draw = || self.rng.random::<f32>() * 2.0 - 1.0;
         let next: Vec<f32> = (0..OBSERVATION).map(|feature| draw() * [0.3, 1.0, 10.0][feature] + 0.5).collect();
@@ -160,17 +161,17 @@ impl World {
         let end = [End::Terminated, End::Truncated].get(self.rng.random_range(0..12)).copied().unwrap_or(End::NotDone);
         let observation = std::mem::replace(&mut self.observation, next.clone());
         if end != End::NotDone {
-            self.observation = next.iter().map(|x| -x).collect(); // where the next episode starts
+            self.observation = next.iter().map(|x| -x).collect(); // the first observation of the next episode
         }
         self.steps += 1;
         let reward = f64::from(reward);
-        agent.remember(Transition { observation: &observation, action, reward, next: &next, end });
+        agent.add(Transition { observation: &observation, action, reward, next: &next, end });
         let double = |numbers: &[f32]| numbers.iter().copied().map(f64::from).collect();
-        plain.remember(Step { observation: double(&observation), action, reward, next: double(&next), end });
+        plain.add(Step { observation: double(&observation), action, reward, next: double(&next), end });
     }
 }
 
-/// The other side of an agent, with the same values.
+/// Creates the reference with the agent's values.
 fn reference(agent: &Agent, settings: &AgentSettings, method: &Method) -> Plain {
     let saved = saved(agent);
     let (low, high) = (method.lr_range.min(), method.lr_range.max());
@@ -194,13 +195,13 @@ fn reference(agent: &Agent, settings: &AgentSettings, method: &Method) -> Plain 
     Plain::new(settings.clone(), Reference::new(body, units, rates, (heads, outputs), (low, high), rule), outputs)
 }
 
-/// Copies, in f64, of what an agent is saved as, by name.
+/// Returns copies, in f64, of an agent's saved tensors, by name.
 fn saved(agent: &Agent) -> impl Fn(&str) -> Tensor + use<> {
-    let (mut tensors, mut memory) = (StateDict::default(), StateDict::default());
-    let _ = agent.save(&mut tensors, &mut memory);
+    let (mut tensors, mut replay) = (StateDict::default(), StateDict::default());
+    let _ = agent.save(&mut tensors, &mut replay);
     move |name| {
         let of_rank =
-            |rank: usize| tensors.get(name, &vec![-1; rank]).or_else(|_| memory.get(name, &vec![-1; rank])).ok();
+            |rank: usize| tensors.get(name, &vec![-1; rank]).or_else(|_| replay.get(name, &vec![-1; rank])).ok();
         (0..=3).find_map(of_rank).unwrap_or_else(|| panic!("no {name}")).to_kind(Kind::Double)
     }
 }

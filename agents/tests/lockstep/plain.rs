@@ -1,6 +1,6 @@
-//! Deep Q-learning as its papers write it, slowly and plainly, in f64: every transition ever made in one list, every
-//! sample by itself, every statistic from all its numbers. What a network learns from a batch is the core's plain
-//! reference. Nothing here calls the code under test, but for its settings and its random numbers.
+//! Deep Q-learning as in its papers, simple and slow, in f64: all transitions in one list, samples one at a time,
+//! statistics recomputed from all values. The core's plain reference updates the networks. Of the code under test, only
+//! settings and random streams are used.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,24 @@ use rand::RngExt;
 
 use crate::reference::{Outputs, Reference, Values};
 
-/// An agent.
+/// A reference agent.
 pub struct Plain {
     pub settings: AgentSettings,
     pub online: Reference,
     pub target: Averaged,
     pub outputs: Outputs,
-    /// what happened, from the first step on
+    /// all transitions, oldest first
     steps: Vec<Step>,
-    /// `p_i^alpha` of each transition, and the largest that there ever was
+    /// `p_i^alpha` of each transition, and the largest so far
     priorities: Vec<f64>,
     largest: f64,
-    /// what raw returns are multiplied by
+    /// factor on raw returns
     pub factor: f64,
-    /// how many observations the statistics of the network are of
+    /// number of observations in the network's statistics
     known: usize,
 }
 
-/// A body, its heads, and their weights.
+/// Parameters of a body and its heads, and the averaging weights.
 pub struct Averaged {
     pub body: Values,
     pub heads: Vec<Values>,
@@ -44,8 +44,8 @@ pub struct Step {
     pub end: End,
 }
 
-/// What an update saw, in raw units.
-pub struct Seen {
+/// Statistics of an update, in raw units.
+pub struct UpdateStats {
     pub loss: f64,
     pub mean_max_q: f64,
     pub max_q: f64,
@@ -58,32 +58,32 @@ impl Plain {
         Plain { settings, online, target, outputs, steps, priorities, largest: 1.0, factor: 1.0, known: 0 }
     }
 
-    pub fn remember(&mut self, step: Step) {
-        self.priorities.push(self.largest); // so that it is seen soon
+    pub fn add(&mut self, step: Step) {
+        self.priorities.push(self.largest); // the largest so far, so that it is sampled soon
         self.steps.push(step);
     }
 
-    pub fn learn(&mut self, progress: f64, rng: &mut Stream) -> Seen {
+    pub fn learn(&mut self, progress: f64, rng: &mut Stream) -> UpdateStats {
         let AgentSettings { n_step, gamma, double_q, tau, .. } = self.settings;
         let (drawn, weights) = self.draw(progress, rng);
-        self.follow_scale();
-        self.follow_observations();
+        self.update_return_scale();
+        self.update_obs_stats();
 
         let (mut y, mut taken, mut best) = (vec![], vec![], vec![]);
         for &i in &drawn {
-            // the rewards of n steps, or of those to the end of the episode, or of those that have been made
+            // the rewards of n steps, or fewer at the end of the episode or of the buffer
             let ahead = &self.steps[i..(i + n_step).min(self.steps.len())];
             let m = ahead.iter().position(|step| step.end != End::NotDone).map_or(ahead.len(), |last| last + 1);
-            let made = &ahead[..m];
-            let sum: f64 = made.iter().zip(0..).map(|(step, power)| gamma.powi(power) * step.reward).sum();
-            let last = &made[m - 1];
-            let mut worth = self.factor * sum;
+            let steps = &ahead[..m];
+            let sum: f64 = steps.iter().zip(0..).map(|(step, power)| gamma.powi(power) * step.reward).sum();
+            let last = &steps[m - 1];
+            let mut target = self.factor * sum;
             if last.end != End::Terminated {
                 let values = self.values(&self.target, &last.next);
                 let online = self.values(&Averaged::of(&self.online), &last.next);
-                worth += gamma.powi(m as i32) * values[argmax(if double_q { &online } else { &values })];
+                target += gamma.powi(m as i32) * values[argmax(if double_q { &online } else { &values })];
             }
-            y.push(worth);
+            y.push(target);
             let now = self.values(&Averaged::of(&self.online), &self.steps[i].observation);
             taken.push(now[self.steps[i].action]);
             best.push(now[argmax(&now)]);
@@ -102,12 +102,12 @@ impl Plain {
             1.0,
         );
 
-        // all parameters of the target network move, the rest is taken over
+        // soft update of the target network's parameters; buffers and averaging weights are copied
         let online = Averaged::of(&self.online);
         let towards = |target: &mut Values, online: &Values| {
             for (name, value) in target {
-                let share = if name.starts_with("inputs") { 1.0 } else { tau };
-                *value = &*value + (&online[name] - &*value) * share;
+                let tau = if name.starts_with("inputs") { 1.0 } else { tau };
+                *value = &*value + (&online[name] - &*value) * tau;
             }
         };
         towards(&mut self.target.body, &online.body);
@@ -119,21 +119,21 @@ impl Plain {
             self.largest = self.largest.max(self.priorities[i]);
         }
         let mean_max_q = best.iter().sum::<f64>() / best.len() as f64 / self.factor;
-        Seen { loss, mean_max_q, max_q: best.into_iter().fold(f64::MIN, f64::max) / self.factor }
+        UpdateStats { loss, mean_max_q, max_q: best.into_iter().fold(f64::MIN, f64::max) / self.factor }
     }
 
-    /// The transitions in memory, slot by slot: the last that were made, in a ring.
+    /// Returns the indices of the buffer's transitions by slot: the most recent ones, in a ring.
     fn ring(&self) -> Vec<usize> {
         let (made, slots) = (self.steps.len(), self.settings.buffer_size);
         (0..made.min(slots)).map(|slot| (0..made).rev().find(|i| i % slots == slot).unwrap()).collect()
     }
 
-    /// The priorities of the transitions in memory, slot by slot.
+    /// Returns the priorities of the buffer's transitions by slot.
     pub fn by_slot(&self) -> Vec<f64> {
         self.ring().into_iter().map(|i| self.priorities[i]).collect()
     }
 
-    /// Transitions of the memory, with replacement, and their importance weights.
+    /// Samples transitions with replacement, and returns their importance weights.
     fn draw(&self, progress: f64, rng: &mut Stream) -> (Vec<usize>, Vec<f64>) {
         let AgentSettings { batch_size, prioritized_replay: priority, .. } = self.settings;
         let ring = self.ring();
@@ -159,8 +159,9 @@ impl Plain {
         (drawn, weights)
     }
 
-    /// Brings the deviation of all discounted returns of whole episodes to `return_std`, once it is more than 1 % off.
-    fn follow_scale(&mut self) {
+    /// Scales the discounted returns of whole episodes to standard deviation `return_std`, once they are more than 1 %
+    /// off.
+    fn update_return_scale(&mut self) {
         let (mut returns, mut begin) = (vec![], 0);
         for end in (0..self.steps.len()).filter(|&i| self.steps[i].end != End::NotDone) {
             for i in begin..=end {
@@ -169,7 +170,7 @@ impl Plain {
             }
             begin = end + 1;
         }
-        let (_, std) = moments(&returns);
+        let (_, std) = mean_std(&returns);
         let change = if std > 0.0 { self.settings.return_std / std / self.factor } else { 1.0 / self.factor };
         if (change - 1.0).abs() > 0.01 {
             self.factor *= change;
@@ -180,19 +181,19 @@ impl Plain {
         }
     }
 
-    /// Standardises by all observations so far, once there are 1 % more.
-    fn follow_observations(&mut self) {
+    /// Normalizes by the statistics of all observations, once there are 1 % more.
+    fn update_obs_stats(&mut self) {
         let seen = self.steps.len();
         if seen as f64 >= 1.01 * self.known as f64 {
             self.known = seen;
-            let feature = |f: usize| moments(&self.steps.iter().map(|step| step.observation[f]).collect::<Vec<_>>());
+            let feature = |f: usize| mean_std(&self.steps.iter().map(|step| step.observation[f]).collect::<Vec<_>>());
             let (mean, std): (Vec<f64>, Vec<f64>) = (0..self.steps[0].observation.len()).map(feature).unzip();
             self.online.body.insert("inputs.mean".into(), Tensor::from_slice(&mean));
             self.online.body.insert("inputs.std".into(), Tensor::from_slice(&std));
         }
     }
 
-    /// The heads' mean values of all actions after one observation.
+    /// Returns the averaged values of all actions for one observation.
     fn values(&self, network: &Averaged, observation: &[f64]) -> Vec<f64> {
         let z = features(&self.settings, &network.body, &Tensor::from_slice(observation).unsqueeze(0));
         let heads = network.heads.iter().map(|head| (self.outputs)(head, &z));
@@ -209,7 +210,8 @@ impl Averaged {
     }
 }
 
-/// `[B, I] -> [B, H]`: standardised, then two layers, normalised if they are to be, and rectified.
+/// Computes the features, `[B, I] -> [B, H]`: input normalization, then two layers with optional layer normalization
+/// and ReLU.
 fn features(settings: &AgentSettings, body: &Values, x: &Tensor) -> Tensor {
     let mut z = (x - &body["inputs.mean"]) / &body["inputs.std"];
     for layer in ["layer0", "layer1"] {
@@ -224,7 +226,8 @@ fn features(settings: &AgentSettings, body: &Values, x: &Tensor) -> Tensor {
     z
 }
 
-/// `q_i = v + adv_i - mean(adv)`, the value from the first half of the features, the advantages from the second.
+/// Computes `q_i = v + adv_i - mean(adv)`: the value from the first half of the features, the advantages from the
+/// second.
 pub fn dueling(head: &Values, z: &Tensor) -> Tensor {
     let half = z.size()[1] / 2;
     let stream =
@@ -233,7 +236,8 @@ pub fn dueling(head: &Values, z: &Tensor) -> Tensor {
     value + &advantages - advantages.mean_dim([1].as_slice(), true, Kind::Double)
 }
 
-/// `log p(y)`, `[B]`, with `p = exp(-h(u)) / (Z sigma)`, where `h(u) = u^2/2` up to 1 and `|u| - 1/2` from there on.
+/// Computes `log p(y)`, `[B]`, with `p = exp(-h(u)) / (Z sigma)`, where `h(u) = u^2/2` for `|u| <= 1`, else `|u| -
+/// 1/2`.
 fn huber(out: &Tensor, y: &Tensor, sigma: f64) -> Tensor {
     let u = ((out - y) / sigma).abs();
     let h = (u.square() / 2.0).where_self(&u.le(1.0), &(&u - 0.5));
@@ -241,13 +245,13 @@ fn huber(out: &Tensor, y: &Tensor, sigma: f64) -> Tensor {
     -(h + (z * sigma).ln())
 }
 
-/// The first of the largest.
+/// Returns the first index of the largest value.
 fn argmax(values: &[f64]) -> usize {
     (0..values.len()).rev().max_by(|&i, &j| values[i].total_cmp(&values[j])).unwrap()
 }
 
-/// Mean and standard deviation; 0 of nothing.
-fn moments(numbers: &[f64]) -> (f64, f64) {
+/// Returns mean and standard deviation; 0 for no values.
+fn mean_std(numbers: &[f64]) -> (f64, f64) {
     let n = numbers.len().max(1) as f64;
     let mean = numbers.iter().sum::<f64>() / n;
     (mean, (numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt())

@@ -1,4 +1,4 @@
-//! A network and the three ways to learn with it that are compared.
+//! A network with the three implementations of its training step that are compared.
 
 use std::time::{Duration, Instant};
 
@@ -12,23 +12,23 @@ use alrao_core::streams::stream;
 use tch::nn::{self, OptimizerConfig};
 use tch::{Device, Kind, Tensor};
 
-/// One step of learning.
+/// One training step.
 type Step = Box<dyn FnMut()>;
 
-/// The rate of SGD.
+/// Learning rate of SGD.
 const ETA: f64 = 1e-3;
 
-/// A network with its batch.
+/// A network, its batch and the measured times.
 pub struct Case {
     pub name: &'static str,
-    /// Alrao, SGD by the same code, SGD by tch alone
+    /// Alrao, SGD by this crate, SGD by tch
     steps: [Step; 3],
     times: [Vec<Duration>; 3],
 }
 
 impl Case {
-    /// Learning to predict `target` from `x` with the body that `body` makes and `outputs` outputs; `plain` makes the
-    /// whole network of tch's own layers, from an input to a loss.
+    /// Creates the case of predicting `target` from `x` with the body that `body` makes and `outputs` outputs; `plain`
+    /// makes the same network from tch's layers, as a function to the loss.
     pub fn new<B, L, F>(
         name: &'static str,
         body: impl Fn(&mut ParameterBuilder) -> B,
@@ -63,7 +63,7 @@ impl Case {
         Case { name, steps, times: Default::default() }
     }
 
-    /// A step of each; the time of Alrao's.
+    /// Makes a step of each and returns the time of Alrao's.
     pub fn round(&mut self) -> Duration {
         for (step, times) in self.steps.iter_mut().zip(&mut self.times) {
             let start = Instant::now();
@@ -73,7 +73,7 @@ impl Case {
         *self.times[0].last().expect("just measured")
     }
 
-    /// The median step of each, if there were any.
+    /// Returns the median time of each step in milliseconds, if any was measured.
     pub fn milliseconds(&self) -> Option<[f64; 3]> {
         let median = |times: &Vec<Duration>| {
             let mut times = times.clone();
@@ -84,7 +84,7 @@ impl Case {
     }
 }
 
-/// Some numbers, normal with mean 0 and deviation 1, always the same.
+/// Returns standard normal numbers of a fixed seed.
 pub fn numbers(shape: &[i64]) -> Tensor {
     use rand_distr::{Distribution, StandardNormal};
     let n = shape.iter().product::<i64>() as usize;
@@ -92,7 +92,7 @@ pub fn numbers(shape: &[i64]) -> Tensor {
     Tensor::from_slice(&values).view(shape)
 }
 
-/// `n` classes out of `classes`.
+/// Returns `n` classes below `classes`.
 pub fn classes(n: i64, classes: i64) -> Tensor {
     (Tensor::arange(n, (Kind::Int64, Device::Cpu)) * 7).remainder(classes)
 }

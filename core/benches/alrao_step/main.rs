@@ -1,11 +1,10 @@
-//! What a step of Alrao costs: 10 guarded heads under the Switch, against a step of SGD.
+//! Time of a training step of Alrao, with 10 guarded heads and the Switch, compared with a step of SGD.
 //!
-//! SGD is run twice: by the same code, with one rate and one head, and as anyone would write it with tch, with autograd
-//! all the way and an update for each parameter. The three take turns, one step each, on one thread, so that whatever
-//! else the machine does falls on all of them alike; what counts is the ratio of their median times. The last line is
-//! the table once more as JSON.
+//! SGD runs twice: by this crate with one learning rate and one head, and by tch with autograd and one update per
+//! parameter. The three alternate, one step each, on one thread, so other load on the machine affects them equally. The
+//! result is the ratios of the median times. The last line is the table as JSON.
 //!
-//! `cargo bench -p alrao-core` runs it.
+//! Run it by `cargo bench -p alrao-core`.
 
 mod case;
 mod mobile_net;
@@ -38,7 +37,7 @@ fn main() {
     println!("{}", serde_json::Value::Object(json.collect()));
 }
 
-/// Lets criterion time Alrao's steps, and takes the others' times in between.
+/// Measures Alrao's steps by criterion, and the others' steps in between.
 fn measure(criterion: &mut Criterion, case: &mut Case) {
     let mut group = criterion.benchmark_group("alrao_step");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);

@@ -1,5 +1,5 @@
 //! MobileNet (Howard et al., 2017) for images of 32 by 32 pixels and 10 classes, 3.2 million parameters, batches of 32:
-//! the body is large and the heads are small beside it.
+//! the body is large compared with the heads.
 
 use alrao_core::layers::{BatchNorm, Body, Conv2d, Conv2dSettings};
 use alrao_core::likelihood::Categorical;
@@ -33,7 +33,7 @@ pub fn case() -> Case {
 
 struct MobileNet(Vec<(Conv2d, BatchNorm)>);
 
-/// Each convolution: inputs, outputs, kernel, and how it moves.
+/// Returns each convolution's input and output channels, kernel size and settings.
 fn convolutions() -> Vec<(i64, i64, i64, Conv2dSettings)> {
     let plain = Conv2dSettings { bias: false, ..Default::default() };
     let mut all = vec![(3, 32, 3, Conv2dSettings { padding: 1, ..plain })];

@@ -1,4 +1,4 @@
-//! Bayesian model averaging: `a_j` is proportional to the likelihood that model j gave to everything so far.
+//! Bayesian model averaging: `a_j` is proportional to model j's likelihood of all observations so far.
 
 use tch::{Device, Tensor};
 
@@ -6,7 +6,7 @@ use super::{KIND, ModelAveraging};
 use crate::Error;
 use crate::state_dict::StateDict;
 
-/// Posterior over which of K models is the right one.
+/// Posterior over K models, one of which is assumed correct throughout.
 #[derive(Debug)]
 pub struct Bayes {
     /// `log a_j`, `[K]`
@@ -14,7 +14,7 @@ pub struct Bayes {
 }
 
 impl Bayes {
-    /// The prior over `k` models, uniform.
+    /// Creates the uniform prior over `k` models.
     pub fn new(k: i64, device: Device) -> Self {
         Bayes { log_a: Tensor::full([k], -(k as f64).ln(), (KIND, device)) }
     }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_are_proportional_to_the_product_of_likelihoods() {
+    fn weights_are_proportional_to_products_of_likelihoods() {
         let mut bayes = Bayes::new(2, Device::Cpu);
         for likelihoods in [[0.5, 0.1], [0.2, 0.3]] {
             bayes.update(&Tensor::from_slice(&likelihoods.map(f64::ln)));

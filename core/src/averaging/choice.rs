@@ -1,23 +1,23 @@
-//! The methods of averaging, to choose from.
+//! The choice of an averaging method.
 
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use super::{Bayes, ModelAveraging, Switch};
 
-/// Which method averages the heads.
+/// Averaging method of the heads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Averaging {
     /// The Switch, which follows changes of the best model: the paper's choice.
     #[default]
     Switch,
-    /// Bayesian averaging, which takes one of the models to be right all along.
+    /// Bayesian averaging, which assumes one best model throughout.
     Bayes,
 }
 
 impl Averaging {
-    /// The prior over `k` models, uniform.
+    /// Creates the uniform prior over `k` models on `device`.
     pub fn build(self, k: i64, device: Device) -> Box<dyn ModelAveraging> {
         match self {
             Averaging::Switch => Box::new(Switch::new(k, device)),

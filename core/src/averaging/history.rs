@@ -1,30 +1,30 @@
-//! The posterior over time, for a plot: at most a fixed number of records, evenly spaced however long a run is.
+//! History of the posterior, for plots: a bounded number of evenly spaced records for runs of any length.
 
 use tch::Tensor;
 
 use crate::Error;
 use crate::state_dict::StateDict;
 
-/// A thinned record of posteriors, which stay on the device until they are asked for.
+/// Thinned history of posteriors, stored on the device.
 #[derive(Debug)]
 pub struct History {
-    /// updates from one record to the next; doubles whenever the records become too many
+    /// interval of records, in updates; doubles when the capacity is exceeded
     every: u64,
     records: Vec<(u64, Tensor)>,
 }
 
-/// The most records that are kept.
+/// Maximum number of records.
 const CAPACITY: usize = 1024;
 
 impl Default for History {
-    /// Nothing yet.
+    /// Creates an empty history.
     fn default() -> Self {
         History { every: 1, records: Vec::new() }
     }
 }
 
 impl History {
-    /// Records the posterior `a`, `[K]` f64, after `update` updates, if it is one to keep.
+    /// Records the posterior `a`, `[K]` f64, after `update` updates, if a record is due.
     pub fn record(&mut self, update: u64, a: impl FnOnce() -> Tensor) {
         if !update.is_multiple_of(self.every) {
             return;
@@ -37,12 +37,12 @@ impl History {
         }
     }
 
-    /// The records, oldest first: updates so far, and the posterior `[K]`.
+    /// Returns the records, oldest first: the number of updates and the posterior, `[K]`.
     pub fn records(&self) -> impl Iterator<Item = (u64, Vec<f64>)> {
         self.records.iter().map(|(update, a)| (*update, Vec::<f64>::try_from(a).expect("a vector of f64")))
     }
 
-    /// Adds all records, as `prefix.*`.
+    /// Adds all records to `tensors` as `prefix.*`.
     pub fn save(&self, prefix: &str, tensors: &mut StateDict) {
         let updates: Vec<i64> = self.records.iter().map(|(update, _)| *update as i64).collect();
         let lengths: Vec<i64> = self.records.iter().map(|(_, a)| a.size()[0]).collect();
@@ -53,10 +53,10 @@ impl History {
         tensors.insert_slice(format!("{prefix}.posteriors"), &posteriors);
     }
 
-    /// What was saved.
+    /// Loads the history written by `save`.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorShape`]: no history was saved there.
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: no history was saved as `prefix.*`.
     pub fn load(prefix: &str, tensors: &StateDict) -> Result<Self, Error> {
         let updates = tensors.get_vec::<i64>(&format!("{prefix}.updates"), -1)?;
         let lengths = tensors.get_vec::<i64>(&format!("{prefix}.lengths"), updates.len() as i64)?;
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_history_is_thinned_evenly_and_saved() {
+    fn a_long_history_is_thinned_evenly_and_can_be_loaded() {
         let mut history = History::default();
         (1..=20_000u64).for_each(|update| history.record(update, || Tensor::from_slice(&[update as f64, 0.0])));
         let records: Vec<_> = history.records().collect();

@@ -1,6 +1,6 @@
-//! Model averaging: from how well each head predicts, the weights `a_j` that average them (paper, section 4.4).
+//! Model averaging: the heads' averaging weights `a_j`, from their log-likelihoods (paper, section 4.4).
 //!
-//! Everything is tensors of f64 on the network's own device, so that a step never waits for the device.
+//! All state is f64 tensors on the network's device, so steps don't synchronize the device.
 
 mod bayes;
 mod choice;
@@ -19,30 +19,30 @@ use crate::state_dict::StateDict;
 
 /// A posterior over K models.
 pub trait ModelAveraging {
-    /// The averaging weights `a_j`, `[K]` f64, in [0, 1] with sum 1.
+    /// Returns the averaging weights `a_j`, `[K]` f64, in [0, 1] with sum 1.
     fn weights(&self) -> Tensor;
 
-    /// Takes in one observation: how likely each model made it, as `[K]` f64 of logarithms. Minus infinity says that a
-    /// model had excluded it; at least one model must not have, and none may give NaN.
+    /// Updates the posterior by the log-likelihoods of one observation, `[K]` f64. Minus infinity is a likelihood of 0;
+    /// at least one must be finite, and none NaN.
     fn update(&mut self, log_evidence: &Tensor);
 
-    /// Adds the whole state, as `prefix.*`.
+    /// Adds the state to `tensors` as `prefix.*`.
     fn save(&self, prefix: &str, tensors: &mut StateDict);
 
-    /// Takes back what was saved.
+    /// Restores the state written by `save`.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorShape`]: it was another method or number of models.
+    /// [`Error::MissingTensor`], [`Error::TensorShape`]: another method or number of models was saved.
     fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error>;
 }
 
-/// How many models carry the weight: the exponential of the entropy of `a`, between 1 and K.
+/// Computes the effective number of models: the exponential of the entropy of `a`, between 1 and K.
 pub fn effective_number(a: &[f64]) -> f64 {
     let entropy: f64 = a.iter().filter(|&&a_j| a_j > 0.0).map(|a_j| -a_j * a_j.ln()).sum();
     entropy.exp()
 }
 
-/// The kind of number that posteriors are held in.
+/// Dtype of posteriors.
 const KIND: Kind = Kind::Double;
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ mod tests {
 
     use super::*;
 
-    /// Sequences of observations of K models, of every finite size.
+    /// Sequences of log-likelihoods of K models, of any finite magnitude.
     fn evidence() -> impl Strategy<Value = Vec<Vec<f64>>> {
         let number = prop_oneof![-5.0..1.0, -1e6..1e6, -1.7e308..1.7e308];
         (1usize..8).prop_flat_map(move |k| prop::collection::vec(prop::collection::vec(number.clone(), k), 0..40))
@@ -60,7 +60,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_posterior_stays_one(evidence in evidence()) {
+        fn a_posterior_stays_a_distribution(evidence in evidence()) {
             let k = evidence.first().map_or(1, |log_p| log_p.len() as i64);
             for averaging in [Averaging::Switch, Averaging::Bayes] {
                 let mut averaging = averaging.build(k, Device::Cpu);
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_effective_number_of_heads_counts_equal_weights() {
+    fn the_effective_number_of_equal_weights_is_their_count() {
         assert!((effective_number(&[0.25; 4]) - 4.0).abs() < 1e-12);
         assert!((effective_number(&[0.5, 0.5, 0.0, 0.0]) - 2.0).abs() < 1e-12);
         assert_eq!(effective_number(&[0.0, 1.0]), 1.0);

@@ -1,10 +1,10 @@
-//! Batch normalisation (Ioffe and Szegedy, 2015): `y = (x - mean) / sqrt(var + 1e-5) * scale + shift` for each channel,
+//! Batch normalization (Ioffe and Szegedy, 2015): `y = (x - mean) / sqrt(var + 1e-5) * scale + shift` for each channel,
 //! with `scale, shift: [C]`.
 //!
-//! A pass to learn from takes mean and variance from its batch and moves the running ones a tenth of the way towards
-//! them (the variance with Bessel's correction, as in PyTorch); any other pass takes the running ones. These lag behind
-//! units that learn fast, so they can be taken anew from some batches ([`Network::recompute_bn_stats`]). Its units are its
-//! C channels: scale and shift of a channel share a rate.
+//! In training mode, mean and variance are the batch's, and the running statistics move towards them with momentum 0.1
+//! (the variance with Bessel's correction, as in PyTorch). In evaluation mode, the running statistics are used. They
+//! lag behind fast units, so [`Network::recompute_bn_stats`] recomputes them from batches. The units are the C
+//! channels: scale and shift of a channel share a learning rate.
 //!
 //! [`Network::recompute_bn_stats`]: crate::network::Network::recompute_bn_stats
 
@@ -15,7 +15,7 @@ use crate::parameters::{BufferId, Init, ParameterBuilder, ParameterId, Weights};
 const MOMENTUM: f64 = 0.1;
 const EPSILON: f64 = 1e-5;
 
-/// Batch normalisation of vectors or images.
+/// Batch normalization of vectors or images.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
     scale: ParameterId,
@@ -25,7 +25,7 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// A layer over so many channels, which starts without scaling or shifting.
+    /// Creates a layer over `channels` channels, with scale 1 and shift 0.
     pub fn new(builder: &mut ParameterBuilder, channels: i64) -> Self {
         let scale = builder.add("scale", &[channels], Init::Constant(1.0));
         let shift = builder.add("shift", &[channels], Init::Constant(0.0));
@@ -35,8 +35,8 @@ impl BatchNorm {
         BatchNorm { scale, shift, running_mean, running_var }
     }
 
-    /// `[B, C, ..] -> [B, C, ..]`; what it normalises over is every dimension but the second. To learn, each channel
-    /// needs at least 2 numbers.
+    /// Normalizes over all dimensions but the second, `[B, C, ..] -> [B, C, ..]`. In training mode, each channel needs
+    /// at least 2 values.
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         x.batch_norm(
             Some(&weights[self.scale]),
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use crate::layers::tests::{assert_close, build, numbers};
 
-    /// Statistics of a batch `[B, C, H, W]` as `[1, C, 1, 1]`.
+    /// Returns mean and variance of a batch, `[B, C, H, W] -> [1, C, 1, 1]`.
     fn statistics(x: &Tensor) -> (Tensor, Tensor) {
         let dims = [0i64, 2, 3];
         let mean = x.mean_dim(dims.as_slice(), true, Kind::Float);
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn learning_normalises_by_the_batch_and_predicting_by_what_was_learnt() {
+    fn training_uses_batch_statistics_and_evaluation_running_ones() {
         let (layer, parameters) = build(|b| BatchNorm::new(b, 3));
         parameters.theta().shallow_clone().copy_(&Tensor::from_slice(&[1.0f32, 2.0, -1.0, 0.0, 0.5, 0.1]));
         let column = |start| parameters.theta().narrow(0, start, 3).view([1, 3, 1, 1]);
@@ -75,13 +75,13 @@ mod tests {
         let x = numbers(&[2, 3, 4, 5]) * 3.0 + 1.0;
         let (mean, var) = statistics(&x);
 
-        // before any learning, mean 0 and variance 1
+        // initially, mean 0 and variance 1
         let untouched = &x / (1.0f64 + 1e-5).sqrt() * &scale + &shift;
         assert_close(&layer.forward(parameters.weights(), &x), &untouched, 1e-5);
 
-        let (_leaf, learning) = parameters.leaf();
+        let (_leaf, training) = parameters.leaf();
         let expected = (&x - &mean) / (&var + 1e-5).sqrt() * &scale + &shift;
-        assert_close(&layer.forward(&learning, &x), &expected, 1e-5);
+        assert_close(&layer.forward(&training, &x), &expected, 1e-5);
 
         let n = 40.0;
         let (running_mean, running_var) = (&mean * 0.1, 0.9 + &var * (0.1 * n / (n - 1.0)));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors_are_images_of_one_pixel() {
+    fn vectors_are_normalized_like_images_of_one_pixel() {
         let (layer, parameters) = build(|b| BatchNorm::new(b, 3));
         let x = numbers(&[6, 3]);
         let y = layer.forward(&parameters.leaf().1, &x);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn scale_and_shift_of_a_channel_are_a_unit() {
+    fn scale_and_shift_of_a_channel_are_one_unit() {
         let (_, parameters) = build(|b| BatchNorm::new(b, 3));
         assert_eq!(parameters.unit_of_element(), [0, 1, 2, 0, 1, 2]);
     }

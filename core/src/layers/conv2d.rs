@@ -1,39 +1,39 @@
-//! `y[o] = b[o] + sum_i W[o, i] * x[i]`, where `*` slides a square kernel over an image: `W: [O, I/groups, k, k]` and
-//! `b: [O]`. With as many groups as inputs it is a depthwise convolution.
+//! Convolution: `y[o] = b[o] + sum_i W[o, i] * x[i]` with a square kernel, `W: [O, I/groups, k, k]` and `b: [O]`. With
+//! as many groups as input channels, it is a depthwise convolution.
 //!
-//! Its units are its O filters: all weights of a filter, and its bias, share a rate wherever the filter is applied.
+//! The units are its O filters: all weights of a filter and its bias share a learning rate.
 
 use tch::Tensor;
 
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
 
-/// What a convolution is besides its channels and its kernel.
+/// Settings of a convolution besides its channels and kernel size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dSettings {
-    /// Pixels from one place of the kernel to the next.
+    /// Stride of the kernel, in pixels.
     pub stride: i64,
-    /// Rows and columns of zeros around the image.
+    /// Zero padding on each side, in pixels.
     pub padding: i64,
-    /// Pixels from one element of the kernel to the next.
+    /// Distance between kernel elements, in pixels.
     pub dilation: i64,
-    /// Groups of channels that don't see each other; divides inputs and outputs.
+    /// Number of channel groups that are convolved separately; divides the input and output channels.
     pub groups: i64,
-    /// Whether there is a bias; a normalisation that follows takes it away again.
+    /// Whether there is a bias; it has no effect before a normalization.
     pub bias: bool,
-    /// How the filters start.
+    /// Initialization of the weights.
     pub init: FilterInit,
 }
 
-/// How the weights of filters are drawn. A filter reads `fan_in = inputs/groups * kernel^2` numbers; `fan_out = outputs *
-/// kernel^2`, as PyTorch counts it, read those that an input channel is made of.
+/// Initialization of a convolution's weights, with `fan_in = inputs/groups * kernel^2` and, as in PyTorch, `fan_out =
+/// outputs * kernel^2`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FilterInit {
-    /// Uniform in `+-1/sqrt(fan_in)`, which PyTorch does unless it is told otherwise.
+    /// Uniform in `+-1/sqrt(fan_in)`, PyTorch's default.
     #[default]
     Uniform,
-    /// Normalized with variance `2/fan_in`, which keeps the size of what comes forward through rectifiers (He et al., 2015).
+    /// Normal with variance `2/fan_in`, which preserves the variance of forward passes through ReLUs (He et al., 2015).
     KaimingNormalFanIn,
-    /// Normalized with variance `2/fan_out`, which keeps that of the gradient.
+    /// Normal with variance `2/fan_out`, which preserves the variance of gradients through ReLUs (He et al., 2015).
     KaimingNormalFanOut,
 }
 
@@ -53,8 +53,8 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// A layer from `inputs` to `outputs` channels with a kernel of `kernel` by `kernel` pixels. Biases start uniform in
-    /// `+-1/sqrt(inputs/groups * kernel^2)`, as PyTorch has them.
+    /// Creates a layer from `inputs` to `outputs` channels with a kernel of `kernel` by `kernel` pixels. Initial biases
+    /// are uniform in `+-1/sqrt(inputs/groups * kernel^2)`, as in PyTorch.
     pub fn new(
         builder: &mut ParameterBuilder,
         inputs: i64,
@@ -66,11 +66,11 @@ impl Conv2d {
         assert!(inputs % groups == 0 && outputs % groups == 0, "{groups} groups of {inputs} and {outputs} channels");
         let fan_in = inputs / groups * kernel * kernel;
         let uniform = Init::Uniform((fan_in as f64).powf(-0.5));
-        let rectified = |fan: i64| Init::Normal((2.0 / fan as f64).sqrt());
+        let kaiming = |fan: i64| Init::Normal((2.0 / fan as f64).sqrt());
         let init = match settings.init {
             FilterInit::Uniform => uniform,
-            FilterInit::KaimingNormalFanIn => rectified(fan_in),
-            FilterInit::KaimingNormalFanOut => rectified(outputs * kernel * kernel),
+            FilterInit::KaimingNormalFanIn => kaiming(fan_in),
+            FilterInit::KaimingNormalFanOut => kaiming(outputs * kernel * kernel),
         };
         let weight = builder.add("weight", &[outputs, inputs / groups, kernel, kernel], init);
         let bias = settings.bias.then(|| builder.add("bias", &[outputs], uniform));
@@ -79,7 +79,7 @@ impl Conv2d {
         Conv2d { settings, weight, bias }
     }
 
-    /// `[B, I, height, width] -> [B, O, height', width']`, computed in the kind of numbers that `x` has.
+    /// Computes the convolution, `[B, I, height, width] -> [B, O, height', width']`, in the dtype of `x`.
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         let Conv2dSettings { stride, padding, dilation, groups, .. } = self.settings;
         let weight = weights[self.weight].to_kind(x.kind());
@@ -104,7 +104,7 @@ mod tests {
         build(|b| Conv2d::new(b, inputs, outputs, kernel, settings))
     }
 
-    /// One output by the definition: channel `o` at row `r`, column `c` of the first image.
+    /// Computes one output by the definition: channel `o` at row `r`, column `c` of the first image.
     fn by_hand(layer: &Conv2d, weights: &Weights, x: &Tensor, [o, r, c]: [i64; 3]) -> f64 {
         let Conv2dSettings { stride, padding, dilation, groups, .. } = layer.settings;
         let w = &weights[layer.weight];
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_does_what_it_says() {
+    fn outputs_match_the_definition_for_each_setting() {
         let plain = Conv2dSettings::default();
         let settings = [
             plain,
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_16_bits_stay_so_and_their_gradient_is_f32s() {
+    fn bf16_inputs_give_bf16_outputs_and_close_f32_gradients() {
         let settings = Conv2dSettings { padding: 1, ..Default::default() };
         let (conv, parameters) = conv(4, 8, 3, settings);
         let x = numbers(&[1, 4, 6, 7]);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_and_its_bias_are_a_unit() {
+    fn a_filter_and_its_bias_are_one_unit() {
         let (_, parameters) = conv(4, 2, 3, Conv2dSettings { groups: 2, ..Default::default() });
         let per_filter = 2 * 9;
         let expected: Vec<usize> = (0..2 * per_filter).map(|e| e / per_filter).chain([0, 1]).collect();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_start_with_the_variance_that_is_asked_for() {
+    fn initial_weights_have_the_configured_variance() {
         let variance = |init| {
             let settings = Conv2dSettings { bias: false, groups: 2, init, ..Default::default() };
             conv(32, 96, 3, settings).1.theta().var(true).double_value(&[])
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_depthwise_filter_sees_its_own_channel_alone() {
+    fn a_depthwise_filter_uses_only_its_own_channel() {
         let (layer, parameters) = conv(3, 3, 3, Conv2dSettings { padding: 1, groups: 3, ..Default::default() });
         let x = numbers(&[1, 3, 5, 5]);
         let before = layer.forward(parameters.weights(), &x);

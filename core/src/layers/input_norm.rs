@@ -1,7 +1,7 @@
-//! Inputs brought to a mean of 0 and a deviation of 1, feature by feature, by statistics that whoever has seen the data
-//! sets.
+//! Normalization of inputs to mean 0 and standard deviation 1, feature by feature. The caller sets the statistics.
 //!
-//! A velocity of 0.07 beside a position of 1 would hardly be seen, whatever the rates.
+//! Without it, a feature with values around 0.07 has almost no influence compared with a feature around 1, at any
+//! learning rate.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::Error;
 use crate::parameters::{BufferId, ParameterBuilder, Weights};
 use crate::slices::{Scalar, simd_dispatch, sliceable, with_slices};
 
-/// Any body, behind inputs that are standardised. Copies share the body, which knows only places among the weights.
+/// A body with normalized inputs. Clones share the body, which stores only indices of weights.
 #[derive(Clone)]
 pub struct NormalizedBody {
     inputs: i64,
@@ -21,7 +21,8 @@ pub struct NormalizedBody {
 }
 
 impl NormalizedBody {
-    /// A body, made by `body`, of inputs of so many numbers, which go through unchanged until their statistics are set.
+    /// Creates the body made by `body` with a normalization of its `inputs` features, which is the identity until its
+    /// statistics are set.
     pub fn new<B: Body + 'static>(
         builder: &mut ParameterBuilder,
         inputs: i64,
@@ -31,7 +32,7 @@ impl NormalizedBody {
         NormalizedBody { inputs, input_norm, body: Rc::new(body(builder)) }
     }
 
-    /// The layer that standardises the inputs.
+    /// Returns the normalization of the inputs.
     pub fn input_norm(&self) -> &InputNorm {
         &self.input_norm
     }
@@ -47,7 +48,7 @@ impl Body for NormalizedBody {
         self.body.check(x)
     }
 
-    /// `[B, I] -> [B, H]`
+    /// Normalizes the inputs and runs the body, `[B, I] -> [B, H]`.
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         self.body.forward(weights, &self.input_norm.forward(weights, x))
     }
@@ -61,7 +62,7 @@ impl Body for NormalizedBody {
     }
 }
 
-/// `(x - mean) / std`, with both of them buffers, `[I]`.
+/// Input normalization, `(x - mean) / std`. `mean` and `std` are buffers, `[I]`.
 #[derive(Clone, Debug)]
 pub struct InputNorm {
     mean: BufferId,
@@ -69,18 +70,18 @@ pub struct InputNorm {
 }
 
 impl InputNorm {
-    /// A layer over so many features, which leaves them as they are until it is told otherwise.
+    /// Creates a layer over `features` features, with mean 0 and standard deviation 1.
     pub fn new(builder: &mut ParameterBuilder, features: i64) -> Self {
         InputNorm { mean: builder.buffer("mean", &[features], 0.0), std: builder.buffer("std", &[features], 1.0) }
     }
 
-    /// `[B, I] -> [B, I]`
+    /// Normalizes a batch, `[B, I] -> [B, I]`.
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         let (mean, std) = (weights.buffer(self.mean), weights.buffer(self.std));
         simd_dispatch!(normalize_rows(x, mean, std)).unwrap_or_else(|| (x - mean).g_div_(std))
     }
 
-    /// Sets the statistics, `[I]` each; a feature that never varied is only centred.
+    /// Sets mean and standard deviation, `[I]` each. A feature with standard deviation 0 is only centered.
     pub fn set(&self, weights: &Weights, mean: &[f64], std: &[f64]) {
         let divisors: Vec<f64> = std.iter().map(|&std| if std > 0.0 { std } else { 1.0 }).collect();
         weights.buffer(self.mean).shallow_clone().copy_(&Tensor::from_slice(mean));
@@ -114,7 +115,7 @@ mod tests {
     use crate::layers::tests::{assert_close, build, numbers};
 
     #[test]
-    fn features_are_left_alone_until_their_statistics_are_set() {
+    fn inputs_are_unchanged_until_statistics_are_set() {
         let (layer, parameters) = build(|b| InputNorm::new(b, 3));
         let x = numbers(&[4, 3]);
         assert_close(&layer.forward(parameters.weights(), &x), &x, 1e-7);
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn any_body_stands_behind_the_layer() {
+    fn a_normalized_body_runs_on_normalized_inputs() {
         let mlp = |b: &mut ParameterBuilder| Mlp::new(b, 3, &[5, 4], 1.0);
         let ((body, parameters), (alone, of_alone)) = (build(|b| NormalizedBody::new(b, 3, mlp)), build(mlp));
         assert_eq!(parameters.theta(), of_alone.theta());

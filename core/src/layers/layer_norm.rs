@@ -1,8 +1,8 @@
-//! Layer normalisation (Ba, Kiros, Hinton, 2016): `y = (x - mean(x)) / sqrt(var(x) + 1e-5)` over the features, and with
-//! a learnt scale and shift, `[H]`, after it.
+//! Layer normalization (Ba, Kiros, Hinton, 2016): `y = (x - mean(x)) / sqrt(var(x) + 1e-5)` over the features,
+//! optionally followed by a learned scale and shift, `[H]`.
 //!
-//! Units with a learning rate far too large would otherwise drown the features of all others. The units of the learnt
-//! layer are its H features: scale and shift of a feature share a rate.
+//! Without normalization, units whose learning rate is far too large dominate the features. The units of [`LayerNorm`]
+//! are its H features: scale and shift of a feature share a learning rate.
 
 use tch::Tensor;
 
@@ -11,21 +11,21 @@ use crate::slices::{Scalar, dot, simd_dispatch, sliceable, sum, with_slices};
 
 const EPSILON: f64 = 1e-5;
 
-/// Normalises the last dimension, `[.., H] -> [.., H]`.
+/// Normalizes the last dimension, `[.., H] -> [.., H]`.
 pub fn layer_norm(x: &Tensor) -> Tensor {
     normalize(x).y
 }
 
-/// What [`layer_norm`] has given, as its derivative needs it.
+/// Output of [`layer_norm`] with the values that its derivative needs.
 pub(super) struct Normalized {
-    /// `[.., H]`
+    /// Normalized values, `[.., H]`.
     pub y: Tensor,
-    /// What `x` was divided by, `[.., 1]`: the reciprocals of the deviations.
+    /// Reciprocal standard deviations, `[.., 1]`.
     pub rstd: Tensor,
 }
 
 impl Normalized {
-    /// The same of the first samples alone.
+    /// Returns views of the first `samples` samples.
     pub fn first(&self, samples: i64) -> Normalized {
         let first = |x: &Tensor| x.narrow(0, 0, samples);
         Normalized { y: first(&self.y), rstd: first(&self.rstd) }
@@ -33,13 +33,13 @@ impl Normalized {
 }
 
 fn normalize(x: &Tensor) -> Normalized {
-    let features = *x.size().last().expect("features to normalise");
+    let features = *x.size().last().expect("features to normalize");
     let one = Tensor::ones([features], (x.kind(), x.device())); // libtorch's CPU kernel is slower without a scale
     let (y, _, rstd) = x.native_layer_norm([features], Some(&one), None, EPSILON);
     Normalized { y, rstd }
 }
 
-/// `relu(layer_norm(x))`, `[B, H] -> [B, H]`, and what was rectified, which is written over `x`.
+/// Computes `z = relu(layer_norm(x))`, `[B, H] -> [B, H]`, and the normalized values, which overwrite `x`.
 pub(super) fn layer_norm_relu(mut x: Tensor) -> (Tensor, Normalized) {
     if let Some((z, rstd)) = simd_dispatch!(layer_norm_relu_rows(&mut x)) {
         return (z, Normalized { y: x, rstd });
@@ -48,8 +48,7 @@ pub(super) fn layer_norm_relu(mut x: Tensor) -> (Tensor, Normalized) {
     (normal.y.relu(), normal)
 }
 
-/// The gradient with respect to `x`, written over the `gradient` with respect to [`layer_norm_relu`]'s `z`, both
-/// `[B, H]`. What of it would only have moved or stretched `x` is lost.
+/// Overwrites the gradient with respect to [`layer_norm_relu`]'s `z` by the gradient with respect to `x`, `[B, H]`.
 pub(super) fn layer_norm_relu_backward(gradient: &mut Tensor, normal: &Normalized) {
     if simd_dispatch!(backward_by_rows(gradient, normal)).is_some() {
         return;
@@ -62,7 +61,7 @@ pub(super) fn layer_norm_relu_backward(gradient: &mut Tensor, normal: &Normalize
     let _ = gradient.g_sub_(&shift).addcmul_(y, &stretch).g_mul_(rstd);
 }
 
-/// Writes what is rectified over `x`; what that gives, and the reciprocals of the deviations.
+/// Overwrites `x` by its normalized values; returns `z` and the reciprocal standard deviations.
 #[inline(always)]
 fn layer_norm_relu_rows<T: Scalar>(x: &mut Tensor) -> Option<(Tensor, Tensor)> {
     let &[samples, features] = &x.size()[..] else { return None };
@@ -78,7 +77,7 @@ fn layer_norm_relu_rows<T: Scalar>(x: &mut Tensor) -> Option<(Tensor, Tensor)> {
             for ((x, z), reciprocal) in rows.zip(reciprocals) {
                 let mean = sum(x, |x| x) / n;
                 let variance = sum(x, |x| (x - mean) * (x - mean)) / n;
-                let variance = if variance.is_finite() { variance } else { T::nan() }; // or else the row would be of zeros
+                let variance = if variance.is_finite() { variance } else { T::nan() }; // else all zeros
                 *reciprocal = (variance + T::from_f64(EPSILON)).sqrt().recip();
                 for (x, z) in x.iter_mut().zip(z) {
                     *x = (*x - mean) * *reciprocal;
@@ -109,7 +108,7 @@ fn backward_by_rows<T: Scalar>(gradient: &mut Tensor, normal: &Normalized) -> Op
     )
 }
 
-/// Layer normalisation with a learnt scale and shift.
+/// Layer normalization with a learned scale and shift.
 #[derive(Clone, Debug)]
 pub struct LayerNorm {
     features: i64,
@@ -118,7 +117,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// A layer over so many features, which starts without scaling or shifting.
+    /// Creates a layer over `features` features, with scale 1 and shift 0.
     pub fn new(builder: &mut ParameterBuilder, features: i64) -> Self {
         let scale = builder.add("scale", &[features], Init::Constant(1.0));
         let shift = builder.add("shift", &[features], Init::Constant(0.0));
@@ -126,7 +125,7 @@ impl LayerNorm {
         LayerNorm { features, scale, shift }
     }
 
-    /// `[.., H] -> [.., H]`
+    /// Normalizes, scales and shifts, `[.., H] -> [.., H]`.
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         let (scale, shift) = (&weights[self.scale], &weights[self.shift]);
         x.layer_norm([self.features], Some(scale), Some(shift), EPSILON, false)
@@ -140,7 +139,7 @@ mod tests {
     use crate::layers::tests::{assert_close, build, numbers};
 
     #[test]
-    fn a_pair_becomes_plus_and_minus_one_whatever_its_scale() {
+    fn a_pair_normalizes_to_plus_and_minus_one_at_any_scale() {
         for scale in [1.0, 1e6] {
             let y = layer_norm(&(Tensor::from_slice(&[3.0f32, 5.0]) * scale));
             let y = Vec::<f32>::try_from(y).unwrap();
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_loop_and_libtorchs_calls_give_the_same() {
+    fn the_loop_matches_libtorch() {
         let (x, gradient) = (numbers(&[5, 37]), numbers(&[185]).cos().view([5, 37]));
         let both = || {
             let (z, normal) = layer_norm_relu(x.copy());
@@ -157,14 +156,14 @@ mod tests {
             layer_norm_relu_backward(&mut gradient, &normal);
             (z, normal, gradient)
         };
-        let (looped, called) = (both(), via_libtorch(both));
-        assert_close(&looped.0, &called.0, 1e-6);
-        assert_close(&looped.1.y, &called.1.y, 1e-6);
-        assert_close(&looped.2, &called.2, 1e-6);
+        let (by_loop, by_libtorch) = (both(), via_libtorch(both));
+        assert_close(&by_loop.0, &by_libtorch.0, 1e-6);
+        assert_close(&by_loop.1.y, &by_libtorch.1.y, 1e-6);
+        assert_close(&by_loop.2, &by_libtorch.2, 1e-6);
     }
 
     #[test]
-    fn what_is_no_number_is_not_rectified_away() {
+    fn relu_keeps_nan() {
         for x in [f32::NAN, f32::INFINITY, 1e30] {
             let (z, _) = layer_norm_relu(Tensor::from_slice(&[x, -1.0, 1.0]).view([1, 3]));
             assert!(z.isnan().all().int64_value(&[]) != 0, "{z}");
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_learnt_layer_scales_and_shifts_each_feature() {
+    fn the_learned_layer_scales_and_shifts_each_feature() {
         let (layer, parameters) = build(|b| LayerNorm::new(b, 3));
         let x = numbers(&[2, 5, 3]);
         assert_close(&layer.forward(parameters.weights(), &x), &layer_norm(&x), 1e-6);

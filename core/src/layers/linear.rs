@@ -1,4 +1,5 @@
-//! `y = x W^T + b`, with `W: [O, I]` and `b: [O]`. Its units are its O outputs: a row of W and its bias share a rate.
+//! Linear layer: `y = x W^T + b`, with `W: [O, I]` and `b: [O]`. The units are its O outputs: a row of W and its bias
+//! share a learning rate.
 
 use tch::Tensor;
 
@@ -14,7 +15,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A layer with initial values uniform in `+-1/sqrt(inputs)`, as PyTorch has them.
+    /// Creates a layer with initial values uniform in `+-1/sqrt(inputs)`, as in PyTorch.
     pub fn new(builder: &mut ParameterBuilder, inputs: i64, outputs: i64) -> Self {
         let bound = (inputs as f64).powf(-0.5);
         let weight = builder.add("weight", &[outputs, inputs], Init::Uniform(bound));
@@ -23,7 +24,7 @@ impl Linear {
         Linear { weight, bias }
     }
 
-    /// `[B, I] -> [B, O]`, computed in the kind of numbers that `x` has.
+    /// Computes the outputs, `[B, I] -> [B, O]`, in the dtype of `x`.
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         let (weight, bias, kind) = (&weights[self.weight], &weights[self.bias], x.kind());
         if weight.kind() == kind {
@@ -32,14 +33,15 @@ impl Linear {
         linear(x, &weight.to_kind(kind), &bias.to_kind(kind))
     }
 
-    /// Writes the gradients with respect to weight and bias on those `of` parameters, from an input, `[B, I]`, and the
-    /// gradient with respect to its output, `[B, O]`.
-    pub(super) fn backward(&self, of: &Weights, x: &Tensor, gradient: &Tensor) {
-        matmul_into(&gradient.tr(), x, &of[self.weight]);
-        column_sums_into(gradient, &of[self.bias]);
+    /// Writes the gradients with respect to weight and bias to `grads`, from the input, `[B, I]`, and the gradient with
+    /// respect to the output, `[B, O]`.
+    pub(super) fn backward(&self, grads: &Weights, x: &Tensor, gradient: &Tensor) {
+        matmul_into(&gradient.tr(), x, &grads[self.weight]);
+        column_sums_into(gradient, &grads[self.bias]);
     }
 
-    /// The gradient with respect to the input, `[B, I]`, from that with respect to the output, `[B, O]`.
+    /// Computes the gradient with respect to the input, `[B, I]`, from the gradient with respect to the output, `[B,
+    /// O]`.
     pub(super) fn input_gradient(&self, weights: &Weights, gradient: &Tensor) -> Tensor {
         matmul(gradient, &weights[self.weight])
     }

@@ -1,19 +1,20 @@
-//! Long short-term memory (Hochreiter and Schmidhuber, 1997; with forget gates), as PyTorch has it. For each layer and
-//! time step
+//! Long short-term memory with forget gates (Hochreiter and Schmidhuber, 1997), as in PyTorch. For each layer and time
+//! step
 //!
 //! `i, f, o = sigmoid(..)`, `g = tanh(..)` of `W_ih x + b_ih + W_hh h + b_hh`,
 //! `c <- f c + i g`, `h <- o tanh(c)`,
 //!
-//! with the four gates' rows one below the other, in the order i, f, g, o: `W_ih: [4H, I]`, `W_hh: [4H, H]`, and both
+//! with the four gates' rows stacked in the order i, f, g, o: `W_ih: [4H, I]`, `W_hh: [4H, H]`, and both
 //! biases `[4H]`.
 //!
-//! Its units are its cells, H a layer: everything that a cell's four gates have shares a rate (paper, section 4.3).
+//! The units are its cells, H per layer: all parameters of a cell's four gates share a learning rate (paper, section
+//! 4.3).
 
 use tch::{Device, Kind, Tensor};
 
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
 
-/// Layers of LSTM cells.
+/// A multi-layer LSTM.
 #[derive(Clone, Debug)]
 pub struct Lstm {
     hidden: i64,
@@ -21,13 +22,13 @@ pub struct Lstm {
     layers: Vec<[ParameterId; 4]>,
 }
 
-/// What the cells carry from one time step to the next, `h` and `c`, each `[layers, B, H]`.
+/// Recurrent state: `h` and `c`, each `[layers, B, H]`.
 pub type LstmState = (Tensor, Tensor);
 
 impl Lstm {
-    /// So many layers of `hidden` cells. Initial values are uniform, those of weights with the variance that keeps their
-    /// inputs' (LeCun et al., 1998), biases in `+-1/sqrt(hidden)`. PyTorch's weights begin with a third of it, in
-    /// `+-1/sqrt(hidden)` too; but most cells hardly move from where they begin, and shouldn't begin so quiet.
+    /// Creates `layers` layers of `hidden` cells. Initial values are uniform: weights with variance `1/inputs` (LeCun
+    /// et al., 1998), biases in `+-1/sqrt(hidden)`. PyTorch's initial weights, in `+-1/sqrt(hidden)` too, have a third
+    /// of that variance: too little here, because most cells stay close to their initial values.
     pub fn new(builder: &mut ParameterBuilder, inputs: i64, hidden: i64, layers: usize) -> Self {
         let weight = |inputs: i64| Init::Uniform((3.0 / inputs as f64).sqrt());
         let bias = Init::Uniform((hidden as f64).powf(-0.5));
@@ -37,7 +38,7 @@ impl Lstm {
                 let w_ih = b.add("weight_ih", &[4 * hidden, inputs], weight(inputs));
                 let w_hh = b.add("weight_hh", &[4 * hidden, hidden], weight(hidden));
                 let [b_ih, b_hh] = ["bias_ih", "bias_hh"].map(|name| b.add(name, &[4 * hidden], bias));
-                // a gate's rows are the cells in order, so a cell has every H-th row
+                // each gate's rows are the cells in order, so a cell owns every H-th row
                 b.add_units(hidden, &[(w_ih, inputs), (w_hh, hidden), (b_ih, 1), (b_hh, 1)]);
                 [w_ih, w_hh, b_ih, b_hh]
             })
@@ -45,13 +46,13 @@ impl Lstm {
         Lstm { hidden, layers: (0..layers).map(layer).collect() }
     }
 
-    /// The state that a sequence begins in: zeros, for a batch of B.
+    /// Returns the zero state of a batch of `batch` sequences.
     pub fn zero_state(&self, batch: i64, options: (Kind, Device)) -> LstmState {
         let zeros = || Tensor::zeros([self.layers.len() as i64, batch, self.hidden], options);
         (zeros(), zeros())
     }
 
-    /// `[T, B, I] -> [T, B, H]`, the last layer's `h` at each time step, and the state after the last.
+    /// Runs sequences, `[T, B, I] -> [T, B, H]`: returns the last layer's `h` at each time step, and the final state.
     pub fn forward(&self, weights: &Weights, x: &Tensor, (h, c): &LstmState) -> (Tensor, LstmState) {
         let parameters = match x.device() {
             Device::Cuda(_) => self.flat_parameters(weights),
@@ -70,8 +71,8 @@ impl Lstm {
         (z, (h, c))
     }
 
-    /// A copy of the parameters that is one tensor in the order that cuDNN wants, all matrices before all biases. Else
-    /// libtorch makes one itself at each call, and warns of it.
+    /// Copies the parameters to one tensor in cuDNN's order, all matrices before all biases. Otherwise libtorch does so
+    /// at each call, with a warning.
     fn flat_parameters(&self, weights: &Weights) -> Vec<Tensor> {
         let (matrices, biases): (Vec<_>, Vec<_>) = self.layers.iter().map(|layer| layer.split_at(2)).unzip();
         let parameters: Vec<&Tensor> = matrices.into_iter().chain(biases).flatten().map(|&id| &weights[id]).collect();
@@ -92,7 +93,7 @@ mod tests {
 
     const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
-    /// The equations above, step by step.
+    /// Computes the equations of the module's documentation, step by step.
     fn by_hand(lstm: &Lstm, weights: &Weights, x: &Tensor, (h, c): &LstmState) -> (Tensor, LstmState) {
         let mut inputs: Vec<Tensor> = x.unbind(0);
         let (mut all_h, mut all_c) = (Vec::new(), Vec::new());
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn follows_the_equations_and_so_does_its_gradient() {
+    fn outputs_and_gradients_match_the_equations() {
         let (lstm, parameters) = build(|b| Lstm::new(b, 3, 4, 2));
         let (x, state) = (numbers(&[5, 2, 3]), (numbers(&[2, 2, 4]), numbers(&[2, 2, 4]) * 0.5));
         let gradient = |forward: &dyn Fn(&Weights) -> (Tensor, LstmState)| {
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_for_cudnn_has_the_same_parameters_in_its_order() {
+    fn flat_parameters_are_contiguous_in_cudnns_order() {
         let (lstm, parameters) = build(|b| Lstm::new(b, 3, 4, 2));
         let copies = lstm.flat_parameters(parameters.weights());
         let expected = lstm.layers.iter().flatten().map(|&id| &parameters.weights()[id]);
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_goes_on_from_its_state() {
+    fn a_sequence_continues_from_its_state() {
         let (lstm, parameters) = build(|b| Lstm::new(b, 3, 4, 2));
         let (x, start) = (numbers(&[6, 2, 3]), lstm.zero_state(2, FLOAT));
         let (whole, _) = lstm.forward(parameters.weights(), &x, &start);
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_begin_with_the_variance_that_keeps_their_inputs() {
+    fn initial_weights_have_variance_1_over_inputs() {
         let (lstm, parameters) = build(|b| Lstm::new(b, 50, 100, 2));
         for (layer, inputs) in lstm.layers.iter().zip([50.0, 100.0]) {
             for (id, inputs) in [(layer[0], inputs), (layer[1], 100.0)] {
@@ -165,9 +166,9 @@ mod tests {
         }
     }
 
-    /// Row r of everything that has 4H rows belongs to cell r % H.
+    /// Row r of each parameter with 4H rows belongs to cell r % H.
     #[test]
-    fn all_gates_of_a_cell_are_a_unit() {
+    fn all_gates_of_a_cell_are_one_unit() {
         let (_, parameters) = build(|b| Lstm::new(b, 3, 2, 2));
         let rows = |columns: usize, first: usize| {
             (0..8 * columns).map(move |e| first + e / columns % 2).collect::<Vec<usize>>()

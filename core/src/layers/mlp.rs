@@ -1,7 +1,6 @@
-//! The multilayer perceptron that Q-networks stand on: linear layers, each normalised and rectified.
+//! Multilayer perceptron, the default body of Q-networks: linear layers, each with layer normalization and ReLU.
 //!
-//! A Q-network's layers are so small that autograd's bookkeeping takes longer than their arithmetic, so the derivative is
-//! written out.
+//! The backward pass is written by hand: for a Q-network's small layers, autograd's overhead exceeds their arithmetic.
 
 use tch::Tensor;
 
@@ -11,7 +10,7 @@ use super::{Backward, Body, Linear, scaled_width};
 use crate::Error;
 use crate::parameters::{ParameterBuilder, Weights};
 
-/// `z = relu(norm(W_n .. relu(norm(W_1 x + b_1)) .. + b_n))`
+/// Multilayer perceptron, `z = relu(norm(W_n .. relu(norm(W_1 x + b_1)) .. + b_n))`.
 #[derive(Clone, Debug)]
 pub struct Mlp {
     layers: Vec<Linear>,
@@ -20,15 +19,15 @@ pub struct Mlp {
     layer_norm: bool,
 }
 
-/// What the derivative of a layer needs to know of its forward pass.
+/// Values of a layer's forward pass that its backward pass needs.
 struct SavedForBackward {
     x: Tensor,
     normal: Option<Normalized>,
 }
 
 impl Mlp {
-    /// An MLP from `inputs` numbers through hidden layers of the given `widths`, each `width_factor` times as wide; its features
-    /// are the last of them.
+    /// Creates an MLP of `inputs` inputs with hidden layers of the given `widths`, each scaled by `width_factor`. Its
+    /// features are the last hidden layer.
     pub fn new(builder: &mut ParameterBuilder, inputs: i64, widths: &[i64], width_factor: f64) -> Self {
         let mut features = inputs;
         let layers = widths.iter().enumerate().map(|(i, &width)| {
@@ -40,7 +39,7 @@ impl Mlp {
         Mlp { layers: layers.collect(), inputs, features, layer_norm: true }
     }
 
-    /// The same, its layers normalised or not.
+    /// Turns layer normalization on or off; it is on by default.
     pub fn with_layer_norm(self, layer_norm: bool) -> Self {
         Mlp { layer_norm, ..self }
     }
@@ -55,7 +54,7 @@ impl Body for Mlp {
         Error::check_shape("inputs", &[-1, self.inputs], x)
     }
 
-    /// `[B, I] -> [B, H]`
+    /// Computes the features, `[B, I] -> [B, H]`.
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         self.layers.iter().fold(x.shallow_clone(), |x, layer| {
             let mut y = layer.forward(weights, &x);
@@ -84,7 +83,7 @@ impl Body for Mlp {
             saved.push(SavedForBackward { x, normal });
         }
         let (layers, weights, features) = (self.layers.clone(), weights.shallow_clone(), z.shallow_clone());
-        let backward = move |gradient: Tensor, of: &Weights| {
+        let backward = move |gradient: Tensor, grads: &Weights| {
             let rows = gradient.size()[0];
             let first = |x: &Tensor| x.narrow(0, 0, rows);
             let (mut gradient, mut z) = (gradient, first(&features));
@@ -94,7 +93,7 @@ impl Body for Mlp {
                     None => relu_backward(&mut gradient, &z),
                 }
                 let x = first(&saved.x);
-                layer.backward(of, &x, &gradient);
+                layer.backward(grads, &x, &gradient);
                 if i > 0 {
                     gradient = layer.input_gradient(&weights, &gradient);
                     z = x;
@@ -115,7 +114,7 @@ mod tests {
     use crate::layers::tests::{assert_close, build, numbers};
 
     #[test]
-    fn the_derivative_is_autograds() {
+    fn the_backward_pass_matches_autograd() {
         for layer_norm in [true, false] {
             let (mlp, parameters) = build(|b| Mlp::new(b, 3, &[7, 5, 4], 1.0).with_layer_norm(layer_norm));
             let (x, gradient) = (numbers(&[6, 3]), numbers(&[24]).view([6, 4]).cos());

@@ -1,4 +1,4 @@
-//! Layers that know their units: each says which of its parameters learn at one rate.
+//! Layers that declare their units: groups of parameters that share a learning rate.
 
 mod batch_norm;
 mod conv2d;
@@ -26,30 +26,30 @@ use tch::Tensor;
 use crate::Error;
 use crate::parameters::Weights;
 
-/// The internal layers of a network, `z = phi(x)` (paper, section 4.2): everything but the output layer.
+/// Body of a network, `z = phi(x)` (paper, section 4.2): all layers but the output heads.
 pub trait Body {
-    /// How many features the body ends in, H.
+    /// Returns the number of output features, H.
     fn features(&self) -> i64;
 
-    /// Checks that `x` is a batch for this body. By default everything is.
+    /// Checks that `x` is a batch for this body. By default, accepts any tensor.
     ///
     /// # Errors
-    /// [`Error::Shape`] names what is expected and what was found.
+    /// [`Error::Shape`] names the expected and the found shape.
     fn check(&self, _x: &Tensor) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Features of a batch, `[B, ..] -> [B, H]`, from weights of the builder that made the body.
+    /// Computes the features of a batch, `[B, ..] -> [B, H]`, from weights of the builder that made the body.
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor;
 
-    /// The features of a pass to learn from with their derivative, for a body that knows it better than autograd, which
-    /// does it by default. These weights are in [training](Weights::training).
+    /// Computes the features of a batch in [training mode](Weights::training) and their backward pass, for bodies with
+    /// a faster derivative than autograd. By default, returns `None`: autograd is used.
     fn forward_with_backward(&self, _weights: &Weights, _x: &Tensor) -> Option<(Tensor, Backward)> {
         None
     }
 
-    /// Whether training changes no features: there is no noise, and no sample depends on the others of its batch. Then one
-    /// pass can serve learning and acting both. By default it may.
+    /// Returns whether features are equal in training and evaluation mode: without dropout or batch statistics, for
+    /// example. Then one pass can serve both. By default, `false`.
     fn same_in_train_and_eval(&self) -> bool {
         false
     }
@@ -77,12 +77,11 @@ impl<B: Body + ?Sized> Body for Box<B> {
     }
 }
 
-/// The derivative of a body's features at one batch: from the gradient with respect to the features of its first samples,
-/// `[<= B, H]`, which it may write over, it writes the gradient with respect to each parameter on that parameter's place
-/// among the weights.
+/// Backward pass of a body for one batch: from the gradient with respect to the features of the batch's first samples,
+/// `[<= B, H]`, which it may overwrite, it writes the gradient with respect to each parameter to the given weights.
 pub type Backward = Box<dyn Fn(Tensor, &Weights)>;
 
-/// What the layers' tests have in common.
+/// Helpers of the layers' tests.
 #[cfg(test)]
 pub(crate) mod tests {
     use tch::{Device, Kind, Tensor};
@@ -90,15 +89,15 @@ pub(crate) mod tests {
     use crate::parameters::{ParameterBuilder, Parameters};
     use crate::streams::stream;
 
-    /// A layer and its parameters.
+    /// Builds a layer and its parameters.
     pub fn build<L>(layer: impl FnOnce(&mut ParameterBuilder) -> L) -> (L, Parameters) {
         let mut rng = stream(0, "weights");
         let mut builder = ParameterBuilder::new(&mut rng);
         let layer = layer(&mut builder);
-        (layer, builder.finish(Device::Cpu, Kind::Float).expect("every parameter is claimed"))
+        (layer, builder.finish(Device::Cpu, Kind::Float).expect("every parameter has units"))
     }
 
-    /// Some numbers between -1 and 1.
+    /// Returns a tensor of values between -1 and 1.
     pub fn numbers(shape: &[i64]) -> Tensor {
         let n = shape.iter().product::<i64>();
         (Tensor::arange(n, (Kind::Float, Device::Cpu)) * 0.7).sin().view(shape)

@@ -1,17 +1,17 @@
-//! The rectifier, `z = max(x, 0)`, of layers that are not normalised.
+//! ReLU, `z = max(x, 0)`, of layers without normalization.
 
 use tch::Tensor;
 
 use crate::slices::{Scalar, simd_dispatch, with_slices};
 
-/// Writes `z` over `x`. What is no number stays none.
+/// Overwrites `x` by `max(x, 0)`; NaN stays NaN.
 pub(super) fn relu_in_place(x: &mut Tensor) {
     if simd_dispatch!(relu_slice(x)).is_none() {
         let _ = x.relu_();
     }
 }
 
-/// Writes the gradient with respect to `x` over that with respect to `z`, of the same shape.
+/// Overwrites the gradient with respect to `z` by the gradient with respect to `x`.
 pub(super) fn relu_backward(gradient: &mut Tensor, z: &Tensor) {
     if simd_dispatch!(backward_by_slice(gradient, z)).is_none() {
         let _ = z.threshold_backward_grad_input(gradient, gradient, 0);
@@ -46,7 +46,7 @@ mod tests {
     use crate::device::via_libtorch;
 
     #[test]
-    fn what_is_negative_becomes_nothing_and_learns_nothing() {
+    fn negative_inputs_give_zero_output_and_gradient() {
         let both = || {
             let mut z = Tensor::from_slice(&[-1.0f32, 0.0, 2.0, f32::NAN]);
             relu_in_place(&mut z);

@@ -1,7 +1,7 @@
 //! Classification: `p(y) = exp(out_y) / sum_c exp(out_c)`, with the gradient `softmax(out) - onehot(y)` of `-log p(y)`.
 //!
-//! The samples of a batch may as well be the time steps of several sequences. The heads' outputs, `[K, B, A]`, lie in
-//! memory as `[B, K, A]`; everything here is computed in that order and handed back as a view, so nothing is copied.
+//! Samples may be the time steps of sequences. The heads' outputs, `[K, B, A]`, are stored in memory as `[B, K, A]`.
+//! Computations keep that order and return views, so nothing is copied.
 
 use tch::Tensor;
 
@@ -13,21 +13,22 @@ use crate::Error;
 pub struct Categorical;
 
 impl Categorical {
-    /// The mixture's `log p(c|x)` of each class c, `log sum_j a_j softmax(out_j)`, `[B, A]`, from outputs `[K, B, A]`
-    /// and weights `[K]`. A head without weight has no part in it, whatever its outputs.
+    /// Computes the mixture's `log p(c|x)` of each class c, `log sum_j a_j softmax(out_j)`, `[B, A]`, from outputs,
+    /// `[K, B, A]`, and weights, `[K]`. Heads with weight 0 are skipped, even if non-finite.
     pub fn log_probabilities(&self, out: &Tensor, a: &Tensor) -> Tensor {
         let has_weight = a.view([-1, 1, 1]).gt(0.0);
         let log_p = out.transpose(0, 1).log_softmax(-1, None).transpose(0, 1);
         mixture_log_prob(&log_p.where_scalarother(&has_weight, f64::NEG_INFINITY), a)
     }
 
-    /// The mixture's probability of each class, `sum_j a_j softmax(out_j)`, `[B, A]`.
+    /// Computes the mixture's probability of each class, `sum_j a_j softmax(out_j)`, `[B, A]`, from outputs, `[K, B,
+    /// A]`, and weights, `[K]`.
     pub fn probabilities(&self, out: &Tensor, a: &Tensor) -> Tensor {
         self.log_probabilities(out, a).exp()
     }
 }
 
-/// The class of every sample, `[B]` i64, each in 0..A.
+/// Targets are the samples' classes, `[B]` i64, each in 0..A.
 impl Likelihood for Categorical {
     type Target = Tensor;
 
@@ -67,13 +68,13 @@ mod tests {
     use super::*;
     use crate::likelihood::tests::ByAutograd;
 
-    /// Outputs of 3 heads for 4 samples and 5 classes, laid out as heads lay them out, and classes.
+    /// Returns outputs of 3 heads for 4 samples and 5 classes, in the heads' memory layout, and classes.
     fn sample() -> (Tensor, Tensor) {
         let out = (Tensor::arange(60, (Kind::Float, tch::Device::Cpu)) * 0.7).sin() * 3.0;
         (out.view([4, 3, 5]).permute([1, 0, 2]), Tensor::from_slice(&[4i64, 0, 1, 1]))
     }
 
-    /// `p(c)` of head j and sample b, by the definition.
+    /// Computes `p(c)` of head j and sample b by the definition.
     fn softmax(out: &Tensor, j: i64, b: i64) -> Vec<f64> {
         let exp: Vec<f64> = (0..5).map(|c| out.double_value(&[j, b, c]).exp()).collect();
         exp.iter().map(|e| e / exp.iter().sum::<f64>()).collect()
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn huge_outputs_lose_nothing() {
+    fn huge_outputs_do_not_overflow() {
         let out = Tensor::from_slice(&[1e30f32, -1e30, 0.0]).view([1, 1, 3]);
         let log_p = |class: i64| {
             let class = Tensor::from_slice(&[class]);
@@ -107,12 +108,12 @@ mod tests {
     }
 
     #[test]
-    fn the_mixtures_probabilities_are_the_weighted_mean_and_leave_out_what_has_no_weight() {
+    fn the_mixtures_probabilities_are_the_weighted_mean_and_skip_heads_with_weight_0() {
         let (out, _) = sample();
         let a = [0.25f64, 0.0, 0.75];
-        let spoilt = out.copy();
-        let _ = spoilt.get(1).fill_(f64::NAN);
-        let p = Categorical.probabilities(&spoilt, &Tensor::from_slice(&a));
+        let non_finite = out.copy();
+        let _ = non_finite.get(1).fill_(f64::NAN);
+        let p = Categorical.probabilities(&non_finite, &Tensor::from_slice(&a));
         assert_eq!(p.size(), [4, 5]);
         for b in 0..4 {
             for c in 0..5 {

@@ -1,4 +1,4 @@
-//! The normal density, `p(y) = exp(-((y - out) / sigma)^2 / 2) / (sqrt(2 pi) sigma)`: least squares with a width.
+//! The normal density, `p(y) = exp(-((y - out) / sigma)^2 / 2) / (sqrt(2 pi) sigma)`: least squares with scale sigma.
 
 use std::f64::consts::PI;
 
@@ -7,14 +7,14 @@ use tch::{Kind, Tensor};
 use super::Likelihood;
 use crate::Error;
 
-/// Regression with normal errors.
+/// Regression with normally distributed errors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gaussian {
-    /// The standard deviation, in units of the target.
+    /// Standard deviation, in units of the target.
     pub sigma: f64,
 }
 
-/// Regression of A independent targets, `[B, A]`.
+/// Targets are A independent numbers, `[B, A]`.
 impl Likelihood for Gaussian {
     type Target = Tensor;
 
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn independent_targets_multiply_and_the_gradient_is_the_gradient() {
+    fn independent_targets_factorize_and_the_gradient_matches_autograd() {
         let out = Tensor::from_slice(&[-9.0f32, -0.3, 0.0, 0.04, 0.5, 7.0]).view([3, 1, 2]);
         let y = Tensor::from_slice(&[0.1f32, 0.2]).view([1, 2]);
         let gaussian = Gaussian { sigma: 0.5 };

@@ -1,18 +1,18 @@
-//! A density whose influence is bounded: Gaussian near the prediction, Laplace's further away.
+//! Huber's density, Gaussian near the prediction and Laplace further away.
 //!
 //! `p(y) = exp(-h((y - out) / sigma)) / (Z sigma)` with Huber's `h(u) = u^2/2` for `|u| <= 1`, else `|u| - 1/2`. Its
-//! score is the clipped error of Mnih et al. (2015), at most `1/sigma`: whatever the rate of a unit, one outlying
-//! target cannot throw it out.
+//! gradient is the clipped error of Mnih et al. (2015), at most `1/sigma`, so a single outlier has bounded influence on
+//! any unit.
 
 use tch::{Kind, Tensor};
 
 use super::Likelihood;
 use crate::Error;
 
-/// Regression whose errors have bounded influence.
+/// Regression with Huber's density.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Huber {
-    /// The width of the Gaussian part, in units of the target.
+    /// Scale of the density, in units of the target: larger errors have bounded influence.
     pub sigma: f64,
 }
 
@@ -20,13 +20,13 @@ pub struct Huber {
 const LOG_Z: f64 = 1.073_058_590_713_391_8;
 
 impl Huber {
-    /// `log p(y)` element by element.
+    /// Computes `log p(y)` element by element.
     pub fn log_density(&self, out: &Tensor, y: &Tensor) -> Tensor {
         let mut h = out.huber_loss(y, tch::Reduction::None, self.sigma); // sigma^2 h
         h.g_mul_scalar_(-self.sigma.powi(-2)).g_sub_scalar_(LOG_Z + self.sigma.ln())
     }
 
-    /// Both that and the derivative, of one output.
+    /// Computes `log p(y)` and the derivative of `-log p(y)` with respect to the output, for one output.
     pub fn log_density_and_score(&self, out: f32, y: f32) -> (f32, f32) {
         let sigma = self.sigma as f32;
         let u = (out - y) / sigma;
@@ -34,14 +34,14 @@ impl Huber {
         (-h - (LOG_Z + self.sigma.ln()) as f32, u.clamp(-1.0, 1.0) / sigma)
     }
 
-    /// Derivative of `-log p(y)` with respect to the prediction, element by element.
+    /// Computes the derivative of `-log p(y)` with respect to the output, element by element.
     pub fn score(&self, out: &Tensor, y: &Tensor) -> Tensor {
         let mut error = out - y;
         error.g_mul_scalar_(self.sigma.powi(-2)).clamp_(-1.0 / self.sigma, 1.0 / self.sigma)
     }
 }
 
-/// Regression of A independent targets, `[B, A]`.
+/// Targets are A independent numbers, `[B, A]`.
 impl Likelihood for Huber {
     type Target = Tensor;
 
@@ -64,7 +64,7 @@ mod tests {
     use crate::likelihood::tests::ByAutograd;
 
     #[test]
-    fn hubers_density_integrates_to_one() {
+    fn the_density_integrates_to_one() {
         for sigma in [0.1, 1.0, 3.0] {
             let (half_width, n) = (40.0 * sigma, 400_000);
             let y = Tensor::linspace(-half_width, half_width, n, (Kind::Double, tch::Device::Cpu));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn hubers_score_is_the_gradient_and_bounded() {
+    fn the_score_matches_autograd_and_is_bounded() {
         let out = Tensor::from_slice(&[-9.0f32, -0.3, 0.0, 0.04, 0.5, 700.0]).view([3, 1, 2]);
         let y = Tensor::from_slice(&[0.1f32, 0.2]).view([1, 2]);
         for sigma in [0.5, 1.0, 2.0] {

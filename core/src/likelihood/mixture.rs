@@ -1,15 +1,15 @@
-//! The mixture of the heads' predictions, `sum_j a_j p_j(y|x)` (paper, Equation 1), in logarithms throughout.
+//! The mixture of the heads' predictions, `sum_j a_j p_j(y|x)` (paper, Equation 1), computed in log space.
 
 use tch::Tensor;
 
 use crate::slices::{Scalar, simd_dispatch, sliceable, with_slices};
 
-/// `log sum_j a_j p_j`, `[..]`, from `log p_j`, `[K, ..]`, and the weights `a`, `[K]`.
+/// Computes `log sum_j a_j p_j`, `[..]`, from `log p_j`, `[K, ..]`, and the weights `a`, `[K]`.
 pub fn mixture_log_prob(log_p: &Tensor, a: &Tensor) -> Tensor {
     mixture(log_p, a).0
 }
 
-/// The same, and how responsible each head is for it: `r_j = a_j p_j / sum_i a_i p_i`, `[K, ..]`.
+/// Computes `log sum_j a_j p_j`, `[..]`, and the heads' responsibilities, `r_j = a_j p_j / sum_i a_i p_i`, `[K, ..]`.
 pub(crate) fn mixture(log_p: &Tensor, a: &Tensor) -> (Tensor, Tensor) {
     let log_a = a.log().to_kind(log_p.kind());
     if let Some(mixture) = simd_dispatch!(by_sample(log_p, &log_a)) {
@@ -19,12 +19,12 @@ pub(crate) fn mixture(log_p: &Tensor, a: &Tensor) -> (Tensor, Tensor) {
     column[0] = -1;
     let joint = log_p + log_a.view(&column[..]); // [K, ..]
     let log_r = joint.log_softmax(0, None);
-    // log r_j = log (a_j p_j) - log sum, for the largest as for any
+    // log r_j = log (a_j p_j) - log sum, so the largest values give log sum
     let largest = |x: &Tensor| x.amax([0].as_slice(), false);
     (largest(&joint) - largest(&log_r), log_r.exp())
 }
 
-/// The same for samples whose heads lie side by side in main memory, `log_p: [K, B]`.
+/// Computes [`mixture`] for `log_p: [K, B]` that is stored as `[B, K]` on the CPU.
 #[inline(always)]
 fn by_sample<T: Scalar>(log_p: &Tensor, log_a: &Tensor) -> Option<(Tensor, Tensor)> {
     let &[_, samples] = &log_p.size()[..] else { return None };
@@ -63,7 +63,7 @@ mod tests {
     use crate::device::via_libtorch;
 
     #[test]
-    fn two_heads_by_hand() {
+    fn two_heads_match_values_by_hand() {
         let log_p = Tensor::from_slice(&[0.2f64.ln(), 0.5f64.ln(), 0.4f64.ln(), 0.1f64.ln()]).view([2, 2]);
         let a = Tensor::from_slice(&[0.75f64, 0.25]);
         let p = Vec::<f64>::try_from(mixture_log_prob(&log_p, &a).exp()).unwrap();
@@ -75,13 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn the_loop_and_libtorchs_calls_give_the_same() {
+    fn the_loop_matches_libtorch() {
         let (k, samples) = (4, 30);
         let log_p = (Tensor::arange(k * samples, tch::kind::DOUBLE_CPU) * 0.7).sin() * 20.0;
         let (by_sample, a) = (log_p.view([samples, k]).tr(), Tensor::from_slice(&[0.1f64, 0.6, 0.3, 0.0]));
-        let (looped, called) = (mixture(&by_sample, &a), via_libtorch(|| mixture(&by_sample, &a)));
-        for (looped, called) in [(looped.0, called.0), (looped.1, called.1)] {
-            assert!((looped - called).abs().max().double_value(&[]) < 1e-13);
+        let (by_loop, by_libtorch) = (mixture(&by_sample, &a), via_libtorch(|| mixture(&by_sample, &a)));
+        for (by_loop, by_libtorch) in [(by_loop.0, by_libtorch.0), (by_loop.1, by_libtorch.1)] {
+            assert!((by_loop - by_libtorch).abs().max().double_value(&[]) < 1e-13);
         }
         for nothing in [f64::NAN, f64::NEG_INFINITY] {
             let log_p = Tensor::full([k, 1], nothing, tch::kind::DOUBLE_CPU);
@@ -89,7 +89,7 @@ mod tests {
         }
     }
 
-    /// Logarithms of likelihoods of every size, and weights of which some may be 0.
+    /// Log-likelihoods of any magnitude, and weights of which some may be 0.
     fn heads() -> impl Strategy<Value = (Vec<f32>, Vec<f64>)> {
         let log_p = prop_oneof![-10.0f32..1.0, -1e4f32..1e4, -3e38f32..3e38];
         let weight = prop_oneof![Just(0.0f64), 0.0f64..1.0, 1e-300f64..1e-200];
@@ -100,7 +100,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_mixture_lies_among_its_heads((log_p, weights) in heads()) {
+        fn the_mixture_lies_between_the_smallest_and_the_largest_head((log_p, weights) in heads()) {
             let total: f64 = weights.iter().sum();
             let a = Tensor::from_slice(&weights) / total;
             let log_p = Tensor::from_slice(&log_p).unsqueeze(1);

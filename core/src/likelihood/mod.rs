@@ -1,7 +1,6 @@
-//! How an output predicts a target: `log p_j(y|x)` of each head j and its gradient.
+//! Likelihoods: `log p_j(y|x)` of each head j and its gradient.
 //!
-//! From these follow all three parts of a step: a head's own loss `-log p_j`, the mixture's loss
-//! `-log sum_j a_j p_j`, and the evidence that the Switch weighs the heads by.
+//! They determine each head's loss `-log p_j`, the mixture's loss `-log sum_j a_j p_j`, and the evidence of the Switch.
 
 mod categorical;
 mod gaussian;
@@ -20,40 +19,41 @@ use crate::Error;
 
 /// A conditional density of targets given outputs.
 pub trait Likelihood {
-    /// What is predicted, for a batch of B samples.
+    /// Targets of a batch of B samples.
     type Target;
 
-    /// `log p_j(y|x)` for each head and sample, `[K, B]`, from the heads' outputs `[K, B, A]`.
+    /// Computes `log p_j(y|x)` of each head and sample, `[K, B]`, from the heads' outputs, `[K, B, A]`.
     fn log_prob(&self, out: &Tensor, target: &Self::Target) -> Tensor;
 
-    /// Checks that a target fits outputs `[K, B, A]`. By default every target does.
+    /// Checks that a target fits outputs, `[K, B, A]`. By default, accepts any target.
     ///
     /// # Errors
-    /// [`Error::Shape`] names what is expected and what was found.
+    /// [`Error::Shape`] names the expected and the found shape.
     fn check(&self, _out: &Tensor, _target: &Self::Target) -> Result<(), Error> {
         Ok(())
     }
 
-    /// The gradient of `-log p_j(y|x)` with respect to the outputs, `[K, B, A]`, a tensor that the caller may write on.
-    /// By default it is found by autograd.
+    /// Computes the gradient of `-log p_j(y|x)` with respect to the outputs, `[K, B, A]`, as a tensor that the caller
+    /// may overwrite. By default, uses autograd.
     fn gradient(&self, out: &Tensor, target: &Self::Target) -> Tensor {
         let out = out.detach().set_requires_grad(true);
         let loss = -tch::with_grad(|| self.log_prob(&out, target).sum(None::<Kind>));
         Tensor::run_backward(&[loss], &[out], false, false).remove(0).copy() // autograd's may be an expanded view
     }
 
-    /// Both, for a likelihood that has work to share between them.
+    /// Computes [`log_prob`](Self::log_prob) and [`gradient`](Self::gradient), for likelihoods that share work between
+    /// them.
     fn log_prob_and_gradient(&self, out: &Tensor, target: &Self::Target) -> (Tensor, Tensor) {
         (self.log_prob(out, target), self.gradient(out, target))
     }
 }
 
-/// What the likelihoods' tests have in common.
+/// Helpers of the likelihoods' tests.
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A likelihood that keeps its gradient to itself.
+    /// A likelihood whose gradient is computed by autograd.
     pub struct ByAutograd<L>(pub L);
 
     impl<L: Likelihood> Likelihood for ByAutograd<L> {

@@ -11,35 +11,35 @@ use crate::slices::{Scalar, simd_dispatch, with_slices};
 /// Settings of Adam.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamSettings {
-    /// How much of the mean gradient is kept, in [0, 1).
+    /// Decay of the mean gradient, in [0, 1).
     pub beta1: f64,
-    /// How much of the mean squared gradient is kept, in [0, 1).
+    /// Decay of the mean squared gradient, in [0, 1).
     pub beta2: f64,
-    /// What is added to the root of the mean squared gradient.
+    /// Term added to the root of the mean squared gradient.
     pub epsilon: f64,
 }
 
 impl Default for AdamSettings {
-    /// As its authors have it: 0.9, 0.999, 1e-8.
+    /// Returns the authors' settings: 0.9, 0.999, 1e-8.
     fn default() -> Self {
         AdamSettings { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
     }
 }
 
-/// Adam with a rate for each element.
+/// Adam with one learning rate per element.
 #[derive(Debug)]
 pub struct Adam {
     rule: AdamSettings,
     minus_eta: Tensor,
     m: Tensor,
     v: Tensor,
-    /// room for as many numbers again
+    /// buffer for intermediate results, `[P]`
     work: Tensor,
     t: i64,
 }
 
 impl Adam {
-    /// Adam at the rates `eta`, `[P]`.
+    /// Creates Adam with the learning rates `eta`, `[P]`.
     pub fn new(rule: AdamSettings, eta: &Tensor) -> Self {
         Adam { rule, minus_eta: -eta, m: eta.zeros_like(), v: eta.zeros_like(), work: eta.zeros_like(), t: 0 }
     }
@@ -54,11 +54,11 @@ impl Optimizer for Adam {
         if simd_dispatch!(step(self, theta, gradient, epsilon * second, factor * second / first)).is_some() {
             return;
         }
-        // both sides of the fraction times sqrt(1 - beta2^t), and all in one place: each pass over the numbers counts
+        // with numerator and denominator multiplied by sqrt(1 - beta2^t), and in place, to save passes over memory
         let work = &mut self.work;
         let _ = self.m.lerp_(gradient, 1.0 - beta1);
         let _ = self.v.lerp_(&gradient.square_out(work), 1.0 - beta2);
-        // twice the reciprocal, because MKL's root takes nine times as long where there are zeros, as dead units have
+        // rsqrt and reciprocal, because MKL's sqrt takes nine times as long for zeros, which dead units have
         let _ = self.v.rsqrt_out(work).reciprocal_().g_add_scalar_(epsilon * second);
         let _ = self.m.div_out(work, work).g_mul_scalar_(factor * second / first);
         let _ = theta.addcmul_(&self.minus_eta, work);
@@ -88,7 +88,7 @@ impl Optimizer for Adam {
     }
 }
 
-/// The same in main memory: `theta <- theta - factor * eta * m / (sqrt(v) + epsilon)`.
+/// Makes a step on the CPU: `theta <- theta - factor * eta * m / (sqrt(v) + epsilon)`.
 #[inline(always)]
 fn step<T: Scalar>(adam: &mut Adam, theta: &mut Tensor, g: &Tensor, epsilon: f64, factor: f64) -> Option<()> {
     let AdamSettings { beta1, beta2, .. } = adam.rule;
@@ -114,9 +114,9 @@ mod tests {
     use super::*;
     use crate::device::via_libtorch;
 
-    /// The update as it stands in the paper, one number at a time, in f64.
+    /// Compared with the paper's equations, one number at a time, in f64.
     #[test]
-    fn follows_the_equations() {
+    fn steps_match_the_equations() {
         let (mut theta, mut m, mut v) = ([1.0f64, -2.0], [0.0; 2], [0.0; 2]);
         let eta = [1e-3, 0.1];
         let mut fast = Tensor::from_slice(&theta);

@@ -1,6 +1,6 @@
-//! Gradient descent on a flat tensor of parameters, each element at a learning rate of its own.
+//! Update rules on a flat tensor of parameters, with one learning rate per element.
 //!
-//! Alrao gives every unit its rate; the baselines have the same one everywhere. The code is the same.
+//! Alrao's learning rates differ between units; baselines use the same code with equal learning rates.
 
 mod adam;
 mod schedule;
@@ -14,26 +14,26 @@ pub use update_rule::UpdateRule;
 
 use tch::Tensor;
 
-/// What turns a gradient into a change of the parameters.
+/// Update rule with its state.
 pub trait Optimizer {
-    /// Changes `theta`, `[P]`, in place by one step along `gradient`, `[P]`, at the rates times `factor`.
+    /// Updates `theta`, `[P]`, in place from `gradient`, `[P]`, with all learning rates multiplied by `factor`.
     fn step(&mut self, theta: &mut Tensor, gradient: &Tensor, factor: f64);
 
-    /// Goes on at other rates, `[P]`.
+    /// Replaces the learning rates, `[P]`.
     fn set_lrs(&mut self, eta: &Tensor);
 
-    /// Forgets all elements but those at `indices`, `[P']`, in that order.
+    /// Keeps only the elements at `indices`, `[P']`, in that order.
     fn select(&mut self, indices: &Tensor);
 
-    /// Everything that is remembered of each element, by name: flat tensors, `[P]`, that share their storage with the
-    /// optimizer, so that what is written on them is remembered.
+    /// Returns the per-element state by name: flat tensors, `[P]`, that share the optimizer's storage, so writing to
+    /// them restores a state.
     fn state(&self) -> Vec<(&'static str, Tensor)>;
 
-    /// How many steps were made, where it matters; else 0.
+    /// Returns the number of steps, for rules that depend on it; else 0.
     fn steps(&self) -> i64 {
         0
     }
 
-    /// Goes on as after so many steps.
+    /// Restores the number of steps.
     fn set_steps(&mut self, _steps: i64) {}
 }

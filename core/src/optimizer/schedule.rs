@@ -19,21 +19,21 @@ pub enum Decay {
     /// No decay.
     #[default]
     Constant,
-    /// By `factor` after every `every` updates.
+    /// Multiplication by `factor` every `every` updates.
     Step {
-        /// Updates.
+        /// Interval, in updates.
         every: u64,
         /// Factor on the learning rates.
         factor: f64,
     },
     /// Half a cosine, to zero after `updates` updates.
     Cosine {
-        /// Updates.
+        /// Length, in updates.
         updates: u64,
     },
-    /// As `1 / sqrt(1 + t / updates)`.
+    /// Decay as `1 / sqrt(1 + t / updates)` at update t.
     InverseSqrt {
-        /// Updates after which rates are down to `1 / sqrt(2)`.
+        /// Updates until the factor is `1 / sqrt(2)`.
         updates: u64,
     },
 }
@@ -52,14 +52,14 @@ pub enum LrScheduleKind {
 impl LrSchedule {
     /// Returns the factor at update `t`, from 0.
     pub fn factor(&self, t: u64) -> f64 {
-        let risen = if t < self.warm_up { (t + 1) as f64 / self.warm_up as f64 } else { 1.0 };
+        let warmed_up = if t < self.warm_up { (t + 1) as f64 / self.warm_up as f64 } else { 1.0 };
         let decayed = match self.decay {
             Decay::Constant => 1.0,
             Decay::Step { every, factor } => factor.powf((t / every) as f64),
             Decay::Cosine { updates } => 0.5 * (1.0 + (PI * (t as f64 / updates as f64).min(1.0)).cos()),
             Decay::InverseSqrt { updates } => (1.0 + t as f64 / updates as f64).powf(-0.5),
         };
-        risen * decayed
+        warmed_up * decayed
     }
 }
 
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn factors_by_hand() {
+    fn factors_match_values_by_hand() {
         let at = |decay, t| LrSchedule { warm_up: 0, decay }.factor(t);
         assert_eq!(at(Decay::Constant, 1_000_000), 1.0);
         let step = Decay::Step { every: 10, factor: 0.5 };

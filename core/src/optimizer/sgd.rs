@@ -1,25 +1,25 @@
 //! Stochastic gradient descent: `theta <- theta - eta * g` (paper, Equations 2 and 3).
 //!
-//! Weight decay adds `decay * theta` to g. With momentum a velocity `v <- momentum * v + g` takes g's place, and with
-//! Nesterov's `g + momentum * v` does, as in PyTorch.
+//! As in PyTorch, weight decay adds `weight_decay * theta` to g; momentum replaces g by the velocity `v <- momentum * v
+//! + g`, and Nesterov momentum by `g + momentum * v`.
 
 use tch::Tensor;
 
 use super::Optimizer;
 use crate::slices::{Scalar, simd_dispatch, with_slices};
 
-/// Settings of SGD; none by default.
+/// Settings of SGD; all off by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SgdSettings {
-    /// What is left of the velocity after a step, in [0, 1).
+    /// Momentum coefficient, in [0, 1).
     pub momentum: f64,
-    /// Whether momentum looks ahead (Nesterov).
+    /// Whether to use Nesterov momentum.
     pub nesterov: bool,
-    /// Weight decay.
+    /// Weight decay coefficient.
     pub weight_decay: f64,
 }
 
-/// SGD with a rate for each element.
+/// SGD with one learning rate per element.
 #[derive(Debug)]
 pub struct Sgd {
     rule: SgdSettings,
@@ -28,7 +28,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// Descent at the rates `eta`, `[P]`.
+    /// Creates SGD with the learning rates `eta`, `[P]`.
     pub fn new(rule: SgdSettings, eta: &Tensor) -> Self {
         Sgd { rule, minus_eta: -eta, velocity: (rule.momentum != 0.0).then(|| eta.zeros_like()) }
     }
@@ -46,7 +46,7 @@ impl Optimizer for Sgd {
                 if nesterov { decayed + &*velocity * momentum } else { velocity.shallow_clone() }
             }
         };
-        if simd_dispatch!(moved(theta, &self.minus_eta, &direction, factor)).is_none() {
+        if simd_dispatch!(descend(theta, &self.minus_eta, &direction, factor)).is_none() {
             let direction = if factor == 1.0 { direction } else { &direction * factor };
             let _ = theta.addcmul_(&self.minus_eta, &direction);
         }
@@ -67,9 +67,9 @@ impl Optimizer for Sgd {
     }
 }
 
-/// Adds `factor * minus_eta * direction` to `theta`, all of them in main memory.
+/// Adds `factor * minus_eta * direction` to `theta`, on the CPU.
 #[inline(always)]
-fn moved<T: Scalar>(theta: &mut Tensor, minus_eta: &Tensor, direction: &Tensor, factor: f64) -> Option<()> {
+fn descend<T: Scalar>(theta: &mut Tensor, minus_eta: &Tensor, direction: &Tensor, factor: f64) -> Option<()> {
     let factor = T::from_f64(factor);
     with_slices::<T, _, _, _>(
         [theta],
@@ -88,7 +88,7 @@ mod tests {
     use crate::device::via_libtorch;
 
     #[test]
-    fn each_element_moves_at_its_own_rate() {
+    fn each_element_has_its_own_learning_rate() {
         let mut theta = Tensor::from_slice(&[1.0f32, 2.0]);
         let mut sgd = Sgd::new(SgdSettings::default(), &Tensor::from_slice(&[0.1f32, 10.0]));
         sgd.step(&mut theta, &Tensor::from_slice(&[1.0f32, -0.5]), 1.0);
@@ -97,9 +97,9 @@ mod tests {
         assert_eq!(Vec::<f32>::try_from(&theta).unwrap(), [0.9, 6.0]);
     }
 
-    /// The equations above, one number at a time, in f64.
+    /// Compared with the equations, one number at a time, in f64.
     #[test]
-    fn follows_the_equations_with_momentum_and_decay() {
+    fn steps_match_the_equations_with_momentum_and_decay() {
         for nesterov in [false, true] {
             let rule = SgdSettings { momentum: 0.9, nesterov, weight_decay: 0.1 };
             let eta = [0.01, 0.3];
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_selected_or_saved_goes_on_the_same() {
+    fn selected_and_loaded_states_continue_identically() {
         let rule = SgdSettings { momentum: 0.5, ..Default::default() };
         let eta = Tensor::from_slice(&[0.1f64, 1.0, 2.0]);
         let (mut theta, mut sgd) = (Tensor::zeros([3], tch::kind::DOUBLE_CPU), Sgd::new(rule, &eta));

@@ -1,10 +1,10 @@
-//! The rules of descent, to choose from.
+//! The choice of an update rule.
 
 use tch::Tensor;
 
 use super::{Adam, AdamSettings, Optimizer, Sgd, SgdSettings};
 
-/// A rule of descent, with its settings.
+/// An update rule with its settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum UpdateRule {
     /// Stochastic gradient descent.
@@ -14,7 +14,7 @@ pub enum UpdateRule {
 }
 
 impl UpdateRule {
-    /// The rule at the rates `eta`, `[P]`.
+    /// Creates the optimizer for the learning rates `eta`, `[P]`.
     pub fn build(&self, eta: &Tensor) -> Box<dyn Optimizer> {
         match self {
             UpdateRule::Sgd(rule) => Box::new(Sgd::new(*rule, eta)),

@@ -1,7 +1,7 @@
-//! PyTorch's own numbers, in `alrao.json`, which `alrao.py` wrote: whole steps of an MLP and of an LSTM from the same
-//! values at the same rates, the heads' gradients, and `torch.optim`'s rules.
+//! Comparison with PyTorch's values in `alrao.json`, written by `alrao.py`: whole steps of an MLP and an LSTM with
+//! equal initial values and learning rates, the heads' gradients, and the update rules of `torch.optim`.
 //!
-//! Five steps in f64 stay within 1e-13 of PyTorch's; the bound of 1e-10 leaves room for other processors.
+//! Five steps in f64 stay within 1e-13 of PyTorch's values; the bound of 1e-10 allows for other processors.
 
 use alrao_core::layers::{Body, Embedding, Lstm, Mlp};
 use alrao_core::learner::Learner;
@@ -39,7 +39,7 @@ fn assert_close(name: &str, found: &Tensor, golden: &Value) {
     assert!(difference.double_value(&[]) < BOUND, "{name}: {difference}");
 }
 
-/// What a learner and its network are saved as.
+/// Saves a network and its learner.
 fn save<B>(network: &Network<B>, learner: &Learner) -> StateDict {
     let mut tensors = StateDict::default();
     network.save("network", &mut tensors);
@@ -47,7 +47,7 @@ fn save<B>(network: &Network<B>, learner: &Learner) -> StateDict {
     tensors
 }
 
-/// Our name of a parameter of PyTorch's.
+/// Converts PyTorch's name of a parameter to ours.
 fn our_name(theirs: &str) -> String {
     match theirs.strip_prefix("body.lstm.").and_then(|name| name.strip_suffix("_l0")) {
         Some(name) => format!("network.body.lstm.layer0.{name}"),
@@ -65,7 +65,7 @@ fn follow<B: Body>(build: fn(&mut ParameterBuilder) -> B, golden: &Value, as_inp
     }
     let rates = network.parameters().broadcast(&vector(&golden["rates"]));
     network.parameters().save_flat("learner.body.minus_eta", &-rates, &mut start);
-    // heads' rates are not drawn, so they are compared, not set
+    // the heads' learning rates are not random, so they are compared, not set
     let head_rates = network.heads().parameters().broadcast(&vector(&golden["head_rates"]));
     let ours = -network.heads().parameters().load_flat("learner.heads.minus_eta", &start).unwrap();
     assert!(((ours - &head_rates) / &head_rates).abs().max().double_value(&[]) < 1e-12);
@@ -91,7 +91,7 @@ fn follow<B: Body>(build: fn(&mut ParameterBuilder) -> B, golden: &Value, as_inp
 }
 
 #[test]
-fn an_mlp_learns_as_in_pytorch() {
+fn an_mlps_steps_match_pytorch() {
     follow(|b| Mlp::new(b, 4, &[6, 5], 1.0), &goldens("mlp"), Tensor::shallow_clone);
 }
 
@@ -105,25 +105,25 @@ impl Body for Text {
         4
     }
 
-    /// Symbols `[T, B]` to the features of each, `[T*B, H]`.
-    fn forward(&self, weights: &Weights, symbols: &Tensor) -> Tensor {
-        let x = self.embedding.forward(weights, symbols);
-        let start = self.lstm.zero_state(symbols.size()[1], (x.kind(), x.device()));
+    /// Computes the features of each token, `[T, B] -> [T*B, H]`.
+    fn forward(&self, weights: &Weights, tokens: &Tensor) -> Tensor {
+        let x = self.embedding.forward(weights, tokens);
+        let start = self.lstm.zero_state(tokens.size()[1], (x.kind(), x.device()));
         self.lstm.forward(weights, &x, &start).0.flatten(0, 1)
     }
 }
 
 #[test]
-fn an_lstm_learns_as_in_pytorch() {
+fn an_lstms_steps_match_pytorch() {
     let build = |builder: &mut ParameterBuilder| Text {
         embedding: builder.scope("embedding", |b| Embedding::new(b, 3, 3)),
         lstm: builder.scope("lstm", |b| Lstm::new(b, 3, 4, 1)),
     };
-    follow(build, &goldens("lstm"), |symbols| symbols.to_kind(Kind::Int64));
+    follow(build, &goldens("lstm"), |tokens| tokens.to_kind(Kind::Int64));
 }
 
 #[test]
-fn rules_of_descent_are_pytorchs() {
+fn update_rules_match_pytorch() {
     let sgd = |nesterov| UpdateRule::Sgd(SgdSettings { momentum: 0.9, nesterov, weight_decay: 0.01 });
     for (name, rule) in
         [("momentum", sgd(false)), ("nesterov", sgd(true)), ("adam", UpdateRule::Adam(AdamSettings::default()))]
@@ -140,7 +140,7 @@ fn rules_of_descent_are_pytorchs() {
 }
 
 #[test]
-fn heads_and_their_gradients_are_those_of_separate_layers() {
+fn heads_and_their_gradients_match_separate_layers() {
     let golden = goldens("heads");
     let heads = alrao_core::heads::Heads::new(4, 5, 3, &mut stream(0, "weights"), DOUBLE_CPU).unwrap();
     let flat = |weight: &str, bias: &str| {

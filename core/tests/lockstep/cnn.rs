@@ -1,4 +1,4 @@
-//! A small convolutional network with batch normalisation.
+//! A small convolutional network with batch normalization.
 
 use alrao_core::layers::{BatchNorm, Body, Conv2d, Conv2dSettings};
 use alrao_core::likelihood::Categorical;
@@ -35,7 +35,7 @@ impl Body for Cnn {
     }
 }
 
-/// Pixel by pixel of the output: each sees a patch of the input, and each filter is a row of a matrix over patches.
+/// Convolves pixel by pixel of the output: filters are rows of a matrix that multiplies patches of the input.
 fn convolution(x: &Tensor, filters: &Tensor, stride: i64, padding: i64) -> Tensor {
     let [batch, _, height, width] = x.size()[..] else { panic!("images") };
     let padded = x.constant_pad_nd([padding; 4]);
@@ -51,8 +51,8 @@ fn convolution(x: &Tensor, filters: &Tensor, stride: i64, padding: i64) -> Tenso
     Tensor::stack(&(0..along(height)).map(row).collect::<Vec<_>>(), 2)
 }
 
-/// By the statistics of the batch, which move the running ones a tenth of the way.
-fn normalisation(x: &Tensor, body: &Values, buffers: &mut Values, name: &str) -> Tensor {
+/// Normalizes by the batch's statistics and moves the running statistics towards them with momentum 0.1.
+fn batch_norm(x: &Tensor, body: &Values, buffers: &mut Values, name: &str) -> Tensor {
     let all = x.transpose(0, 1).flatten(1, -1); // [C, N]
     let n = all.size()[1] as f64;
     let mean = all.sum_dim_intlist([1].as_slice(), false, Kind::Double) / n;
@@ -90,9 +90,9 @@ const PLAIN: Plain = Plain {
     },
     features: |body, buffers, x| {
         let x = convolution(x, &body["first.weight"], 1, 1);
-        let x = normalisation(&x, body, buffers, "first").clamp_min(0.0);
+        let x = batch_norm(&x, body, buffers, "first").clamp_min(0.0);
         let x = convolution(&x, &body["second.weight"], 2, 0) + body["second.bias"].view([1, -1, 1, 1]);
-        normalisation(&x, body, buffers, "second").clamp_min(0.0).mean_dim([2, 3].as_slice(), false, Kind::Double)
+        batch_norm(&x, body, buffers, "second").clamp_min(0.0).mean_dim([2, 3].as_slice(), false, Kind::Double)
     },
     log_prob: classify,
     factor: |_| 1.0,

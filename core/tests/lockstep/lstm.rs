@@ -1,4 +1,4 @@
-//! Text: an embedding, two layers of LSTM cells, and a prediction at every time step.
+//! A language model: an embedding, a two-layer LSTM, and a prediction at each time step.
 
 use alrao_core::layers::{Body, Embedding, Lstm};
 use alrao_core::likelihood::Categorical;
@@ -15,11 +15,11 @@ struct Text {
     lstm: Lstm,
 }
 
-const SYMBOLS: i64 = 6;
+const VOCABULARY: i64 = 6;
 const CELLS: i64 = 5;
 
 fn build(builder: &mut ParameterBuilder) -> Text {
-    let embedding = builder.scope("embedding", |b| Embedding::new(b, SYMBOLS, 3));
+    let embedding = builder.scope("embedding", |b| Embedding::new(b, VOCABULARY, 3));
     Text { embedding, lstm: builder.scope("lstm", |b| Lstm::new(b, 3, CELLS, 2)) }
 }
 
@@ -28,15 +28,15 @@ impl Body for Text {
         CELLS
     }
 
-    /// Symbols `[T, B]` to the features of each, `[T*B, H]`.
-    fn forward(&self, weights: &Weights, symbols: &Tensor) -> Tensor {
-        let x = self.embedding.forward(weights, symbols);
-        let start = self.lstm.zero_state(symbols.size()[1], (x.kind(), x.device()));
+    /// Computes the features of each token, `[T, B] -> [T*B, H]`.
+    fn forward(&self, weights: &Weights, tokens: &Tensor) -> Tensor {
+        let x = self.embedding.forward(weights, tokens);
+        let start = self.lstm.zero_state(tokens.size()[1], (x.kind(), x.device()));
         self.lstm.forward(weights, &x, &start).0.flatten(0, 1)
     }
 }
 
-/// A layer of cells, gate by gate: `[B, I]` at each time step to `[B, H]`.
+/// Runs one LSTM layer, gate by gate: `[B, I] -> [B, H]` at each time step.
 fn cells(body: &Values, name: &str, inputs: &[Tensor]) -> Vec<Tensor> {
     let of = |parameter: &str| &body[&format!("lstm.{name}.{parameter}")];
     let zeros = || Tensor::zeros([inputs[0].size()[0], CELLS], (Kind::Double, inputs[0].device()));
@@ -77,8 +77,8 @@ const PLAIN: Plain = Plain {
             layer(["lstm.layer1.weight_ih", "lstm.layer1.weight_hh", "lstm.layer1.bias_ih", "lstm.layer1.bias_hh"]),
         ]
     },
-    features: |body, _, symbols| {
-        let one_hot = symbols.one_hot(SYMBOLS).to_kind(Kind::Double); // [T, B, V]
+    features: |body, _, tokens| {
+        let one_hot = tokens.one_hot(VOCABULARY).to_kind(Kind::Double); // [T, B, V]
         let inputs: Vec<Tensor> = one_hot.unbind(0).iter().map(|x| x.matmul(&body["embedding.weight"])).collect();
         Tensor::cat(&cells(body, "layer1", &cells(body, "layer0", &inputs)), 0)
     },
@@ -88,13 +88,13 @@ const PLAIN: Plain = Plain {
 };
 
 #[test]
-fn next_symbols() {
+fn next_token_prediction() {
     let case = Case {
         build,
-        outputs: SYMBOLS,
+        outputs: VOCABULARY,
         likelihood: Categorical,
-        input: (&[7, 4], |numbers| (numbers.abs() * 3.0).to_kind(Kind::Int64).remainder(SYMBOLS)),
-        target: |symbols| (symbols + 1).remainder(SYMBOLS).flatten(0, 1),
+        input: (&[7, 4], |numbers| (numbers.abs() * 3.0).to_kind(Kind::Int64).remainder(VOCABULARY)),
+        target: |tokens| (tokens + 1).remainder(VOCABULARY).flatten(0, 1),
         method: Method::alrao(),
         plain: PLAIN,
     };

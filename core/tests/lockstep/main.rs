@@ -1,16 +1,16 @@
-//! Whole steps of learning beside a plain reference: body, heads and Switch, 50 steps, another batch each time.
+//! Whole training steps compared with a plain reference: body, heads and Switch, 50 steps with different batches.
 //!
-//! Both sides start from the same values, take the same inputs, and draw the units' rates from the same stream; from
-//! then on they share nothing. After every step each tensor's difference is taken relative to its largest number.
+//! Both sides get equal initial values, inputs and learning rates, and share nothing else. After each step, a tensor's
+//! difference is divided by the reference's largest absolute value.
 //!
-//! How tight the bounds are: a rounding is 1e-16 in f64, and correct code that computes in another order was seen to
-//! stay within 6e-13 of the reference (and within 1.3e-6 in f32). A mistake of the method (a rate, a sign, a factor, a
-//! missing term) moves a tensor by a share of its rate times its gradient, and the largest rates are 1 or 10, so it
-//! shows at the first step, many orders of magnitude above a bound of 1e-10.
+//! The bounds: rounding errors are 1e-16 in f64, and correct code with another order of operations was measured within
+//! 6e-13 of the reference (1.3e-6 in f32). A wrong learning rate, sign, factor or a missing term changes a tensor in
+//! proportion to learning rate times gradient. The largest learning rates are 1 or 10, so at the first step the
+//! difference exceeds the bound of 1e-10 by many orders of magnitude.
 //!
-//! Why not 50 steps up to 10: units and heads at such rates overshoot, and what overshoots amplifies any difference
-//! from step to step, rounding too, by some 1.3 to 2. Over the paper's interval the bound holds for 10 steps; up to
-//! rates of 1 it does for 50, and in f32, which has 2e9 times less room, up to 0.1.
+//! With learning rates up to 10, units and heads overshoot, which amplifies rounding errors by a factor of 1.3 to 2 per
+//! step. Over the paper's interval the bound holds for 10 steps; up to rates of 1 it does for 50, and in f32, which has
+//! 2e9 times less room, up to 0.1.
 
 mod cnn;
 mod densities;
@@ -33,35 +33,36 @@ use rand_distr::{Distribution, StandardNormal};
 use reference::{Reference, Rule, Units, Values, linear};
 use tch::{Device, Kind, Tensor};
 
-/// One network and one task, for both sides.
+/// A network and a task for both sides.
 struct Case<B, L> {
     build: fn(&mut ParameterBuilder) -> B,
     outputs: i64,
     likelihood: L,
-    /// a batch from a shape of random numbers
+    /// the shape of random numbers, and a function that makes a batch of them
     input: (&'static [i64], fn(&Tensor) -> Tensor),
-    /// its targets
+    /// makes a batch's targets
     target: fn(&Tensor) -> Tensor,
     method: Method,
     plain: Plain,
 }
 
-/// The case as the reference has it.
+/// The reference's definition of a case.
 struct Plain {
-    /// the names of the body's parameters and buffers
+    /// names of the body's parameters and buffers
     names: &'static [&'static str],
     units: fn() -> Vec<Units>,
-    /// features `[B, H]` of a batch, from the body's values; new values of its buffers go to the second
+    /// computes the features of a batch, `[B, H]`, from the body's values, and updates the buffers in the second
+    /// argument
     features: fn(&Values, &mut Values, &Tensor) -> Tensor,
     /// `[B, A] -> [B]`
     log_prob: fn(&Tensor, &Tensor) -> Tensor,
     factor: fn(u64) -> f64,
-    /// as how many observations of the Switch a batch counts
+    /// number of observations of the Switch per batch
     observations: f64,
 }
 
 impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
-    /// Both sides stay together.
+    /// Checks that both sides stay close.
     fn check(mut self) {
         let runs = [(Kind::Double, 10.0, 10, 1e-10), (Kind::Double, 1.0, 50, 1e-10), (Kind::Float, 0.1, 50, 1e-5)];
         for (kind, eta_max, steps, bound) in runs {
@@ -72,7 +73,7 @@ impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
         }
     }
 
-    /// The largest difference between both sides over all steps, tensors and predictions.
+    /// Returns the largest difference over all steps, of tensors, losses and averaging weights, with its name.
     fn largest_difference(&self, kind: Kind, steps: u64) -> (String, f64) {
         tch::set_num_threads(1); // small tensors
         let mut rng = stream(3, "weights");
@@ -143,7 +144,7 @@ impl<B: Body, L: Likelihood<Target = Tensor>> Case<B, L> {
     }
 }
 
-/// Copies, in f64, of what the network is saved as, by name.
+/// Returns copies, in f64, of a network's saved tensors, by name.
 fn saved<B>(network: &Network<B>) -> impl Fn(&str) -> Tensor + use<B> {
     let mut tensors = StateDict::default();
     network.save("network", &mut tensors);
@@ -153,7 +154,7 @@ fn saved<B>(network: &Network<B>) -> impl Fn(&str) -> Tensor + use<B> {
     }
 }
 
-/// The same numbers in f64; classes stay classes.
+/// Converts floating-point tensors to f64; copies classes.
 fn double(tensor: &Tensor) -> Tensor {
     if tensor.kind() == Kind::Int64 { tensor.copy() } else { tensor.to_kind(Kind::Double) }
 }

@@ -1,4 +1,4 @@
-//! The multilayer perceptron: every likelihood, every rule, a schedule.
+//! The multilayer perceptron with each likelihood, each update rule, a schedule, and summed evidence.
 
 use alrao_core::layers::Mlp;
 use alrao_core::likelihood::{Categorical, Gaussian, Huber};
@@ -43,7 +43,7 @@ fn regressor<L>(likelihood: L, log_prob: fn(&Tensor, &Tensor) -> Tensor, method:
         outputs: 3,
         likelihood,
         input: (&[8, 5], Tensor::shallow_clone),
-        // so that errors are as wide as the density: both parts of Huber's are visited
+        // errors are about as large as sigma, so both parts of Huber's density occur
         target: |x| x.narrow(1, 0, 3) * 1.5 * SIGMA,
         method,
         plain: Plain { log_prob, ..PLAIN },
@@ -84,10 +84,10 @@ fn adam() {
 }
 
 #[test]
-fn a_schedule() {
+fn learning_rate_schedule() {
     let schedule = LrSchedule { warm_up: 10, decay: Decay::Step { every: 7, factor: 0.5 } };
     let mut case = classifier(Method { lr_schedule: schedule, ..Method::alrao() });
-    // the first update is number 0: a tenth of the rates, then two tenths, ...
+    // from update 0: 0.1 of the learning rates, then 0.2, ...
     case.plain.factor = |t| ((t + 1) as f64 / 10.0).min(1.0) * 0.5f64.powi((t / 7) as i32);
     case.check();
 }

@@ -1,6 +1,5 @@
-//! The method as the paper writes it, slowly and plainly, in f64: every parameter is a tensor of its own, every head a
-//! layer of its own in a loop, every loss is written out and left to autograd, and every unit moves by itself.
-//! Nothing here calls the code under test.
+//! Reference implementation of the method, simple and slow, in f64: separate tensors for parameters, a loop over heads,
+//! losses differentiated by autograd, and a loop over units. It does not call the code under test.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +8,14 @@ use tch::{Kind, Tensor};
 /// Parameters and buffers of a body, by name.
 pub type Values = BTreeMap<String, Tensor>;
 
-/// Units that learn at one rate each: unit i has the slices `i`, `i + count`, `i + 2 count`, ... along an axis of each
+/// Units with one learning rate each: unit i owns the slices `i`, `i + count`, `i + 2 count`, ... along an axis of each
 /// parameter (several slices where the gates of a cell are stacked).
 pub struct Units {
     pub count: usize,
     pub parameters: Vec<(&'static str, i64)>,
 }
 
-/// What is done with a gradient.
+/// Update rule.
 #[derive(Clone, Copy)]
 pub enum Rule {
     Sgd { momentum: f64, nesterov: bool, weight_decay: f64 },
@@ -39,16 +38,16 @@ pub struct Head {
     eta: f64,
 }
 
-/// What a head makes of features: its parameters, `[B, H] -> [B, A]`.
+/// Function from a head's parameters and features to its outputs, `[B, H] -> [B, A]`.
 pub type Outputs = fn(&Values, &Tensor) -> Tensor;
 
-/// `z W^T + b`
+/// Computes `z W^T + b`.
 pub fn linear(head: &Values, z: &Tensor) -> Tensor {
     z.matmul(&head["weight"].tr()) + &head["bias"]
 }
 
 impl Reference {
-    /// `rates` are those of all units, in order.
+    /// Creates the reference; `rates` are the learning rates of all units, in order.
     pub fn new(
         body: Values,
         units: Vec<Units>,
@@ -69,10 +68,10 @@ impl Reference {
         Reference { body, units, heads, outputs, switch, rule, memory: BTreeMap::new(), t: 0 }
     }
 
-    /// One step of Algorithm 1 at all rates times `factor`, and the mixture's loss before it; the batch counts as so
-    /// many `observations` of its mean likelihood. `features` may put new
-    /// values of buffers in the body; `log_prob` is `log p(y|x)` of one head, `[B, A] -> [B]`. What is learnt from a
-    /// sample counts as its weight says, `[B]` or `[]`; what is observed of it does not.
+    /// Makes one step of Algorithm 1 with all learning rates multiplied by `factor`, and returns the mixture's loss
+    /// before it. The batch's mean log-likelihood counts as `observations` observations. `features` may set the body's
+    /// buffers; `log_prob` is `log p(y|x)` of one head, `[B, A] -> [B]`. `weights`, `[B]` or `[]`, multiply the
+    /// samples' losses but not their evidence.
     pub fn step(
         &mut self,
         features: impl Fn(&Values, &mut Values) -> Tensor,
@@ -86,17 +85,17 @@ impl Reference {
             self.body.iter().map(|(name, value)| (name.clone(), value.copy().set_requires_grad(true))).collect();
         let z = features(&leaves, &mut self.body);
 
-        // Equation 2: heads are constants, the body learns from the mixture
+        // Equation 2: the body's gradient of the mixture's loss, with constant heads
         let a = self.switch.posterior();
         let mixture = self.heads.iter().zip(&a).map(|(head, a)| log_prob(&(self.outputs)(&head.values, &z)).exp() * *a);
         let log_mixture = mixture.reduce(|sum, p| sum + p).unwrap().log(); // [B]
         let loss = -(&log_mixture * weights).mean(Kind::Double);
-        let learnt: Vec<&str> = self.units.iter().flat_map(|(u, _)| u.parameters.iter().map(|p| p.0)).collect();
-        let inputs: Vec<&Tensor> = learnt.iter().map(|name| &leaves[*name]).collect();
+        let trained: Vec<&str> = self.units.iter().flat_map(|(u, _)| u.parameters.iter().map(|p| p.0)).collect();
+        let inputs: Vec<&Tensor> = trained.iter().map(|name| &leaves[*name]).collect();
         let gradients = Tensor::run_backward(&[&loss], &inputs, true, false);
-        let gradients: BTreeMap<&str, Tensor> = learnt.into_iter().zip(gradients).collect();
+        let gradients: BTreeMap<&str, Tensor> = trained.into_iter().zip(gradients).collect();
 
-        // Equation 3: features are constants, each head learns as if it were alone
+        // Equation 3: each head's gradient of its own loss, with constant features
         let z = z.detach();
         let mut log_evidence = Vec::new();
         for (j, head) in self.heads.iter_mut().enumerate() {
@@ -133,7 +132,7 @@ fn zeros(like: &Tensor) -> [Tensor; 2] {
     [like.zeros_like(), like.zeros_like()]
 }
 
-/// One step of a unit, at the rate `eta`, in place. `memory` is the velocity, or Adam's two moments.
+/// Updates a unit in place with learning rate `eta`. `memory` is the velocity, or Adam's two moments.
 fn descend(rule: Rule, t: i32, eta: f64, value: &Tensor, gradient: &Tensor, memory: &[Tensor; 2]) {
     let set = |tensor: &Tensor, to: Tensor| tensor.shallow_clone().copy_(&to);
     let [first, second] = memory;
@@ -153,10 +152,10 @@ fn descend(rule: Rule, t: i32, eta: f64, value: &Tensor, gradient: &Tensor, memo
     }
 }
 
-/// The Switch, one number at a time: `changing[j]` is the weight of the sequences of models that are at j and change
-/// again some day, `staying[j]` that of those that are there for good.
+/// The Switch, one number at a time: `switching[j]` is the weight of the sequences of models that are at j and will
+/// switch again, `staying[j]` the weight of those that stay at j.
 pub struct Switch {
-    changing: Vec<f64>,
+    switching: Vec<f64>,
     staying: Vec<f64>,
     t: f64,
 }
@@ -165,11 +164,11 @@ const THETA: f64 = 0.9999;
 
 impl Switch {
     pub fn new(k: usize) -> Self {
-        Switch { changing: vec![THETA / k as f64; k], staying: vec![(1.0 - THETA) / k as f64; k], t: 0.0 }
+        Switch { switching: vec![THETA / k as f64; k], staying: vec![(1.0 - THETA) / k as f64; k], t: 0.0 }
     }
 
     pub fn posterior(&self) -> Vec<f64> {
-        self.changing.iter().zip(&self.staying).map(|(a, b)| a + b).collect()
+        self.switching.iter().zip(&self.staying).map(|(a, b)| a + b).collect()
     }
 
     pub fn observe(&mut self, log_evidence: &[f64]) {
@@ -178,12 +177,12 @@ impl Switch {
         let hazard = 1.0 / (self.t + 1.0);
         let best = log_evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         for (j, log_p) in log_evidence.iter().enumerate() {
-            self.changing[j] *= (log_p - best).exp();
+            self.switching[j] *= (log_p - best).exp();
             self.staying[j] *= (log_p - best).exp();
         }
         let total: f64 = self.posterior().iter().sum();
-        let pool = hazard * self.changing.iter().sum::<f64>() / total;
-        for weight in &mut self.changing {
+        let pool = hazard * self.switching.iter().sum::<f64>() / total;
+        for weight in &mut self.switching {
             *weight = *weight / total * (1.0 - hazard) + THETA * pool / k;
         }
         for weight in &mut self.staying {

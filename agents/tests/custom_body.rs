@@ -1,5 +1,5 @@
-//! A body without a derivative of its own, with noise in it, trains inside an agent: its noise is of the run's seed, what
-//! it learns from is a pass in training, what it is compared with and acts by are passes without noise.
+//! Agents with a custom body, differentiated by autograd and with dropout. The dropout derives from the run's seed.
+//! Updates use passes in training mode; targets and actions use passes in evaluation mode.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -15,17 +15,17 @@ use alrao_core::state_dict::StateDict;
 use alrao_core::tch::{self, Device, Tensor};
 use alrao_envs::{Environment, EnvironmentError, Step, TimeLimit};
 
-/// The passes of a body.
+/// Recorded passes of a body.
 type Passes = Rc<RefCell<Vec<Seen>>>;
 
-/// Whether a pass was one in training, of how many samples, and which of their features were dropped.
+/// A pass: whether it was in training mode, the number of samples, and which features were dropped.
 struct Seen {
     training: bool,
     samples: i64,
     dropped: Vec<bool>,
 }
 
-/// `z = dropout(tanh(norm(W x + b)))`, normalised over the batch.
+/// `z = dropout(tanh(norm(W x + b)))`, with batch normalization.
 struct Noisy {
     linear: Linear,
     norm: BatchNorm,
@@ -55,7 +55,7 @@ impl Body for Noisy {
     }
 }
 
-/// Whoever says what he sees gets 1, whoever doesn't gets nothing.
+/// An environment whose reward is 1 if the action equals the observation, else 0.
 struct Echo {
     seen: [f32; 2],
     steps: u64,
@@ -87,7 +87,7 @@ impl Environment for Echo {
     }
 }
 
-const WARM_UP: u64 = 100;
+const LEARNING_STARTS: u64 = 100;
 const BATCH: usize = 16;
 
 fn training(seed: u64, double_q: bool, passes: &Passes) -> DqnTrainer {
@@ -96,26 +96,31 @@ fn training(seed: u64, double_q: bool, passes: &Passes) -> DqnTrainer {
         Ok(Box::new(TimeLimit::new(Echo { seen: [0.0; 2], steps: 0 }, 10)))
     };
     let schedule = Schedule { validate_every: 600, validation_episodes: 5, checkpoint_every: 300, ..Schedule::of(600) };
-    let settings =
-        AgentSettings { gamma: 0.5, batch_size: BATCH, learning_starts: WARM_UP, double_q, ..Default::default() };
+    let settings = AgentSettings {
+        gamma: 0.5,
+        batch_size: BATCH,
+        learning_starts: LEARNING_STARTS,
+        double_q,
+        ..Default::default()
+    };
     let body = |builder: &mut ParameterBuilder, inputs| Noisy::new(builder, inputs, passes.clone());
     DqnTrainer::with_body(&schedule, &settings, body, &Method::alrao(), &make, seed, Device::Cpu).unwrap()
 }
 
 /// Trains until this stop reason; returns the events on the way.
 fn advance_to(reason: &DqnStopReason, training: &mut DqnTrainer) -> Vec<DqnEvent> {
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     loop {
         match training.advance().unwrap() {
-            DqnStopReason::Event(event) => told.push(event),
-            found if found == *reason => return told,
+            DqnStopReason::Event(event) => events.push(event),
+            found if found == *reason => return events,
             DqnStopReason::Checkpoint => {}
-            DqnStopReason::Finished => panic!("the training is over"),
+            DqnStopReason::Finished => panic!("the training has finished"),
         }
     }
 }
 
-/// Every byte of what a training is saved as.
+/// Returns the bytes of a training's saved tensors.
 fn bytes(training: &DqnTrainer) -> Vec<Vec<u8>> {
     let directory = tempfile::tempdir().unwrap();
     let (tensors, memory, _) = training.save();
@@ -128,7 +133,7 @@ fn bytes(training: &DqnTrainer) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn it_learns_and_goes_on_from_a_checkpoint_to_the_same_bytes() {
+fn an_agent_with_dropout_learns_and_resumes_bit_identically() {
     let mut unstopped = training(0, true, &Passes::default());
     let _ = advance_to(&DqnStopReason::Checkpoint, &mut unstopped);
     let rest = advance_to(&DqnStopReason::Finished, &mut unstopped);
@@ -145,7 +150,7 @@ fn it_learns_and_goes_on_from_a_checkpoint_to_the_same_bytes() {
         memory.write(&path("replay")).unwrap();
         state
     };
-    // what others draw meanwhile is nothing to it
+    // other users of libtorch's generator have no influence
     tch::manual_seed(77);
     let mut resumed = training(0, true, &Passes::default());
     let read = |path: &Path| StateDict::read(path).unwrap();
@@ -159,7 +164,7 @@ fn it_learns_and_goes_on_from_a_checkpoint_to_the_same_bytes() {
 }
 
 #[test]
-fn learning_alone_is_in_training() {
+fn only_updates_use_training_mode() {
     let batch = BATCH as i64;
     for double_q in [true, false] {
         let passes = Passes::default();
@@ -168,17 +173,17 @@ fn learning_alone_is_in_training() {
         let passes = passes.take();
         let count =
             |training, samples| passes.iter().filter(|p| (p.training, p.samples) == (training, samples)).count();
-        let updates = 300 - WARM_UP as usize;
+        let updates = 300 - LEARNING_STARTS as usize;
         assert_eq!(count(true, batch), updates);
         assert_eq!(passes.iter().filter(|p| p.training).count(), updates);
-        // the target network's values, and by Double DQN the network's, which chooses by them
+        // values of the target network and, for Double DQN, of the online network, which selects actions
         assert_eq!(count(false, batch), updates * if double_q { 2 } else { 1 });
-        assert!(count(false, 1) > 0, "it acted by passes without noise");
+        assert!(count(false, 1) > 0, "actions use evaluation mode");
     }
 }
 
 #[test]
-fn the_noise_is_of_the_seed_and_the_update() {
+fn dropout_derives_from_the_seed_and_the_update() {
     let settings = QNetworkSettings::default();
     let x = Tensor::from_slice(&[0f32, 1., 1., 0., 0.5, 0.5]).view([3, 2]);
     let passes = Passes::default();
@@ -190,12 +195,12 @@ fn the_noise_is_of_the_seed_and_the_update() {
         let _ = q.forward(&x).unwrap();
         passes.borrow_mut().pop().unwrap().dropped
     };
-    let mut learnt = q(0);
-    let first = dropped(&learnt);
-    assert_eq!(first, dropped(&learnt), "an update has one noise");
+    let mut learned = q(0);
+    let first = dropped(&learned);
+    assert_eq!(first, dropped(&learned), "passes of an update have equal noise");
     assert_eq!(first, dropped(&q(0)));
     assert_ne!(first, dropped(&q(1)));
     let (actions, targets) = (Tensor::from_slice(&[0i64, 1, 0]), Tensor::from_slice(&[1f32, 2., 3.]));
-    learnt.learn(&x, actions, targets).unwrap();
-    assert_ne!(first, dropped(&learnt), "the next has another");
+    learned.learn(&x, actions, targets).unwrap();
+    assert_ne!(first, dropped(&learned), "the next update has other noise");
 }
