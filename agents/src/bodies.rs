@@ -46,18 +46,20 @@ impl Default for Bodies {
 }
 
 impl Bodies {
-    /// Adds a body: `new` creates it for inputs of `i64` numbers, from the settings as far as they concern it. It takes
+    /// Adds a body: `new` creates it from a builder, the number of input features and the settings. Its inputs are
     /// normalized observations, `[B, inputs]`.
     ///
     /// # Errors
-    /// [`Error::Setting`] if there is a body of this name.
+    /// [`Error::Setting`] if a body already has this name.
     pub fn add<B: Body + 'static>(
         &mut self,
         name: &str,
         new: impl Fn(&mut ParameterBuilder, i64, &QNetworkSettings) -> B + Send + Sync + 'static,
     ) -> Result<(), Error> {
         match self.constructors.entry(name.to_owned()) {
-            Entry::Occupied(_) => Err(Error::setting("agent.network.body", name, "there are two bodies of this name")),
+            Entry::Occupied(_) => {
+                Err(Error::setting("agent.network.body", name, "a body already has this name; choose another"))
+            }
             Entry::Vacant(entry) => {
                 entry.insert(Arc::new(move |builder, inputs, settings| Box::new(new(builder, inputs, settings))));
                 Ok(())
@@ -70,17 +72,18 @@ impl Bodies {
         self.constructors.keys().map(String::as_str)
     }
 
-    /// Returns the constructor of the settings' body, for [`QNetwork::with_body`](crate::q_network::QNetwork::with_body).
+    /// Returns the constructor of the settings' body, for
+    /// [`QNetwork::with_body`](crate::q_network::QNetwork::with_body).
     ///
     /// # Errors
-    /// [`Error::Setting`] if there is no body of this name.
+    /// [`Error::Setting`] if no body has this name.
     pub fn body<'a>(
         &self,
         settings: &'a QNetworkSettings,
     ) -> Result<impl FnOnce(&mut ParameterBuilder, i64) -> Box<dyn Body> + use<'a>, Error> {
         let Some(new) = self.constructors.get(&settings.body).map(Arc::clone) else {
             let names: Vec<_> = self.names().map(|name| format!("`{name}`")).collect();
-            let problem = format!("there is no such body: known are {}", names.join(", "));
+            let problem = format!("no body has this name; use one of {}", names.join(", "));
             return Err(Error::setting("agent.network.body", &settings.body, problem));
         };
         Ok(move |builder: &mut ParameterBuilder, inputs| new(builder, inputs, settings))
@@ -98,15 +101,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_body_lists_those_there_are() {
+    fn an_unknown_body_is_an_error_that_lists_all_names() {
         let settings = QNetworkSettings { body: "transformer".into(), ..QNetworkSettings::default() };
         let error = Bodies::default().body(&settings).err().unwrap().to_string();
-        assert_eq!(error, "agent.network.body = transformer: there is no such body: known are `mlp`");
+        assert_eq!(error, "agent.network.body = transformer: no body has this name; use one of `mlp`");
     }
 
     #[test]
-    fn two_bodies_of_one_name_are_an_error() {
+    fn a_duplicate_name_is_an_error() {
         let error = Bodies::default().add(MLP, |builder, inputs, _| Mlp::new(builder, inputs, &[2], 1.0)).unwrap_err();
-        assert_eq!(error.to_string(), "agent.network.body = mlp: there are two bodies of this name");
+        assert_eq!(error.to_string(), "agent.network.body = mlp: a body already has this name; choose another");
     }
 }

@@ -156,13 +156,13 @@ pub struct Update {
 }
 
 impl Agent {
-    /// Creates an agent for observations of `observation_len` features and `actions` discrete actions. Its initial
+    /// Creates an agent for observations of `obs_dim` features and `actions` discrete actions. Its initial
     /// weights and learning rates derive from `seed`.
     ///
     /// # Errors
     /// [`Error::Setting`], [`Error::Core`]: the settings are invalid.
     pub fn new(
-        observation_len: usize,
+        obs_dim: usize,
         actions: usize,
         settings: &AgentSettings,
         method: &Method,
@@ -170,7 +170,7 @@ impl Agent {
         device: Device,
     ) -> Result<Self, Error> {
         let body = Bodies::default().body(&settings.network)?;
-        Self::with_body(observation_len, actions, settings, body, method, seed, device)
+        Self::with_body(obs_dim, actions, settings, body, method, seed, device)
     }
 
     /// Creates an agent whose Q-network has a custom body, see [`QNetwork::with_body`].
@@ -178,7 +178,7 @@ impl Agent {
     /// # Errors
     /// [`Error::Setting`], [`Error::Core`]: the settings or the body are invalid.
     pub fn with_body<B: Body + 'static>(
-        observation_len: usize,
+        obs_dim: usize,
         actions: usize,
         settings: &AgentSettings,
         body: impl FnOnce(&mut ParameterBuilder, i64) -> B,
@@ -187,13 +187,13 @@ impl Agent {
         device: Device,
     ) -> Result<Self, Error> {
         settings.check()?;
-        let q = QNetwork::with_body(observation_len, actions, &settings.network, body, method, seed, device)?;
+        let q = QNetwork::with_body(obs_dim, actions, &settings.network, body, method, seed, device)?;
         Ok(Agent {
             target: q.network().copy(),
             q,
-            replay: ReplayBuffer::new(settings.buffer_size, observation_len, settings.prioritized_replay),
+            replay: ReplayBuffer::new(settings.buffer_size, obs_dim, settings.prioritized_replay),
             scales: Scales {
-                observations: ObsNormalizer::new(observation_len),
+                observations: ObsNormalizer::new(obs_dim),
                 observations_used: 0,
                 returns: ReturnScale::new(settings.return_std, settings.gamma),
                 factor: 1.0,
@@ -203,7 +203,7 @@ impl Agent {
         })
     }
 
-    /// Returns the greedy action of the network for an observation, `[observation_len]`.
+    /// Returns the greedy action of the network for an observation, `[obs_dim]`.
     ///
     /// # Errors
     /// [`Error::Core`] if the observation's length differs.

@@ -42,7 +42,7 @@ impl Evaluation {
 }
 
 /// Plays one episode per seed, in parallel, each in its own environment, and returns their returns in the order of the
-/// seeds. The policy gets `n` observations, `[n, observation_len]` in one slice, and returns n actions.
+/// seeds. The policy gets `n` observations, `[n, obs_dim]` in one slice, and returns n actions.
 ///
 /// # Errors
 /// [`Error::Environment`] if an environment fails; errors of the policy.

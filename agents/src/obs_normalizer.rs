@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::running_mean_std::RunningMeanStd;
 
-/// Running statistics of observations, `[observation_len]` each.
+/// Running statistics of observations, `[obs_dim]` each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ObsNormalizer {
     features: Vec<RunningMeanStd>,
@@ -12,11 +12,11 @@ pub struct ObsNormalizer {
 
 impl ObsNormalizer {
     /// Creates statistics without observations.
-    pub fn new(observation_len: usize) -> Self {
-        ObsNormalizer { features: vec![RunningMeanStd::default(); observation_len] }
+    pub fn new(obs_dim: usize) -> Self {
+        ObsNormalizer { features: vec![RunningMeanStd::default(); obs_dim] }
     }
 
-    /// Adds one observation, `[observation_len]`.
+    /// Adds one observation, `[obs_dim]`.
     pub fn update(&mut self, observation: &[f32]) {
         self.features.iter_mut().zip(observation).for_each(|(feature, &x)| feature.update(f64::from(x)));
     }
@@ -26,12 +26,12 @@ impl ObsNormalizer {
         self.features.first().map_or(0, RunningMeanStd::count)
     }
 
-    /// Returns the observations' mean, `[observation_len]`.
+    /// Returns the observations' mean, `[obs_dim]`.
     pub fn mean(&self) -> Vec<f64> {
         self.features.iter().map(RunningMeanStd::mean).collect()
     }
 
-    /// Returns the observations' standard deviation, `[observation_len]`.
+    /// Returns the observations' standard deviation, `[obs_dim]`.
     pub fn std(&self) -> Vec<f64> {
         self.features.iter().map(RunningMeanStd::std).collect()
     }

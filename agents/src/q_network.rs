@@ -46,13 +46,13 @@ pub struct QNetwork {
 }
 
 impl QNetwork {
-    /// Creates a Q-network with an MLP from observations of `observation_len` features to the values of `actions`
+    /// Creates a Q-network with an MLP from observations of `obs_dim` features to the values of `actions`
     /// actions. Its initial weights and learning rates derive from `seed`.
     ///
     /// # Errors
     /// [`Setting`](crate::Error::Setting): no body has this name; [`Error::NoHeads`]: the method has no heads.
     pub fn new(
-        observation_len: usize,
+        obs_dim: usize,
         actions: usize,
         settings: &QNetworkSettings,
         method: &Method,
@@ -60,11 +60,11 @@ impl QNetwork {
         device: Device,
     ) -> Result<Self, crate::Error> {
         let body = Bodies::default().body(settings)?;
-        Ok(Self::with_body(observation_len, actions, settings, body, method, seed, device)?)
+        Ok(Self::with_body(obs_dim, actions, settings, body, method, seed, device)?)
     }
 
     /// Creates a Q-network with a custom body: `body` gets the number of input features and makes a body for normalized
-    /// observations, `[B, observation_len]`. Of the settings, only `dueling` and `sigma` apply. The body's noise
+    /// observations, `[B, obs_dim]`. Of the settings, only `dueling` and `sigma` apply. The body's noise
     /// derives from `seed` too.
     ///
     /// ```
@@ -96,7 +96,7 @@ impl QNetwork {
     /// [`Error::NoHeads`]: the method has no heads; [`Error::ParameterWithoutUnit`]: a parameter of the body has no
     /// unit.
     pub fn with_body<B: Body + 'static>(
-        observation_len: usize,
+        obs_dim: usize,
         actions: usize,
         settings: &QNetworkSettings,
         body: impl FnOnce(&mut ParameterBuilder, i64) -> B,
@@ -105,7 +105,7 @@ impl QNetwork {
         device: Device,
     ) -> Result<Self, Error> {
         let outputs = if settings.dueling { Outputs::Dueling } else { Outputs::Linear };
-        let inputs = observation_len as i64;
+        let inputs = obs_dim as i64;
         let network = Network::new(
             |builder| NormalizedBody::new(builder, inputs, |builder| body(builder, inputs)),
             method.num_heads,
@@ -117,7 +117,7 @@ impl QNetwork {
         Ok(QNetwork { network, learner, likelihood: TakenAction(Huber { sigma: settings.sigma }), seed })
     }
 
-    /// Runs a forward pass in training mode on observations, `[B, observation_len]`. The noise of bodies that have some
+    /// Runs a forward pass in training mode on observations, `[B, obs_dim]`. The noise of bodies that have some
     /// derives from the seed and the number of updates.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ impl QNetwork {
     }
 
     /// Makes one update towards `targets`, `[B]`, for the values of `actions`, `[B]` indices, at `observations`,
-    /// `[B, observation_len]`.
+    /// `[B, obs_dim]`.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Index`]: the arguments don't fit each other or the network; errors of
@@ -157,7 +157,7 @@ impl QNetwork {
         self.learner.step(&mut self.network, pass, &self.likelihood, &target)
     }
 
-    /// Returns the greedy action for one observation, `[observation_len]`.
+    /// Returns the greedy action for one observation, `[obs_dim]`.
     ///
     /// # Errors
     /// [`Error::Shape`] if the observation's length differs.
@@ -170,7 +170,7 @@ impl QNetwork {
         &self.network
     }
 
-    /// Sets the mean and standard deviation that observations are normalized by, `[observation_len]` each.
+    /// Sets the mean and standard deviation that observations are normalized by, `[obs_dim]` each.
     pub fn set_obs_stats(&mut self, mean: &[f64], std: &[f64]) {
         self.network.body().input_norm().set(self.network.parameters().weights(), mean, std);
     }
@@ -201,7 +201,7 @@ impl QNetwork {
     }
 }
 
-/// Returns the greedy actions, `[n]`, for `n` observations, `[n, observation_len]` in one slice.
+/// Returns the greedy actions, `[n]`, for `n` observations, `[n, obs_dim]` in one slice.
 ///
 /// # Errors
 /// [`Error::Shape`] if the observations' length differs.

@@ -1,8 +1,8 @@
-//! The settings of a Q-network, as `[agent.network]` has them.
+//! Settings of a Q-network, the section `[agent.network]` of a configuration.
 
 use serde::{Deserialize, Serialize};
 
-/// The shape of a Q-network and how it weighs errors.
+/// Architecture and likelihood of a Q-network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QNetworkSettings {
@@ -12,9 +12,9 @@ pub struct QNetworkSettings {
     pub hidden_sizes: Vec<i64>,
     /// Factor on the hidden sizes.
     pub width_factor: f64,
-    /// Whether hidden layers are normalised.
+    /// Whether hidden layers have layer normalization.
     pub layer_norm: bool,
-    /// Whether half of the last layer tells the value of a state, the other half the advantages of actions.
+    /// Whether heads are dueling: half of the features give the state's value, the other half the actions' advantages.
     pub dueling: bool,
     /// Scale sigma of the likelihood, in units of the targets; larger errors have bounded influence.
     pub sigma: f64,

@@ -18,8 +18,8 @@ use crate::priority::{PrioritizedReplaySettings, SumTree};
 #[derive(Debug)]
 pub struct ReplayBuffer {
     capacity: usize,
-    observation_len: usize,
-    /// `[len, observation_len]`
+    obs_dim: usize,
+    /// `[len, obs_dim]`
     observations: Vec<f32>,
     actions: Vec<i32>,
     rewards: Vec<f32>,
@@ -49,13 +49,13 @@ pub enum End {
 /// One step of an agent in its environment.
 #[derive(Clone, Copy, Debug)]
 pub struct Transition<'a> {
-    /// Observation, `[observation_len]`.
+    /// Observation, `[obs_dim]`.
     pub observation: &'a [f32],
     /// Index of the action taken.
     pub action: usize,
     /// Raw reward.
     pub reward: f64,
-    /// Next observation, `[observation_len]`.
+    /// Next observation, `[obs_dim]`.
     pub next: &'a [f32],
     /// Whether and how the episode ended.
     pub end: End,
@@ -73,7 +73,7 @@ pub struct NStep {
 /// B transitions, each over m <= n steps.
 #[derive(Debug)]
 pub struct Batch {
-    /// Observations before the m steps and, below them, those after, `[2B, observation_len]`.
+    /// Observations before the m steps and, below them, those after, `[2B, obs_dim]`.
     pub both: Tensor,
     /// Indices of actions, `[B]`.
     pub actions: Tensor,
@@ -98,12 +98,12 @@ struct NStepReturn {
 }
 
 impl Batch {
-    /// Returns the observations before the m steps, `[B, observation_len]`.
+    /// Returns the observations before the m steps, `[B, obs_dim]`.
     pub fn observations(&self) -> Tensor {
         self.both.narrow(0, 0, self.samples())
     }
 
-    /// Returns the observations after the m steps, `[B, observation_len]`.
+    /// Returns the observations after the m steps, `[B, obs_dim]`.
     pub fn next(&self) -> Tensor {
         self.both.narrow(0, self.samples(), self.samples())
     }
@@ -123,17 +123,17 @@ fn with_reserved<T>(mut items: Vec<T>, all: usize) -> Vec<T> {
 
 impl ReplayBuffer {
     /// Creates an empty buffer for `capacity` transitions.
-    pub fn new(capacity: usize, observation_len: usize, priority: PrioritizedReplaySettings) -> Self {
+    pub fn new(capacity: usize, obs_dim: usize, priority: PrioritizedReplaySettings) -> Self {
         ReplayBuffer {
             priorities: (priority.alpha > 0.0).then(|| SumTree::new(priority, capacity)),
             capacity,
-            observation_len,
-            observations: with_reserved(Vec::new(), capacity.saturating_mul(observation_len)),
+            obs_dim,
+            observations: with_reserved(Vec::new(), capacity.saturating_mul(obs_dim)),
             actions: with_reserved(Vec::new(), capacity),
             rewards: with_reserved(Vec::new(), capacity),
             ends: with_reserved(Vec::new(), capacity),
             finals: BTreeMap::new(),
-            latest: vec![0.0; observation_len],
+            latest: vec![0.0; obs_dim],
             head: 0,
         }
     }
@@ -153,14 +153,14 @@ impl ReplayBuffer {
     pub fn add(&mut self, transition: Transition) {
         let slot = self.head;
         let Transition { observation, action, reward, next, end } = transition;
-        assert_eq!((observation.len(), next.len()), (self.observation_len, self.observation_len), "observation length");
+        assert_eq!((observation.len(), next.len()), (self.obs_dim, self.obs_dim), "observation length");
         if slot == self.len() {
             self.observations.extend_from_slice(observation);
             self.actions.push(action as i32);
             self.rewards.push(reward as f32);
             self.ends.push(end);
         } else {
-            self.observations[slot * self.observation_len..][..self.observation_len].copy_from_slice(observation);
+            self.observations[slot * self.obs_dim..][..self.obs_dim].copy_from_slice(observation);
             self.actions[slot] = action as i32;
             self.rewards[slot] = reward as f32;
             self.ends[slot] = end;
@@ -187,10 +187,10 @@ impl ReplayBuffer {
             }
         };
         let ahead: Vec<NStepReturn> = slots.iter().map(|&slot| self.n_step_return(slot, n_step)).collect();
-        let both = filled(&[2 * size as i64, self.observation_len as i64], |rows| {
+        let both = filled(&[2 * size as i64, self.obs_dim as i64], |rows| {
             let before = slots.iter().map(|&slot| self.observation(slot));
             let after = ahead.iter().map(|ahead| self.next(ahead.last));
-            let rows = rows.chunks_exact_mut(self.observation_len);
+            let rows = rows.chunks_exact_mut(self.obs_dim);
             rows.zip(before.chain(after)).for_each(|(row, observation)| row.copy_from_slice(observation));
         });
         let actions = slots.iter().map(|&slot| i64::from(self.actions[slot]));
@@ -236,22 +236,22 @@ impl ReplayBuffer {
     /// [`Error::MissingTensor`], [`Error::TensorShape`]: the saved observations have another length.
     pub fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         let name = |part: &str| format!("{prefix}.{part}");
-        let latest = tensors.get_vec(&name("latest"), self.observation_len as i64)?;
+        let latest = tensors.get_vec(&name("latest"), self.obs_dim as i64)?;
         let ends = tensors.get_vec::<u8>(&name("ends"), -1)?;
         let len = ends.len() as i64;
         let final_slots = tensors.get_vec::<i64>(&name("final_slots"), -1)?;
-        let finals_len = (final_slots.len() * self.observation_len) as i64;
+        let finals_len = (final_slots.len() * self.obs_dim) as i64;
         let finals = tensors.get_vec::<f32>(&name("finals"), finals_len)?;
-        let finals = finals.chunks(self.observation_len).map(<[f32]>::to_vec);
+        let finals = finals.chunks(self.obs_dim).map(<[f32]>::to_vec);
         if let Some(priorities) = &mut self.priorities {
             priorities.load(&name("priorities"), ends.len(), tensors)?;
         }
-        let (capacity, observation_len) = (self.capacity, self.observation_len);
-        let observations = tensors.get_vec(&name("observations"), len * observation_len as i64)?;
+        let (capacity, obs_dim) = (self.capacity, self.obs_dim);
+        let observations = tensors.get_vec(&name("observations"), len * obs_dim as i64)?;
         *self = ReplayBuffer {
             capacity,
-            observation_len,
-            observations: with_reserved(observations, capacity.saturating_mul(observation_len)),
+            obs_dim,
+            observations: with_reserved(observations, capacity.saturating_mul(obs_dim)),
             actions: with_reserved(tensors.get_vec(&name("actions"), len)?, capacity),
             rewards: with_reserved(tensors.get_vec(&name("rewards"), len)?, capacity),
             ends: with_reserved(ends.into_iter().map(End::from_byte).collect(), capacity),
@@ -264,7 +264,7 @@ impl ReplayBuffer {
     }
 
     fn observation(&self, slot: usize) -> &[f32] {
-        &self.observations[slot * self.observation_len..][..self.observation_len]
+        &self.observations[slot * self.obs_dim..][..self.obs_dim]
     }
 
     /// Computes the n-step return of a slot.

@@ -259,7 +259,7 @@ impl DqnTrainer {
     ) -> Result<Self, Error> {
         schedule.check(settings.learning_starts)?;
         let mut environment = Resumable::new(make()?);
-        let (observation_len, actions) = (environment.obs_dim(), environment.num_actions());
+        let (obs_dim, actions) = (environment.obs_dim(), environment.num_actions());
         if actions == 0 {
             return Err(Error::NoActions);
         }
@@ -268,7 +268,7 @@ impl DqnTrainer {
             let updates = (schedule.steps - settings.learning_starts) / settings.train_freq * settings.gradient_steps;
             method.lr_schedule.decay = Decay::Cosine { updates };
         }
-        let agent = Agent::with_body(observation_len, actions, settings, body, &method, seed, device)?;
+        let agent = Agent::with_body(obs_dim, actions, settings, body, &method, seed, device)?;
         let mut progress = Progress {
             step: 0,
             episode: 0,

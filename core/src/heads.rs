@@ -178,7 +178,7 @@ impl Heads {
         }
     }
 
-    /// `[K, B, A] -> [B, K*A]`
+    /// Reorders outputs' gradients, `[K, B, A] -> [B, K*A]`.
     fn by_sample(&self, gradient: &Tensor) -> Tensor {
         gradient.permute([1, 0, 2]).reshape([-1, self.k * self.outputs])
     }

@@ -386,7 +386,7 @@ mod tests {
         Learner::new(method, network, &mut stream(0, "rates")).unwrap()
     }
 
-    /// A batch of 5.
+    /// Returns a batch of 5 samples.
     fn batch() -> (Tensor, Tensor) {
         let numbers = |n: i64| (Tensor::arange(n, (Kind::Float, Device::Cpu)) * 0.7).sin();
         (numbers(15).view([5, 3]), numbers(10).view([5, 2]))

@@ -107,7 +107,7 @@ fn largest_difference(settings: &AgentSettings, method: &Method) -> (String, f64
     largest
 }
 
-/// By how much what both sides have come to differs.
+/// Returns the differences between both sides' tensors, by name.
 fn differences(agent: &Agent, found: &Update, plain: &Plain, expected: &UpdateStats) -> Vec<(String, f64)> {
     let near = |a: f64, b: f64| (a - b).abs() / b.abs().max(1.0);
     let mut differences = vec![

@@ -28,7 +28,7 @@ pub const THETA: f64 = 0.9999;
 /// Posterior over the currently best of K models.
 #[derive(Debug)]
 pub struct Switch {
-    /// posterior weights, `[2, K]`, of the sequences that are at model j and will switch again, and of those that stay
+    /// posterior weights, `[2, K]`, of sequences that are at model j and will switch again, and of sequences that stay
     w: Tensor,
     /// probabilities that a sequence switches again after a switch, and that it stays, `[2, 1]`
     theta: Tensor,

@@ -56,7 +56,7 @@ impl Likelihood for Categorical {
     }
 }
 
-/// `[B] -> [B, K, 1]`
+/// Repeats classes for each head, `[B] -> [B, K, 1]`.
 fn of_each_head(classes: &Tensor, out: &Tensor) -> Tensor {
     classes.view([-1, 1, 1]).expand([-1, out.size()[1], 1], false)
 }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_probability_is_the_softmax_and_the_gradient_is_autograds() {
+    fn the_probability_is_the_softmax_and_the_gradient_matches_autograd() {
         let (out, classes) = sample();
         let log_p = Categorical.log_prob(&out, &classes);
         assert_eq!(log_p.size(), [3, 4]);

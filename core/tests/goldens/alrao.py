@@ -1,9 +1,9 @@
-"""Alrao in PyTorch, plainly: writes alrao.json, which the Rust test beside it follows.
+"""Alrao in PyTorch, simple and slow: writes alrao.json, which the Rust test in this directory compares with.
 
     python alrao.py
 
-Every head is an nn.Linear of its own, the LSTM is PyTorch's, gradients are autograd's, the Switch is a loop over
-models. Numbers are f64. The rules of descent are torch.optim's.
+Each head is a separate nn.Linear, the LSTM is PyTorch's, gradients are autograd's, the Switch is a loop over models.
+Numbers are f64. Update rules are torch.optim's.
 """
 
 import json
@@ -19,7 +19,7 @@ ETA_MIN, ETA_MAX, THETA = 1e-5, 10.0, 0.9999
 
 
 class Mlp(nn.Module):
-    """Two layers, each normalised and rectified."""
+    """Two layers, each with layer normalization and ReLU."""
 
     # which parameters a unit has a row of, in the order of the units
     units = [["layer0.weight", "layer0.bias"], ["layer1.weight", "layer1.bias"]]

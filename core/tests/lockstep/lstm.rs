@@ -68,7 +68,7 @@ const PLAIN: Plain = Plain {
         "lstm.layer1.bias_ih",
         "lstm.layer1.bias_hh",
     ],
-    // a dimension of the embedding is a unit, and so is a cell: rows i, H+i, 2H+i and 3H+i of all it has
+    // units are the dimensions of the embedding and the cells, with rows i, H+i, 2H+i and 3H+i of each parameter
     units: || {
         let layer = |names: [&'static str; 4]| Units { count: 5, parameters: names.map(|name| (name, 0)).to_vec() };
         vec![
