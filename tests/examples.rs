@@ -102,7 +102,7 @@ fn names_that_clash_are_an_error_of_the_program() {
     assert!(message(App::new().environment("pendulum", |_: alrao::envs::NoSettings| Nothing)).contains("`pendulum`"));
     let twice =
         custom_body::app().body("mlp", |builder, inputs, _| alrao::core::layers::Mlp::new(builder, inputs, &[2], 1.0));
-    assert!(message(twice).contains("two bodies"));
+    assert!(message(twice).contains("already has this name"));
 }
 
 /// An environment that never runs.
