@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::running_resets;
 use crate::{Action, Environment, EnvironmentError, Physics, Step, Wrapper};
 
 /// A wrapper that checks every call and result, as Gymnasium's wrapper of this name.
@@ -47,7 +48,11 @@ impl<E: Environment> PassiveEnvChecker<E> {
 
     fn checked_reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
         self.episode = Episode::None;
-        guard(0, || self.env.reset(seed))?;
+        let mut reset = || guard(0, || self.env.reset(seed));
+        match &self.name {
+            Some(name) => running_resets::listed(name, seed, reset)?,
+            None => reset()?,
+        }
         self.check_observation(0)?;
         self.episode = Episode::Running { steps: 0 };
         Ok(())

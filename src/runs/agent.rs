@@ -10,6 +10,7 @@ use alrao_core::units::Units;
 use anyhow::Result;
 use tch::Device;
 
+use super::watchdog::Watchdog;
 use super::{Event, StopReason, Trainer};
 use crate::catalog::Catalog;
 use crate::config::{AgentTask, Config};
@@ -22,6 +23,7 @@ pub struct AgentRun {
     catalog: Catalog,
     training: DqnTrainer,
     device: Device,
+    _watchdog: Watchdog,
 }
 
 impl AgentRun {
@@ -38,7 +40,7 @@ impl AgentRun {
             Error::Setting { .. } | Error::NoActions => UsageError::of(error).into(),
             error => anyhow::Error::from(error),
         })?;
-        Ok(AgentRun { training, task, catalog: catalog.clone(), device })
+        Ok(AgentRun { training, task, catalog: catalog.clone(), device, _watchdog: Watchdog::start() })
     }
 }
 

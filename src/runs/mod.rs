@@ -22,6 +22,7 @@ mod driver;
 mod episode;
 mod progress;
 mod trainer;
+mod watchdog;
 
 pub use driver::{draw, drive, resume, resume_when_free, train};
 pub use episode::{Episode, episode};

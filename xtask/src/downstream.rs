@@ -101,14 +101,12 @@ fn new_crate(user: &User) -> Result<()> {
     user.run(program, &["eval", "run", "--episodes", "20"], &elsewhere)?;
     user.run(program, &["report", "run"], &elsewhere)?;
 
-    let sweep = "name = \"widths\"\ntasks = [\"catch\"]\nseeds = \"0-1\"\n[set]\nschedule.steps = 1500\n";
-    let sweep = format!(
-        "{sweep}[[variant]]\nname = \"narrow\"\nset.\"environment.width\" = 5\n[[variant]]\nname = \"usual\"\n"
-    );
-    fs::write(elsewhere.join("widths.toml"), sweep)?;
-    user.run(program, &["sweep", "widths.toml", "--out", "widths", "--jobs", "2"], &elsewhere)?;
-    user.run(program, &["table", "widths"], &elsewhere)?;
-    user.run(program, &["report", "widths"], &elsewhere)
+    let sweep = "seeds = \"0-1\"\n[[task]]\nconfig = \"catch\"\nschedule.steps = 1500\n\
+                 [[variant]]\noptimizer.kind = \"alrao\"\n[[variant]]\noptimizer.kind = \"adam\"\n";
+    fs::write(elsewhere.join("methods.toml"), sweep)?;
+    user.run(program, &["sweep", "methods.toml", "--out", "methods", "--jobs", "2"], &elsewhere)?;
+    user.run(program, &["table", "methods"], &elsewhere)?;
+    user.run(program, &["report", "methods"], &elsewhere)
 }
 
 /// Trains a run, kills it once on the way and resumes it.
