@@ -1,4 +1,4 @@
-//! Compiles Box2D, where set-up put it, and what the lunar lander makes of it.
+//! Compiles Box2D, installed by set-up, and the lunar lander's use of it.
 
 fn main() {
     alrao_build::link_sdl2();

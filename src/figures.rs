@@ -42,7 +42,7 @@ pub fn default_of_run(task: &Task) -> FigureKind {
 /// A run's description can't be read, or there are no runs.
 pub fn default_kind(sources: &[Source]) -> Result<FigureKind, PlotError> {
     let headers = sources.iter().map(Header::read).collect::<Result<Vec<_>, _>>()?;
-    let mut intervals: Vec<_> = headers.iter().filter_map(|run| run.method.interval()).collect();
+    let mut intervals: Vec<_> = headers.iter().filter_map(|run| run.method.lr_range()).collect();
     intervals.sort_by(|a, b| a.partial_cmp(b).expect("rates are numbers"));
     intervals.dedup();
     Ok(match headers.first().ok_or(PlotError::NoRuns)? {

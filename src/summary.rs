@@ -58,7 +58,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Describes the test result in a few words.
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         match self {
             Outcome::Agent { test: Some(test), .. } => format!("test return {:.1}", test.returns.mean),
             Outcome::Supervised { test: Some(test), .. } => format!("test {test}"),

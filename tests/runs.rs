@@ -28,7 +28,7 @@ fn a_program_trains_a_run_in_an_environment_of_its_own_and_has_its_summary_and_i
     let summary = runs::train(&run, config.clone(), &catalog).unwrap();
     assert!(matches!(summary.outcome, Outcome::Agent { steps: 600, test: Some(test), .. } if test.episodes == 2));
     assert_eq!(summary.task, "mine");
-    assert!(runs::episode(&catalog, &run, None).unwrap().words().ends_with("length 200"));
+    assert!(runs::episode(&catalog, &run, None).unwrap().describe().ends_with("length 200"));
     assert_eq!(read_summary(&run).unwrap().as_ref(), Some(&summary));
     load_best(&run).unwrap();
     let figure = runs::draw(&run).unwrap().unwrap();

@@ -1,7 +1,7 @@
-// A step of b2World in parts, so that the velocities of many worlds can be solved together in the middle.
+// A step of b2World in two parts, so that the velocities of several worlds can be solved together between them.
 //
-// It does what b2World::Step, b2World::Solve and b2Island::Solve do for three bodies and two joints, in their order,
-// while nothing touches anything; where something does, Box2D solves the step itself. Needs access to Box2D's privates.
+// It repeats the operations of b2World::Step, b2World::Solve and b2Island::Solve in their order, for three bodies and two
+// joints without contacts; with contacts, Box2D solves the step. It needs access to private members of Box2D.
 
 #pragma once
 
@@ -12,13 +12,13 @@
 
 #include "hinges.h"
 
-const float32 TIME = float32(1.0 / 50); // s a step
+const float32 TIME = float32(1.0 / 50); // seconds per step
 const int VELOCITY_ITERATIONS = 6 * 30;
 const int POSITION_ITERATIONS = 2 * 30;
 
 class Flight {
 public:
-    // Joints hang the second and third body from the first; both are in the order that Box2D's islands have.
+    // The joints connect the second and third body to the first; both are in the order of Box2D's islands.
     void take(b2World* world, const std::array<b2Body*, 3>& bodies, const std::array<b2RevoluteJoint*, 2>& joints)
     {
         this->world = world;
@@ -26,7 +26,7 @@ public:
         this->joints = joints;
     }
 
-    // Starts a step; whether its velocities are to be solved and it is to be finished.
+    // Starts a step, and returns whether the caller must solve the velocities and call `finish`.
     bool begin()
     {
         if (world->m_flags & b2World::e_newFixture) {
@@ -141,7 +141,7 @@ private:
         };
     }
 
-    // Not further in a step than Box2D allows.
+    // Moves a body, at most as far as Box2D allows in a step.
     static void move(b2Position& position, b2Velocity& velocity)
     {
         const b2Vec2 way = TIME * velocity.v;
@@ -156,7 +156,7 @@ private:
         position.a += TIME * velocity.w;
     }
 
-    // Whether the hinges hold together.
+    // Returns whether the positions converged.
     bool solve_positions()
     {
         const b2SolverData data = solver_data();
@@ -170,7 +170,7 @@ private:
         return false;
     }
 
-    // Bodies that have hardly moved for a while fall asleep together.
+    // Puts all bodies to sleep if they have hardly moved for a while.
     void rest(bool fits)
     {
         const float32 turn = b2_angularSleepTolerance * b2_angularSleepTolerance;

@@ -1,17 +1,17 @@
-// The velocities of a body and two others that hang from it by motorised hinges, for one world or several side by side.
+// Solves the velocities of a body and two bodies that hang from it by motorized hinges, for one world or several.
 //
-// Box2D goes through the hinges 180 times, each time from what the last one left: operations that wait for each other.
-// There are two ways to be done sooner with the same bits. Every number can be a vector with a world in each lane, so
-// that several chains run in the time of one; and a world alone can stop where the velocities repeat themselves.
+// Box2D iterates over the hinges 180 times, and each operation depends on the previous one. Two methods are faster and
+// bit-identical: every number can be a SIMD vector with a world in each lane, so that several chains run in the time of
+// one; and a single world can stop when its velocities repeat.
 //
-// A lane computes what b2RevoluteJoint does, operation for operation; what stays the same is taken out of the loop, and
-// where Box2D branches, both branches are computed and one is chosen.
+// A lane repeats the operations of b2RevoluteJoint; invariants are moved out of the loop, and where Box2D branches, both
+// branches are computed and one result is selected.
 
 #pragma once
 
 #include <cstring>
 
-#define INLINE inline __attribute__((always_inline)) // into functions that may use more of the processor
+#define INLINE inline __attribute__((always_inline)) // into functions compiled for other instruction sets
 
 template <typename F>
 struct Velocity {
@@ -47,11 +47,11 @@ public:
         }
     }
 
-    // For one world: the same as `iterate`, for an even number of times.
+    // Computes `iterate` for one world and an even number of iterations.
     //
-    // Where no limit lets go, impulses are only added up: what an iteration pushes depends on the velocities and the
-    // motors alone. Legs that are at rest in their limits come back to the same bits after a few iterations, mostly
-    // after each one or every other; from then on the same pushes follow.
+    // While no limit is released, impulses only accumulate: an iteration's changes depend only on velocities and motors.
+    // The velocities of legs at rest in their limits repeat bit for bit after a few iterations, mostly with a period of
+    // one or two; then all further changes repeat, too.
     INLINE void settle(int times)
     {
         for (int i = 0; i < times; i += 2) {
@@ -81,7 +81,7 @@ private:
         }
     };
 
-    // What an iteration starts from, but for the impulses it only adds to.
+    // The inputs of an iteration, without the impulses that it only adds to.
     struct Moved {
         Velocity<F> body, hung[2];
         F motors[2];
@@ -104,7 +104,7 @@ private:
         return {all.body, {all.hung[0], all.hung[1]}, {all.hinges[0].motor, all.hinges[1].motor}};
     }
 
-    // Whether this hinge's limit would hold through two iterations like these.
+    // Returns whether this hinge's limit would hold through two more iterations like these.
     INLINE bool holds(int i, const Pushes& first, const Pushes& second) const
     {
         const Hinge<F>& h = all.hinges[i];
@@ -144,7 +144,7 @@ private:
         const F y = b.y + b.turn * h.arm_b_x - a.y - a.turn * h.arm_a_x;
         const F z = b.turn - a.turn;
 
-        // as if the limit held
+        // if the limit holds
         const F all_x = -(inverse.of_three * (x * inverse.cross_x + y * inverse.cross_y + z * inverse.cross_z));
         const F all_y = -(inverse.of_three * (h.xx * (y * h.zz - z * h.zy) + h.xy * (z * h.zx - x * h.zz) +
                                               h.xz * (x * h.zy - y * h.zx)));
@@ -154,8 +154,8 @@ private:
         const F held = h.impulse_z + all_z;
         const auto lets_go = h.limit * held > 0.0f;
 
-        // as if there were none, or it let go
-        const F nothing = -F{}; // to which adding leaves even the sign of a zero
+        // if there is no limit, or it is released
+        const F nothing = -F{}; // -0, so that adding it keeps the sign of a zero
         const F rest_x = -x + (limited ? h.impulse_z * h.zx : nothing);
         const F rest_y = -y + (limited ? h.impulse_z * h.zy : nothing);
         const F two_x = inverse.of_two * (h.yy * rest_x - h.yx * rest_y);
@@ -181,7 +181,8 @@ private:
     }
 };
 
-// Four worlds in what every x86-64 has, eight in AVX2, which rounds alike; fused operations, which don't, are off.
+// Four worlds in SSE2, which every x86-64 processor has, or eight in AVX2, which rounds identically; fused operations
+// would not, and are disabled.
 typedef float Lanes4 __attribute__((vector_size(16)));
 typedef float Lanes8 __attribute__((vector_size(32)));
 
@@ -216,7 +217,7 @@ __attribute__((target("avx2"))) inline void solve_8(Hung<float>* worlds, size_t 
     solve_in_lanes<Lanes8>(worlds, count, times);
 }
 
-// Solves any number of worlds, an even number of times.
+// Solves any number of worlds, with an even number of iterations.
 inline void solve(Hung<float>* worlds, size_t count, int times)
 {
     const bool wide = __builtin_cpu_supports("avx2");

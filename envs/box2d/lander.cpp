@@ -1,7 +1,7 @@
-// The lunar lander's bodies in a world of Box2D's, for lander_world.rs.
+// The lunar lander's bodies in a Box2D world, for lander_world.rs.
 //
-// Numbers are computed in double precision and rounded once, on their way to Box2D, as they are in Python. The order of
-// creation is part of the result: Box2D's solver goes through bodies, contacts and joints in the order of their making.
+// Numbers are computed in double precision and rounded once when passed to Box2D, as in Python. The order of creation
+// affects results, because Box2D's solver iterates over bodies, contacts and joints in that order.
 
 #include <Box2D/Box2D.h>
 
@@ -12,13 +12,13 @@
 
 namespace {
 
-const double SCALE = 30; // pixels a metre
+const double SCALE = 30; // pixels per meter
 const double WIDTH = 600 / SCALE;
 const double HEIGHT = 400 / SCALE;
 const double LEG_AWAY = 20 / SCALE;
 const double LEG_DOWN = 18 / SCALE;
 
-const uint16 GROUND = 0x0001; // a body's category if it is given none
+const uint16 GROUND = 0x0001; // the default category of a body
 const uint16 LANDER = 0x0010;
 const uint16 LEG = 0x0020;
 
@@ -42,7 +42,7 @@ public:
         lander->ApplyForceToCenter(vector(force_x, force_y), true);
         legs[0] = make_leg(-1, 0.9 - 0.5, 0.9);
         legs[1] = make_leg(+1, -0.9, -0.9 + 0.5);
-        flight.take(&world, {lander, legs[1], legs[0]}, {hinge(legs[1]), hinge(legs[0])}); // the last made first
+        flight.take(&world, {lander, legs[1], legs[0]}, {hinge(legs[1]), hinge(legs[0])}); // in reverse order of creation
     }
 
     void BeginContact(b2Contact* contact) override
@@ -53,7 +53,7 @@ public:
         }
     }
 
-    // A leg that leaves one edge counts as lifted even if it still stands on the next.
+    // A leg that leaves one edge counts as lifted even if it still touches the next, as in Gymnasium.
     void EndContact(b2Contact* contact) override
     {
         for (int i = 0; i < 2; i++) {
@@ -113,7 +113,7 @@ private:
         return make_body(WIDTH / 2, 0, shape, fixture);
     }
 
-    // `side` is -1 or +1; the springs between the angles are motors that give way.
+    // `side` is -1 or +1; weak motors act as springs between the angle limits.
     b2Body* make_leg(int side, double lower, double upper)
     {
         b2PolygonShape shape;
@@ -142,7 +142,7 @@ private:
 
 } // namespace
 
-// What lander_world.rs knows by the same names.
+// The interface, declared in lander_world.rs with these names.
 extern "C" {
 
 struct Pose {
@@ -177,7 +177,7 @@ void moon_thrust(Moon* moon, double impulse_x, double impulse_y, double x, doubl
     moon->lander->ApplyLinearImpulse(vector(impulse_x, impulse_y), vector(x, y), true);
 }
 
-// The worlds must be different ones.
+// Steps several worlds, which must be distinct.
 void moons_step(Moon* const* moons, size_t count)
 {
     std::vector<Moon*> flying;

@@ -1,13 +1,13 @@
-//! Plays episodes for another program: a line of JSON in, the episode's bytes out.
+//! Replays episodes for another program: reads a line of JSON per episode and writes its bytes.
 //!
 //! ```text
 //! {"environment": {"name": "lunar-lander"}, "seed": 7, "actions": [0, 2, 2]}
 //! {"environment": {"name": "pendulum-continuous"}, "seed": 7, "actions": [[0.5], [-2.0]]}
 //! ```
 //!
-//! Out come the number of rows (u32), then for the reset and for every action that was taken before something failed
-//! a row: the observation (f32 each), the reward (f64), terminated and truncated (one byte each), all little-endian.
-//! With `"picture": "file.png"` the last moment is drawn into that file.
+//! The output, in little-endian: the number of rows (u32), then a row for the reset and for each action until one fails:
+//! the observation (f32), the reward (f64), terminated and truncated (one byte each). With `"frame": "file.png"` the last
+//! state is rendered to that file.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -21,13 +21,13 @@ struct Episode {
     environment: EnvironmentSettings,
     seed: u64,
     actions: Vec<Action>,
-    picture: Option<PathBuf>,
+    frame: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Action {
-    Number(usize),
+    Discrete(usize),
     Continuous(Vec<f32>),
 }
 
@@ -49,15 +49,15 @@ fn play(episode: &Episode) -> Result<(Vec<u8>, u32), Box<dyn Error>> {
     let (mut rows, mut count) = (row(env.as_ref(), start), 1);
     for action in &episode.actions {
         let outcome = match action {
-            Action::Number(action) => env.step(*action),
+            Action::Discrete(action) => env.step(*action),
             Action::Continuous(action) => env.step_continuous(action),
         };
         let Ok(step) = outcome else { break };
         rows.extend(row(env.as_ref(), step));
         count += 1;
     }
-    if let Some(picture) = &episode.picture {
-        env.render_state().ok_or("this environment has no picture")?.render().save_png(picture)?;
+    if let Some(frame) = &episode.frame {
+        env.render_state().ok_or("this environment can't be rendered")?.render().save_png(frame)?;
     }
     Ok((rows, count))
 }

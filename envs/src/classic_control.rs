@@ -1,7 +1,6 @@
-//! Problems of classic control on gym-rs's `Env`: [`ClassicControl`].
+//! Classic-control problems as implementations of gym-rs's `Env`: [`ClassicControl`].
 //!
-//! Each is a few numbers and the equations that move them ([`Dynamics`]); what gym-rs's trait asks for besides is the
-//! same for all, and is here.
+//! A problem defines only its state and equations of motion ([`Dynamics`]).
 
 use std::fmt::Debug;
 
@@ -16,31 +15,31 @@ use serde::Serialize;
 
 use crate::numpy_random::pcg64;
 
-/// The state of a problem, with its equations; `Vec<f64>::from` makes the observation of it.
+/// A problem's state and equations of motion; `Vec<f64>::from` returns the observation of a state.
 pub trait Dynamics: Copy + Debug + Default + Serialize + Into<Vec<f64>> {
-    /// What is done in a step.
+    /// The type of actions.
     type Action;
-    /// gym-rs's kind of space of these.
+    /// The type of the action space in gym-rs.
     type ActionSpace: Clone + Debug + Serialize;
 
-    /// All actions.
+    /// The action space.
     const ACTION_SPACE: Self::ActionSpace;
-    /// The least and the greatest values that a state can have.
+    /// The minimum and maximum of the state.
     const OBSERVATION_SPACE: [Self; 2];
-    /// Those that the first state of an episode can have.
+    /// The minimum and maximum of the initial state.
     const INITIAL_STATES: [Self; 2];
 
-    /// A uniform draw between two states, with the numbers in the order in which numpy draws them.
+    /// Draws a state uniformly between two states, in numpy's order of draws.
     fn sample<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self;
 
-    /// The state that an action leads to, its reward, and whether the episode ends with it.
+    /// Returns the next state, the reward, and whether the next state is terminal.
     fn step(self, action: Self::Action) -> (Self, f64, bool);
 }
 
-/// A problem of classic control as an environment of gym-rs's, equal to Gymnasium's.
+/// A classic-control problem as a gym-rs environment, bit-identical to Gymnasium's.
 ///
-/// `reset` without a seed goes on drawing from where the generator is; its bounds are those of the first state. There
-/// are no render modes, so `render` has nothing to give.
+/// `reset` without a seed continues the random stream; its bounds apply to the initial state. `render` returns nothing,
+/// because there are no render modes.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClassicControl<S: Dynamics> {
     state: Observation<S>,
@@ -51,12 +50,12 @@ pub struct ClassicControl<S: Dynamics> {
     rng: Pcg64,
 }
 
-/// A state, as gym-rs's traits want to sample it.
+/// A state with the traits that gym-rs requires of observations.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Observation<S>(pub S);
 
 impl<S: Dynamics> ClassicControl<S> {
-    /// The problem in its state of zeros, with the generator of seed 0; `reset` starts an episode.
+    /// Creates the environment with a zero state and seed 0; call `reset` to start an episode.
     pub fn new() -> Self {
         let [low, high] = S::OBSERVATION_SPACE.map(Observation);
         Self {
@@ -145,7 +144,7 @@ impl<S: Dynamics> SampleUniform for Observation<S> {
     type Sampler = StateSampler<S>;
 }
 
-/// Draws states between two.
+/// A uniform sampler of states.
 pub struct StateSampler<S> {
     low: Observation<S>,
     high: Observation<S>,
@@ -159,7 +158,7 @@ impl<S: Dynamics> UniformSampler for StateSampler<S> {
     }
 
     fn new_inclusive<L: SampleBorrow<Observation<S>>, H: SampleBorrow<Observation<S>>>(low: L, high: H) -> Self {
-        Self::new(low, high) // a bound is hit once in 2^53 draws
+        Self::new(low, high) // the bound has probability 2^-53
     }
 
     fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Observation<S> {
@@ -177,9 +176,9 @@ mod tests {
         state
     }
 
-    /// Gymnasium 1.4.0's, of `reset(seed=7)` and `reset()`.
+    /// Expected: `reset(seed=7)` and `reset()` in Gymnasium 1.4.0.
     #[test]
-    fn a_reset_without_seed_goes_on_drawing() {
+    fn a_reset_without_seed_continues_the_random_stream() {
         let mut env = CartPole::new();
         let first = start(&mut env, Some(7)).map(|value| value as f32);
         let second = start(&mut env, None).map(|value| value as f32);
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_those_of_the_first_state() {
+    fn reset_bounds_apply_to_the_initial_state() {
         let [low, high] = [[1.0, 2.0, 3.0, 4.0], [1.5, 2.5, 3.5, 4.5]].map(|state| Observation(CartPoleState(state)));
         let (Observation(CartPoleState(state)), info) = CartPole::new().reset(None, true, Some(BoxR::new(low, high)));
         assert!((0..4).all(|i| (low.0.0[i]..high.0.0[i]).contains(&state[i])), "{state:?}");

@@ -1,6 +1,6 @@
-//! The lunar lander's physics: a safe handle on `box2d/lander.cpp`.
+//! The lunar lander's physics: a safe interface to `box2d/lander.cpp`.
 
-// Box2D is C++: calling it can't be checked. Each call below hands over a live world and memory that outlives the call.
+// SAFETY of all calls of C++: each passes a live world, and memory that outlives the call.
 #![allow(unsafe_code)]
 
 use std::mem;
@@ -9,14 +9,14 @@ use std::sync::Once;
 
 use crate::Pose;
 
-/// Ground, lander and legs in a world of Box2D's. Given finite numbers, it stays within what Box2D can do.
+/// A Box2D world with the ground, the lander and its legs. Its arguments must be finite.
 pub struct LanderWorld {
     moon: NonNull<Moon>,
-    /// The next step was taken already.
+    /// whether the next step was computed already
     ahead: bool,
 }
 
-/// What there is to know of a [`LanderWorld`] after a step.
+/// The state of a [`LanderWorld`] after a step.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct WorldState {
@@ -25,50 +25,51 @@ pub struct WorldState {
     pub angular_velocity: f32,
     pub legs: [Pose; 2],
     pub leg_contact: [bool; 2],
-    /// The lander's body has touched the ground.
+    /// Whether the lander's body has touched the ground.
     pub crashed: bool,
-    /// Box2D puts to sleep what has been at rest for a while.
+    /// Whether the lander is awake; Box2D puts bodies to sleep that have been at rest for a while.
     pub awake: bool,
 }
 
 impl LanderWorld {
-    /// Puts the lander high above the middle of the ground with these corners, and pushes it for one step.
+    /// Creates a world whose ground has these vertices, with the lander above its middle, and applies a force for one
+    /// step.
     pub fn new(corners: &[[f32; 2]], gravity: f64, force: [f64; 2]) -> Self {
-        // The first world fills tables that all share; after that, worlds of different threads are strangers.
+        // The first world fills global tables; after that, worlds on different threads are independent.
         static FIRST: Once = Once::new();
-        FIRST.call_once(|| drop(Self::made(corners, gravity, force)));
-        Self::made(corners, gravity, force)
+        FIRST.call_once(|| drop(Self::create(corners, gravity, force)));
+        Self::create(corners, gravity, force)
     }
 
-    fn made(corners: &[[f32; 2]], gravity: f64, force: [f64; 2]) -> Self {
+    fn create(corners: &[[f32; 2]], gravity: f64, force: [f64; 2]) -> Self {
         let moon = unsafe { moon_new(corners.as_ptr(), corners.len(), gravity, force[0], force[1]) };
-        Self { moon: NonNull::new(moon).expect("C++'s new gives no null"), ahead: false }
+        Self { moon: NonNull::new(moon).expect("C++'s new never returns null"), ahead: false }
     }
 
-    /// Pushes the lander to the right, and turns it counter-clockwise, for one step.
-    pub fn blow(&mut self, force: f64, torque: f64) {
+    /// Applies a force to the right and a counter-clockwise torque for one step.
+    pub fn apply_wind(&mut self, force: f64, torque: f64) {
         unsafe { moon_blow(self.moon.as_ptr(), force, torque) }
     }
 
-    /// Gives the lander an impulse at this place.
-    pub fn thrust(&mut self, impulse: [f64; 2], place: [f64; 2]) {
-        unsafe { moon_thrust(self.moon.as_ptr(), impulse[0], impulse[1], place[0], place[1]) }
+    /// Applies an impulse to the lander at a point.
+    pub fn apply_impulse(&mut self, impulse: [f64; 2], point: [f64; 2]) {
+        unsafe { moon_thrust(self.moon.as_ptr(), impulse[0], impulse[1], point[0], point[1]) }
     }
 
-    /// Goes on by 0.02 s, if [`step_batch`](Self::step_batch) didn't do so.
+    /// Simulates 0.02 s, unless [`step_batch`](Self::step_batch) did so already.
     pub fn step(&mut self) {
         Self::step_batch([&mut *self].into_iter());
         self.ahead = false;
     }
 
-    /// Takes the next [`step`](Self::step) of all these worlds, side by side in the lanes of the processor's vectors.
+    /// Computes the next [`step`](Self::step) of all these worlds in SIMD lanes.
     pub fn step_batch<'a>(worlds: impl Iterator<Item = &'a mut Self>) {
         let behind = worlds.filter_map(|world| (!mem::replace(&mut world.ahead, true)).then_some(world.moon.as_ptr()));
         let moons: Vec<_> = behind.collect();
         unsafe { moons_step(moons.as_ptr(), moons.len()) }
     }
 
-    /// Where everything is now.
+    /// Returns the current state.
     pub fn state(&self) -> WorldState {
         unsafe { moon_state(self.moon.as_ptr()) }
     }
@@ -80,7 +81,7 @@ impl Drop for LanderWorld {
     }
 }
 
-/// The C++ side's object.
+/// The C++ object.
 enum Moon {}
 
 unsafe extern "C" {

@@ -1,18 +1,17 @@
-//! numpy's default generator, draw for draw, so that a seed means here what it means in Python.
+//! numpy's default random generator, bit-identical, so that seeds have the same effect as in Python.
 //!
-//! Two parts: `SeedSequence` stretches a seed into 256 well-mixed bits (after M. O'Neill's `seed_seq_fe`), PCG64 (her
-//! XSL-RR 128/64, from rand_pcg) draws from there on. What numpy's `Generator` makes of the draws is exact too for the
-//! distributions here.
+//! `SeedSequence` expands a seed to 256 bits (after M. O'Neill's `seed_seq_fe`), and PCG64 (her XSL-RR 128/64, from
+//! rand_pcg) generates the random bits. The distributions here are numpy's, too.
 
 use rand::{Rng, RngCore};
 use rand_pcg::Pcg64;
 
-/// numpy's `default_rng(seed)`.
+/// Returns numpy's `default_rng(seed)`.
 pub fn default_rng(seed: u64) -> Generator {
     Generator { pcg: pcg64(seed), high_half: None }
 }
 
-/// numpy's `PCG64(seed)`: the bit generator alone.
+/// Returns numpy's bit generator `PCG64(seed)`.
 pub fn pcg64(seed: u64) -> Pcg64 {
     let words = seed_sequence(seed).map(u128::from);
     let wide = |[a, b, c, d]: [u128; 4]| b << 96 | a << 64 | d << 32 | c;
@@ -20,7 +19,7 @@ pub fn pcg64(seed: u64) -> Pcg64 {
     Pcg64::new(wide([a, b, c, d]), wide(rest))
 }
 
-/// A uniform draw from `[low, high)`, taking 53 bits.
+/// Draws uniformly from `[low, high)`, with 53 bits.
 pub fn uniform<R: Rng + ?Sized>(rng: &mut R, low: f64, high: f64) -> f64 {
     low + (high - low) * rng.r#gen::<f64>()
 }
@@ -29,17 +28,17 @@ pub fn uniform<R: Rng + ?Sized>(rng: &mut R, low: f64, high: f64) -> f64 {
 #[derive(Clone, Debug)]
 pub struct Generator {
     pcg: Pcg64,
-    /// What a 32-bit draw left of its 64 bits, for the next one.
+    /// the unused half of the last 64 bits, for the next 32-bit draw
     high_half: Option<u32>,
 }
 
 impl Generator {
-    /// A uniform draw from `[low, high)`.
+    /// Draws uniformly from `[low, high)`.
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         uniform(&mut self.pcg, low, high)
     }
 
-    /// A uniform draw from `low..high`, by Lemire's multiplication without bias.
+    /// Draws uniformly from `low..high` by Lemire's unbiased method.
     ///
     /// # Panics
     /// If the range is empty.
@@ -67,7 +66,7 @@ impl Generator {
     }
 }
 
-/// numpy's `SeedSequence(seed).generate_state(8)`.
+/// Returns numpy's `SeedSequence(seed).generate_state(8)`.
 fn seed_sequence(seed: u64) -> [u32; 8] {
     const POOL: usize = 4;
     let mut hash = Hash { constant: 0x43b0_d7e5, factor: 0x931e_8875 };
@@ -81,7 +80,7 @@ fn seed_sequence(seed: u64) -> [u32; 8] {
     std::array::from_fn(|i| hash.of(pool[i % POOL]))
 }
 
-/// A multiplicative hash whose constant moves on with every word.
+/// A multiplicative hash whose constant changes with every word.
 struct Hash {
     constant: u32,
     factor: u32,
@@ -107,10 +106,10 @@ fn fold(word: u32) -> u32 {
 mod tests {
     use super::*;
 
-    // What is expected came from numpy 2.4.6.
+    // Expected values are from numpy 2.4.6.
 
     #[test]
-    fn seeds_are_stretched_like_numpys() {
+    fn seed_sequence_equals_numpys() {
         // SeedSequence(2**40 + 7).generate_state(8)
         let state =
             [0x0e3d_1a15, 0x0d86_72e1, 0x4ecf_a161, 0x9aef_4ada, 0x83db_a903, 0x999c_1c3b, 0x0dc8_a316, 0x4089_27dc];
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn uniform_is_numpys() {
+    fn uniform_equals_numpys() {
         // [default_rng(seed).uniform(0, 1) for seed in (0, 1, 2**32 - 1, 2**64 - 1)]
         let seeds = [0, 1, (1 << 32) - 1, u64::MAX];
         let first = [0.6369616873214543, 0.5118216247002567, 0.2519435680449965, 0.6800266789616931];
@@ -126,15 +125,15 @@ mod tests {
     }
 
     #[test]
-    fn halves_of_a_draw_are_kept_for_the_next_integer() {
-        // The same calls on numpy's default_rng(7).
+    fn integers_equal_numpys() {
+        // calls of numpy's default_rng(7)
         let mut rng = default_rng(7);
         assert_eq!(rng.uniform(-3.0, 5.0), 2.0007637328373358);
         assert_eq!([(); 3].map(|_| rng.integers(-9999, 9999)), [3683, 7943, 1565]);
         assert_eq!(rng.uniform(-1.0, 1.0), -0.5495856200188163);
         assert_eq!([(); 2].map(|_| rng.integers(i32::MIN, i32::MAX)), [1184061022, -1908977340]);
         assert_eq!(rng.integers(5, 6), 5);
-        // A quarter of the draws is rejected.
+        // a quarter of the draws is rejected
         let six = [483451641, 459132595, 1406956304, 8480366, 804962962, 1322680949];
         assert_eq!([(); 6].map(|_| rng.integers(0, 3 << 29)), six);
     }

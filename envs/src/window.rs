@@ -1,4 +1,4 @@
-//! Frames on a display: [`show`].
+//! Playback of frames in a window: [`show`].
 
 use std::time::{Duration, Instant};
 
@@ -10,45 +10,44 @@ use sdl2::video::Window;
 
 use crate::Frame;
 
-/// How a showing came to its end.
+/// How the playback ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Playback {
-    /// There were no more frames.
+    /// All frames were shown.
     Finished,
     /// The window was closed, or Escape or `q` was pressed.
     Closed,
 }
 
-/// Why nothing can be shown.
+/// An error of the playback.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WindowError {
-    /// No window can be opened here.
+    /// There is no display.
     #[error("there is no display to open a window on: {reason}")]
     NoDisplay {
-        /// What SDL said.
+        /// SDL's message.
         reason: String,
     },
 
-    /// Frames have to come at some time.
-    #[error("fps = 0: at least one frame a second can be shown")]
+    /// A frame rate of 0.
+    #[error("fps = 0: must be at least 1")]
     FrameRate,
 
-    /// SDL could not go on.
+    /// A frame can't be shown.
     #[error("can't show frame {index}: {reason}")]
     Draw {
-        /// Which frame; the first is 0.
+        /// The frame's index, from 0.
         index: usize,
-        /// What SDL said.
+        /// SDL's message.
         reason: String,
     },
 }
 
-/// Shows frames at `fps` frames a second in a window of the first one's size, until there are no more, or until the
-/// window is closed, or Escape or `q` is pressed in it. The window can be resized, and frames then fill it as they can.
+/// Shows frames at `fps` frames per second in a window of the first frame's size, until the last frame, or until the
+/// window is closed or Escape or `q` is pressed. The window can be resized.
 ///
-/// Frames that take longer to come than a frame should last are shown as they come. Call it from the main thread: SDL
-/// knows no other.
+/// Frames that arrive late are shown at once. Call it on the main thread, as SDL requires.
 ///
 /// # Errors
 /// [`WindowError::NoDisplay`], [`WindowError::FrameRate`], [`WindowError::Draw`].
@@ -65,11 +64,11 @@ pub fn show(title: &str, fps: u32, frames: impl IntoIterator<Item = Frame>) -> R
     let mut events = sdl.event_pump().map_err(no_display)?;
     let mut canvas = open(&sdl, title, first).map_err(no_display)?;
 
-    let mut until = Instant::now();
+    let mut next = Instant::now();
     for (index, frame) in frames {
         draw(&mut canvas, &frame).map_err(|reason| WindowError::Draw { index, reason })?;
-        until = until.max(Instant::now()) + Duration::from_secs(1) / fps;
-        while let Some(rest) = until.checked_duration_since(Instant::now()) {
+        next = next.max(Instant::now()) + Duration::from_secs(1) / fps;
+        while let Some(rest) = next.checked_duration_since(Instant::now()) {
             let milliseconds = rest.as_millis().max(1) as u32; // at most 1000
             if events.wait_event_timeout(milliseconds).is_some_and(|event| closes(&event)) {
                 return Ok(Playback::Closed);
@@ -81,7 +80,7 @@ pub fn show(title: &str, fps: u32, frames: impl IntoIterator<Item = Frame>) -> R
 
 fn open(sdl: &sdl2::Sdl, title: &str, first: &Frame) -> Result<Canvas<Window>, String> {
     let video = sdl.video()?;
-    // Where SDL finds no display it may take one of its drivers that show nothing.
+    // Without a display, SDL may choose a driver that shows nothing.
     let driver = video.current_video_driver();
     if ["dummy", "evdev", "offscreen"].contains(&driver) {
         return Err(format!("SDL has only its {driver} driver here"));

@@ -1,4 +1,4 @@
-//! Every environment against Gymnasium's, without tolerance, on episodes that `goldens/goldens.py` wrote down.
+//! Bitwise comparison of all environments with Gymnasium's episodes, recorded by `goldens/goldens.py`.
 
 #![cfg(feature = "gym")]
 
@@ -46,10 +46,10 @@ fn golden() -> Result<Golden, Box<dyn Error>> {
     Ok(serde_json::from_slice(&fs::read(path)?)?)
 }
 
-/// An observation, and the step that led there.
+/// A step and the observation after it.
 type Row = (Vec<f32>, Step);
 
-/// Plays an episode as `goldens/play.py` does.
+/// Plays an episode like `goldens/play.py`.
 fn play(settings: &EnvironmentSettings, seed: u64, policy: Policy) -> Result<Vec<Row>, Box<dyn Error>> {
     let mut env = Registry::builtin().make(settings)?;
     let mut draws = default_rng(seed + 1);
@@ -72,15 +72,15 @@ fn play(settings: &EnvironmentSettings, seed: u64, policy: Policy) -> Result<Vec
 }
 
 fn scripted_step(env: &mut dyn Environment, name: &str) -> Result<Step, Box<dyn Error>> {
-    let seen = env.observation();
+    let observation = env.observation();
     let last = env.num_actions().saturating_sub(1);
-    let along = |index: usize| if seen[index] > 0.0 { last } else { 0 };
+    let along = |index: usize| if observation[index] > 0.0 { last } else { 0 };
     let action = match name {
         "acrobot" => along(5),
         "cartpole" => along(3),
         "mountain-car" => along(1),
-        "lunar-lander" => heuristic::land(seen),
-        "lunar-lander-continuous" => return Ok(env.step_continuous(&heuristic::land_continuous(seen))?),
+        "lunar-lander" => heuristic::land(observation),
+        "lunar-lander-continuous" => return Ok(env.step_continuous(&heuristic::land_continuous(observation))?),
         name => return Err(format!("there is no script for {name}").into()),
     };
     Ok(env.step(action)?)
@@ -95,24 +95,24 @@ fn random_step(env: &mut dyn Environment, name: &str, draws: &mut Generator) -> 
     Ok(env.step_continuous(&action)?)
 }
 
-/// 64-bit FNV-1a of the rows' bytes.
+/// Hashes the rows' bytes with 64-bit FNV-1a.
 fn hash(rows: &[Row]) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut eat = |bytes: &[u8]| {
+    let mut add = |bytes: &[u8]| {
         for &byte in bytes {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
         }
     };
     for (observation, step) in rows {
-        observation.iter().for_each(|value| eat(&value.to_le_bytes()));
-        eat(&step.reward.to_le_bytes());
-        eat(&[step.terminated, step.truncated].map(u8::from));
+        observation.iter().for_each(|value| add(&value.to_le_bytes()));
+        add(&step.reward.to_le_bytes());
+        add(&[step.terminated, step.truncated].map(u8::from));
     }
     format!("{hash:016x}")
 }
 
 #[test]
-fn episodes_are_gymnasiums_to_the_last_bit() -> Outcome {
+fn episodes_are_bit_identical_to_gymnasiums() -> Outcome {
     for Variant { environment, episodes, trace } in golden()?.variants {
         let first = play(&environment, episodes[0].seed, episodes[0].policy)?;
         for (step, ((observation, outcome), expected)) in first.iter().zip(&trace).enumerate() {
@@ -127,12 +127,12 @@ fn episodes_are_gymnasiums_to_the_last_bit() -> Outcome {
 }
 
 #[test]
-fn the_scripted_lander_scores_as_gymnasiums() -> Outcome {
+fn the_mean_return_of_the_heuristic_equals_gymnasiums() -> Outcome {
     let lander = EnvironmentSettings::new("lunar-lander");
     let mut total = 0.0;
     for seed in 0..100 {
         let rows = play(&lander, seed, Policy::Scripted)?;
-        total += rows.iter().fold(0.0, |score, (_, step)| score + step.reward);
+        total += rows.iter().fold(0.0, |sum, (_, step)| sum + step.reward);
     }
     assert_eq!(total / 100.0, golden()?.scripted_mean);
     Ok(())

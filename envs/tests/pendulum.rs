@@ -1,4 +1,4 @@
-//! The pendulum against Gymnasium's, without tolerance, on episodes that `goldens/pendulum.py` wrote down.
+//! Bitwise comparison of the pendulum with Gymnasium's episodes, recorded by `goldens/pendulum.py`.
 
 #![cfg(feature = "gym")]
 
@@ -36,27 +36,27 @@ fn pendulum() -> Result<Box<dyn Environment>, Box<dyn Error>> {
     Ok(Registry::builtin().make(&EnvironmentSettings::new("pendulum"))?)
 }
 
-fn seen(state: impl Into<Vec<f64>>) -> Vec<f32> {
+fn observation(state: impl Into<Vec<f64>>) -> Vec<f32> {
     state.into().iter().map(|&value| value as f32).collect()
 }
 
 #[test]
-fn continuous_torques_give_gymnasiums_episodes() -> Result<(), Box<dyn Error>> {
+fn episodes_with_continuous_torques_equal_gymnasiums() -> Result<(), Box<dyn Error>> {
     let mut pendulum = Pendulum::new();
     for Episode { seed, torques, observations, rewards } in episodes()? {
         let (start, _) = pendulum.reset(Some(seed), false, None);
-        assert_eq!(seen(start), observations[0], "seed {seed}");
+        assert_eq!(observation(start), observations[0], "seed {seed}");
         for (step, torque) in torques.into_iter().enumerate() {
             let ActionReward { observation, reward, .. } = pendulum.step(torque);
             assert_eq!(reward.into_inner(), rewards[step], "seed {seed}, step {step}");
-            assert_eq!(seen(observation), observations[step + 1], "seed {seed}, step {step}");
+            assert_eq!(observation(observation), observations[step + 1], "seed {seed}, step {step}");
         }
     }
     Ok(())
 }
 
 #[test]
-fn five_actions_give_gymnasiums_episodes() -> Result<(), Box<dyn Error>> {
+fn episodes_with_five_discrete_torques_equal_gymnasiums() -> Result<(), Box<dyn Error>> {
     let mut env = pendulum()?;
     for Episode { seed, torques, observations, rewards } in episodes()?.into_iter().step_by(2) {
         env.reset(seed)?;
@@ -72,7 +72,7 @@ fn five_actions_give_gymnasiums_episodes() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-fn the_outermost_torques_are_the_strongest() -> Result<(), Box<dyn Error>> {
+fn the_first_and_last_action_have_the_maximum_torque() -> Result<(), Box<dyn Error>> {
     for torques in [2, 3, 4, 31] {
         let mut pendulum = Pendulum::new();
         let mut env = PendulumEnv::discrete(torques)?;
@@ -82,14 +82,14 @@ fn the_outermost_torques_are_the_strongest() -> Result<(), Box<dyn Error>> {
             env.reset(1)?;
             let expected = pendulum.step(torque);
             assert_eq!(env.step(action)?.reward, expected.reward.into_inner());
-            assert_eq!(env.observation(), seen(expected.observation));
+            assert_eq!(env.observation(), observation(expected.observation));
         }
     }
     Ok(())
 }
 
 #[test]
-fn a_restored_snapshot_has_the_same_future() -> Result<(), Box<dyn Error>> {
+fn a_restored_episode_continues_identically() -> Result<(), Box<dyn Error>> {
     let mut env = Resumable::new(pendulum()?);
     env.reset(11)?;
     for step in 0..120 {
@@ -103,14 +103,14 @@ fn a_restored_snapshot_has_the_same_future() -> Result<(), Box<dyn Error>> {
         assert_eq!(restored.step(step * 7 % 5)?, env.step(step * 7 % 5)?);
     }
     assert_eq!(restored.snapshot(), env.snapshot());
-    assert!(restored.step(0).is_err(), "200 steps are over");
+    assert!(restored.step(0).is_err(), "the episode has ended after 200 steps");
     Ok(())
 }
 
 #[test]
-fn the_scene_is_the_state_and_the_last_torque() -> Result<(), Box<dyn Error>> {
+fn the_render_state_has_the_angle_and_the_last_torque() -> Result<(), Box<dyn Error>> {
     let mut env = Resumable::new(pendulum()?);
-    let seen = |env: &dyn Environment| match env.render_state() {
+    let torque = |env: &dyn Environment| match env.render_state() {
         Some(RenderState::Pendulum(PendulumRenderState { theta, torque })) => {
             let [cos, sin, _] = env.observation() else { panic!("three values") };
             assert_eq!([theta.cos() as f32, theta.sin() as f32], [*cos, *sin]);
@@ -119,10 +119,10 @@ fn the_scene_is_the_state_and_the_last_torque() -> Result<(), Box<dyn Error>> {
         scene => panic!("{scene:?}"),
     };
     env.reset(0)?;
-    assert_eq!(seen(&env), None);
+    assert_eq!(torque(&env), None);
     env.step(0)?;
-    assert_eq!(seen(&env), Some(-2.0));
+    assert_eq!(torque(&env), Some(-2.0));
     env.reset(0)?;
-    assert_eq!(seen(&env), None);
+    assert_eq!(torque(&env), None);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Windows where there is nothing to show one on. That they show and close as they should has to be looked at.
+//! Errors of the window without a display; playback itself is checked by eye.
 
 #![cfg(feature = "window")]
 
@@ -13,23 +13,23 @@ fn frame() -> Frame {
 }
 
 #[test]
-#[ignore = "is for a process of its own, in which SDL finds no display"]
-fn shows_nothing() {
+#[ignore = "run by `without_a_display_there_is_an_error` in a process without a display"]
+fn no_display() {
     assert!(matches!(show("", 30, [frame()]), Err(WindowError::NoDisplay { .. })));
 }
 
 #[test]
 fn without_a_display_there_is_an_error() -> Result<(), Box<dyn Error>> {
     let mut child = Command::new(env::current_exe()?);
-    child.args(["--exact", "shows_nothing", "--ignored"]).env("SDL_VIDEODRIVER", "dummy");
+    child.args(["--exact", "no_display", "--ignored"]).env("SDL_VIDEODRIVER", "dummy");
     let output = child.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").output()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
     Ok(())
 }
 
 #[test]
-fn there_must_be_something_to_show_and_a_time_for_it() {
+fn no_frames_are_fine_and_a_frame_rate_of_zero_is_an_error() {
     assert_eq!(show("", 30, []).ok(), Some(Playback::Finished));
     assert!(matches!(show("", 0, [frame()]), Err(WindowError::FrameRate)));
 }

@@ -4,7 +4,7 @@
 use crate::marks::{Mark, Point, Series};
 use crate::palette::GROUPS;
 use crate::record::Header;
-use crate::statistics::{interquartile_mean, interval};
+use crate::statistics::{interquartile_mean, bootstrap_ci};
 
 /// The curve of a run.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ pub(crate) fn comparison_series(curves: Vec<Curve>) -> Vec<Series> {
         let mut middle = group.iqm();
         for point in &mut middle {
             let values = group.values(point.x);
-            [point.low, point.high] = interval(std::slice::from_ref(&values)).unwrap_or([point.y; 2]);
+            [point.low, point.high] = bootstrap_ci(std::slice::from_ref(&values)).unwrap_or([point.y; 2]);
         }
         bands.push(unnamed(&[Mark::Band { opacity: 0.18 }], middle.clone()));
         thick.push(Series {

@@ -115,12 +115,12 @@ pub enum PlotError {
     },
     /// A heat map needs several learning-rate ranges.
     #[error(
-        "a heat map needs at least two learning-rate ranges of Alrao, but the number here is {intervals}: select runs that \
+        "a heat map needs at least two learning-rate ranges of Alrao, but the number here is {ranges}: select runs that \
          differ in optimizer.lr_min and optimizer.lr_max"
     )]
-    NoIntervals {
+    NoLrRanges {
         /// The number of ranges.
-        intervals: usize,
+        ranges: usize,
     },
     /// A heat map needs finished runs.
     #[error("{} is unfinished and has no test result yet: plot it later", dir.display())]

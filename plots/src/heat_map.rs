@@ -24,23 +24,23 @@ use crate::record::{Header, Returns, Source, check_one_task, read_summary};
 pub fn heat_map(sources: &[Source]) -> Result<Figure, PlotError> {
     let outcomes = sources.iter().map(Outcome::read).collect::<Result<Vec<_>, _>>()?;
     let first = check_one_task(outcomes.iter().map(|outcome| &outcome.header))?;
-    let intervals = distinct(outcomes.iter().filter_map(Outcome::interval));
-    if intervals.len() < 2 {
-        return Err(PlotError::NoIntervals { intervals: intervals.len() });
+    let ranges = distinct(outcomes.iter().filter_map(Outcome::lr_range));
+    if ranges.len() < 2 {
+        return Err(PlotError::NoLrRanges { ranges: ranges.len() });
     }
     let widths =
-        distinct(outcomes.iter().filter(|outcome| outcome.interval().is_some()).map(|o| (o.header.width, 0.0)));
+        distinct(outcomes.iter().filter(|outcome| outcome.lr_range().is_some()).map(|o| (o.header.width, 0.0)));
     let usual = widths.iter().map(|(width, _)| *width).max_by_key(|width| {
         let of_width = outcomes.iter().filter(|outcome| outcome.header.width == *width);
-        (distinct(of_width.filter_map(Outcome::interval)).len(), *width == 1.0)
+        (distinct(of_width.filter_map(Outcome::lr_range)).len(), *width == 1.0)
     });
-    let usual = usual.expect("there are intervals");
+    let usual = usual.expect("there are ranges");
 
     let colors = Colors::of(&outcomes, first.metric.larger_is_better);
     let mut panels = Vec::new();
     // a single row of ranges, which the other map also has, adds nothing
     let (lows, highs) =
-        (distinct(intervals.iter().map(|i| (i.0, 0.0))), distinct(intervals.iter().map(|i| (i.1, 0.0))));
+        (distinct(ranges.iter().map(|i| (i.0, 0.0))), distinct(ranges.iter().map(|i| (i.1, 0.0))));
     let on_diagonal = names(outcomes.iter().filter(|outcome| outcome.is_on_diagonal()));
     if widths.len() == 1 || on_diagonal.is_some() || lows.len().min(highs.len()) > 1 {
         panels.push(by_rates(&outcomes, usual, on_diagonal.as_deref(), &colors));
@@ -48,7 +48,7 @@ pub fn heat_map(sources: &[Source]) -> Result<Figure, PlotError> {
     if widths.len() > 1 {
         let on_diagonal = on_diagonal.map_or(String::new(), |names| format!(", {names} on the diagonal"));
         panels.iter_mut().for_each(|panel: &mut Panel| panel.title = Some(format!("by learning rate{on_diagonal}")));
-        panels.push(by_width(&outcomes, &intervals, &widths, &colors));
+        panels.push(by_width(&outcomes, &ranges, &widths, &colors));
     }
     panels.last_mut().expect("one").color_bar = Some(colors.color_bar());
     let most = outcomes.iter().map(|outcome| outcome.header.seed).collect::<BTreeSet<_>>().len();
@@ -78,13 +78,13 @@ fn by_rates(outcomes: &[Outcome], width: f64, on_diagonal: Option<&str>, colors:
 }
 
 /// Draws the map with widths on x and ranges on y, from the narrowest to the widest.
-fn by_width(outcomes: &[Outcome], intervals: &[(f64, f64)], widths: &[(f64, f64)], colors: &Colors) -> Panel {
-    let mut intervals = intervals.to_vec();
-    intervals.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
+fn by_width(outcomes: &[Outcome], ranges: &[(f64, f64)], widths: &[(f64, f64)], colors: &Colors) -> Panel {
+    let mut ranges = ranges.to_vec();
+    ranges.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
     let mut cells = Vec::new();
-    for (y, interval) in intervals.iter().enumerate() {
+    for (y, interval) in ranges.iter().enumerate() {
         for (x, (width, _)) in widths.iter().enumerate() {
-            let here = |outcome: &&Outcome| outcome.interval() == Some(*interval) && outcome.header.width == *width;
+            let here = |outcome: &&Outcome| outcome.lr_range() == Some(*interval) && outcome.header.width == *width;
             let here: Vec<&Outcome> = outcomes.iter().filter(here).collect();
             if !here.is_empty() {
                 cells.push(colors.cell(x as f64, y as f64, here.into_iter()));
@@ -92,9 +92,9 @@ fn by_width(outcomes: &[Outcome], intervals: &[(f64, f64)], widths: &[(f64, f64)
         }
     }
     let x = Axis::places("width factor", widths.iter().map(|(width, _)| rate(*width)).collect());
-    let spans = intervals.iter().map(|(low, high)| format!("{}..{}", rate(*low), rate(*high)));
+    let spans = ranges.iter().map(|(low, high)| format!("{}..{}", rate(*low), rate(*high)));
     let panel = Panel::new(x, Axis::places("learning-rate range", spans.collect()), vec![diverged(outcomes)]);
-    let methods = names(outcomes.iter().filter(|outcome| outcome.interval().is_some())).expect("there are intervals");
+    let methods = names(outcomes.iter().filter(|outcome| outcome.lr_range().is_some())).expect("there are ranges");
     Panel { title: Some(format!("{methods}, by range and width")), cells, ..panel }
 }
 
@@ -151,19 +151,19 @@ impl Outcome {
     }
 
     /// Returns the learning-rate range, if there is one.
-    fn interval(&self) -> Option<(f64, f64)> {
-        self.header.method.interval()
+    fn lr_range(&self) -> Option<(f64, f64)> {
+        self.header.method.lr_range()
     }
 
     /// Returns whether the run has a single, non-adaptive learning rate.
     fn is_on_diagonal(&self) -> bool {
-        self.interval().is_none() && !self.header.method.adaptive
+        self.lr_range().is_none() && !self.header.method.adaptive
     }
 
     /// Returns the run's place in the map: its range, or its single learning rate twice.
     fn corner(&self) -> Option<(f64, f64)> {
-        let diagonal = self.header.method.rate().filter(|_| self.is_on_diagonal()).map(|eta| (eta, eta));
-        self.interval().or(diagonal)
+        let diagonal = self.header.method.lr().filter(|_| self.is_on_diagonal()).map(|eta| (eta, eta));
+        self.lr_range().or(diagonal)
     }
 }
 

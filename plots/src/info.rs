@@ -129,20 +129,20 @@ impl MethodInfo {
     }
 
     /// Returns the learning rate, if there is a single one.
-    pub fn rate(&self) -> Option<f64> {
+    pub fn lr(&self) -> Option<f64> {
         let [low, high] = self.rates;
         (low == high).then_some(low)
     }
 
     /// Returns the learning-rate range, if there is one.
-    pub fn interval(&self) -> Option<(f64, f64)> {
+    pub fn lr_range(&self) -> Option<(f64, f64)> {
         let [low, high] = self.rates;
         (low < high).then_some((low, high))
     }
 
     /// Returns whether the method has its usual learning-rate range.
     pub fn has_default_range(&self) -> bool {
-        self.interval().is_some() && self.label == self.name
+        self.lr_range().is_some() && self.label == self.name
     }
 }
 

@@ -117,7 +117,7 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
     let curves = |scores: fn(&Epoch) -> Option<Metrics>| -> Vec<Curve> {
         let curve = |(run, group): (&LearningRecord, &String)| Curve {
             group: group.clone(),
-            has_lr_range: run.header.method.interval().is_some(),
+            has_lr_range: run.header.method.lr_range().is_some(),
             seed: run.header.seed,
             diverged: run.diverged,
             points: run.losses(|epoch| epoch.epoch, scores),
@@ -193,14 +193,14 @@ fn style(group: &str, all: &[(MethodInfo, String)]) -> (plotters::style::RGBColo
     const DASHED: &[Mark] =
         &[Mark::Dashes { width: 3.0, dash: 9.0, gap: 5.0 }, Mark::Dots { radius: 4.0, opacity: 1.0 }];
     let (method, _) = all.iter().find(|(_, other)| other == group).expect("each has one");
-    let look = |method: &MethodInfo| method.rate().map(|_| method.adaptive);
+    let look = |method: &MethodInfo| method.lr().map(|_| method.adaptive);
     let mut alike: Vec<&(MethodInfo, String)> = Vec::new();
     for other in all.iter().filter(|(other, _)| look(other) == look(method)) {
         if !alike.iter().any(|(_, name)| *name == other.1) {
             alike.push(other);
         }
     }
-    alike.sort_by(|(a, _), (b, _)| a.rate().unwrap_or(0.0).total_cmp(&b.rate().unwrap_or(0.0)));
+    alike.sort_by(|(a, _), (b, _)| a.lr().unwrap_or(0.0).total_cmp(&b.lr().unwrap_or(0.0)));
     alike.sort_by_key(|(other, _)| !other.has_default_range());
     let place = alike.iter().position(|(_, name)| name == group).unwrap_or(0);
     match look(method) {

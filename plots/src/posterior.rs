@@ -48,7 +48,7 @@ fn area(posteriors: &[(f64, Vec<f64>)], head: usize) -> Vec<Point<f64>> {
 
 /// Returns the heads' learning rates, which are log-spaced (paper, Algorithm 1, line 6).
 fn names(header: &Header, heads: usize) -> Vec<String> {
-    let Some((low, high)) = header.method.interval() else {
+    let Some((low, high)) = header.method.lr_range() else {
         return (1..=heads).map(|head| format!("head {head}")).collect();
     };
     let share = |head: usize| head as f64 / (heads - 1) as f64;

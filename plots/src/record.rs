@@ -241,7 +241,7 @@ mod tests {
         );
         let run = read(&format!("{EPISODE}\n{validation}\n"), Some(&summary)).unwrap();
         assert_eq!((run.header.task.as_str(), run.header.seed, run.header.width), ("pendulum", 3, 2.0));
-        assert_eq!((run.header.metric.name.as_str(), run.header.method.rate()), ("return", Some(1.0)));
+        assert_eq!((run.header.metric.name.as_str(), run.header.method.lr()), ("return", Some(1.0)));
         assert_eq!(run.episodes, [Episode { step: 200, value: -1023.5 }]);
         assert_eq!(run.validations[0].returns, Returns { mean: -300.0, std: 80.0 });
         assert_eq!(run.best_step(), Some(2500));

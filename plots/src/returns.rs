@@ -56,7 +56,7 @@ fn curves(runs: &[RunRecord], points: impl Fn(&RunRecord) -> Vec<(f64, f64)>) ->
     let names = group_names(&runs.iter().map(|run| &run.header).collect::<Vec<_>>());
     let curve = |(run, group): (&RunRecord, String)| Curve {
         group,
-        has_lr_range: run.header.method.interval().is_some(),
+        has_lr_range: run.header.method.lr_range().is_some(),
         seed: run.header.seed,
         diverged: run.diverged(),
         points: points(run),

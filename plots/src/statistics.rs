@@ -45,7 +45,7 @@ pub fn interquartile_mean(values: &[f64]) -> f64 {
 
 /// Computes the 95 % percentile bootstrap interval of the interquartile mean over runs of one or more tasks,
 /// `[task][run]`, stratified by task and with a fixed seed. None if no task has more than one run.
-pub fn interval(tasks: &[Vec<f64>]) -> Option<[f64; 2]> {
+pub fn bootstrap_ci(tasks: &[Vec<f64>]) -> Option<[f64; 2]> {
     if tasks.iter().all(|runs| runs.len() < 2) {
         return None;
     }
@@ -94,10 +94,10 @@ mod tests {
         assert_eq!(goldens.len(), 6);
         for Golden { scores, mean, interval: expected, error } in goldens {
             assert!((interquartile_mean(&scores.concat()) - mean).abs() < 1e-9, "{scores:?}");
-            let found = interval(&scores).unwrap();
+            let found = bootstrap_ci(&scores).unwrap();
             let near = |end: usize| (found[end] - expected[end]).abs() <= 4.0 * error[end] + 1e-9;
             assert!(near(0) && near(1), "{scores:?}: {found:?}, not {expected:?} within {error:?}");
         }
-        assert_eq!(interval(&[vec![1.0], vec![2.0]]), None);
+        assert_eq!(bootstrap_ci(&[vec![1.0], vec![2.0]]), None);
     }
 }

@@ -73,7 +73,7 @@ fn of_supervised(args: &EvalArgs, config: &Config, task: &SupervisedTask) -> Res
     let data = task.read(config.seed).map_err(UsageError::of)?;
     let network = supervised::network(config, task, &data, &load_best(&args.run)?, device)?;
     let (scores, skipped_files) = evaluate(&network, data.batches(Split::Test, 0, 0), data.metric_kind(), device)?;
-    supervised::tell(&skipped_files);
+    supervised::print_skipped(&skipped_files);
     println!("test of {}: {scores}", task.name());
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::sweep::view::View;
 use crate::usage_error::UsageError;
 
 /// Interval between polls of the processes.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The arguments of `alrao sweep`.
 #[derive(clap::Args)]
@@ -100,19 +100,19 @@ pub fn sweep(args: &SweepArgs, catalog: &Catalog) -> Result<()> {
         ExecutorName::Local => Box::new(Local::new(&sweep, to_go, args.jobs)),
         ExecutorName::Slurm => Box::new(Slurm::new(&sweep, &to_go, &args.slurm, args.jobs)?),
     };
-    let mut view = View::new(&sweep, stopped, &executor.words());
+    let mut view = View::new(&sweep, stopped, &executor.describe());
     let mut left = stopped;
     while !stop() && left > 0 {
-        for (run, end) in executor.look()? {
+        for (run, end) in executor.poll()? {
             view.ended(run)?;
             left -= 1;
             failed += usize::from(end == End::Failed);
             stopped -= usize::from(end != End::Stopped);
         }
         view.look(&executor.training(), &executor.waiting());
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(POLL_INTERVAL);
     }
-    let what_goes_on = executor.leave()?.map_or(String::new(), |words| format!("; {words}"));
+    let what_goes_on = executor.detach()?.map_or(String::new(), |words| format!("; {words}"));
     view.finish();
 
     print!("{}", Table::of(&sweep)?.write(TableFormat::Markdown));
@@ -148,7 +148,7 @@ fn train_one(sweep: &SweepDirectory, index: usize, stop: impl Fn() -> bool) -> R
                 job.stop()?;
                 bail!("{} was stopped", run.name);
             }
-            None => std::thread::sleep(LOOK_EVERY),
+            None => std::thread::sleep(POLL_INTERVAL),
         }
     }
 }

@@ -30,7 +30,7 @@ pub struct WatchArgs {
 /// there is no display; else the file can't be written.
 pub fn watch(args: &WatchArgs, catalog: &Catalog) -> Result<()> {
     let episode = episode(catalog, &args.run, args.seed)?;
-    println!("{}", episode.words());
+    println!("{}", episode.describe());
     if let Some(path) = &args.gif {
         episode.save_gif(path)?;
         println!("{}", path.display());

@@ -110,8 +110,8 @@ fn of_sweep(directory: &Path, sources: &[Source], catalog: &Catalog) -> Result<P
     let mut states = Vec::new();
     for run in &sweep.runs {
         let words = match sweep.state(run)? {
-            State::Done(summary) if summary.diverged => format!("diverged, {}", summary.outcome.words()),
-            State::Done(summary) => summary.outcome.words(),
+            State::Done(summary) if summary.diverged => format!("diverged, {}", summary.outcome.describe()),
+            State::Done(summary) => summary.outcome.describe(),
             State::Failed(reason) => format!("failed: {}", reason.trim_end()),
             State::Missing | State::Unfinished => "unfinished".into(),
         };
@@ -123,7 +123,7 @@ fn of_sweep(directory: &Path, sources: &[Source], catalog: &Catalog) -> Result<P
 
 /// Ranks the runs of a sweep by the details they have: first Alrao on its usual learning-rate range, then on other ranges.
 fn rank(info: &RunInfo) -> u8 {
-    match info.method.interval() {
+    match info.method.lr_range() {
         Some(_) if info.method.has_default_range() => 0,
         Some(_) => 1,
         None => 2,
@@ -168,7 +168,7 @@ fn result(config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, Stri
         let best_rate =
             if config.optimizer.kind == OptimizerKind::Sgd { " (SGD at its best learning rate)" } else { "" };
         let top1 = paper.top1.map_or(String::new(), |top1| format!(", top-1 accuracy {} %", pair(top1, 1)));
-        pairs.push(("paper", pair(paper.figure, places) + &top1 + best_rate));
+        pairs.push(("paper", pair(paper.value, places) + &top1 + best_rate));
     }
     if let Some(summary) = summary {
         pairs.push(("training time", format!("{:.0} s", summary.seconds)));
@@ -185,7 +185,7 @@ fn inside(
     summary: Option<&Summary>,
 ) -> Result<()> {
     let lone = [source.clone()];
-    if info.method.interval().is_some() {
+    if info.method.lr_range().is_some() {
         page.heading(3, "Head weights over time");
         figure(page, FigureKind::Posterior, &lone)?;
         page.heading(3, "Unit learning rates");
@@ -213,7 +213,7 @@ fn gif(catalog: &Catalog, run: &Path) -> Result<(Vec<u8>, String)> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("episode.gif");
     episode.save_gif(&file)?;
-    Ok((fs::read(file)?, format!("The first test episode with the best checkpoint: {}.", episode.words())))
+    Ok((fs::read(file)?, format!("The first test episode with the best checkpoint: {}.", episode.describe())))
 }
 
 /// Adds a figure, or the reason why it can't be drawn.

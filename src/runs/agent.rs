@@ -55,19 +55,19 @@ impl Trainer for AgentRun {
         })
     }
 
-    fn unit(&self) -> &'static str {
+    fn budget_unit(&self) -> &'static str {
         "env steps"
     }
 
-    fn spent(&self) -> f64 {
+    fn progress(&self) -> f64 {
         self.training.steps() as f64
     }
 
-    fn worked(&self) -> u64 {
+    fn work_done(&self) -> u64 {
         self.training.steps()
     }
 
-    fn work(&self) -> &'static str {
+    fn work_unit(&self) -> &'static str {
         "steps"
     }
 

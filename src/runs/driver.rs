@@ -100,14 +100,14 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
     };
     let started = Instant::now();
     let seconds = || seconds_before + started.elapsed().as_secs_f64();
-    let mut progress = Progress::new(config.budget(), trainer.unit(), trainer.spent());
-    let mut speed = Speed { worked: trainer.worked(), since: Instant::now() };
+    let mut progress = Progress::new(config.budget(), trainer.budget_unit(), trainer.progress());
+    let mut speed = Speed { work_done: trainer.work_done(), since: Instant::now() };
     let mut has_best = directory.has_best()?;
     let diverged = loop {
         match trainer.advance() {
             Ok(StopReason::Event(event)) => {
-                let speed = event.is_update().then(|| (speed.lap(trainer.worked()), trainer.work()));
-                progress.event(&event, trainer.spent(), speed);
+                let speed = event.is_update().then(|| (speed.lap(trainer.work_done()), trainer.work_unit()));
+                progress.event(&event, trainer.progress(), speed);
                 if event.is_best() {
                     directory.save_best(&trainer.best())?;
                     has_best = true;
@@ -156,13 +156,13 @@ pub fn draw(path: &Path) -> Result<Option<PathBuf>> {
 
 /// The speed between laps.
 struct Speed {
-    worked: u64,
+    work_done: u64,
     since: Instant,
 }
 
 impl Speed {
-    fn lap(&mut self, worked: u64) -> f64 {
-        let before = std::mem::replace(self, Speed { worked, since: Instant::now() });
-        (worked - before.worked) as f64 / before.since.elapsed().as_secs_f64()
+    fn lap(&mut self, work_done: u64) -> f64 {
+        let before = std::mem::replace(self, Speed { work_done, since: Instant::now() });
+        (work_done - before.work_done) as f64 / before.since.elapsed().as_secs_f64()
     }
 }

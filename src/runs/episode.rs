@@ -51,7 +51,7 @@ pub fn episode(catalog: &Catalog, run: &Path, seed: Option<u64>) -> Result<Episo
 
 impl Episode {
     /// Describes return and length.
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         format!("return {:.1}, length {}", self.sum, self.frames.len())
     }
 

@@ -9,7 +9,7 @@
 //! let catalog = Catalog::builtin();
 //! let config = Config::read("pendulum", &["schedule.steps=20000".into()], &catalog)?;
 //! let summary = runs::train("runs/mine".as_ref(), config, &catalog)?;
-//! println!("{}", summary.outcome.words());
+//! println!("{}", summary.outcome.describe());
 //! # Ok(())
 //! # }
 //! ```

@@ -46,25 +46,25 @@ impl Trainer for SupervisedRun {
         })
     }
 
-    fn unit(&self) -> &'static str {
+    fn budget_unit(&self) -> &'static str {
         "epochs"
     }
 
-    fn spent(&self) -> f64 {
-        self.training.epochs_and_part()
+    fn progress(&self) -> f64 {
+        self.training.fractional_epochs()
     }
 
-    fn worked(&self) -> u64 {
+    fn work_done(&self) -> u64 {
         self.training.samples()
     }
 
-    fn work(&self) -> &'static str {
-        self.training.data().sample()
+    fn work_unit(&self) -> &'static str {
+        self.training.data().sample_name()
     }
 
     fn best(&self) -> StateDict {
         let mut tensors = StateDict::default();
-        self.training.network().save("network", &mut tensors);
+        self.training.eval_network().save("network", &mut tensors);
         tensors
     }
 
@@ -86,7 +86,7 @@ impl Trainer for SupervisedRun {
         let test = best.map(|best| -> Result<_> {
             let network = network(config, &self.task, self.training.data(), &best, self.device)?;
             let (scores, skipped_files) = self.training.test(&network)?;
-            tell(&skipped_files);
+            print_skipped(&skipped_files);
             Ok(scores)
         });
         let alrao = config.optimizer.kind == OptimizerKind::Alrao;
@@ -124,6 +124,6 @@ pub fn network(
 }
 
 /// Prints the files that a test skipped.
-pub fn tell(skipped_files: &[SkippedFile]) {
+pub fn print_skipped(skipped_files: &[SkippedFile]) {
     skipped_files.iter().for_each(|file| eprintln!("{}: {}; skipped", file.path.display(), file.problem));
 }

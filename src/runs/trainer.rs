@@ -42,16 +42,16 @@ pub trait Trainer {
     fn advance(&mut self) -> Result<StopReason>;
 
     /// Returns the unit of [`Config::budget`].
-    fn unit(&self) -> &'static str;
+    fn budget_unit(&self) -> &'static str;
 
     /// Returns the completed part of the budget.
-    fn spent(&self) -> f64;
+    fn progress(&self) -> f64;
 
     /// Returns the environment steps or training samples so far, of which the speed is logged.
-    fn worked(&self) -> u64;
+    fn work_done(&self) -> u64;
 
-    /// Returns the unit of [`worked`](Self::worked).
-    fn work(&self) -> &'static str;
+    /// Returns the unit of [`work_done`](Self::work_done).
+    fn work_unit(&self) -> &'static str;
 
     /// Returns the network to save as the best checkpoint after an event with `best`.
     fn best(&self) -> StateDict;

@@ -27,13 +27,13 @@ pub enum End {
 /// An executor of runs, which are identified by their index in the sweep.
 pub trait Executor {
     /// Describes how the runs are trained, in a few words.
-    fn words(&self) -> String;
+    fn describe(&self) -> String;
 
     /// Polls the runs, and returns those that ended since the last call.
     ///
     /// # Errors
     /// A run's directory can't be read or written, or a process can't be started.
-    fn look(&mut self) -> Result<Vec<(usize, End)>>;
+    fn poll(&mut self) -> Result<Vec<(usize, End)>>;
 
     /// Returns the runs in training.
     fn training(&self) -> Vec<usize>;
@@ -45,5 +45,5 @@ pub trait Executor {
     ///
     /// # Errors
     /// A process can't be waited for.
-    fn leave(self: Box<Self>) -> Result<Option<String>>;
+    fn detach(self: Box<Self>) -> Result<Option<String>>;
 }

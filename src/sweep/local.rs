@@ -26,11 +26,11 @@ impl<'a> Local<'a> {
 }
 
 impl Executor for Local<'_> {
-    fn words(&self) -> String {
+    fn describe(&self) -> String {
         format!("{} in parallel", self.at_a_time)
     }
 
-    fn look(&mut self) -> Result<Vec<(usize, End)>> {
+    fn poll(&mut self) -> Result<Vec<(usize, End)>> {
         let mut ended = Vec::new();
         for mut job in std::mem::take(&mut self.jobs) {
             match job.end(self.sweep)? {
@@ -55,7 +55,7 @@ impl Executor for Local<'_> {
     }
 
     /// Stops the runs at once.
-    fn leave(self: Box<Self>) -> Result<Option<String>> {
+    fn detach(self: Box<Self>) -> Result<Option<String>> {
         self.jobs.into_iter().try_for_each(Job::stop)?;
         Ok(None)
     }

@@ -8,7 +8,7 @@ use crate::config::{Config, OptimizerKind, Task};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Published {
     /// The return or the loss; in bits for characters.
-    pub figure: [f64; 2],
+    pub value: [f64; 2],
     /// The top-1 accuracy, in %.
     pub top1: Option<[f64; 2]>,
 }
@@ -64,7 +64,7 @@ pub fn published(config: &Config, best_rate: bool) -> Option<Published> {
 }
 
 const fn classes(loss: [f64; 2], top1: [f64; 2]) -> Option<Published> {
-    Some(Published { figure: loss, top1: Some(top1) })
+    Some(Published { value: loss, top1: Some(top1) })
 }
 
 const fn one_run(loss: f64, top1: f64) -> Option<Published> {
@@ -72,7 +72,7 @@ const fn one_run(loss: f64, top1: f64) -> Option<Published> {
 }
 
 const fn returns(mean: f64, std: f64) -> Option<Published> {
-    Some(Published { figure: [mean, std], top1: None })
+    Some(Published { value: [mean, std], top1: None })
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
             let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
             let config = Config::read(task, &sets, &Catalog::builtin()).unwrap();
             let config = Config { optimizer: config.optimizer.resolve().unwrap(), ..config };
-            published(&config, true).map(|published| published.figure[0])
+            published(&config, true).map(|published| published.value[0])
         };
         assert_eq!(figure("cifar10-vgg19", &[]), Some(0.45));
         assert_eq!(figure("cifar10-vgg19", &["model.width_factor=3"]), Some(0.381));

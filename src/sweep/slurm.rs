@@ -26,7 +26,7 @@ const SCRIPT: &str = "slurm.sh";
 const LOG: &str = "slurm.log";
 
 /// Interval between polls of the queue.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How long to wait for the result of a run whose job has left the queue: shared file systems show files late.
 const END_SEEN_WITHIN: Duration = Duration::from_secs(30);
@@ -146,12 +146,12 @@ impl<'a> Slurm<'a> {
 }
 
 impl Executor for Slurm<'_> {
-    fn words(&self) -> String {
+    fn describe(&self) -> String {
         format!("by Slurm's job {}", self.jobs().join(" and "))
     }
 
-    fn look(&mut self) -> Result<Vec<(usize, End)>> {
-        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) {
+    fn poll(&mut self) -> Result<Vec<(usize, End)>> {
+        if self.looked.is_some_and(|looked| looked.elapsed() < POLL_INTERVAL) {
             return Ok(Vec::new());
         }
         self.looked = Some(Instant::now());
@@ -169,7 +169,7 @@ impl Executor for Slurm<'_> {
             // The controller may be down for a while; the jobs still run.
             Err(error) => {
                 if std::mem::replace(&mut self.answered, false) {
-                    eprintln!("{error:#}; retrying every {} s", LOOK_EVERY.as_secs());
+                    eprintln!("{error:#}; retrying every {} s", POLL_INTERVAL.as_secs());
                 }
             }
         }
@@ -196,7 +196,7 @@ impl Executor for Slurm<'_> {
     }
 
     /// Leaves the jobs running.
-    fn leave(self: Box<Self>) -> Result<Option<String>> {
+    fn detach(self: Box<Self>) -> Result<Option<String>> {
         let jobs = self.jobs();
         Ok(Some(match jobs[..] {
             [] => format!("see {LOG} for the output of Slurm"),

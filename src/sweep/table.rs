@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use alrao_plots::RunInfo;
-use alrao_plots::statistics::{Spread, interquartile_mean, interval};
+use alrao_plots::statistics::{Spread, interquartile_mean, bootstrap_ci};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -53,17 +53,17 @@ struct Row {
     diverged: usize,
     failed: usize,
     unfinished: usize,
-    tests: Vec<SeedFigure>,
+    tests: Vec<SeedResult>,
     #[serde(skip)]
     config: Config,
 }
 
 /// The result of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct SeedFigure {
+struct SeedResult {
     seed: u64,
     /// the test metric: mean return, bits per character, perplexity, or loss
-    figure: f64,
+    value: f64,
     /// top-1 accuracy, in %
     #[serde(skip_serializing_if = "Option::is_none")]
     top1: Option<f64>,
@@ -103,14 +103,14 @@ impl Table {
             }
         }
         for row in &mut rows {
-            row.sum_up(&[row.tests.iter().map(|of_seed| of_seed.figure).collect()]);
+            row.aggregate(&[row.tests.iter().map(|of_seed| of_seed.value).collect()]);
         }
-        let best: Vec<bool> = (0..rows.len()).map(|index| is_best_rate(&rows, index)).collect();
+        let best: Vec<bool> = (0..rows.len()).map(|index| is_best_lr(&rows, index)).collect();
         for (row, best_rate) in rows.iter_mut().zip(best) {
             row.best_rate = best_rate;
             row.paper = published(&row.config, best_rate);
         }
-        rows.extend(all_tasks(&rows));
+        rows.extend(rows_over_all_tasks(&rows));
         Ok(Table { rows })
     }
 
@@ -158,7 +158,7 @@ impl Table {
             let cell = |x: Option<f64>| x.filter(|x| !x.is_nan()).map_or(String::new(), |x| x.to_string());
             let cells_of = |pair: Option<[f64; 2]>| [0, 1].map(|i| cell(pair.map(|pair| pair[i])));
             let ([top1, top1_std], [papers_top1, papers_top1_std]) = (cells_of(row.top1), cells_of(papers_top1));
-            let [papers_mean, papers_std] = cells_of(paper.map(|paper| paper.figure));
+            let [papers_mean, papers_std] = cells_of(paper.map(|paper| paper.value));
             let cells = [
                 row.task.clone(),
                 row.variant.clone(),
@@ -221,9 +221,9 @@ impl Row {
                     Outcome::Supervised { test, .. } => (test.map(|test| 100.0 * test.top1), None),
                     Outcome::Agent { random_policy, .. } => (None, Some(random_policy.returns.mean)),
                 };
-                self.tests.extend(outcome.primary_metric().map(|figure| SeedFigure {
+                self.tests.extend(outcome.primary_metric().map(|value| SeedResult {
                     seed,
-                    figure,
+                    value,
                     top1,
                     random_policy,
                 }));
@@ -234,18 +234,18 @@ impl Row {
     }
 
     /// Aggregates the metrics of its runs, `[task][run]`, if every task has some.
-    fn sum_up(&mut self, tasks: &[Vec<f64>]) {
-        let figures = tasks.concat();
+    fn aggregate(&mut self, tasks: &[Vec<f64>]) {
+        let values = tasks.concat();
         self.statistics = tasks.iter().all(|runs| !runs.is_empty()).then(|| {
-            let Spread { mean, std, min, max } = Spread::of(&figures);
+            let Spread { mean, std, min, max } = Spread::of(&values);
             let (worst, best) = if self.larger_is_better { (min, max) } else { (max, min) };
             Statistics {
                 mean,
                 std,
                 worst,
                 best,
-                interquartile_mean: interquartile_mean(&figures),
-                interval: interval(tasks),
+                interquartile_mean: interquartile_mean(&values),
+                interval: bootstrap_ci(tasks),
             }
         });
         let top1: Vec<f64> = self.tests.iter().filter_map(|of_seed| of_seed.top1).collect();
@@ -256,12 +256,12 @@ impl Row {
     }
 
     /// Returns the mean, if every run has the metric.
-    fn whole_mean(&self) -> Option<f64> {
+    fn complete_mean(&self) -> Option<f64> {
         self.statistics.filter(|_| self.tests.len() == self.runs).map(|statistics| statistics.mean)
     }
 
     /// Returns whether both are SGD and differ only in the learning rate.
-    fn differs_in_rate_only(&self, other: &Row) -> bool {
+    fn differs_only_in_lr(&self, other: &Row) -> bool {
         let without_rate = |row: &Row| {
             let mut config = Config { seed: 0, ..row.config.clone() };
             config.optimizer.lr = None;
@@ -297,7 +297,7 @@ impl Row {
         };
         let interval = s.and_then(|s| s.interval);
         let interval = interval.map_or(String::new(), |[low, high]| format!(" [{}, {}]", digits(low), digits(high)));
-        let (paper, papers_top1) = (self.paper.map(|paper| paper.figure), self.paper.and_then(|paper| paper.top1));
+        let (paper, papers_top1) = (self.paper.map(|paper| paper.value), self.paper.and_then(|paper| paper.top1));
         let mut cells = vec![
             format!("{}{}", self.variant, if self.best_rate { " *" } else { "" }),
             s.map_or("-".into(), |s| spread(s.mean, s.std)),
@@ -318,17 +318,17 @@ impl Row {
 
 /// Aggregates several variants of agents over several tasks: a run's normalized score is 0 at the return of the random
 /// policy and 1 at that of the task's best run. Empty if no run of a task beats the random policy.
-fn all_tasks(rows: &[Row]) -> Vec<Row> {
+fn rows_over_all_tasks(rows: &[Row]) -> Vec<Row> {
     let (tasks, variants) = (distinct(rows.iter().map(|row| &row.task)), distinct(rows.iter().map(|row| &row.variant)));
     if tasks.len() < 2 || variants.len() < 2 || rows.iter().any(Row::is_supervised) {
         return Vec::new();
     }
-    let scores = |row: &Row| -> Option<Vec<SeedFigure>> {
+    let scores = |row: &Row| -> Option<Vec<SeedResult>> {
         let of_task = rows.iter().filter(|other| other.task == row.task).flat_map(|other| &other.tests);
-        let best = of_task.map(|test| test.figure).fold(f64::NEG_INFINITY, f64::max);
-        let score = |test: &SeedFigure| {
+        let best = of_task.map(|test| test.value).fold(f64::NEG_INFINITY, f64::max);
+        let score = |test: &SeedResult| {
             let random = test.random_policy.filter(|random| *random < best)?;
-            Some(SeedFigure { figure: (test.figure - random) / (best - random), random_policy: None, ..*test })
+            Some(SeedResult { value: (test.value - random) / (best - random), random_policy: None, ..*test })
         };
         row.tests.iter().map(score).collect()
     };
@@ -351,8 +351,8 @@ fn all_tasks(rows: &[Row]) -> Vec<Row> {
             tests: scores.concat(),
             ..of_tasks[0].clone()
         };
-        let figures = |tests: &Vec<SeedFigure>| tests.iter().map(|test| test.figure).collect();
-        row.sum_up(&scores.iter().map(figures).collect::<Vec<_>>());
+        let values = |tests: &Vec<SeedResult>| tests.iter().map(|test| test.value).collect();
+        row.aggregate(&scores.iter().map(values).collect::<Vec<_>>());
         Some(row)
     };
     variants.into_iter().filter_map(of_variant).collect()
@@ -370,12 +370,12 @@ fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a String> {
 
 /// Returns whether a row has the best mean of several learning rates of SGD, among those at which every run has the
 /// metric.
-fn is_best_rate(rows: &[Row], index: usize) -> bool {
+fn is_best_lr(rows: &[Row], index: usize) -> bool {
     let row = &rows[index];
-    let rates: Vec<&Row> = rows.iter().filter(|other| row.differs_in_rate_only(other)).collect();
-    let means = rates.iter().filter_map(|rate| rate.whole_mean());
+    let rates: Vec<&Row> = rows.iter().filter(|other| row.differs_only_in_lr(other)).collect();
+    let means = rates.iter().filter_map(|rate| rate.complete_mean());
     let best = if row.larger_is_better { means.max_by(f64::total_cmp) } else { means.min_by(f64::total_cmp) };
-    rates.len() > 1 && best.is_some() && row.whole_mean() == best
+    rates.len() > 1 && best.is_some() && row.complete_mean() == best
 }
 
 #[cfg(test)]
@@ -425,7 +425,7 @@ mod tests {
         assert_eq!(columns, [23; 10]);
         assert!(csv.contains("pendulum,sgd-lr=1,test return,50000,-10,0,1,-10,-10,-10,,,false,,,,,,,2,1,0,0"), "{csv}");
         let json: serde_json::Value = serde_json::from_str(&table.write(TableFormat::Json)).unwrap();
-        assert_eq!(json[0]["tests"][1], serde_json::json!({"seed": 1, "figure": -200.0, "random_policy": -1000.0}));
+        assert_eq!(json[0]["tests"][1], serde_json::json!({"seed": 1, "value": -200.0, "random_policy": -1000.0}));
     }
 
     #[test]
@@ -503,6 +503,6 @@ mod tests {
         let csv = table.write(TableFormat::Csv);
         assert!(csv.lines().any(|line| line.ends_with(",false,90,0,1.42,,67.5,,2,0,0,1")), "{csv}");
         let json: serde_json::Value = serde_json::from_str(&table.write(TableFormat::Json)).unwrap();
-        assert_eq!(json[3]["paper"], serde_json::json!({"figure": [1.42, null], "top1": [67.5, null]}));
+        assert_eq!(json[3]["paper"], serde_json::json!({"value": [1.42, null], "top1": [67.5, null]}));
     }
 }

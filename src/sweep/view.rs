@@ -81,10 +81,10 @@ impl<'a> View<'a> {
             State::Done(summary) => {
                 line.state = if summary.diverged { "diverged" } else { "done" };
                 line.figure =
-                    summary.outcome.primary_metric().map_or("-".into(), |figure| figure_words(&run.config, figure));
+                    summary.outcome.primary_metric().map_or("-".into(), |figure| format_metric(&run.config, figure));
                 line.time = duration(summary.seconds);
                 let diverged = if summary.diverged { ", diverged" } else { "" };
-                format!("{}{diverged}, {}", summary.outcome.words(), line.time)
+                format!("{}{diverged}, {}", summary.outcome.describe(), line.time)
             }
             State::Failed(reason) => {
                 line.state = "failed";
@@ -136,7 +136,7 @@ impl<'a> View<'a> {
             live.tick();
         } else if !first {
             let runs = progress.iter().map(|(run, p)| {
-                let latest = p.latest.map_or("-".into(), |latest| format!("at {}", figure_words(config(*run), latest)));
+                let latest = p.latest.map_or("-".into(), |latest| format!("at {}", format_metric(config(*run), latest)));
                 format!("{} {:.0} % {latest}", self.sweep.runs[*run].name, 100.0 * share(config(*run), p))
             });
             let runs = runs.collect::<Vec<_>>().join("; ");
@@ -176,7 +176,7 @@ fn trained<'a>(config: &Config, name: &'a str, progress: &Progress) -> Line<'a> 
         name,
         state: "training",
         progress: Some(share(config, progress)),
-        figure: progress.latest.map_or(String::new(), |latest| figure_words(config, latest)),
+        figure: progress.latest.map_or(String::new(), |latest| format_metric(config, latest)),
         time: format!("{} left", duration(to_learn(config, progress.step) as f64 * pace)),
     }
 }
@@ -223,7 +223,7 @@ fn bar(share: f64) -> String {
 }
 
 /// Formats a metric; losses get more digits than returns.
-fn figure_words(config: &Config, figure: f64) -> String {
+fn format_metric(config: &Config, figure: f64) -> String {
     match config.task {
         Task::Agent(_) => format!("{figure:.1}"),
         Task::Supervised(_) => format!("{figure:.3}"),

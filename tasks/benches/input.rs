@@ -13,8 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alrao_tasks::data::{ImageBatches, ImageFolder, Images, Split, decode};
-use alrao_tasks::networks::Normalisation;
+use alrao_tasks::data::{ImageDataLoader, ImageFolder, ImageDataset, Split, decode};
+use alrao_tasks::networks::Normalize;
 use anyhow::{Context, Result, anyhow, bail};
 use tch::Device;
 
@@ -35,12 +35,12 @@ fn main() -> Result<()> {
 /// Takes batches for so long, after the first, and prints how many images a second there were.
 fn rate(time: Duration, folder: &Path) -> Result<()> {
     let images = Arc::new(ImageFolder::read(folder, SIDE)?);
-    let pixels = Normalisation::new(images.channel_stats(), Device::Cpu);
-    let data = ImageBatches { images, batch_size: BATCH, max_images: None, seed: 0 };
+    let pixels = Normalize::new(images.channel_stats(), Device::Cpu);
+    let data = ImageDataLoader { images, batch_size: BATCH, max_images: None, seed: 0 };
     let (mut started, mut count) = (None, 0);
     for epoch in 0.. {
         for batch in data.batches(Split::Train, epoch, 0) {
-            let x = pixels.normalised(&batch?.x);
+            let x = pixels.apply(&batch?.x);
             let since: &Instant = match &started {
                 Some(since) => since,
                 None => {

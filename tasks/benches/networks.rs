@@ -20,7 +20,7 @@ use alrao_core::network::Network;
 use alrao_core::parameters::ParameterBuilder;
 use alrao_core::streams::stream;
 use alrao_tasks::model::{self, Model};
-use alrao_tasks::networks::{Architecture, ChannelStats, Computation, ImageModel, LanguageModel, Precision};
+use alrao_tasks::networks::{Architecture, ChannelStats, ComputeSettings, ImageModel, LanguageModel, Precision};
 use anyhow::{Context, Result, bail};
 use tch::{Cuda, Device, Kind, Tensor};
 
@@ -36,7 +36,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// How steps are made, as words say.
 struct Ways {
     images: i64,
-    computation: Computation,
+    computation: ComputeSettings,
     recorded: bool,
     method: Method,
 }
@@ -44,7 +44,7 @@ struct Ways {
 impl Ways {
     fn read(words: &[&str], device: Device) -> Result<Self> {
         let mut ways =
-            Ways { images: 128, computation: Computation::usual(device), recorded: true, method: Method::alrao() };
+            Ways { images: 128, computation: ComputeSettings::default_for(device), recorded: true, method: Method::alrao() };
         for word in words {
             match (*word, word.parse()) {
                 (_, Ok(images @ 2..)) => ways.images = images,
@@ -109,7 +109,7 @@ fn measure(network: &str, time: Duration, device: Device, ways: Ways) -> Result<
     let mut graphed = GraphedPasses::new(if recorded { device } else { Device::Cpu });
     let mut state = None;
     let mut step = || -> Result<()> {
-        let (pass, after) = model::pass_from(&network, &mut graphed, &x, state.as_ref());
+        let (pass, after) = model::pass_with_state(&network, &mut graphed, &x, state.as_ref());
         state = after;
         learner.step(&mut network, &pass, &Categorical, &y)?;
         Ok(())

@@ -128,7 +128,7 @@ pub fn evaluate(
             continue; // every file was skipped
         }
         let out = network.outputs_with(|model, weights| {
-            let (z, after) = model.forward_from(weights, &batch.x, state.as_ref());
+            let (z, after) = model.forward_with_state(weights, &batch.x, state.as_ref());
             state = after;
             z
         });

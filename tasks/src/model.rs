@@ -20,7 +20,7 @@ pub enum Model {
 
 impl Model {
     /// Computes the features of a batch, `[B, H]` or `[T*B, H]`, and the next recurrent state, if the model has one.
-    pub fn forward_from(
+    pub fn forward_with_state(
         &self,
         weights: &Weights,
         x: &Tensor,
@@ -29,7 +29,7 @@ impl Model {
         match self {
             Model::Image(model) => (model.forward(weights, x), None),
             Model::Text(model) => {
-                let (z, state) = model.forward_from(weights, x, state);
+                let (z, state) = model.forward_with_state(weights, x, state);
                 (z, Some(state))
             }
         }
@@ -37,7 +37,7 @@ impl Model {
 }
 
 /// Runs a training pass from `state`, if the model has one, and returns the next state, which is valid until the next pass.
-pub fn pass_from(
+pub fn pass_with_state(
     network: &Network<Model>,
     graphed: &mut GraphedPasses,
     x: &Tensor,
@@ -45,7 +45,7 @@ pub fn pass_from(
 ) -> (ForwardPass, Option<LstmState>) {
     let inputs: Vec<&Tensor> = [x].into_iter().chain(state.into_iter().flat_map(|(h, c)| [h, c])).collect();
     let (pass, after) = graphed.forward(network, &inputs, |model, weights, inputs| {
-        let (z, after) = model.forward_from(weights, inputs[0], state_of(&inputs[1..]).as_ref());
+        let (z, after) = model.forward_with_state(weights, inputs[0], state_of(&inputs[1..]).as_ref());
         [z].into_iter().chain(after.into_iter().flat_map(|(h, c)| [h, c])).collect()
     });
     (pass, state_of(&after.iter().collect::<Vec<_>>()))
@@ -75,6 +75,6 @@ impl Body for Model {
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        self.forward_from(weights, x, None).0
+        self.forward_with_state(weights, x, None).0
     }
 }

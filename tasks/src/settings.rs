@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
 
 use crate::Error;
-use crate::data::{Cifar10, Data, ImageBatches, ImageFolder, Images, Symbol, Text};
+use crate::data::{Cifar10, Data, ImageDataLoader, ImageFolder, ImageDataset, Symbol, Text};
 use crate::model::Model;
-use crate::networks::{Architecture, Computation, ImageModel, LanguageModel, Precision};
+use crate::networks::{Architecture, ComputeSettings, ImageModel, LanguageModel, Precision};
 use crate::training::TrainingSettings;
 
 /// A supervised task.
@@ -164,7 +164,7 @@ impl ModelSettings {
     ///
     /// # Errors
     /// [`Error::Setting`] if it is missing, or has no such version.
-    pub fn of_images(&self) -> Result<Architecture, Error> {
+    pub fn image_architecture(&self) -> Result<Architecture, Error> {
         match (self.architecture, self.version) {
             (None, _) => Err(Error::setting(
                 "model.architecture",
@@ -182,9 +182,9 @@ impl ModelSettings {
     }
 
     /// Returns an image classifier's computation settings on this device.
-    pub fn computation(&self, device: Device) -> Computation {
-        let usual = Computation::usual(device);
-        Computation {
+    pub fn computation(&self, device: Device) -> ComputeSettings {
+        let usual = ComputeSettings::default_for(device);
+        ComputeSettings {
             precision: self.precision.unwrap_or(usual.precision),
             channels_last: self.channels_last.unwrap_or(usual.channels_last),
         }
@@ -194,7 +194,7 @@ impl ModelSettings {
     ///
     /// # Errors
     /// [`Error::Setting`] if one is.
-    pub fn of_text(&self) -> Result<(), Error> {
+    pub fn check_for_text(&self) -> Result<(), Error> {
         let given = [
             ("model.architecture", self.architecture.map(|architecture| architecture.to_string())),
             ("model.version", self.version.map(|version| version.to_string())),
@@ -237,14 +237,14 @@ impl SupervisedTask {
         }
         match self.data.image_size() {
             Some(side) => {
-                let architecture = self.model.of_images()?;
-                let smallest = architecture.smallest_image();
+                let architecture = self.model.image_architecture()?;
+                let smallest = architecture.min_image_size();
                 if (side as i64) < smallest {
                     let problem = format!("needs an image size of at least {smallest} pixels, but it is {side}");
                     return Err(Error::setting("model.architecture", architecture, problem));
                 }
             }
-            None => self.model.of_text()?,
+            None => self.model.check_for_text()?,
         }
         let least: &[(&str, usize, usize)] = match &self.data {
             DataSettings::Text { batch_size, bptt, .. } => {
@@ -271,8 +271,8 @@ impl SupervisedTask {
     pub fn read(&self, seed: u64) -> Result<Data, Error> {
         self.check()?;
         let folder = self.data.folder().as_deref().expect("checked");
-        let of = |images: Arc<dyn Images>, batch_size: &usize, max_images: &Option<usize>| {
-            Data::Images(ImageBatches { images, batch_size: *batch_size, max_images: *max_images, seed })
+        let of = |images: Arc<dyn ImageDataset>, batch_size: &usize, max_images: &Option<usize>| {
+            Data::Images(ImageDataLoader { images, batch_size: *batch_size, max_images: *max_images, seed })
         };
         Ok(match &self.data {
             DataSettings::Text { symbol, batch_size, bptt, .. } => {
@@ -293,7 +293,7 @@ impl SupervisedTask {
     /// [`Error::Core`] if the method is invalid.
     pub fn network(&self, data: &Data, method: &Method, seed: u64, device: Device) -> Result<Network<Model>, Error> {
         let (classes, width_factor) = (data.classes(), self.model.width_factor);
-        let architecture = self.model.of_images();
+        let architecture = self.model.image_architecture();
         let model = |builder: &mut ParameterBuilder| match data {
             Data::Text(_) => Model::Text(LanguageModel::new(builder, classes, width_factor)),
             Data::Images(data) => {

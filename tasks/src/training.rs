@@ -278,7 +278,7 @@ impl SupervisedTrainer {
     }
 
     /// Returns the network that is evaluated, which becomes the best checkpoint after the best epoch.
-    pub fn network(&self) -> &Network<Model> {
+    pub fn eval_network(&self) -> &Network<Model> {
         self.average.as_ref().unwrap_or(&self.network)
     }
 
@@ -293,7 +293,7 @@ impl SupervisedTrainer {
     }
 
     /// Returns the number of finished epochs, with the fraction of the current one.
-    pub fn epochs_and_part(&self) -> f64 {
+    pub fn fractional_epochs(&self) -> f64 {
         self.progress.epochs as f64 + self.progress.batches as f64 / self.data.num_batches(Split::Train) as f64
     }
 
@@ -415,7 +415,7 @@ impl SupervisedTrainer {
         self.network.body().check(&batch.x)?;
         let before = self.state.take();
         let (pass, after) = noise::with_seed(self.progress.dropout.random(), || {
-            model::pass_from(&self.network, &mut self.graphed, &batch.x, before.as_ref())
+            model::pass_with_state(&self.network, &mut self.graphed, &batch.x, before.as_ref())
         });
         self.state = after;
         if (self.progress.batches - 1).is_multiple_of(ACCURACY_EVERY) {
@@ -518,7 +518,7 @@ impl SupervisedTrainer {
 
     /// Evaluates the network on a split, and skips its corrupt files from now on.
     fn evaluate(&mut self, split: Split) -> Result<Metrics, Error> {
-        let (scores, skipped_files) = self.metrics_of(self.network(), split)?;
+        let (scores, skipped_files) = self.metrics_of(self.eval_network(), split)?;
         self.skip_files(skipped_files)?;
         Ok(scores)
     }
@@ -532,8 +532,8 @@ impl SupervisedTrainer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{ImageBatches, Images, Symbol, Text};
-    use crate::networks::{Architecture, ChannelStats, Computation, ImageModel, LanguageModel};
+    use crate::data::{ImageDataLoader, ImageDataset, Symbol, Text};
+    use crate::networks::{Architecture, ChannelStats, ComputeSettings, ImageModel, LanguageModel};
     use alrao_core::parameters::ParameterBuilder;
     use std::sync::Arc;
     use tch::Kind;
@@ -558,7 +558,7 @@ mod tests {
         damaged: usize,
     }
 
-    impl Images for DarkAndBright {
+    impl ImageDataset for DarkAndBright {
         fn side(&self) -> usize {
             8
         }
@@ -598,14 +598,14 @@ mod tests {
     fn image_training(schedule: &TrainingSettings, damaged: usize) -> SupervisedTrainer {
         tch::set_num_threads(1);
         let images = DarkAndBright { damaged };
-        let (channel_stats, computation) = (images.channel_stats(), Computation::default());
+        let (channel_stats, computation) = (images.channel_stats(), ComputeSettings::default());
         let model = |b: &mut ParameterBuilder| {
             let architecture = Architecture::MobileNet;
             Model::Image(ImageModel::new(b, architecture, 0.25, channel_stats, computation, Device::Cpu))
         };
         let (method, float) = (Method::alrao(), (Kind::Float, Device::Cpu));
         let network = Network::new(model, method.num_heads, 2, &mut stream(0, "weights"), float).unwrap();
-        let data = Data::Images(ImageBatches { images: Arc::new(images), batch_size: 8, max_images: None, seed: 0 });
+        let data = Data::Images(ImageDataLoader { images: Arc::new(images), batch_size: 8, max_images: None, seed: 0 });
         SupervisedTrainer::new(schedule, data, network, &method, 0, Device::Cpu).unwrap()
     }
 
@@ -615,7 +615,7 @@ mod tests {
         let whole = events_of(image_training(&schedule, 0), None);
         let again = events_of(image_training(&schedule, 0), Some(&|| image_training(&schedule, 0)));
         assert_eq!(whole.1, again.1);
-        assert_eq!(whole.0.network().parameters().theta(), again.0.network().parameters().theta());
+        assert_eq!(whole.0.eval_network().parameters().theta(), again.0.eval_network().parameters().theta());
         let right = whole.1.iter().filter_map(|event| match event {
             SupervisedEvent::Epoch { validation, .. } => Some(validation.top1),
             _ => None,
@@ -636,7 +636,7 @@ mod tests {
             (losses.collect::<Vec<_>>(), training)
         };
         let ((fresh, of_fresh), (running, of_running)) = (end(true), end(false));
-        assert_eq!(of_fresh.network().parameters().theta(), of_running.network().parameters().theta());
+        assert_eq!(of_fresh.eval_network().parameters().theta(), of_running.eval_network().parameters().theta());
         for (fresh, running) in fresh.into_iter().zip(running) {
             assert_eq!(fresh.0, running.0);
             assert_ne!(fresh.1, running.1);
@@ -713,7 +713,7 @@ mod tests {
         assert_eq!((scores.len(), events.len()), (40, 40 + 40 * 13 / 26));
         assert!(scores[0].bits_per_char.unwrap() > 4.0, "{:?}", scores[0]);
         assert!(scores[39].top1 > 0.9, "{:?}", scores[39]);
-        let (test, _) = training.test(training.network()).unwrap();
+        let (test, _) = training.test(training.eval_network()).unwrap();
         assert!((test.loss - scores[39].loss).abs() < 1e-12, "the same text");
     }
 
@@ -741,7 +741,7 @@ mod tests {
         let (whole, expected) = events(&schedule, &Method::alrao(), false);
         let (again, found) = events(&schedule, &Method::alrao(), true);
         assert_eq!(found, expected);
-        assert_eq!(again.network().parameters().theta(), whole.network().parameters().theta());
+        assert_eq!(again.eval_network().parameters().theta(), whole.eval_network().parameters().theta());
     }
 
     /// Of the networks after updates 1, 2, .. n, that after t weighs `t (t+1) .. (t+7)` in all.
@@ -761,8 +761,8 @@ mod tests {
             (sum, weights) =
                 (sum + training.network.parameters().theta().to_kind(Kind::Double) * weight, weights + weight);
         }
-        let distance = (training.network().parameters().theta() - sum / weights).abs().max().double_value(&[]);
-        let moved = (training.network().parameters().theta() - training.network.parameters().theta()).abs().max();
+        let distance = (training.eval_network().parameters().theta() - sum / weights).abs().max().double_value(&[]);
+        let moved = (training.eval_network().parameters().theta() - training.network.parameters().theta()).abs().max();
         assert!(distance < 1e-5 && moved.double_value(&[]) > 1e-3, "{distance}");
         while training.advance().unwrap() != SupervisedStopReason::Finished {}
         assert_eq!(training.network.parameters().theta(), alone.network.parameters().theta());
@@ -779,8 +779,8 @@ mod tests {
         };
         let (whole, expected) = events(&schedule, &Method::alrao(), false);
         let (again, found) = events(&schedule, &Method::alrao(), true);
-        assert_eq!((found, whole.network().heads().k()), (expected, 1));
-        assert_eq!(again.network().parameters().theta(), whole.network().parameters().theta());
+        assert_eq!((found, whole.eval_network().heads().k()), (expected, 1));
+        assert_eq!(again.eval_network().parameters().theta(), whole.eval_network().parameters().theta());
         let images =
             TrainingSettings { max_epochs: 3, weight_averaging: true, checkpoint_seconds: 1, ..Default::default() };
         let whole = events_of(image_training(&images, 0), None).1;
@@ -810,10 +810,10 @@ mod tests {
         assert_eq!(events(&schedule, &Method::alrao(), true).1, expected);
 
         let mut saved = StateDict::default();
-        whole.network().save("network", &mut saved);
+        whole.eval_network().save("network", &mut saved);
         let mut fresh = training(&schedule, &Method::alrao());
         fresh.network.load("network", &saved).unwrap();
-        assert_eq!(fresh.test(&fresh.network).unwrap(), whole.test(whole.network()).unwrap());
+        assert_eq!(fresh.test(&fresh.network).unwrap(), whole.test(whole.eval_network()).unwrap());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use alrao_core::rates::LrRange;
 use alrao_core::state_dict::StateDict;
 use alrao_core::streams::stream;
 use alrao_tasks::model::{self, Model};
-use alrao_tasks::networks::{Architecture, ChannelStats, Computation, ImageModel, LanguageModel};
+use alrao_tasks::networks::{Architecture, ChannelStats, ComputeSettings, ImageModel, LanguageModel};
 use rand_distr::{Distribution, StandardNormal};
 use tch::{Device, Kind, Tensor};
 
@@ -30,7 +30,7 @@ fn a_gpu_learns_what_the_cpu_learns() {
     }
     tch::set_num_threads(1);
     for architecture in Architecture::ALL {
-        let side = (2 * architecture.smallest_image()).max(64); // few pixels, normalised, magnify every rounding
+        let side = (2 * architecture.min_image_size()).max(64); // few pixels, normalised, magnify every rounding
         let x = normal(&[SAMPLES, 3, side, side]);
         // dropout draws other noise there
         let steps = if architecture == Architecture::AlexNet { 0 } else { STEPS };
@@ -60,7 +60,7 @@ fn recorded_passes_learn_what_others_learn() {
                     Architecture::SmallCnn,
                     0.5,
                     channel_stats,
-                    Computation::default(),
+                    ComputeSettings::default(),
                     cuda,
                 ))
             }
@@ -79,7 +79,7 @@ fn recorded_passes_learn_what_others_learn() {
             };
             let x = if text { x } else { x.to_kind(Kind::Uint8).to_device(cuda) };
             tch::manual_seed(step); // of dropout
-            let (pass, after) = model::pass_from(&network, &mut graphed, &x, state.as_ref());
+            let (pass, after) = model::pass_with_state(&network, &mut graphed, &x, state.as_ref());
             (state, last) = (after, Some(x));
             let y = (numbers + 1).remainder(CLASSES);
             learner.step(&mut network, &pass, &Categorical, &y).unwrap();

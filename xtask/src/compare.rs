@@ -28,7 +28,7 @@ const OF_IMAGES: &str = "model.architecture=small-cnn data.batch_size=32 data.ma
 
 /// The arguments of `cargo xtask compare`.
 #[derive(Args)]
-pub struct Compare {
+pub struct CompareArgs {
     /// Program before a change.
     before: PathBuf,
     /// Program after the change [default: this checkout's release build].
@@ -45,7 +45,7 @@ pub struct Compare {
 }
 
 /// Runs both programs and fails at the first difference.
-pub fn run(checkout: &Checkout, args: &Compare) -> Result<()> {
+pub fn run(checkout: &Checkout, args: &CompareArgs) -> Result<()> {
     let renamed: Vec<(&str, &str)> = args
         .renamed
         .iter()

@@ -25,8 +25,8 @@ use clap::{Parser, Subcommand};
 
 use crate::bench::Bench;
 use crate::checkout::Checkout;
-use crate::compare::Compare;
-use crate::gpu::Gpu;
+use crate::compare::CompareArgs;
+use crate::gpu::GpuArgs;
 
 /// Set up, demonstrate, benchmark and check the project.
 #[derive(Parser)]
@@ -72,9 +72,9 @@ enum Task {
     /// Build, test and train in crates outside this checkout, as users have them.
     Downstream,
     /// Check that two builds train bit-identically.
-    Compare(Compare),
+    Compare(CompareArgs),
     /// Run GPU tests, trainings and benchmarks against PyTorch within a time limit, most important first.
-    Gpu(Gpu),
+    Gpu(GpuArgs),
     /// Kill a sweep and its runs twenty times at random and compare the results (takes minutes).
     Stress,
     /// Test sweeps on a temporary Slurm cluster on this machine; skipped if Slurm is missing.

@@ -1,8 +1,8 @@
-//! The two links to be swung up, equal to Gymnasium 1.4.0's `Acrobot-v1`: [`Acrobot`].
+//! Acrobot, bit-identical to Gymnasium 1.4.0's `Acrobot-v1`: [`Acrobot`].
 //!
-//! Equal to the last bit on x86-64 with glibc and a processor that has FMA, which numpy's single precision sine and
-//! cosine are made for: Gymnasium rounds the first state to `f32`, and shows it by these. From the first step on the
-//! state is `f64`, and the functions are libm's (squares its `pow(x, 2)`, as for the pendulum).
+//! This holds on x86-64 with glibc and a processor with FMA: Gymnasium rounds the initial state to `f32` and computes its
+//! observation with numpy's single-precision sine and cosine, which use FMA. After the first step the state is `f64` and
+//! the functions are libm's (squares are its `pow(x, 2)`, as for the pendulum).
 
 use std::f64::consts::PI;
 use std::hint::black_box;
@@ -18,25 +18,25 @@ use crate::{ActionSpace, EntryPoint, EnvSpec, GymEnvironment, NoSettings};
 const GRAVITY: f64 = 9.8; // m/s^2
 const MASS: f64 = 1.0; // of each link, kg
 const LENGTH: f64 = 1.0; // of the upper link, m
-const CENTRE: f64 = 0.5; // of mass, along each link, m
+const CENTER: f64 = 0.5; // of mass, along each link, m
 const INERTIA: f64 = 1.0; // of each link, kg m^2
-const DT: f64 = 0.2; // seconds a step
+const DT: f64 = 0.2; // seconds per step
 const MAX_SPEEDS: [f64; 2] = [4.0 * PI, 9.0 * PI]; // rad/s
 
-/// Two hanging links with a motor at the joint between them: torque -1, 0 or 1 N m (actions 0 to 2).
+/// Two hanging links, to be swung up by a motor at the joint between them, with torque -1, 0 or 1 N m (actions 0 to 2).
 ///
 /// | observation | |
 /// |---|---|
-/// | `cos`, `sin` of the upper link's angle | 0 is hanging down |
-/// | `cos`, `sin` of the lower link's angle | 0 is in line with the upper |
+/// | `cos`, `sin` of the upper link's angle | from hanging down |
+/// | `cos`, `sin` of the lower link's angle | relative to the upper link |
 /// | both angular velocities, rad/s | up to 4 pi, 9 pi |
 ///
-/// An episode starts with everything within 0.1 of hanging at rest and ends when the tip is one link's length above the
-/// hinge; every step until then costs 1, the last nothing. A step is 0.2 s of the equations in Sutton and Barto's book,
-/// by one Runge-Kutta step.
+/// An episode starts with angles and velocities within 0.1 of hanging at rest, and terminates when the tip is one link's
+/// length above the hinge. The reward is -1 per step and 0 for the last. A step is 0.2 s, one Runge-Kutta step of the
+/// equations in Sutton and Barto's book.
 pub type Acrobot = ClassicControl<AcrobotState>;
 
-/// The environment's row.
+/// Returns the environment's specification.
 pub fn spec() -> EnvSpec {
     EnvSpec {
         name: "acrobot".into(),
@@ -50,15 +50,15 @@ pub fn spec() -> EnvSpec {
     }
 }
 
-/// Where an acrobot is.
+/// An acrobot's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct AcrobotState {
-    /// Of the upper link from hanging down, and of the lower one from being in line with it; rad.
+    /// The angles of the upper link from hanging down and of the lower link from the upper link, rad.
     pub angles: [f64; 2],
     /// The angular velocities, rad/s.
-    pub turns: [f64; 2],
-    /// Whether it is the first of an episode, which is shown in single precision.
-    pub first: bool,
+    pub velocities: [f64; 2],
+    /// Whether it is the initial state, whose observation is in single precision.
+    pub initial: bool,
 }
 
 impl Dynamics for AcrobotState {
@@ -67,52 +67,52 @@ impl Dynamics for AcrobotState {
 
     const ACTION_SPACE: Discrete = Discrete(3);
     const OBSERVATION_SPACE: [Self; 2] = [
-        Self { angles: [-PI; 2], turns: [-MAX_SPEEDS[0], -MAX_SPEEDS[1]], first: false },
-        Self { angles: [PI; 2], turns: MAX_SPEEDS, first: false },
+        Self { angles: [-PI; 2], velocities: [-MAX_SPEEDS[0], -MAX_SPEEDS[1]], initial: false },
+        Self { angles: [PI; 2], velocities: MAX_SPEEDS, initial: false },
     ];
     const INITIAL_STATES: [Self; 2] = [
-        Self { angles: [-0.1; 2], turns: [-0.1; 2], first: true },
-        Self { angles: [0.1; 2], turns: [0.1; 2], first: true },
+        Self { angles: [-0.1; 2], velocities: [-0.1; 2], initial: true },
+        Self { angles: [0.1; 2], velocities: [0.1; 2], initial: true },
     ];
 
     fn sample<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self {
         let mut single = |low, high| f64::from(uniform(rng, low, high) as f32);
         let angles = [0, 1].map(|i| single(low.angles[i], high.angles[i]));
-        Self { angles, turns: [0, 1].map(|i| single(low.turns[i], high.turns[i])), first: true }
+        Self { angles, velocities: [0, 1].map(|i| single(low.velocities[i], high.velocities[i])), initial: true }
     }
 
     fn step(self, action: usize) -> (Self, f64, bool) {
         let torque = action as f64 - 1.0;
-        let state = [self.angles[0], self.angles[1], self.turns[0], self.turns[1]];
-        let [upper, lower, turns @ ..] = runge_kutta(state, |state| derivative(state, torque));
-        let (upper, lower) = (wrapped(upper), wrapped(lower));
-        let turns = [0, 1].map(|i| turns[i].clamp(-MAX_SPEEDS[i], MAX_SPEEDS[i]));
-        let up = -upper.cos() - (lower + upper).cos() > 1.0;
-        (Self { angles: [upper, lower], turns, first: false }, if up { 0.0 } else { -1.0 }, up)
+        let state = [self.angles[0], self.angles[1], self.velocities[0], self.velocities[1]];
+        let [upper, lower, velocities @ ..] = runge_kutta(state, |state| derivative(state, torque));
+        let (upper, lower) = (wrap(upper), wrap(lower));
+        let velocities = [0, 1].map(|i| velocities[i].clamp(-MAX_SPEEDS[i], MAX_SPEEDS[i]));
+        let terminal = -upper.cos() - (lower + upper).cos() > 1.0;
+        (Self { angles: [upper, lower], velocities, initial: false }, if terminal { 0.0 } else { -1.0 }, terminal)
     }
 }
 
 impl From<AcrobotState> for Vec<f64> {
-    fn from(AcrobotState { angles, turns, first }: AcrobotState) -> Self {
-        let [upper, lower] = if first {
+    fn from(AcrobotState { angles, velocities, initial }: AcrobotState) -> Self {
+        let [upper, lower] = if initial {
             angles.map(|angle| [cos(angle as f32), sin(angle as f32)].map(f64::from))
         } else {
             angles.map(|angle| [angle.cos(), angle.sin()])
         };
-        [upper, lower, turns].concat()
+        [upper, lower, velocities].concat()
     }
 }
 
 fn derivative([upper, lower, upper_turn, lower_turn]: [f64; 4], torque: f64) -> [f64; 4] {
-    const ARM: f64 = MASS * LENGTH * CENTRE;
-    const LEVER: f64 = MASS * CENTRE * CENTRE;
+    const ARM: f64 = MASS * LENGTH * CENTER;
+    const LEVER: f64 = MASS * CENTER * CENTER;
     let (sin, cos) = (lower.sin(), lower.cos());
 
-    let d1 = LEVER + MASS * (LENGTH * LENGTH + CENTRE * CENTRE + 2.0 * LENGTH * CENTRE * cos) + INERTIA + INERTIA;
-    let d2 = MASS * (CENTRE * CENTRE + LENGTH * CENTRE * cos) + INERTIA;
-    let phi2 = MASS * CENTRE * GRAVITY * (upper + lower - PI / 2.0).cos();
+    let d1 = LEVER + MASS * (LENGTH * LENGTH + CENTER * CENTER + 2.0 * LENGTH * CENTER * cos) + INERTIA + INERTIA;
+    let d2 = MASS * (CENTER * CENTER + LENGTH * CENTER * cos) + INERTIA;
+    let phi2 = MASS * CENTER * GRAVITY * (upper + lower - PI / 2.0).cos();
     let phi1 = -ARM * squared(lower_turn) * sin - 2.0 * ARM * lower_turn * upper_turn * sin
-        + (MASS * CENTRE + MASS * LENGTH) * GRAVITY * (upper - PI / 2.0).cos()
+        + (MASS * CENTER + MASS * LENGTH) * GRAVITY * (upper - PI / 2.0).cos()
         + phi2;
     let lower_turning =
         (torque + d2 / d1 * phi1 - ARM * squared(upper_turn) * sin - phi2) / (LEVER + INERTIA - squared(d2) / d1);
@@ -120,7 +120,7 @@ fn derivative([upper, lower, upper_turn, lower_turn]: [f64; 4], torque: f64) -> 
     [upper_turn, lower_turn, upper_turning, lower_turning]
 }
 
-/// One step of the classical fourth-order method.
+/// Takes a step of the classical fourth-order Runge-Kutta method.
 fn runge_kutta(state: [f64; 4], derivative: impl Fn([f64; 4]) -> [f64; 4]) -> [f64; 4] {
     use std::array::from_fn;
     let along = |slope: [f64; 4], dt: f64| from_fn(|i| state[i] + dt * slope[i]);
@@ -131,8 +131,8 @@ fn runge_kutta(state: [f64; 4], derivative: impl Fn([f64; 4]) -> [f64; 4]) -> [f
     along(from_fn(|i| k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]), DT / 6.0)
 }
 
-/// The angle's equal between -pi and pi, by full turns one after the other: each rounds.
-fn wrapped(mut angle: f64) -> f64 {
+/// Wraps an angle to -pi..pi by subtracting full turns one at a time, because each subtraction rounds.
+fn wrap(mut angle: f64) -> f64 {
     while angle > PI {
         angle -= 2.0 * PI;
     }
@@ -146,23 +146,23 @@ fn squared(x: f64) -> f64 {
     x.powf(black_box(2.0))
 }
 
-/// Coefficients by T. Myklebust, which numpy has too, of the powers 8 to 2 of `sin(x) / x` and 8 to 0 of `cos(x)`.
+/// numpy's coefficients, by T. Myklebust: powers 8 to 2 of `sin(x) / x`, and 8 to 0 of `cos(x)`.
 const SINE: [f32; 4] = [2.840_409_7e-6, -1.985_649_1e-4, 8.333_397e-3, -1.666_666_7e-1];
 const COSINE: [f32; 5] = [2.437_226_6e-5, -1.388_652e-3, 4.166_662e-2, -0.5, 1.0];
 
-/// numpy's `sin` of an `f32` within pi/4 of 0.
+/// Computes numpy's `sin` of an `f32` within pi/4 of 0.
 fn sin(x: f32) -> f32 {
     let squared = x * x;
     let series = polynomial(squared, SINE);
     (series * squared).mul_add(x, x)
 }
 
-/// numpy's `cos` of an `f32` within pi/4 of 0.
+/// Computes numpy's `cos` of an `f32` within pi/4 of 0.
 fn cos(x: f32) -> f32 {
     polynomial(x * x, COSINE)
 }
 
-/// Horner's rule with fused operations, the highest coefficient first.
+/// Evaluates a polynomial by Horner's rule with fused operations; the highest coefficient is first.
 fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     coefficients.into_iter().reduce(|sum, coefficient| sum.mul_add(x, coefficient)).expect("a polynomial has a term")
 }
@@ -172,15 +172,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn single_precision_is_numpys() {
-        // numpy 2.4.6: (x, sin(x), cos(x)) for x = float32, where rounding sine and cosine of an f64 gives others
-        let seen = [
+    fn single_precision_sine_and_cosine_equal_numpys() {
+        // numpy 2.4.6: (x, sin(x), cos(x)) of float32; rounding the f64 sine and cosine gives other values
+        let expected = [
             (-0.061414648, -0.061376046, 0.9981147),
             (-0.085352905, -0.085249305, 0.99635965),
             (0.06862654, 0.068572685, 0.9976461),
             (0.09116734, 0.0910411, 0.9958471),
         ];
-        for (x, expected_sin, expected_cos) in seen {
+        for (x, expected_sin, expected_cos) in expected {
             assert_eq!((sin(x), cos(x)), (expected_sin, expected_cos), "{x}");
         }
     }

@@ -1,6 +1,6 @@
-//! The pole to be balanced on a cart, equal to Gymnasium 1.4.0's `CartPole-v1`: [`CartPole`].
+//! CartPole, bit-identical to Gymnasium 1.4.0's `CartPole-v1`: [`CartPole`].
 //!
-//! gym-rs has one too, which starts from wider bounds and adds where its equations multiply.
+//! gym-rs's own CartPole has wider bounds for the initial state, and equations with a sum in place of a product.
 
 use std::f64::consts::PI;
 
@@ -18,19 +18,19 @@ const MASS: f64 = POLE_MASS + 1.0; // of pole and cart
 const HALF_LENGTH: f64 = 0.5; // of the pole, m
 const MOMENT: f64 = POLE_MASS * HALF_LENGTH;
 const FORCE: f64 = 10.0; // N
-const DT: f64 = 0.02; // seconds a step
+const DT: f64 = 0.02; // seconds per step
 const TRACK: f64 = 2.4; // m to each side
 const FALLEN: f64 = 12.0 * 2.0 * PI / 360.0; // 12 degrees
 
 /// A pole hinged to a cart that is pushed to the left (action 0) or to the right (1).
 ///
 /// The observation is position, velocity, angle from upright and angular velocity (m, m/s, rad, rad/s), each from -0.05
-/// to 0.05 at the start. Every step is rewarded with 1. The episode ends when the cart is 2.4 m away from the middle or
-/// the pole 12 degrees from upright. A step is 0.02 s. The equations are those of Barto, Sutton and Anderson (1983),
-/// without friction, stepped by Euler's method.
+/// to 0.05 initially. The reward is 1 per step. The episode terminates when the cart is 2.4 m from the middle or the pole
+/// 12 degrees from upright. A step is 0.02 s, an Euler step of the equations of Barto, Sutton and Anderson (1983) without
+/// friction.
 pub type CartPole = ClassicControl<CartPoleState>;
 
-/// The environment's row.
+/// Returns the environment's specification.
 pub fn spec() -> EnvSpec {
     EnvSpec {
         name: "cartpole".into(),
@@ -44,7 +44,7 @@ pub fn spec() -> EnvSpec {
     }
 }
 
-/// Position, velocity, angle and angular velocity.
+/// A CartPole's state: position, velocity, angle and angular velocity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct CartPoleState(pub [f64; 4]);
 

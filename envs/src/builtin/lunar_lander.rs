@@ -1,7 +1,7 @@
-//! The spacecraft to be landed between two flags, equal to Gymnasium 1.4.0's `LunarLander-v3`: [`LunarLander`].
+//! LunarLander, bit-identical to Gymnasium 1.4.0's `LunarLander-v3`: [`LunarLander`].
 //!
-//! Equal to the last bit on x86-64 with glibc, on the same Box2D: what Python computes is `f64` here, and is rounded to
-//! `f32` where it goes to Box2D. All draws are numpy's, in Gymnasium's order.
+//! This holds on x86-64 with glibc and the same Box2D: Python's computations are `f64` here, and values passed to Box2D
+//! are rounded to `f32`. Random draws are numpy's, in Gymnasium's order.
 
 use std::f64::consts::PI;
 use std::mem;
@@ -16,33 +16,33 @@ use crate::{
     Step,
 };
 
-const SCALE: f64 = 30.0; // Gymnasium's pixels a metre
+const SCALE: f64 = 30.0; // Gymnasium's pixels per meter
 const WIDTH: f64 = 600.0 / SCALE;
 const HEIGHT: f64 = 400.0 / SCALE;
-const CORNERS: usize = 11;
+const VERTICES: usize = 11; // of the ground
 const HELIPAD_Y: f64 = HEIGHT / 4.0;
-const STEPS_A_SECOND: f64 = 50.0;
+const STEPS_PER_SECOND: f64 = 50.0;
 const INITIAL_FORCE: f64 = 1000.0; // N
 const MAIN_POWER: f64 = 13.0;
 const SIDE_POWER: f64 = 0.6;
-const MAIN_Y: f64 = 4.0; // pixels below the centre
-const SIDE_X: f64 = 12.0; // pixels from the centre
-const SIDE_Y: f64 = 14.0; // pixels above the centre
+const MAIN_Y: f64 = 4.0; // pixels below the center
+const SIDE_X: f64 = 12.0; // pixels from the center
+const SIDE_Y: f64 = 14.0; // pixels above the center
 const LEG_DOWN: f64 = 18.0; // pixels
 
-/// How a [`LunarLander`] is set; the default is Gymnasium's.
+/// The settings of a [`LunarLander`], with Gymnasium's defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LanderSettings {
-    /// Whether an action is two throttles instead of the number of an engine; the environment's name says so.
+    /// Whether actions are continuous, set by the environment's name.
     #[serde(skip)]
     pub continuous: bool,
-    /// In m/s^2: between -12 and 0, both excluded.
+    /// Gravity in m/s^2, between -12 and 0, both excluded.
     pub gravity: f64,
-    /// Whether wind blows at the lander until a leg touches the ground.
+    /// Whether there is wind until a leg touches the ground.
     pub enable_wind: bool,
-    /// The strongest push of the wind, N: 0 to 20.
+    /// The wind's maximum force in N, from 0 to 20.
     pub wind_power: f64,
-    /// The strongest turn by the wind, N m: 0 to 2.
+    /// The wind's maximum torque in N m, from 0 to 2.
     pub turbulence_power: f64,
 }
 
@@ -52,7 +52,7 @@ impl Default for LanderSettings {
     }
 }
 
-/// The row of the lander with numbered actions.
+/// Returns the specification with discrete actions.
 pub fn spec() -> EnvSpec {
     EnvSpec {
         name: "lunar-lander".into(),
@@ -61,41 +61,40 @@ pub fn spec() -> EnvSpec {
         actions: ActionSpace::Discrete(4),
         time_limit: Some(1000),
         fps: 50,
-        heuristic: Some(|seen| Action::Discrete(land(seen))),
+        heuristic: Some(|observation| Action::Discrete(land(observation))),
         entry_point: EntryPoint::new(LunarLander::new),
     }
 }
 
-/// The row of the lander with throttles.
+/// Returns the specification with continuous actions.
 pub fn continuous_spec() -> EnvSpec {
     EnvSpec {
         name: "lunar-lander-continuous".into(),
         description: "`LunarLander-v3`, `continuous=True`".into(),
         actions: ActionSpace::Continuous { low: -1.0, high: 1.0, dim: 2 },
-        heuristic: Some(|seen| Action::Continuous(land_continuous(seen).to_vec().into())),
+        heuristic: Some(|observation| Action::Continuous(land_continuous(observation).to_vec().into())),
         entry_point: EntryPoint::new(|settings| LunarLander::new(LanderSettings { continuous: true, ..settings })),
         ..spec()
     }
 }
 
-/// A lander with a main engine below and one on each side, above ground that is different each time but for the landing
-/// pad in the middle.
+/// A lander with a main engine below and one on each side, to be landed on a pad in the middle of random terrain.
 ///
 /// | observation | | | action | fires |
 /// |---|---|-|---|---|
-/// | place, seen from the pad | 1 is the picture's edge | | 0 | nothing |
-/// | its change | | | 1 | the left engine |
+/// | position relative to the pad | 1 is the frame's edge | | 0 | nothing |
+/// | velocity | | | 1 | the left engine |
 /// | angle | rad, counter-clockwise | | 2 | the main engine |
-/// | its change | 0.4 rad/s | | 3 | the right engine |
-/// | whether each leg touches the ground | 0 or 1 | | | |
+/// | angular velocity | 0.4 rad/s | | 3 | the right engine |
+/// | leg contacts | 0 or 1 | | | |
 ///
-/// A continuous action is two throttles from -1 to 1, of the main engine (off below 0, then from half to full power) and
+/// A continuous action is two throttles from -1 to 1: of the main engine (off below 0, then from half to full power) and
 /// of the side engines (left below -0.5, right above 0.5, from half to full power).
 ///
-/// The reward is the decrease of the distance from the pad, the speed and the tilt, times 100 each, and 10 for each leg
-/// on the ground, less 0.3 for full power of the main engine and 0.03 of a side engine. The episode ends with -100 when
-/// the body touches the ground or the lander leaves the picture sideways, and with 100 when it has come to rest. A step
-/// is 0.02 s.
+/// The reward is 100 times the decrease of the distance from the pad, of the speed and of the tilt, plus 10 for each leg
+/// that touches the ground, minus 0.3 for full power of the main engine and 0.03 of a side engine. The episode terminates
+/// with reward -100 when the body touches the ground or the lander leaves the frame at a side, and with 100 when it comes
+/// to rest. A step is 0.02 s.
 pub struct LunarLander {
     settings: LanderSettings,
     episode: Option<Episode>,
@@ -109,47 +108,47 @@ struct Episode {
     state: WorldState,
     wind: Option<Wind>,
     thrust: Thrust,
-    /// Wind and engines have done their part of the next step.
+    /// whether wind and engines were applied for the next step
     begun: bool,
-    /// What the place is worth; rewards are its changes.
-    worth: Option<f64>,
+    /// the previous shaping potential, whose differences are rewards
+    shaping: Option<f64>,
 }
 
-/// Where the wind is in its never repeating course.
+/// The times in the wind's aperiodic functions.
 struct Wind {
     push: i32,
     turn: i32,
 }
 
-/// The engines' powers, 0 where they are off.
+/// The engines' powers; 0 is off.
 #[derive(Clone, Copy, Default)]
 struct Thrust {
     main: f64,
     side: f64,
-    /// Which side engine: -1 is the left, 1 the right one.
+    /// the side engine: -1 is the left, 1 the right
     direction: f64,
 }
 
 impl LunarLander {
-    /// A lander; `reset` starts an episode.
+    /// Creates a lander; call `reset` to start an episode.
     ///
     /// # Errors
     /// [`EnvironmentError::SettingOutOfRange`].
     pub fn new(settings: LanderSettings) -> Result<Self, EnvironmentError> {
         let LanderSettings { gravity, wind_power, turbulence_power, .. } = settings;
-        let within = |setting, value, holds, range| {
-            if holds { Ok(()) } else { Err(EnvironmentError::SettingOutOfRange { setting, value, range }) }
+        let check = |setting, value, valid, range| {
+            if valid { Ok(()) } else { Err(EnvironmentError::SettingOutOfRange { setting, value, range }) }
         };
-        within("gravity", gravity, -12.0 < gravity && gravity < 0.0, "between -12 and 0")?;
-        within("wind_power", wind_power, (0.0..=20.0).contains(&wind_power), "from 0 to 20")?;
-        within("turbulence_power", turbulence_power, (0.0..=2.0).contains(&turbulence_power), "from 0 to 2")?;
+        check("gravity", gravity, -12.0 < gravity && gravity < 0.0, "between -12 and 0")?;
+        check("wind_power", wind_power, (0.0..=20.0).contains(&wind_power), "from 0 to 20")?;
+        check("turbulence_power", turbulence_power, (0.0..=2.0).contains(&turbulence_power), "from 0 to 2")?;
         Ok(Self { settings, episode: None, observation: [0.0; 8] })
     }
 
     fn fly(&mut self, thrust: Thrust) -> Result<Step, EnvironmentError> {
         let Some(episode) = &mut self.episode else { return Err(EnvironmentError::StepBeforeReset) };
-        let (seen, step) = episode.step(thrust, &self.settings);
-        self.observation = seen.map(|value| value as f32);
+        let (observation, step) = episode.step(thrust, &self.settings);
+        self.observation = observation.map(|value| value as f32);
         Ok(step)
     }
 }
@@ -174,17 +173,17 @@ impl Environment for LunarLander {
     }
 
     fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
-        self.fly(Thrust::numbered(action))
+        self.fly(Thrust::discrete(action))
     }
 
     fn begin_step(&mut self, action: usize) -> Option<Physics<'_>> {
         let episode = self.episode.as_mut()?;
-        episode.begin_step(Thrust::numbered(action), &self.settings);
+        episode.begin_step(Thrust::discrete(action), &self.settings);
         Some(Physics(&mut episode.world))
     }
 
     fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
-        self.fly(Thrust::throttled(action[0], action[1]))
+        self.fly(Thrust::continuous(action[0], action[1]))
     }
 
     fn observation(&self) -> &[f32] {
@@ -206,39 +205,39 @@ impl Episode {
             Wind { push, turn: rng.integers(-9999, 9999) }
         });
         let state = world.state();
-        Self { rng, terrain, world, state, wind, thrust: Thrust::default(), begun: false, worth: None }
+        Self { rng, terrain, world, state, wind, thrust: Thrust::default(), begun: false, shaping: None }
     }
 
     fn begin_step(&mut self, thrust: Thrust, settings: &LanderSettings) {
         if !mem::replace(&mut self.begun, true) {
-            self.blow(settings);
-            self.fire(thrust);
+            self.apply_wind(settings);
+            self.fire_engines(thrust);
         }
     }
 
-    /// The observation and what else the step led to.
+    /// Takes a step and returns the observation and the result.
     fn step(&mut self, thrust: Thrust, settings: &LanderSettings) -> ([f64; 8], Step) {
         self.begin_step(thrust, settings);
         self.world.step();
         self.begun = false;
         self.state = self.world.state();
 
-        let seen = self.seen();
-        let worth = worth(&seen);
-        let gain = self.worth.map_or(0.0, |before| worth - before);
-        self.worth = Some(worth);
+        let observation = self.observe();
+        let shaping = shaping(&observation);
+        let gain = self.shaping.map_or(0.0, |before| shaping - before);
+        self.shaping = Some(shaping);
         let mut reward = gain - thrust.main * 0.30 - thrust.side * 0.03;
-        let lost = self.state.crashed || seen[0].abs() >= 1.0;
+        let lost = self.state.crashed || observation[0].abs() >= 1.0;
         if lost {
             reward = -100.0;
         }
         if !self.state.awake {
             reward = 100.0;
         }
-        (seen, Step { reward, terminated: lost || !self.state.awake, truncated: false })
+        (observation, Step { reward, terminated: lost || !self.state.awake, truncated: false })
     }
 
-    fn blow(&mut self, settings: &LanderSettings) {
+    fn apply_wind(&mut self, settings: &LanderSettings) {
         let Some(wind) = &mut self.wind else { return };
         if self.state.leg_contact != [false, false] {
             return;
@@ -250,11 +249,11 @@ impl Episode {
         };
         let force = gust(&mut wind.push) * settings.wind_power;
         let torque = gust(&mut wind.turn) * settings.turbulence_power;
-        self.world.blow(force, torque);
+        self.world.apply_wind(force, torque);
     }
 
-    /// Fires the engines, each with some dispersion, which is drawn whether they fire or not.
-    fn fire(&mut self, thrust: Thrust) {
+    /// Fires the engines with random dispersion, which is drawn whether they fire or not.
+    fn fire_engines(&mut self, thrust: Thrust) {
         self.thrust = thrust;
         let [x, y, angle] = [self.state.lander.x, self.state.lander.y, self.state.lander.angle].map(f64::from);
         let (sin, cos) = (angle.sin(), angle.cos());
@@ -263,27 +262,27 @@ impl Episode {
             let along = MAIN_Y / SCALE + 2.0 * along;
             let away = [sin * along - cos * across, -cos * along - sin * across];
             let impulse = away.map(|away| -away * MAIN_POWER * thrust.main);
-            self.world.thrust(impulse, [x + away[0], y + away[1]]);
+            self.world.apply_impulse(impulse, [x + away[0], y + away[1]]);
         }
         if thrust.side > 0.0 {
             let across = 3.0 * across + thrust.direction * SIDE_X / SCALE;
             let away = [sin * along - cos * across, -cos * along - sin * across];
             let impulse = away.map(|away| -away * SIDE_POWER * thrust.side);
-            // Gymnasium's place of the side engines has 17 in one coordinate and 14 in the other.
-            let place = [x + away[0] - sin * 17.0 / SCALE, y + away[1] + cos * SIDE_Y / SCALE];
-            self.world.thrust(impulse, place);
+            // Gymnasium uses 17 in one coordinate of the side engines' position and 14 in the other.
+            let point = [x + away[0] - sin * 17.0 / SCALE, y + away[1] + cos * SIDE_Y / SCALE];
+            self.world.apply_impulse(impulse, point);
         }
     }
 
-    fn seen(&self) -> [f64; 8] {
+    fn observe(&self) -> [f64; 8] {
         let WorldState { lander, velocity, angular_velocity, leg_contact, .. } = self.state;
         [
             (f64::from(lander.x) - WIDTH / 2.0) / (WIDTH / 2.0),
             (f64::from(lander.y) - (HELIPAD_Y + LEG_DOWN / SCALE)) / (HEIGHT / 2.0),
-            f64::from(velocity[0]) * (WIDTH / 2.0) / STEPS_A_SECOND,
-            f64::from(velocity[1]) * (HEIGHT / 2.0) / STEPS_A_SECOND,
+            f64::from(velocity[0]) * (WIDTH / 2.0) / STEPS_PER_SECOND,
+            f64::from(velocity[1]) * (HEIGHT / 2.0) / STEPS_PER_SECOND,
             f64::from(lander.angle),
-            20.0 * f64::from(angular_velocity) / STEPS_A_SECOND,
+            20.0 * f64::from(angular_velocity) / STEPS_PER_SECOND,
             f64::from(u8::from(leg_contact[0])),
             f64::from(u8::from(leg_contact[1])),
         ]
@@ -291,7 +290,7 @@ impl Episode {
 
     fn render_state(&self) -> LanderRenderState {
         let WorldState { lander, legs, leg_contact, .. } = self.state;
-        let pad = CORNERS / 2;
+        let pad = VERTICES / 2;
         LanderRenderState {
             terrain: self.terrain.clone(),
             helipad: [self.terrain[pad - 1][0], self.terrain[pad + 1][0], HELIPAD_Y as f32],
@@ -305,7 +304,7 @@ impl Episode {
 }
 
 impl Thrust {
-    fn numbered(action: usize) -> Self {
+    fn discrete(action: usize) -> Self {
         match action {
             1 => Self { side: 1.0, direction: -1.0, ..Self::default() },
             2 => Self { main: 1.0, ..Self::default() },
@@ -314,7 +313,7 @@ impl Thrust {
         }
     }
 
-    fn throttled(main: f32, side: f32) -> Self {
+    fn continuous(main: f32, side: f32) -> Self {
         let [main, side] = [main, side].map(|throttle| f64::from(throttle.clamp(-1.0, 1.0)));
         Self {
             main: if main > 0.0 { (main + 1.0) * 0.5 } else { 0.0 },
@@ -324,19 +323,20 @@ impl Thrust {
     }
 }
 
-/// The ground's corners: random heights, smoothed, flat around the pad.
+/// Draws the vertices of the ground: random heights, smoothed, flat around the pad.
 fn terrain(rng: &mut Generator) -> Vec<[f32; 2]> {
-    let mut heights = [(); CORNERS + 1].map(|()| rng.uniform(0.0, HEIGHT / 2.0));
-    heights[CORNERS / 2 - 2..=CORNERS / 2 + 2].fill(HELIPAD_Y);
-    let corner = |i: usize| {
-        let left = heights[(i + CORNERS) % (CORNERS + 1)]; // the first one's left is the last
+    let mut heights = [(); VERTICES + 1].map(|()| rng.uniform(0.0, HEIGHT / 2.0));
+    heights[VERTICES / 2 - 2..=VERTICES / 2 + 2].fill(HELIPAD_Y);
+    let vertex = |i: usize| {
+        let left = heights[(i + VERTICES) % (VERTICES + 1)]; // wraps around at the left end
         let height = 0.33 * (left + heights[i] + heights[i + 1]);
-        [(WIDTH / (CORNERS - 1) as f64 * i as f64) as f32, height as f32]
+        [(WIDTH / (VERTICES - 1) as f64 * i as f64) as f32, height as f32]
     };
-    (0..CORNERS).map(corner).collect()
+    (0..VERTICES).map(vertex).collect()
 }
 
-fn worth(&[x, y, vx, vy, angle, _, left, right]: &[f64; 8]) -> f64 {
+/// Computes the shaping potential of an observation.
+fn shaping(&[x, y, vx, vy, angle, _, left, right]: &[f64; 8]) -> f64 {
     -100.0 * (x * x + y * y).sqrt() - 100.0 * (vx * vx + vy * vy).sqrt() - 100.0 * angle.abs()
         + 10.0 * left
         + 10.0 * right

@@ -1,4 +1,4 @@
-//! The environments of this crate, one a file, each with its row.
+//! The built-in environments, one a file, each with its specification.
 
 mod acrobot;
 mod cartpole;
@@ -17,7 +17,7 @@ pub use pendulum_env::{PendulumEnv, PendulumSettings};
 
 use crate::EnvSpec;
 
-/// Their rows.
+/// Returns the specifications of all built-in environments.
 pub fn specs() -> Vec<EnvSpec> {
     vec![
         acrobot::spec(),

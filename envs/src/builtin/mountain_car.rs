@@ -1,4 +1,4 @@
-//! The car too weak for its hill, equal to Gymnasium 1.4.0's `MountainCar-v0`: [`MountainCar`].
+//! MountainCar, bit-identical to Gymnasium 1.4.0's `MountainCar-v0`: [`MountainCar`].
 
 use gym_rs::spaces::Discrete;
 use rand::Rng;
@@ -15,13 +15,14 @@ const WALL: f64 = -1.2;
 const END: f64 = 0.6;
 const GOAL: f64 = 0.5;
 
-/// A car in the valley `sin(3 x)`, which has to swing up by driving left (action 0), rolling (1) and driving right (2).
+/// An underpowered car in the valley `sin(3 x)`, which must swing up by accelerating left (action 0), not accelerating (1)
+/// and accelerating right (2).
 ///
-/// The observation is position, from -1.2 to 0.6, and velocity, from -0.07 to 0.07 a step. An episode starts at rest
-/// between -0.6 and -0.4 and ends at 0.5; every step until then costs 1. After Moore (1990).
+/// The observation is position, from -1.2 to 0.6, and velocity, from -0.07 to 0.07 per step. An episode starts at rest
+/// between -0.6 and -0.4 and terminates at 0.5; the reward is -1 per step. After Moore (1990).
 pub type MountainCar = ClassicControl<MountainCarState>;
 
-/// The environment's row.
+/// Returns the environment's specification.
 pub fn spec() -> EnvSpec {
     EnvSpec {
         name: "mountain-car".into(),
@@ -29,18 +30,18 @@ pub fn spec() -> EnvSpec {
         obs_dim: 2,
         actions: ActionSpace::Discrete(MountainCarState::ACTION_SPACE.0),
         time_limit: Some(200),
-        fps: 30, // its steps have no duration
+        fps: 30, // Gymnasium's; steps have no duration
         heuristic: None,
         entry_point: EntryPoint::new(|NoSettings {}| Ok(GymEnvironment::new(MountainCar::new()))),
     }
 }
 
-/// Where the car is and how fast.
+/// A car's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct MountainCarState {
-    /// From -1.2 to 0.6; the valley's bottom is at -pi/6.
+    /// The position, from -1.2 to 0.6; the bottom of the valley is at -pi/6.
     pub position: f64,
-    /// The way of a step, to the right.
+    /// The velocity per step, to the right.
     pub velocity: f64,
 }
 
@@ -53,7 +54,7 @@ impl Dynamics for MountainCarState {
         [Self { position: WALL, velocity: -MAX_SPEED }, Self { position: END, velocity: MAX_SPEED }];
     const INITIAL_STATES: [Self; 2] = [Self { position: -0.6, velocity: 0.0 }, Self { position: -0.4, velocity: 0.0 }];
 
-    /// At rest, whatever the bounds: numpy draws the position alone.
+    /// Draws only the position, as Gymnasium does; the velocity is 0.
     fn sample<R: Rng + ?Sized>(rng: &mut R, low: &Self, high: &Self) -> Self {
         Self { position: uniform(rng, low.position, high.position), velocity: 0.0 }
     }

@@ -1,8 +1,8 @@
-//! The pendulum to be swung up and kept there, equal to Gymnasium 1.4.0's `Pendulum-v1`: [`Pendulum`].
+//! Pendulum, bit-identical to Gymnasium 1.4.0's `Pendulum-v1`: [`Pendulum`].
 //!
-//! Equal to the last bit on x86-64 with glibc, since rounding is followed where numpy's types lead it. A torque is an
-//! `f32`, and what only numbers without a type of their own meet stays one (`0.001 u^2`, `3 u`); the state is `f64`.
-//! Squares, sines and cosines are libm's: its `pow(x, 2)` is not always `x * x`.
+//! This holds on x86-64 with glibc, because every operation has the type that it has in numpy: the torque and its products
+//! with Python numbers are `f32` (`0.001 u^2`, `3 u`), the state is `f64`. Squares, sines and cosines are libm's, whose
+//! `pow(x, 2)` is not always `x * x`.
 
 use std::f64::consts::PI;
 use std::hint::black_box;
@@ -17,11 +17,11 @@ use crate::numpy_random::uniform;
 const GRAVITY: f64 = 10.0; // m/s^2
 const MASS: f64 = 1.0; // kg
 const LENGTH: f64 = 1.0; // m
-const DT: f64 = 0.05; // seconds a step
+const DT: f64 = 0.05; // seconds per step
 const MAX_SPEED: f64 = 8.0; // rad/s
 pub const MAX_TORQUE: f32 = 2.0; // N m
 
-/// A rod on a hinge, driven by a torque too weak to lift it at once.
+/// A rod on a hinge, to be swung up and balanced by a torque too weak to lift it directly.
 ///
 /// | observation | range | | action | range |
 /// |---|---|-|---|---|
@@ -30,14 +30,13 @@ pub const MAX_TORQUE: f32 = 2.0; // N m
 /// | angular velocity, rad/s | -8 to 8 | | | |
 ///
 /// The reward of a step is `-(theta^2 + 0.1 velocity^2 + 0.001 torque^2)` of the state it starts from, with `theta`
-/// between -pi and pi and 0 upright: at least -16.27. An episode starts at any angle with up to 1 rad/s, and has no end
-/// of its own. A step is 0.05 s.
+/// between -pi and pi and 0 upright: at least -16.27. An episode starts at any angle with up to 1 rad/s and never
+/// terminates. A step is 0.05 s.
 ///
 /// The action is an `f32`, and NaN makes the state NaN.
 pub type Pendulum = ClassicControl<PendulumState>;
 
-/// Where a pendulum is. `Vec<f64>::from` makes the observation of it, `[cos theta, sin theta, velocity]`, each rounded
-/// to `f32`.
+/// A pendulum's state. `Vec<f64>::from` returns its observation, `[cos theta, sin theta, velocity]`, rounded to `f32`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PendulumState {
     /// The angle in radians, counter-clockwise from upright, counting full turns.
@@ -65,7 +64,7 @@ impl Dynamics for PendulumState {
         let torque = torque.clamp(-MAX_TORQUE, MAX_TORQUE);
 
         let effort = 0.001 * torque.powf(black_box(2.0));
-        let cost = squared(wrapped(theta)) + 0.1 * squared(velocity) + f64::from(effort);
+        let cost = squared(wrap(theta)) + 0.1 * squared(velocity) + f64::from(effort);
 
         let pull = 3.0 * GRAVITY / (2.0 * LENGTH) * theta.sin();
         let push = (3.0 / (MASS * LENGTH * LENGTH)) as f32 * torque;
@@ -80,12 +79,12 @@ impl From<PendulumState> for Vec<f64> {
     }
 }
 
-/// The angle's equal between -pi and pi.
-fn wrapped(theta: f64) -> f64 {
+/// Wraps an angle to -pi..pi.
+fn wrap(theta: f64) -> f64 {
     (theta + PI).rem_euclid(2.0 * PI) - PI
 }
 
-/// libm's `pow(x, 2)`; the compiler would make `x * x` of it, which rounds otherwise once in a thousand times.
+/// Computes libm's `pow(x, 2)`. The compiler would replace it by `x * x`, which rounds differently once in a thousand times.
 fn squared(x: f64) -> f64 {
     x.powf(black_box(2.0))
 }

@@ -9,20 +9,20 @@ use crate::{
     ActionSpace, EntryPoint, EnvSpec, Environment, EnvironmentError, NoSettings, PendulumRenderState, RenderState, Step,
 };
 
-/// A [`Pendulum`] with evenly spaced torques as numbered actions, or any torque as continuous action.
+/// A [`Pendulum`] with evenly spaced torques as discrete actions, or with a continuous torque.
 #[derive(Clone, Debug)]
 pub struct PendulumEnv {
     pendulum: Pendulum,
-    /// The numbered actions; none where any torque is one.
+    /// the torque of each discrete action; empty if actions are continuous
     torques: Vec<f32>,
     observation: Vec<f32>,
     scene: Option<PendulumRenderState>,
 }
 
-/// How a pendulum with numbered actions is set.
+/// The settings of a pendulum with discrete actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendulumSettings {
-    /// How many evenly spaced torques from -2 to 2 it has as actions, at least 2.
+    /// The number of actions, evenly spaced torques from -2 to 2; at least 2.
     pub torques: usize,
 }
 
@@ -32,7 +32,7 @@ impl Default for PendulumSettings {
     }
 }
 
-/// The row of the pendulum with numbered actions.
+/// Returns the specification with discrete actions.
 pub fn spec() -> EnvSpec {
     EnvSpec {
         name: "pendulum".into(),
@@ -46,7 +46,7 @@ pub fn spec() -> EnvSpec {
     }
 }
 
-/// The row of the pendulum with any torque.
+/// Returns the specification with continuous actions.
 pub fn continuous_spec() -> EnvSpec {
     EnvSpec {
         name: "pendulum-continuous".into(),
@@ -58,10 +58,10 @@ pub fn continuous_spec() -> EnvSpec {
 }
 
 impl PendulumEnv {
-    /// A pendulum with this many evenly spaced torques as actions, from -2 to 2.
+    /// Creates a pendulum with this number of evenly spaced torques from -2 to 2 as actions.
     ///
     /// # Errors
-    /// [`EnvironmentError::TooFewTorques`] for less than 2.
+    /// [`EnvironmentError::TooFewTorques`] for fewer than 2.
     pub fn discrete(torques: usize) -> Result<Self, EnvironmentError> {
         if torques < 2 {
             return Err(EnvironmentError::TooFewTorques { torques });
@@ -71,18 +71,18 @@ impl PendulumEnv {
         Ok(Self { torques: (0..torques).map(torque).collect(), ..Self::continuous() })
     }
 
-    /// A pendulum whose action is one torque, clipped to -2 to 2.
+    /// Creates a pendulum whose action is a torque, clipped to -2..2.
     pub fn continuous() -> Self {
         Self { pendulum: Pendulum::new(), torques: Vec::new(), observation: vec![0.0; 3], scene: None }
     }
 
-    fn drive(&mut self, torque: f32) -> Step {
+    fn apply(&mut self, torque: f32) -> Step {
         let outcome = self.pendulum.step(torque);
-        self.show(outcome.observation.0, Some(torque));
+        self.observe(outcome.observation.0, Some(torque));
         Step { reward: outcome.reward.into_inner(), terminated: outcome.done, truncated: outcome.truncated }
     }
 
-    fn show(&mut self, state: PendulumState, torque: Option<f32>) {
+    fn observe(&mut self, state: PendulumState, torque: Option<f32>) {
         let values: Vec<f64> = state.into();
         self.observation.clear();
         self.observation.extend(values.iter().map(|&value| value as f32));
@@ -105,16 +105,16 @@ impl Environment for PendulumEnv {
 
     fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
         let (Observation(state), _) = self.pendulum.reset(Some(seed), false, None);
-        self.show(state, None);
+        self.observe(state, None);
         Ok(())
     }
 
     fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
-        Ok(self.drive(self.torques[action]))
+        Ok(self.apply(self.torques[action]))
     }
 
     fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
-        Ok(self.drive(action[0].clamp(-MAX_TORQUE, MAX_TORQUE)))
+        Ok(self.apply(action[0].clamp(-MAX_TORQUE, MAX_TORQUE)))
     }
 
     fn observation(&self) -> &[f32] {

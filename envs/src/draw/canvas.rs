@@ -1,4 +1,4 @@
-//! Smoothed shapes in world units: [`Canvas`].
+//! A canvas for anti-aliased shapes in world coordinates: [`Canvas`].
 
 use tiny_skia::{
     Color, FillRule, LineCap, LineJoin, Paint, Path, PathBuilder, Pixmap, PremultipliedColorU8, Stroke, Transform,
@@ -10,31 +10,31 @@ use crate::Pose;
 /// Red, green and blue.
 pub(super) type Rgb = [u8; 3];
 
-/// A place in the world, metres to the right and upwards.
+/// A point in the world, meters to the right and upwards.
 pub(super) type Point = [f32; 2];
 
-/// A picture under way.
+/// An unfinished frame.
 pub(super) struct Canvas {
     pixmap: Pixmap,
     to_pixels: Transform,
 }
 
 impl Canvas {
-    /// An empty picture of a piece of the world, with the world's origin at the pixel `origin`.
-    pub fn new(size: [u16; 2], background: Rgb, pixels_per_metre: f32, origin: Point) -> Self {
+    /// Creates an empty canvas with the world's origin at the pixel `origin`.
+    pub fn new(size: [u16; 2], background: Rgb, pixels_per_meter: f32, origin: Point) -> Self {
         let [width, height] = size.map(u32::from);
-        let mut pixmap = Pixmap::new(width, height).expect("a scene has a size");
+        let mut pixmap = Pixmap::new(width, height).expect("the size is above 0");
         let [r, g, b] = background;
         pixmap.fill(Color::from_rgba8(r, g, b, 255));
         let [x, y] = origin;
-        Self { pixmap, to_pixels: Transform::from_row(pixels_per_metre, 0.0, 0.0, -pixels_per_metre, x, y) }
+        Self { pixmap, to_pixels: Transform::from_row(pixels_per_meter, 0.0, 0.0, -pixels_per_meter, x, y) }
     }
 
     pub fn polygon(&mut self, corners: impl IntoIterator<Item = Point>, color: Rgb) {
         self.fill(path(corners, true), color);
     }
 
-    /// The sides of a polygon.
+    /// Draws the edges of a polygon.
     pub fn outline(&mut self, corners: impl IntoIterator<Item = Point>, width: f32, color: Rgb) {
         self.stroke(path(corners, true), width, LineCap::Butt, color);
     }
@@ -43,7 +43,7 @@ impl Canvas {
         self.stroke(path(points, false), width, LineCap::Butt, color);
     }
 
-    /// A line with half a disc at each end.
+    /// Draws a line with round ends.
     pub fn rod(&mut self, ends: [Point; 2], width: f32, color: Rgb) {
         self.stroke(path(ends, false), width, LineCap::Round, color);
     }
@@ -73,8 +73,8 @@ impl Canvas {
     }
 }
 
-/// Where a point of a body is in the world.
-pub(super) fn placed(body: &Pose, [x, y]: Point) -> Point {
+/// Converts a point from a body's coordinates to the world's.
+pub(super) fn to_world(body: &Pose, [x, y]: Point) -> Point {
     let (sin, cos) = body.angle.sin_cos();
     [body.x + cos * x - sin * y, body.y + sin * x + cos * y]
 }
@@ -86,7 +86,7 @@ fn paint(color: Rgb) -> Paint<'static> {
     paint
 }
 
-/// None if a point is not finite, or all are the same.
+/// Returns the path through the points; none if a point is non-finite or all are equal.
 fn path(points: impl IntoIterator<Item = Point>, closed: bool) -> Option<Path> {
     let mut builder = PathBuilder::new();
     for [x, y] in points {

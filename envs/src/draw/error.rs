@@ -1,51 +1,52 @@
-//! What can go wrong with pictures.
+//! The errors of frames and animations.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a picture could not be made or kept.
+/// An error of creating or writing frames.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// The numbers of pixels and of values disagree, or there are no pixels.
-    #[error("{width} x {height} pixels can't be made of {values} values: they take 3 each, and there must be some")]
+    /// The number of values doesn't fit the size, or is 0.
+    #[error("{width} x {height} pixels can't have {values} values: give 3 for each pixel, of at least one pixel")]
     Values {
-        /// Pixels in a row.
+        /// The width, in pixels.
         width: u16,
-        /// Rows.
+        /// The height, in pixels.
         height: u16,
-        /// How many values were given.
+        /// The number of values.
         values: usize,
     },
 
-    /// An animation of nothing.
+    /// An animation without frames.
     #[error("an animation needs at least one frame")]
     NoFrames,
 
-    /// A GIF counts in hundredths of a second, and viewers slow down what is faster than two of them.
-    #[error("fps = {fps}: a GIF shows 1 to 50 frames a second")]
+    /// A frame rate that GIFs don't support: they count in hundredths of a second, and viewers slow down frames shorter
+    /// than two.
+    #[error("fps = {fps}: must be from 1 to 50 for a GIF")]
     FrameRate {
-        /// What was asked for.
+        /// The frame rate.
         fps: u32,
     },
 
-    /// A frame that doesn't fit the others of an animation.
-    #[error("frame {index} has {}x{} pixels, the first has {}x{}", .size.0, .size.1, .first.0, .first.1)]
+    /// A frame of another size than the first.
+    #[error("frame {index} has {}x{} pixels, but the first has {}x{}", .size.0, .size.1, .first.0, .first.1)]
     Size {
-        /// Which frame; the first is 0.
+        /// The frame's index, from 0.
         index: usize,
-        /// Its width and height.
+        /// The frame's width and height.
         size: (u16, u16),
         /// The first frame's width and height.
         first: (u16, u16),
     },
 
-    /// The file could not be written; what was there before is still there.
+    /// The file can't be written; an existing file is left unchanged.
     #[error("can't write {}", .path.display())]
     Write {
-        /// Where it should be.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's reason.
         source: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! A picture in memory, and as a file: [`Frame`].
+//! A rendered frame, which can be saved as PNG: [`Frame`].
 
 use std::fmt;
 use std::fs::{File, Permissions};
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::FrameError;
 
-/// A picture: rows from top to bottom, pixels from left to right, red, green and blue from 0 to 255.
+/// An RGB image: rows from top to bottom, pixels from left to right, values from 0 to 255.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     width: u16,
@@ -17,10 +17,10 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A picture of these values, `[height, width, 3]`.
+    /// Creates a frame from its values, `[height, width, 3]`.
     ///
     /// # Errors
-    /// [`FrameError::Values`] if their number is another, or 0.
+    /// [`FrameError::Values`] if the number of values is wrong, or 0.
     pub fn new(width: u16, height: u16, rgb: Vec<u8>) -> Result<Self, FrameError> {
         if rgb.is_empty() || rgb.len() != usize::from(width) * usize::from(height) * 3 {
             return Err(FrameError::Values { width, height, values: rgb.len() });
@@ -28,22 +28,22 @@ impl Frame {
         Ok(Self { width, height, rgb })
     }
 
-    /// Pixels in a row.
+    /// Returns the width, in pixels.
     pub fn width(&self) -> u16 {
         self.width
     }
 
-    /// Rows.
+    /// Returns the height, in pixels.
     pub fn height(&self) -> u16 {
         self.height
     }
 
-    /// The values, `[height, width, 3]`.
+    /// Returns the values, `[height, width, 3]`.
     pub fn rgb(&self) -> &[u8] {
         &self.rgb
     }
 
-    /// Writes the picture as PNG, whole or not at all.
+    /// Writes the frame as PNG, atomically.
     ///
     /// # Errors
     /// [`FrameError::Write`].
@@ -73,14 +73,14 @@ impl fmt::Debug for Frame {
     }
 }
 
-/// Lets `write` fill a file beside `path`, then puts it there.
+/// Writes a temporary file with `write`, then renames it to `path`.
 pub(super) fn write_atomic(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> Result<(), FrameError> {
     let save = || {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Temporary files are private by default; a picture is as readable as any other file.
+        // Temporary files are private by default; a frame has the usual permissions.
         let file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
         let mut buffered = BufWriter::new(file.as_file());
         write(&mut buffered)?;
@@ -98,7 +98,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_png_holds_every_pixel() {
+    fn a_png_reads_back_the_same_pixels() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("frame.png");
         let frame = Frame::new(3, 2, (0..18).collect()).unwrap();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_write_leaves_everything_as_it_was() {
+    fn a_failed_write_leaves_the_existing_file_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("frame.png");
         fs::write(&path, "before").unwrap();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn values_must_fill_the_pixels() {
+    fn the_number_of_values_must_fit_the_size() {
         assert!(Frame::new(2, 2, vec![0; 12]).is_ok());
         assert!(matches!(Frame::new(2, 2, vec![0; 11]), Err(FrameError::Values { values: 11, .. })));
         assert!(Frame::new(0, 2, vec![]).is_err());

@@ -1,8 +1,7 @@
-//! Animations: [`save_gif`].
+//! Animated GIFs: [`save_gif`].
 //!
-//! A scene changes little from frame to frame, so each frame keeps the smallest rectangle that holds what changed, with
-//! a palette of just these colours, and lets what did not change show through. That is small, and exact wherever 255
-//! colours are enough.
+//! Frames differ little, so each stores only the smallest rectangle with all changed pixels and a palette of their
+//! colors; unchanged pixels are transparent. Files are small, and exact if a frame changes to at most 255 colors.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,13 +14,13 @@ use super::canvas::Rgb;
 use super::frame::write_atomic;
 use super::{Frame, FrameError};
 
-/// Writes frames as a GIF that plays them at `fps` frames a second, again and again; whole or not at all.
+/// Writes frames as a looping GIF with `fps` frames per second, atomically.
 ///
-/// Two frames at a time are in memory, if `frames` makes them as they are asked for.
+/// Only two frames at a time are in memory if `frames` is a lazy iterator.
 ///
 /// # Errors
-/// [`FrameError::NoFrames`]; [`FrameError::FrameRate`] unless `fps` is 1 to 50; [`FrameError::Size`] if frames
-/// differ in it; [`FrameError::Write`].
+/// [`FrameError::NoFrames`]; [`FrameError::FrameRate`] unless `fps` is from 1 to 50; [`FrameError::Size`] if frames have
+/// different sizes; [`FrameError::Write`].
 pub fn save_gif(frames: impl IntoIterator<Item = Frame>, fps: u32, path: impl AsRef<Path>) -> Result<(), FrameError> {
     if !(1..=50).contains(&fps) {
         return Err(FrameError::FrameRate { fps });
@@ -32,14 +31,14 @@ pub fn save_gif(frames: impl IntoIterator<Item = Frame>, fps: u32, path: impl As
     write_atomic(path.as_ref(), |file| {
         let mut encoder = Encoder::new(file, first.width(), first.height(), &[]).map_err(to_io)?;
         encoder.set_repeat(Repeat::Infinite).map_err(to_io)?;
-        encoder.write_frame(&encoded(&first, None, delay(0, fps))).map_err(to_io)?;
+        encoder.write_frame(&encode(&first, None, delay(0, fps))).map_err(to_io)?;
         let mut before = first;
         for (index, frame) in frames {
             if frame.size() != before.size() {
                 misfit = Some(FrameError::Size { index, size: frame.size(), first: before.size() });
                 return Err(io::ErrorKind::InvalidInput.into());
             }
-            encoder.write_frame(&encoded(&frame, Some(&before), delay(index, fps))).map_err(to_io)?;
+            encoder.write_frame(&encode(&frame, Some(&before), delay(index, fps))).map_err(to_io)?;
             before = frame;
         }
         Ok(())
@@ -47,14 +46,14 @@ pub fn save_gif(frames: impl IntoIterator<Item = Frame>, fps: u32, path: impl As
     .map_err(|error| misfit.unwrap_or(error))
 }
 
-/// How long frame `index` stays, in hundredths of a second: whole ones, which add up to the right time.
+/// Returns the delay of frame `index`, in hundredths of a second, rounded so that the total is right.
 fn delay(index: usize, fps: u32) -> u16 {
     let start = |index: usize| index * 100 / fps as usize;
     (start(index + 1) - start(index)) as u16
 }
 
-/// What of a frame differs from the frame before.
-fn encoded(frame: &Frame, before: Option<&Frame>, delay: u16) -> gif::Frame<'static> {
+/// Encodes the difference between a frame and the previous one.
+fn encode(frame: &Frame, before: Option<&Frame>, delay: u16) -> gif::Frame<'static> {
     let changed = |x: usize, y: usize| {
         let at = y * usize::from(frame.width()) + x;
         let color = frame.pixels()[at];
@@ -65,7 +64,7 @@ fn encoded(frame: &Frame, before: Option<&Frame>, delay: u16) -> gif::Frame<'sta
     let columns = hull(width, |x| rows.clone().any(|y| changed(x, y).is_some()));
     let colors: Vec<Option<Rgb>> =
         rows.clone().flat_map(|y| columns.clone().map(move |x| (x, y))).map(|(x, y)| changed(x, y)).collect();
-    let (palette, buffer) = indexed(&colors);
+    let (palette, buffer) = quantize(&colors);
     gif::Frame {
         delay,
         transparent: Some(0),
@@ -79,7 +78,7 @@ fn encoded(frame: &Frame, before: Option<&Frame>, delay: u16) -> gif::Frame<'sta
     }
 }
 
-/// The shortest range with every `i` below `len` that is `within`; one of length 1 if there are none.
+/// Returns the shortest range with every `i` below `len` that is `within`; `0..1` if there are none.
 fn hull(len: usize, within: impl Fn(usize) -> bool) -> Range<usize> {
     match (0..len).find(|&i| within(i)) {
         Some(first) => first..(first..len).rev().find(|&i| within(i)).map_or(first, |last| last) + 1,
@@ -87,9 +86,9 @@ fn hull(len: usize, within: impl Fn(usize) -> bool) -> Range<usize> {
     }
 }
 
-/// A palette and each colour's place in it. Place 0 is for none. Where there are too many colours, as few of their last
-/// bits as possible are dropped.
-fn indexed(colors: &[Option<Rgb>]) -> (Vec<u8>, Vec<u8>) {
+/// Returns a palette and each color's index in it; index 0 is for `None`. If there are too many colors, as few of their
+/// least significant bits as possible are dropped.
+fn quantize(colors: &[Option<Rgb>]) -> (Vec<u8>, Vec<u8>) {
     let coarse = |value: u8, bits: u8| {
         let [value, steps] = [value, u8::MAX >> bits].map(u16::from);
         ((value * steps + 127) / 255 * 255 / steps) as u8
@@ -110,7 +109,7 @@ fn indexed(colors: &[Option<Rgb>]) -> (Vec<u8>, Vec<u8>) {
         let buffer = colors.iter().map(place).collect::<Option<Vec<u8>>>()?;
         Some((palette, buffer))
     };
-    (0..8).find_map(attempt).expect("one bit each makes no more than 8 colours")
+    (0..8).find_map(attempt).expect("one bit per channel gives at most 8 colors")
 }
 
 fn to_io(error: EncodingError) -> io::Error {
@@ -126,19 +125,19 @@ mod tests {
     use super::*;
     use std::fs::{self, File};
 
-    /// A hand that goes round, a frame an hour.
-    fn turning(frames: u8) -> Vec<Frame> {
-        let hour = |i| {
+    /// Returns frames of a rotating rod.
+    fn rotating_rod(frames: u8) -> Vec<Frame> {
+        let frame = |i| {
             let mut canvas = Canvas::new([60, 40], [255; 3], 15.0, [30.0, 20.0]);
             let (sin, cos) = (f32::from(i) * 0.52).sin_cos();
             canvas.rod([[0.0, 0.0], [sin, cos]], 0.3, [204, 77, 77]);
             canvas.into_frame()
         };
-        (0..frames).map(hour).collect()
+        (0..frames).map(frame).collect()
     }
 
-    /// The frames of a GIF as a viewer shows them, and how long each.
-    fn shown(path: &Path) -> (Vec<Frame>, Vec<u16>) {
+    /// Decodes a GIF into its frames and delays.
+    fn decode(path: &Path) -> (Vec<Frame>, Vec<u16>) {
         let mut options = gif::DecodeOptions::new();
         options.set_color_output(gif::ColorOutput::RGBA);
         let mut reader = options.read_info(File::open(path).unwrap()).unwrap();
@@ -158,38 +157,38 @@ mod tests {
     }
 
     #[test]
-    fn a_viewer_sees_the_frames() {
+    fn a_gif_reads_back_the_same_frames() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("turning.gif");
-        let mut frames = turning(4);
+        let path = folder.path().join("rod.gif");
+        let mut frames = rotating_rod(4);
         frames.insert(2, frames[1].clone());
         save_gif(frames.clone(), 30, &path).unwrap();
-        assert_eq!(shown(&path), (frames, vec![3, 3, 4, 3, 3]));
+        assert_eq!(decode(&path), (frames, vec![3, 3, 4, 3, 3]));
     }
 
     #[test]
-    fn many_colours_are_brought_near() {
+    fn many_colors_are_quantized() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("colours.gif");
+        let path = folder.path().join("colors.gif");
         let rgb = (0..64 * 64).flat_map(|i| [i % 64 * 4, i / 64 * 4, 255].map(|value| value as u8)).collect();
         let frame = Frame::new(64, 64, rgb).unwrap();
         save_gif([frame.clone()], 1, &path).unwrap();
-        let (shown, delays) = shown(&path);
+        let (decoded, delays) = decode(&path);
         assert_eq!(delays, [100]);
-        let apart = frame.rgb().iter().zip(shown[0].rgb()).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
-        assert!((1..=18).contains(&apart), "{apart}");
+        let error = frame.rgb().iter().zip(decoded[0].rgb()).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        assert!((1..=18).contains(&error), "{error}");
     }
 
     #[test]
-    fn what_makes_no_animation_leaves_no_file() {
+    fn invalid_animations_are_errors_and_write_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("no.gif");
-        let refusal = |frames: Vec<Frame>, fps| save_gif(frames, fps, &path).unwrap_err().to_string();
-        assert_eq!(refusal(vec![], 30), "an animation needs at least one frame");
-        assert_eq!(refusal(turning(1), 60), "fps = 60: a GIF shows 1 to 50 frames a second");
-        assert_eq!(refusal(turning(1), 0), "fps = 0: a GIF shows 1 to 50 frames a second");
+        let error = |frames: Vec<Frame>, fps| save_gif(frames, fps, &path).unwrap_err().to_string();
+        assert_eq!(error(vec![], 30), "an animation needs at least one frame");
+        assert_eq!(error(rotating_rod(1), 60), "fps = 60: must be from 1 to 50 for a GIF");
+        assert_eq!(error(rotating_rod(1), 0), "fps = 0: must be from 1 to 50 for a GIF");
         let other = Frame::new(1, 1, vec![0; 3]).unwrap();
-        assert_eq!(refusal([turning(1), vec![other]].concat(), 30), "frame 1 has 1x1 pixels, the first has 60x40");
+        assert_eq!(error([rotating_rod(1), vec![other]].concat(), 30), "frame 1 has 1x1 pixels, but the first has 60x40");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     }
 }

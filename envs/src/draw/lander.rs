@@ -1,12 +1,12 @@
-//! A lander above the moon: the ground, flags at the helipad, the lander with its legs, and its engines' exhaust.
+//! Drawing of a lunar lander: ground, flags, lander, legs and exhaust.
 
 use super::Frame;
-use super::canvas::{Canvas, Point, Rgb, placed};
+use super::canvas::{Canvas, Point, Rgb, to_world};
 use crate::{LanderRenderState, Pose};
 
 const SIZE: [u16; 2] = [600, 400]; // pixels
-const PIXELS_PER_METRE: f32 = 30.0;
-const PIXEL: f32 = 1.0 / PIXELS_PER_METRE; // m
+const PIXELS_PER_METER: f32 = 30.0;
+const PIXEL: f32 = 1.0 / PIXELS_PER_METER; // m
 
 const WHITE: Rgb = [255, 255, 255];
 const BLACK: Rgb = [0, 0, 0];
@@ -19,25 +19,25 @@ const LANDER: [Point; 6] = [[-14.0, 17.0], [-17.0, 0.0], [-17.0, -10.0], [17.0, 
 /// The corners of a leg, pixels from its position.
 const LEG: [Point; 4] = [[-2.0, -8.0], [2.0, -8.0], [2.0, 8.0], [-2.0, 8.0]];
 
-/// A puff of exhaust for each of the last steps that could still be seen: how far from the lander and how far aside it
-/// has come by then, in parts of the way of an engine at full power; its age in steps is its place in the list.
+/// Puffs of exhaust by age in steps, from 1: distance from the engine along and across the exhaust's direction, as
+/// fractions of the distance at full power.
 const PUFFS: [Point; 6] = [[0.16, 0.02], [0.24, -0.03], [0.42, 0.05], [0.6, -0.07], [0.82, 0.08], [1.0, -0.02]];
-const FADING: f32 = 0.15; // a step
+const FADING: f32 = 0.15; // per step
 const PUFF_RADIUS: f32 = 2.0 * PIXEL;
 
-pub(super) fn draw(scene: &LanderRenderState) -> Frame {
-    let mut canvas = Canvas::new(SIZE, BLACK, PIXELS_PER_METRE, [0.0, SIZE[1].into()]);
-    // Below the body; beside the top of the body, to the right or the left.
-    draw_exhaust(&mut canvas, &scene.lander, [0.0, 0.0], [0.0, -4.3], scene.main_power);
-    let side = -scene.side_power.signum();
+pub(super) fn draw(state: &LanderRenderState) -> Frame {
+    let mut canvas = Canvas::new(SIZE, BLACK, PIXELS_PER_METER, [0.0, SIZE[1].into()]);
+    // the main engine below the body; a side engine at the top, on the right or left
+    draw_exhaust(&mut canvas, &state.lander, [0.0, 0.0], [0.0, -4.3], state.main_power);
+    let side = -state.side_power.signum();
     let top = [side * 12.0 * PIXEL, 14.0 * PIXEL];
-    draw_exhaust(&mut canvas, &scene.lander, top, [side * 2.6, 0.2], scene.side_power.abs());
-    draw_ground(&mut canvas, &scene.terrain); // no exhaust is seen in it
-    draw_body(&mut canvas, &scene.lander, &LANDER);
-    for leg in &scene.legs {
+    draw_exhaust(&mut canvas, &state.lander, top, [side * 2.6, 0.2], state.side_power.abs());
+    draw_ground(&mut canvas, &state.terrain); // over the exhaust
+    draw_body(&mut canvas, &state.lander, &LANDER);
+    for leg in &state.legs {
         draw_body(&mut canvas, leg, &LEG);
     }
-    let [left, right, ground] = scene.helipad;
+    let [left, right, ground] = state.helipad;
     for x in [left, right] {
         draw_flag(&mut canvas, [x, ground]);
     }
@@ -51,18 +51,18 @@ fn draw_ground(canvas: &mut Canvas, terrain: &[Point]) {
 }
 
 fn draw_body(canvas: &mut Canvas, body: &Pose, corners: &[Point]) {
-    let corners = || corners.iter().map(|&[x, y]| placed(body, [x * PIXEL, y * PIXEL]));
+    let corners = || corners.iter().map(|&[x, y]| to_world(body, [x * PIXEL, y * PIXEL]));
     canvas.polygon(corners(), VIOLET);
     canvas.outline(corners(), PIXEL, DARK_VIOLET);
 }
 
 fn draw_flag(canvas: &mut Canvas, [x, ground]: Point) {
     let at = |right: f32, up: f32| [x + right * PIXEL, ground + up * PIXEL];
-    canvas.line([at(0.5, 0.0), at(0.5, 50.0)], PIXEL, WHITE); // half a pixel aside, it fills one column
+    canvas.line([at(0.5, 0.0), at(0.5, 50.0)], PIXEL, WHITE); // centered on a column of pixels
     canvas.polygon([at(0.0, 50.0), at(0.0, 40.0), at(25.0, 45.0)], YELLOW);
 }
 
-/// Puffs along `way` from `engine`, both in metres from the lander's position as the lander stands.
+/// Draws puffs from `engine` in the direction `way`, both in meters in the lander's coordinates.
 fn draw_exhaust(canvas: &mut Canvas, lander: &Pose, engine: Point, way: Point, power: f32) {
     for (age, [far, aside]) in (1u8..).zip(PUFFS) {
         let left = power - FADING * f32::from(age);
@@ -70,7 +70,7 @@ fn draw_exhaust(canvas: &mut Canvas, lander: &Pose, engine: Point, way: Point, p
             break;
         }
         let along = |i: usize| engine[i] + power * far * way[i];
-        let place = placed(lander, [along(0) - aside * way[1], along(1) + aside * way[0]]);
+        let place = to_world(lander, [along(0) - aside * way[1], along(1) + aside * way[0]]);
         let shade = |value: f32| (value.max(0.2) * 255.0) as u8;
         let pale = shade(0.5 * left);
         canvas.disc(place, PUFF_RADIUS, [shade(0.15 + left), pale, pale]);
@@ -81,8 +81,8 @@ fn draw_exhaust(canvas: &mut Canvas, lander: &Pose, engine: Point, way: Point, p
 mod tests {
     use super::*;
 
-    /// Above a hill on the left and flat ground on the right.
-    fn render_state() -> LanderRenderState {
+    /// A lander above a hill on the left and flat ground on the right.
+    fn state() -> LanderRenderState {
         let body = |x, y| Pose { x, y, angle: 0.0 };
         LanderRenderState {
             terrain: vec![[0.0, 6.0], [6.0, 10.0 / 3.0], [20.0, 10.0 / 3.0]],
@@ -96,13 +96,13 @@ mod tests {
     }
 
     fn pixel(frame: &Frame, x: f32, y: f32) -> Rgb {
-        let [column, row] = [x, 400.0 / 30.0 - y].map(|metres| (metres * PIXELS_PER_METRE) as usize);
+        let [column, row] = [x, 400.0 / 30.0 - y].map(|meters| (meters * PIXELS_PER_METER) as usize);
         frame.pixels()[row * 600 + column]
     }
 
     #[test]
-    fn everything_is_at_its_place() {
-        let frame = draw(&render_state());
+    fn every_part_is_drawn_at_its_position() {
+        let frame = draw(&state());
         assert_eq!((frame.width(), frame.height()), (600, 400));
         assert_eq!([1.0, 12.0].map(|y| pixel(&frame, 1.0, y)), [WHITE, BLACK]);
         assert_eq!([3.2, 3.5].map(|y| pixel(&frame, 15.0, y)), [WHITE, BLACK]);
@@ -113,10 +113,10 @@ mod tests {
     }
 
     #[test]
-    fn exhaust_leaves_where_an_engine_burns() {
-        // Where pixels are reddish: only exhaust is.
+    fn exhaust_is_drawn_at_the_running_engine() {
+        // only exhaust is reddish
         let glow = |main_power, side_power| -> Vec<Point> {
-            let frame = draw(&LanderRenderState { main_power, side_power, ..render_state() });
+            let frame = draw(&LanderRenderState { main_power, side_power, ..state() });
             let pixels = frame.pixels().iter().enumerate();
             let reddish = pixels.filter(|(_, [r, g, b])| r > g && g == b);
             reddish.map(|(i, _)| [(i % 600) as f32 * PIXEL, (400 - i / 600) as f32 * PIXEL]).collect()

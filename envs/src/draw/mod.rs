@@ -1,8 +1,7 @@
-//! Pictures of scenes, without a display: [`RenderState::draw`].
+//! Rendering without a display: [`RenderState::render`].
 //!
-//! Each scene has Gymnasium's size, proportions and colours, with smoothed edges, so that pictures from here and from
-//! there can be set side by side. [`Frame`] is a picture in memory and as PNG, [`save_gif`] makes many of them an
-//! animation.
+//! Frames have Gymnasium's size, proportions and colors, but anti-aliased edges. [`Frame`] is an image that can be saved
+//! as PNG; [`save_gif`] writes frames as an animation.
 
 mod canvas;
 mod error;
@@ -18,13 +17,13 @@ pub use gif::save_gif;
 use crate::RenderState;
 
 impl RenderState {
-    /// Draws the scene: a pendulum in 500 x 500 pixels, a lander in 600 x 400.
+    /// Renders the state: a pendulum in 500 x 500 pixels, a lander in 600 x 400.
     ///
-    /// What is not at a finite place is left out.
+    /// Parts with non-finite coordinates are omitted.
     pub fn render(&self) -> Frame {
         match self {
-            Self::Pendulum(scene) => pendulum::draw(scene),
-            Self::Lander(scene) => lander::draw(scene),
+            Self::Pendulum(state) => pendulum::draw(state),
+            Self::Lander(state) => lander::draw(state),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A pendulum: the rod, its hinge, and an arrow as large as the torque.
+//! Drawing of a pendulum: rod, hinge, and an arrow proportional to the torque.
 
 use std::f32::consts::FRAC_PI_2;
 
@@ -7,7 +7,7 @@ use super::canvas::{Canvas, Point, Rgb};
 use crate::PendulumRenderState;
 
 const SIZE: u16 = 500; // pixels
-const PIXELS_PER_METRE: f32 = 500.0 / 4.4;
+const PIXELS_PER_METER: f32 = 500.0 / 4.4;
 const ROD_WIDTH: f32 = 0.2; // m
 const HINGE_RADIUS: f32 = 0.05; // m
 const ARROW_PER_TORQUE: f32 = 0.5; // m of the arrow's width for 1 N m
@@ -16,35 +16,35 @@ const WHITE: Rgb = [255, 255, 255];
 const RED: Rgb = [204, 77, 77];
 const BLACK: Rgb = [0, 0, 0];
 
-pub(super) fn draw(scene: &PendulumRenderState) -> Frame {
+pub(super) fn draw(state: &PendulumRenderState) -> Frame {
     let middle = f32::from(SIZE) / 2.0;
-    let mut canvas = Canvas::new([SIZE, SIZE], WHITE, PIXELS_PER_METRE, [middle, middle]);
-    let (sin, cos) = scene.theta.sin_cos();
+    let mut canvas = Canvas::new([SIZE, SIZE], WHITE, PIXELS_PER_METER, [middle, middle]);
+    let (sin, cos) = state.theta.sin_cos();
     canvas.rod([[0.0, 0.0], [-sin as f32, cos as f32]], ROD_WIDTH, RED);
-    if let Some(torque) = scene.torque {
+    if let Some(torque) = state.torque {
         draw_arrow(&mut canvas, torque);
     }
     canvas.disc([0.0, 0.0], HINGE_RADIUS, BLACK);
     canvas.into_frame()
 }
 
-/// Three quarters of a ring around the hinge, from the top to an arrowhead at the side.
+/// Draws three quarters of a ring around the hinge, from the top to an arrowhead at the side.
 ///
-/// The numbers are those of Gymnasium's picture of a clockwise arrow as parts of its width and height; squeezed into a
-/// square, its ring is slightly narrow and off the middle.
+/// The constants are from Gymnasium's image of a clockwise arrow, as fractions of its width and height. Scaled to a
+/// square, its ring is slightly narrow and off-center.
 fn draw_arrow(canvas: &mut Canvas, torque: f32) {
-    const CENTRE: Point = [0.026, 0.0];
+    const CENTER: Point = [0.026, 0.0];
     const RADII: Point = [0.46, 0.485];
     const WIDTH: f32 = 0.03;
     const HEAD: [Point; 4] = [[-0.435, 0.144], [-0.363, -0.045], [-0.435, -0.004], [-0.5, -0.045]];
     const SEGMENTS: u8 = 72;
 
     let size = ARROW_PER_TORQUE * torque.abs();
-    let mirrored = if torque > 0.0 { -size } else { size };
-    let scaled = |[x, y]: Point| [mirrored * x, size * y];
+    let flipped = if torque > 0.0 { -size } else { size };
+    let scaled = |[x, y]: Point| [flipped * x, size * y];
     let ring = (0..=SEGMENTS).map(|i| {
         let (sin, cos) = (3.0 * FRAC_PI_2 * f32::from(i) / f32::from(SEGMENTS)).sin_cos();
-        scaled([CENTRE[0] + RADII[0] * sin, CENTRE[1] + RADII[1] * cos])
+        scaled([CENTER[0] + RADII[0] * sin, CENTER[1] + RADII[1] * cos])
     });
     canvas.line(ring, WIDTH * size, BLACK);
     canvas.polygon(HEAD.map(scaled), BLACK);
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rod_turns_counter_clockwise_from_upright() {
+    fn theta_is_counter_clockwise_from_upright() {
         let at = |theta, [x, y]: [usize; 2]| pixel(&draw(&PendulumRenderState { theta, torque: None }), x, y);
         let (up, left, down) = ([250, 150], [150, 250], [250, 350]);
         assert_eq!([up, left, down].map(|place| at(0.0, place)), [RED, WHITE, WHITE]);
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn the_arrow_points_the_way_of_the_torque_and_grows_with_it() {
+    fn the_arrow_shows_direction_and_size_of_the_torque() {
         let dark = |torque, places: [usize; 2]| {
             let frame = draw(&PendulumRenderState { theta: 3.1, torque });
             places.map(|x| pixel(&frame, x, 250 - 8) == BLACK)
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_place_is_left_out() {
+    fn non_finite_parts_are_omitted() {
         let frame = draw(&PendulumRenderState { theta: f64::NAN, torque: Some(f32::NAN) });
         assert_eq!(pixel(&frame, 250, 250), BLACK);
         assert!(!frame.pixels().contains(&RED));

@@ -1,4 +1,4 @@
-"""Draws moments of our environments (left) beside Gymnasium's own pictures (right): `cargo xtask frames` runs it.
+"""Renders our environments (left) next to Gymnasium's frames (right): `cargo xtask frames` runs it.
 
     python frames.py FOLDER -- REPLAY...
 
@@ -18,7 +18,7 @@ from gymnasium.envs.box2d.lunar_lander import heuristic
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Draws our environments beside Gymnasium's.")
+    parser = argparse.ArgumentParser(description="Renders our environments next to Gymnasium's.")
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("replay", nargs="+")
     asked = parser.parse_args()
@@ -35,21 +35,21 @@ def main():
             action = policy(env, t, observation)
             actions.append(action.tolist() if isinstance(action, numpy.ndarray) else int(action))
             observation, *_ = env.step(action)
-            frame = env.render()  # the exhaust is what was drawn before
+            frame = env.render()  # at each step, because particles of exhaust persist
         theirs = pygame.surfarray.make_surface(frame.transpose(1, 0, 2))
         request = {"environment": environment, "seed": seed, "actions": actions}
-        beside(draw(asked.replay, request), theirs, asked.folder / f"{name}-frames.png")
+        side_by_side(render(asked.replay, request), theirs, asked.folder / f"{name}-frames.png")
 
 
-def draw(replay, request):
+def render(replay, request):
     with tempfile.TemporaryDirectory() as folder:
-        picture = f"{folder}/ours.png"
-        request = json.dumps({**request, "picture": picture}) + "\n"
+        frame = f"{folder}/ours.png"
+        request = json.dumps({**request, "frame": frame}) + "\n"
         subprocess.run(replay, input=request.encode(), stdout=subprocess.DEVNULL, check=True)
-        return pygame.image.load(picture)
+        return pygame.image.load(frame)
 
 
-def beside(ours, theirs, path):
+def side_by_side(ours, theirs, path):
     gap = 10
     width, height = ours.get_size()
     both = pygame.Surface((2 * width + gap, height))

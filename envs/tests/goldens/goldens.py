@@ -1,10 +1,10 @@
-"""Writes gymnasium.json: what tests/gymnasium.rs expects of the environments.
+"""Writes gymnasium.json, the expected episodes of tests/gymnasium.rs.
 
     pip install gymnasium==1.4.0 box2d==2.3.10 pygame numpy==2.4.6 && python goldens.py
 
-Of every episode it holds the number of steps and a hash of all its bytes (see play.py), 64-bit FNV-1a in hexadecimal; of
-the first one of each environment also the observations and rewards, to look at where something differs; and the mean
-return of the scripted lander over the seeds 0 to 99.
+For every episode it contains the number of steps and a hash of all bytes (see play.py), 64-bit FNV-1a in hexadecimal; for
+the first episode of each environment also observations and rewards, to locate differences; and the mean return of the
+scripted lander over seeds 0 to 99.
 """
 
 import importlib.metadata
@@ -27,7 +27,7 @@ def fnv(data):
 
 
 def shortest(row):
-    """Observation and reward, each as the shortest decimal that reads back to the same value."""
+    """Returns observation and reward as the shortest decimals that round-trip."""
     *observation, reward, _, _ = struct.unpack(f"<{(len(row) - 10) // 4}fd??", row)
     return [[float(str(numpy.float32(value))) for value in observation], reward]
 

@@ -1,9 +1,9 @@
-"""Compares fresh episodes of Gymnasium's with ours, step by step: `cargo xtask parity` runs it.
+"""Compares new episodes of Gymnasium's environments with ours, step by step: `cargo xtask parity` runs it.
 
     python parity.py --episodes 100 --seed 1 [--env NAME] -- REPLAY...
 
-REPLAY is the command that runs examples/replay.rs. Every environment, or the one named, plays that many episodes with
-each of its settings.
+REPLAY is the command that runs examples/replay.rs. Each variant of every environment, or of the one named, plays this
+number of episodes.
 """
 
 import argparse

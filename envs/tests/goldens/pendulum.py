@@ -1,9 +1,9 @@
-"""Writes pendulum.json: episodes of Gymnasium's Pendulum-v1, which tests/pendulum.rs plays again.
+"""Writes pendulum.json: episodes of Gymnasium's Pendulum-v1, which tests/pendulum.rs replays.
 
     pip install gymnasium==1.4.0 numpy==2.4.6 && python pendulum.py
 
-Episodes take turns between 5 evenly spaced torques and any torque from -2.5 to 2.5 (beyond 2 it is clipped). Floats are
-the shortest decimals that read back to the same value, as f32 for torques and observations, as f64 for rewards.
+Episodes alternate between 5 evenly spaced torques and continuous torques from -2.5 to 2.5 (clipped at 2). Floats are the
+shortest decimals that round-trip, as f32 for torques and observations, as f64 for rewards.
 """
 
 import json

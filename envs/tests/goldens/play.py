@@ -1,8 +1,8 @@
-"""Episodes of Gymnasium's as bytes: what goldens.py writes down and parity.py compares with.
+"""Episodes of Gymnasium's environments as bytes, for goldens.py and parity.py.
 
-A row is the observation (f32 each), the reward (f64), terminated and truncated (a byte each), little-endian; the first
-is the reset's, with reward 0. Actions come from numpy's default_rng(seed + 1), from a script or from both in turn, so
-that whoever has the same generator and the same script needs the seed alone.
+A row is the observation (f32), the reward (f64), terminated and truncated (a byte each), in little-endian; the first row
+is for the reset, with reward 0. Actions are drawn with numpy's default_rng(seed + 1), scripted, or a mixture, so that the
+seed determines them.
 """
 
 import struct
@@ -15,7 +15,7 @@ from gymnasium.envs.box2d.lunar_lander import heuristic
 
 @dataclass
 class Variant:
-    """An environment of ours and Gymnasium's of the same kind."""
+    """One of our environments and its Gymnasium equivalent."""
 
     name: str
     id: str
@@ -29,7 +29,7 @@ class Variant:
 
     def make(self):
         continuous = {"continuous": True} if self.name == "lunar-lander-continuous" else {}
-        # No render mode: the lander's particles would take their time.
+        # without render mode, because the lander's particles are slow
         return gymnasium.make(self.id, disable_env_checker=True, **self.settings, **continuous)
 
 
@@ -52,13 +52,13 @@ VARIANTS = [
 
 
 def play(env, variant, seed, policy):
-    """The actions of one episode, as replay.rs takes them, and its rows."""
+    """Returns the actions of an episode, as replay.rs reads them, and its rows."""
     draws = numpy.random.default_rng(seed + 1)
     observation, _ = env.reset(seed=seed)
     actions, rows = [], [row(observation, 0.0, False, False)]
     while True:
         scripted = policy == "scripted" or (policy == "mixed" and draws.uniform(0, 1) < 0.5)
-        action, given = (pilot if scripted else drawn)(env, variant, observation, draws)
+        action, given = (scripted_action if scripted else random_action)(env, variant, observation, draws)
         observation, reward, terminated, truncated, _ = env.step(given)
         actions.append(action)
         rows.append(row(observation, reward, terminated, truncated))
@@ -66,12 +66,12 @@ def play(env, variant, seed, policy):
             return actions, rows
 
 
-# What the classic environments' script goes with: the last action if this number of the observation is above 0, the
-# first one otherwise. It swings up and lets no pole fall at once.
+# The classic-control script: the last action if this value of the observation is positive, else the first. It swings up,
+# and delays the pole's fall.
 SIGN = {"acrobot": 5, "cartpole": 3, "mountain-car": 1}
 
 
-def pilot(env, variant, observation, _draws):
+def scripted_action(env, variant, observation, _draws):
     if variant.name in SIGN:
         action = int(env.action_space.n - 1 if observation[SIGN[variant.name]] > 0 else 0)
         return action, action
@@ -82,7 +82,7 @@ def pilot(env, variant, observation, _draws):
     return action.tolist(), action
 
 
-def drawn(env, variant, _observation, draws):
+def random_action(env, variant, _observation, draws):
     if variant.name == "pendulum":
         action = int(draws.integers(0, 5))
         return action, numpy.array([action - 2], numpy.float32)
@@ -90,7 +90,7 @@ def drawn(env, variant, _observation, draws):
         action = int(draws.integers(0, env.action_space.n))
         return action, action
     low, high = env.action_space.low, env.action_space.high
-    # Beyond the ends too, where actions are clipped.
+    # also outside the range, where actions are clipped
     action = numpy.array([draws.uniform(1.25 * a, 1.25 * b) for a, b in zip(low, high)], numpy.float32)
     return action.tolist(), action
 

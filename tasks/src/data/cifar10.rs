@@ -8,7 +8,7 @@ use std::path::Path;
 use alrao_core::streams::Stream;
 use rand::RngExt;
 
-use super::{Images, Split};
+use super::{ImageDataset, Split};
 use crate::Error;
 use crate::networks::ChannelStats;
 
@@ -88,7 +88,7 @@ impl Part {
     }
 }
 
-impl Images for Cifar10 {
+impl ImageDataset for Cifar10 {
     fn side(&self) -> usize {
         SIDE
     }

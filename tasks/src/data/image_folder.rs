@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use alrao_core::streams::{Stream, stream};
 use rand::seq::SliceRandom;
 
-use super::{Images, Split, augment, decode};
+use super::{ImageDataset, Split, augment, decode};
 use crate::Error;
 use crate::networks::ChannelStats;
 
@@ -86,7 +86,7 @@ impl Part {
     }
 }
 
-impl Images for ImageFolder {
+impl ImageDataset for ImageFolder {
     fn side(&self) -> usize {
         self.side
     }

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::networks::ChannelStats;
 
 /// A dataset of labeled images of one size.
-pub trait Images: Send + Sync {
+pub trait ImageDataset: Send + Sync {
     /// Returns the side length S, in pixels.
     fn side(&self) -> usize;
 
@@ -31,9 +31,9 @@ pub trait Images: Send + Sync {
 
 /// Images with the batch size, and the seed of their order and augmentation.
 #[derive(Clone)]
-pub struct ImageBatches {
+pub struct ImageDataLoader {
     /// The images.
-    pub images: Arc<dyn Images>,
+    pub images: Arc<dyn ImageDataset>,
     /// The batch size in training, B.
     pub batch_size: usize,
     /// The maximum number of training images; validation images are reduced by the same fraction. The selection doesn't
@@ -43,16 +43,16 @@ pub struct ImageBatches {
     pub seed: u64,
 }
 
-impl ImageBatches {
+impl ImageDataLoader {
     /// Returns the number of batches in an epoch of a split.
     pub fn num_batches(&self, split: Split) -> u64 {
-        let (images, size) = (self.images_of(split), self.size(split));
+        let (images, size) = (self.num_images(split), self.batch_size_of(split));
         let alone = split == Split::Train && images % size == 1;
         (images.div_ceil(size) - usize::from(alone)) as u64
     }
 
     /// Returns the batch size of a split. Batches for evaluation may be larger than for training.
-    pub fn size(&self, split: Split) -> usize {
+    pub fn batch_size_of(&self, split: Split) -> usize {
         const LEAST_TO_JUDGE: usize = 128;
         match split {
             Split::Train => self.batch_size,
@@ -61,13 +61,13 @@ impl ImageBatches {
     }
 
     /// Returns the number of used images of a split.
-    pub fn images_of(&self, split: Split) -> usize {
+    pub fn num_images(&self, split: Split) -> usize {
         let all = |split| self.images.labels(split).len();
         match (self.max_images, split) {
             (None, _) | (_, Split::Test) => all(split),
             (Some(most), Split::Train) => all(split).min(most),
             (Some(_), Split::Validation) => {
-                (all(split) * self.images_of(Split::Train)).div_ceil(all(Split::Train).max(1))
+                (all(split) * self.num_images(Split::Train)).div_ceil(all(Split::Train).max(1))
             }
         }
     }

@@ -13,13 +13,13 @@ use alrao_core::streams::stream;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use super::{Batch, Batches, ImageBatches, SkippedFile, Split};
+use super::{Batch, Batches, ImageDataLoader, SkippedFile, Split};
 use crate::Error;
 
 /// The number of prefetched batches, enough to keep training busy.
 const AHEAD: usize = 4;
 
-impl ImageBatches {
+impl ImageDataLoader {
     /// Returns an epoch of a split from batch `from` on, prefetched: images `[B, 3, S, S]` u8 and labels `[B]`. The last
     /// batch may be smaller, but in training never a single image, which batch normalization can't use.
     pub fn batches(&self, split: Split, epoch: u64, from: u64) -> Batches {
@@ -30,7 +30,7 @@ impl ImageBatches {
 
 /// The shared input of the workers of an epoch.
 struct Work {
-    data: ImageBatches,
+    data: ImageDataLoader,
     split: Split,
     epoch: u64,
     order: Vec<u32>,
@@ -72,12 +72,12 @@ impl Drop for Ahead {
 }
 
 impl Work {
-    fn new(data: ImageBatches, split: Split, epoch: u64) -> Self {
+    fn new(data: ImageDataLoader, split: Split, epoch: u64) -> Self {
         let mut order: Vec<u32> = (0..data.images.labels(split).len() as u32).collect();
-        if data.images_of(split) < order.len() {
+        if data.num_images(split) < order.len() {
             let kept = if split == Split::Train { "images to learn from" } else { "images to validate by" };
             order.shuffle(&mut stream(0, kept));
-            order.truncate(data.images_of(split));
+            order.truncate(data.num_images(split));
         }
         if split == Split::Train {
             order.shuffle(&mut stream(data.seed, &format!("order-{epoch}")));
@@ -86,7 +86,7 @@ impl Work {
     }
 
     fn batch(&self, batch: u64) -> Result<Batch, Error> {
-        let (images, size) = (&self.data.images, self.data.size(self.split));
+        let (images, size) = (&self.data.images, self.data.batch_size_of(self.split));
         let first = batch as usize * size;
         let indices = &self.order[first..self.order.len().min(first + size)];
         let (side, pixels) = (images.side() as i64, 3 * images.side() * images.side());
@@ -114,7 +114,7 @@ impl Work {
     }
 
     fn image(&self, index: u32, pixels: &mut [u8]) -> Result<(), Error> {
-        let ImageBatches { images, seed, .. } = &self.data;
+        let ImageDataLoader { images, seed, .. } = &self.data;
         let mut draws = || stream(*seed, &format!("augmentation-{}-{index}", self.epoch));
         let mut draws = (self.split == Split::Train).then(&mut draws);
         images.image(self.split, index as usize, draws.as_mut(), pixels)
@@ -128,7 +128,7 @@ mod tests {
     use tch::{Kind, Tensor};
 
     use super::*;
-    use crate::data::Images;
+    use crate::data::ImageDataset;
     use crate::networks::ChannelStats;
 
     /// Images of one pixel: their index, what was drawn, and their class, which is the index again. Some are damaged.
@@ -137,7 +137,7 @@ mod tests {
         damaged: Vec<usize>,
     }
 
-    impl Images for Numbered {
+    impl ImageDataset for Numbered {
         fn side(&self) -> usize {
             1
         }
@@ -163,12 +163,12 @@ mod tests {
         }
     }
 
-    fn data(count: u16, damaged: &[usize]) -> ImageBatches {
+    fn data(count: u16, damaged: &[usize]) -> ImageDataLoader {
         let images = Numbered { labels: (0..count).collect(), damaged: damaged.to_vec() };
-        ImageBatches { images: Arc::new(images), batch_size: 4, max_images: None, seed: 1 }
+        ImageDataLoader { images: Arc::new(images), batch_size: 4, max_images: None, seed: 1 }
     }
 
-    fn epoch(data: &ImageBatches, split: Split, epoch: u64, from: u64) -> Vec<Batch> {
+    fn epoch(data: &ImageDataLoader, split: Split, epoch: u64, from: u64) -> Vec<Batch> {
         data.batches(split, epoch, from).map(Result::unwrap).collect()
     }
 
@@ -205,26 +205,26 @@ mod tests {
         assert!(one.x == three.x && one.x == whole[5].x);
         let drawn = |batches: &[Batch]| Tensor::cat(&batches.iter().map(|b| b.x.select(1, 1)).collect::<Vec<_>>(), 0);
         assert!(drawn(&whole) != drawn(&epoch(&data, Split::Train, 4, 0)));
-        let of_another = ImageBatches { seed: 2, ..data.clone() };
+        let of_another = ImageDataLoader { seed: 2, ..data.clone() };
         assert_ne!(classes(&epoch(&of_another, Split::Train, 3, 0)), classes(&whole));
     }
 
     #[test]
     fn fewer_images_to_learn_from_are_the_same_for_every_seed() {
-        let few = ImageBatches { max_images: Some(7), ..data(30, &[]) };
-        let used = |data: &ImageBatches, split, number| -> std::collections::BTreeSet<i64> {
+        let few = ImageDataLoader { max_images: Some(7), ..data(30, &[]) };
+        let used = |data: &ImageDataLoader, split, number| -> std::collections::BTreeSet<i64> {
             classes(&epoch(data, split, number, 0)).into_iter().collect()
         };
-        let learnt = |data: &ImageBatches, number| used(data, Split::Train, number);
+        let learnt = |data: &ImageDataLoader, number| used(data, Split::Train, number);
         let seven = learnt(&few, 0);
         assert_eq!((seven.len(), few.num_batches(Split::Train)), (7, 2));
         assert!(seven.iter().any(|image| *image >= 7), "of all, not of the first");
-        assert_eq!(learnt(&ImageBatches { seed: 2, ..few.clone() }, 5), seven);
+        assert_eq!(learnt(&ImageDataLoader { seed: 2, ..few.clone() }, 5), seven);
         let validated = used(&few, Split::Validation, 0);
         assert_eq!((validated.len(), few.num_batches(Split::Validation)), (7, 1), "in proportion");
-        assert_eq!(used(&ImageBatches { seed: 2, ..few.clone() }, Split::Validation, 5), validated);
+        assert_eq!(used(&ImageDataLoader { seed: 2, ..few.clone() }, Split::Validation, 5), validated);
         assert_eq!(used(&few, Split::Test, 0).len(), 30);
-        let enough = ImageBatches { max_images: Some(100), ..few };
+        let enough = ImageDataLoader { max_images: Some(100), ..few };
         assert_eq!([learnt(&enough, 0).len(), used(&enough, Split::Validation, 0).len()], [30, 30]);
     }
 

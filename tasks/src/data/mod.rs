@@ -14,7 +14,7 @@ pub use crate::error::SkippedFile;
 pub use batch::{Batch, Batches, Split};
 pub use cifar10::Cifar10;
 pub use image_folder::ImageFolder;
-pub use images::{ImageBatches, Images};
+pub use images::{ImageDataLoader, ImageDataset};
 pub use metric_kind::MetricKind;
 pub use text::{Symbol, Text};
 
@@ -26,7 +26,7 @@ pub enum Data {
     /// A text.
     Text(Text),
     /// Images.
-    Images(ImageBatches),
+    Images(ImageDataLoader),
 }
 
 impl Data {
@@ -63,7 +63,7 @@ impl Data {
     }
 
     /// Returns the name of its samples.
-    pub fn sample(&self) -> &'static str {
+    pub fn sample_name(&self) -> &'static str {
         match self.metric_kind() {
             MetricKind::BitsPerChar => "characters",
             MetricKind::Perplexity => "words",

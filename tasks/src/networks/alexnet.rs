@@ -12,7 +12,7 @@ use tch::Tensor;
 use super::blocks::check_images;
 
 /// The first convolution leaves 15 pixels of 63, and each pool wants 3: 15, 7, 3, 1.
-pub const SMALLEST_IMAGE: i64 = 63;
+pub const MIN_IMAGE_SIZE: i64 = 63;
 
 const HIDDEN: i64 = 4096;
 const DROPOUT: f64 = 0.5;
@@ -62,7 +62,7 @@ impl Body for AlexNet {
     }
 
     fn check(&self, x: &Tensor) -> Result<(), Error> {
-        check_images(x, SMALLEST_IMAGE)
+        check_images(x, MIN_IMAGE_SIZE)
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {

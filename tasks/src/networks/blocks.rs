@@ -7,12 +7,12 @@ use tch::Tensor;
 
 /// A convolution with batch normalization.
 #[derive(Clone, Debug)]
-pub struct ConvNorm {
+pub struct ConvBn {
     conv: Conv2d,
     norm: BatchNorm,
 }
 
-impl ConvNorm {
+impl ConvBn {
     /// Creates a convolution and a batch normalization with these names.
     pub fn new(
         builder: &mut ParameterBuilder,
@@ -22,7 +22,7 @@ impl ConvNorm {
         kernel: i64,
         settings: Conv2dSettings,
     ) -> Self {
-        ConvNorm {
+        ConvBn {
             conv: builder.scope(conv, |b| Conv2d::new(b, inputs, outputs, kernel, settings)),
             norm: builder.scope(norm, |b| BatchNorm::new(b, outputs)),
         }
@@ -40,7 +40,7 @@ impl ConvNorm {
 }
 
 /// Creates a convolution without bias, with an odd kernel and same padding.
-pub fn centred(kernel: i64, stride: i64) -> Conv2dSettings {
+pub fn same_padding(kernel: i64, stride: i64) -> Conv2dSettings {
     Conv2dSettings { stride, padding: kernel / 2, bias: false, ..Default::default() }
 }
 
@@ -50,7 +50,7 @@ pub fn overlapping_max_pool(x: &Tensor) -> Tensor {
 }
 
 /// Averages each channel (global average pooling), `[B, C, height, width] -> [B, C]`.
-pub fn channel_means(x: &Tensor) -> Tensor {
+pub fn global_avg_pool(x: &Tensor) -> Tensor {
     x.adaptive_avg_pool2d([1, 1]).flatten(1, -1)
 }
 

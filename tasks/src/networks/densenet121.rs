@@ -8,10 +8,10 @@ use alrao_core::layers::{BatchNorm, Body, Conv2d, Conv2dSettings, FilterInit, sc
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvNorm, centred, channel_means, check_images, overlapping_max_pool};
+use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images, overlapping_max_pool};
 
 /// A quarter of it, rounded up, is halved, rounded down, three times.
-pub const SMALLEST_IMAGE: i64 = 29;
+pub const MIN_IMAGE_SIZE: i64 = 29;
 
 const STEM: i64 = 64;
 /// Channels that a layer adds.
@@ -24,7 +24,7 @@ const BLOCKS: [usize; 4] = [6, 12, 24, 16];
 /// DenseNet121 without its output layer.
 #[derive(Clone, Debug)]
 pub struct DenseNet121 {
-    stem: ConvNorm,
+    stem: ConvBn,
     blocks: Vec<Vec<Dense>>,
     transitions: Vec<Transition>,
     last: BatchNorm,
@@ -53,7 +53,7 @@ impl DenseNet121 {
         let growth = scaled_width(GROWTH, gamma);
         builder.scope("features", |b| {
             let mut channels = scaled_width(STEM, gamma);
-            let stem = ConvNorm::new(b, ["conv0", "norm0"], 3, channels, 7, settings(7, 2));
+            let stem = ConvBn::new(b, ["conv0", "norm0"], 3, channels, 7, settings(7, 2));
             let (mut blocks, mut transitions) = (Vec::new(), Vec::new());
             for (i, layers) in (1..).zip(BLOCKS) {
                 if i > 1 {
@@ -89,8 +89,8 @@ impl Dense {
 
     /// `[B, C, height, width] -> [B, C + growth, height, width]`
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        let within = self.conv1.forward(weights, &rectified(&self.norm1, weights, x));
-        let added = self.conv2.forward(weights, &rectified(&self.norm2, weights, &within));
+        let within = self.conv1.forward(weights, &bn_relu(&self.norm1, weights, x));
+        let added = self.conv2.forward(weights, &bn_relu(&self.norm2, weights, &within));
         Tensor::cat(&[x, &added], 1)
     }
 }
@@ -104,23 +104,23 @@ impl Transition {
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        halved(&self.conv.forward(weights, &rectified(&self.norm, weights, x)))
+        avg_pool(&self.conv.forward(weights, &bn_relu(&self.norm, weights, x)))
     }
 }
 
 /// The mean of every 2 by 2 pixels, `[B, C, height, width] -> [B, C, height/2, width/2]`. (tch's `avg_pool2d_default` has
 /// their sum.)
-fn halved(x: &Tensor) -> Tensor {
+fn avg_pool(x: &Tensor) -> Tensor {
     x.avg_pool2d([2; 2], [2; 2], [0; 2], false, true, None)
 }
 
 /// `relu(norm(x))`
-fn rectified(norm: &BatchNorm, weights: &Weights, x: &Tensor) -> Tensor {
+fn bn_relu(norm: &BatchNorm, weights: &Weights, x: &Tensor) -> Tensor {
     norm.forward(weights, x).relu_()
 }
 
 fn settings(kernel: i64, stride: i64) -> Conv2dSettings {
-    Conv2dSettings { init: FilterInit::KaimingNormalFanIn, ..centred(kernel, stride) }
+    Conv2dSettings { init: FilterInit::KaimingNormalFanIn, ..same_padding(kernel, stride) }
 }
 
 impl Body for DenseNet121 {
@@ -129,7 +129,7 @@ impl Body for DenseNet121 {
     }
 
     fn check(&self, x: &Tensor) -> Result<(), Error> {
-        check_images(x, SMALLEST_IMAGE)
+        check_images(x, MIN_IMAGE_SIZE)
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
@@ -140,7 +140,7 @@ impl Body for DenseNet121 {
             }
             x = block.iter().fold(x, |x, layer| layer.forward(weights, &x));
         }
-        channel_means(&rectified(&self.last, weights, &x))
+        global_avg_pool(&bn_relu(&self.last, weights, &x))
     }
 }
 
@@ -152,6 +152,6 @@ mod tests {
     #[test]
     fn four_pixels_become_their_mean() {
         let x = Tensor::arange(10, (Kind::Float, Device::Cpu)).view([1, 1, 2, 5]);
-        assert_eq!(halved(&x).view([-1]), Tensor::from_slice(&[3.0f32, 5.0])); // of 0, 1, 5, 6 and of 2, 3, 7, 8
+        assert_eq!(avg_pool(&x).view([-1]), Tensor::from_slice(&[3.0f32, 5.0])); // of 0, 1, 5, 6 and of 2, 3, 7, 8
     }
 }

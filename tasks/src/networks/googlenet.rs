@@ -10,10 +10,10 @@ use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvNorm, centred, channel_means, check_images, overlapping_max_pool};
+use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images, overlapping_max_pool};
 
 /// Every layer pads.
-pub const SMALLEST_IMAGE: i64 = 1;
+pub const MIN_IMAGE_SIZE: i64 = 1;
 
 const STEM: i64 = 192;
 
@@ -36,7 +36,7 @@ type Channels = [i64; 6];
 /// GoogLeNet without its output layer.
 #[derive(Clone, Debug)]
 pub struct GoogLeNet {
-    stem: ConvNorm,
+    stem: ConvBn,
     stages: Vec<Vec<Inception>>,
     features: i64,
 }
@@ -44,10 +44,10 @@ pub struct GoogLeNet {
 /// Four branches side by side.
 #[derive(Clone, Debug)]
 struct Inception {
-    pixel: ConvNorm,
-    three: [ConvNorm; 2],
-    five: [ConvNorm; 3],
-    pool: ConvNorm,
+    pixel: ConvBn,
+    three: [ConvBn; 2],
+    five: [ConvBn; 3],
+    pool: ConvBn,
 }
 
 impl GoogLeNet {
@@ -85,7 +85,7 @@ impl Inception {
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        let along = |branch: &[ConvNorm]| branch.iter().fold(x.shallow_clone(), |x, layer| layer.forward(weights, &x));
+        let along = |branch: &[ConvBn]| branch.iter().fold(x.shallow_clone(), |x, layer| layer.forward(weights, &x));
         let pooled = x.max_pool2d([3; 2], [1; 2], [1; 2], [1; 2], false);
         let branches = [
             self.pixel.forward(weights, x),
@@ -97,8 +97,8 @@ impl Inception {
     }
 }
 
-fn convolution(b: &mut ParameterBuilder, inputs: i64, outputs: i64, kernel: i64) -> ConvNorm {
-    ConvNorm::new(b, ["conv", "norm"], inputs, outputs, kernel, Conv2dSettings { bias: true, ..centred(kernel, 1) })
+fn convolution(b: &mut ParameterBuilder, inputs: i64, outputs: i64, kernel: i64) -> ConvBn {
+    ConvBn::new(b, ["conv", "norm"], inputs, outputs, kernel, Conv2dSettings { bias: true, ..same_padding(kernel, 1) })
 }
 
 impl Body for GoogLeNet {
@@ -107,7 +107,7 @@ impl Body for GoogLeNet {
     }
 
     fn check(&self, x: &Tensor) -> Result<(), Error> {
-        check_images(x, SMALLEST_IMAGE)
+        check_images(x, MIN_IMAGE_SIZE)
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
@@ -118,6 +118,6 @@ impl Body for GoogLeNet {
             }
             x = stage.iter().fold(x, |x, block| block.forward(weights, &x));
         }
-        channel_means(&x)
+        global_avg_pool(&x)
     }
 }

@@ -22,19 +22,19 @@ pub struct ChannelStats {
     pub std: [f64; 3],
 }
 
-/// Computation settings of an image classifier.
+/// ComputeSettings settings of an image classifier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Computation {
+pub struct ComputeSettings {
     /// The dtype of activations.
     pub precision: Precision,
     /// Whether the memory format is channels-last, which is faster on CPUs and on the tensor cores of GPUs.
     pub channels_last: bool,
 }
 
-impl Computation {
+impl ComputeSettings {
     /// Returns the fastest f32 settings for most networks on this device.
-    pub fn usual(device: Device) -> Self {
-        Computation { precision: Precision::F32, channels_last: device == Device::Cpu }
+    pub fn default_for(device: Device) -> Self {
+        ComputeSettings { precision: Precision::F32, channels_last: device == Device::Cpu }
     }
 }
 
@@ -53,30 +53,30 @@ pub enum Precision {
 #[derive(Clone)]
 pub struct ImageModel {
     body: Rc<dyn Body>,
-    pixels: Rc<Normalisation>,
-    computation: Computation,
+    pixels: Rc<Normalize>,
+    computation: ComputeSettings,
 }
 
 /// The normalization of pixels before the first layer.
-pub struct Normalisation {
+pub struct Normalize {
     /// `[1, 3, 1, 1]`
     mean: Tensor,
     /// inverse standard std, `[1, 3, 1, 1]`
     scale: Tensor,
 }
 
-impl Normalisation {
+impl Normalize {
     /// Creates the normalization for this mean and standard std on a device.
     pub fn new(channel_stats: ChannelStats, device: Device) -> Self {
         let of = |numbers: [f64; 3]| Tensor::from_slice(&numbers.map(|x| x as f32)).view([1, 3, 1, 1]).to(device);
-        Normalisation {
+        Normalize {
             mean: of(channel_stats.mean.map(|mean| 255.0 * mean)),
             scale: of(channel_stats.std.map(|std| 1.0 / (255.0 * std))),
         }
     }
 
     /// `[B, 3, height, width]` u8 -> f32
-    pub fn normalised(&self, x: &Tensor) -> Tensor {
+    pub fn apply(&self, x: &Tensor) -> Tensor {
         x.to_kind(Kind::Float).g_sub_(&self.mean).g_mul_(&self.scale)
     }
 }
@@ -88,12 +88,12 @@ impl ImageModel {
         architecture: Architecture,
         gamma: f64,
         channel_stats: ChannelStats,
-        computation: Computation,
+        computation: ComputeSettings,
         device: Device,
     ) -> Self {
         ImageModel {
             body: architecture.build(builder, gamma).into(),
-            pixels: Rc::new(Normalisation::new(channel_stats, device)),
+            pixels: Rc::new(Normalize::new(channel_stats, device)),
             computation,
         }
     }
@@ -110,7 +110,7 @@ impl Body for ImageModel {
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        let mut x = self.pixels.normalised(x);
+        let mut x = self.pixels.apply(x);
         if self.computation.channels_last {
             x = x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
         }
@@ -133,7 +133,7 @@ mod tests {
 
     const COLOURS: ChannelStats = ChannelStats { mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0.3] };
 
-    fn network(architecture: Architecture, computation: Computation) -> Network<ImageModel> {
+    fn network(architecture: Architecture, computation: ComputeSettings) -> Network<ImageModel> {
         let float = (Kind::Float, Device::Cpu);
         let model =
             |b: &mut ParameterBuilder| ImageModel::new(b, architecture, 0.125, COLOURS, computation, Device::Cpu);
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn bytes_become_deviations_from_the_mean_colour() {
-        let model = network(Architecture::Vgg19, Computation::default());
+        let model = network(Architecture::Vgg19, ComputeSettings::default());
         let mut rng = stream(0, "weights");
         let bare = |b: &mut ParameterBuilder| Architecture::Vgg19.build(b, 0.125);
         let bare = Network::new(bare, 2, 5, &mut rng, (Kind::Float, Device::Cpu)).unwrap();
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn other_ways_to_compute_give_about_the_same() {
         for architecture in Architecture::ALL {
-            let side = if architecture.smallest_image() > 32 { 64 } else { 32 };
+            let side = if architecture.min_image_size() > 32 { 64 } else { 32 };
             let features_and_gradient = |computation| {
                 let network = network(architecture, computation);
                 let (leaf, weights) = network.parameters().leaf();
@@ -180,13 +180,13 @@ mod tests {
                 assert_eq!(gradient.kind(), Kind::Float);
                 [z.detach().flatten(0, -1), gradient]
             };
-            let f32 = features_and_gradient(Computation::default());
+            let f32 = features_and_gradient(ComputeSettings::default());
             let cosines = |other: [Tensor; 2]| {
                 [0, 1].map(|i| Tensor::cosine_similarity(&f32[i], &other[i], 0, 1e-12).double_value(&[]))
             };
-            let last = cosines(features_and_gradient(Computation { channels_last: true, ..Default::default() }));
+            let last = cosines(features_and_gradient(ComputeSettings { channels_last: true, ..Default::default() }));
             assert!(last.iter().all(|cosine| *cosine > 0.999), "{architecture}, channels last: {last:?}");
-            let half = Computation { precision: Precision::Bf16, channels_last: false };
+            let half = ComputeSettings { precision: Precision::Bf16, channels_last: false };
             let [features, _gradient] = cosines(features_and_gradient(half));
             assert!((0.85..0.999_999_9).contains(&features), "{architecture}, bf16: {features}");
         }

@@ -31,7 +31,7 @@ impl LanguageModel {
 
     /// Computes the features of the symbols `x`, `[T, B] -> [T*B, H]`, from `state` or from zero; and the next state,
     /// detached.
-    pub fn forward_from(&self, weights: &Weights, x: &Tensor, state: Option<&LstmState>) -> (Tensor, LstmState) {
+    pub fn forward_with_state(&self, weights: &Weights, x: &Tensor, state: Option<&LstmState>) -> (Tensor, LstmState) {
         let embedded = self.embedding.forward(weights, x); // [T, B, E]
         let start = || self.lstm.zero_state(x.size()[1], (embedded.kind(), x.device()));
         let (z, (h, c)) = match state {
@@ -49,7 +49,7 @@ impl Body for LanguageModel {
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        self.forward_from(weights, x, None).0
+        self.forward_with_state(weights, x, None).0
     }
 }
 
@@ -71,8 +71,8 @@ mod tests {
         let x = Tensor::arange(12, (Kind::Int64, Device::Cpu)).view([6, 2]);
         let (body, weights) = (network.body(), network.parameters().weights());
         let whole = body.forward(weights, &x); // [12, H]
-        let (first, state) = body.forward_from(weights, &x.narrow(0, 0, 4), None);
-        let (rest, _) = body.forward_from(weights, &x.narrow(0, 4, 2), Some(&state));
+        let (first, state) = body.forward_with_state(weights, &x.narrow(0, 0, 4), None);
+        let (rest, _) = body.forward_with_state(weights, &x.narrow(0, 4, 2), Some(&state));
         let distance = (Tensor::cat(&[first, rest], 0) - whole).abs().max().double_value(&[]);
         assert!(distance < 1e-6, "{distance}");
     }

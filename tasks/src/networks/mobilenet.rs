@@ -9,10 +9,10 @@ use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvNorm, centred, channel_means, check_images};
+use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images};
 
 /// Every layer pads.
-pub const SMALLEST_IMAGE: i64 = 1;
+pub const MIN_IMAGE_SIZE: i64 = 1;
 
 const STEM: i64 = 32;
 
@@ -36,7 +36,7 @@ const BLOCKS: [(i64, i64); 13] = [
 /// MobileNet without its output layer.
 #[derive(Clone, Debug)]
 pub struct MobileNet {
-    layers: Vec<ConvNorm>,
+    layers: Vec<ConvBn>,
     features: i64,
 }
 
@@ -44,14 +44,14 @@ impl MobileNet {
     /// Creates the network with width factor `gamma`; it has 1024 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
         let mut inputs = scaled_width(STEM, gamma);
-        let stem = builder.scope("stem", |b| ConvNorm::new(b, ["conv", "norm"], 3, inputs, 3, centred(3, 1)));
+        let stem = builder.scope("stem", |b| ConvBn::new(b, ["conv", "norm"], 3, inputs, 3, same_padding(3, 1)));
         let mut layers = vec![stem];
         for (i, (outputs, stride)) in (1..).zip(BLOCKS) {
             let outputs = scaled_width(outputs, gamma);
             builder.scope(format!("block{i}"), |b| {
-                let by_channel = Conv2dSettings { groups: inputs, ..centred(3, stride) };
-                layers.push(ConvNorm::new(b, ["depthwise", "norm1"], inputs, inputs, 3, by_channel));
-                layers.push(ConvNorm::new(b, ["pointwise", "norm2"], inputs, outputs, 1, centred(1, 1)));
+                let by_channel = Conv2dSettings { groups: inputs, ..same_padding(3, stride) };
+                layers.push(ConvBn::new(b, ["depthwise", "norm1"], inputs, inputs, 3, by_channel));
+                layers.push(ConvBn::new(b, ["pointwise", "norm2"], inputs, outputs, 1, same_padding(1, 1)));
             });
             inputs = outputs;
         }
@@ -65,11 +65,11 @@ impl Body for MobileNet {
     }
 
     fn check(&self, x: &Tensor) -> Result<(), Error> {
-        check_images(x, SMALLEST_IMAGE)
+        check_images(x, MIN_IMAGE_SIZE)
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         let x = self.layers.iter().fold(x.shallow_clone(), |x, layer| layer.forward(weights, &x));
-        channel_means(&x)
+        global_avg_pool(&x)
     }
 }

@@ -10,10 +10,10 @@ use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvNorm, centred, channel_means, check_images};
+use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images};
 
 /// Every layer pads.
-pub const SMALLEST_IMAGE: i64 = 1;
+pub const MIN_IMAGE_SIZE: i64 = 1;
 
 const STEM: i64 = 32;
 const LAST: i64 = 1280;
@@ -25,17 +25,17 @@ const STAGES: [(i64, i64, usize, i64); 7] =
 /// MobileNetV2 without its output layer.
 #[derive(Clone, Debug)]
 pub struct MobileNetV2 {
-    stem: ConvNorm,
+    stem: ConvBn,
     blocks: Vec<Block>,
-    last: ConvNorm,
+    last: ConvBn,
     features: i64,
 }
 
 #[derive(Clone, Debug)]
 struct Block {
-    expand: ConvNorm,
-    depthwise: ConvNorm,
-    project: ConvNorm,
+    expand: ConvBn,
+    depthwise: ConvBn,
+    project: ConvBn,
     shortcut: Shortcut,
 }
 
@@ -44,14 +44,14 @@ struct Block {
 enum Shortcut {
     Nothing,
     Inputs,
-    Convolved(ConvNorm),
+    Convolved(ConvBn),
 }
 
 impl MobileNetV2 {
     /// Creates the network with width factor `gamma`; it has 1280 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
         let mut inputs = scaled_width(STEM, gamma);
-        let stem = builder.scope("stem", |b| ConvNorm::new(b, ["conv", "norm"], 3, inputs, 3, centred(3, 1)));
+        let stem = builder.scope("stem", |b| ConvBn::new(b, ["conv", "norm"], 3, inputs, 3, same_padding(3, 1)));
         let mut blocks = Vec::new();
         for (expansion, outputs, count, first_stride) in STAGES {
             let outputs = scaled_width(outputs, gamma);
@@ -63,7 +63,7 @@ impl MobileNetV2 {
             }
         }
         let features = scaled_width(LAST, gamma);
-        let last = builder.scope("last", |b| ConvNorm::new(b, ["conv", "norm"], inputs, features, 1, centred(1, 1)));
+        let last = builder.scope("last", |b| ConvBn::new(b, ["conv", "norm"], inputs, features, 1, same_padding(1, 1)));
         MobileNetV2 { stem, blocks, last, features }
     }
 }
@@ -71,16 +71,16 @@ impl MobileNetV2 {
 impl Block {
     fn new(b: &mut ParameterBuilder, inputs: i64, expansion: i64, outputs: i64, stride: i64) -> Self {
         let many = expansion * inputs;
-        let by_channel = Conv2dSettings { groups: many, ..centred(3, stride) };
+        let by_channel = Conv2dSettings { groups: many, ..same_padding(3, stride) };
         Block {
-            expand: ConvNorm::new(b, ["expand", "norm1"], inputs, many, 1, centred(1, 1)),
-            depthwise: ConvNorm::new(b, ["depthwise", "norm2"], many, many, 3, by_channel),
-            project: ConvNorm::new(b, ["project", "norm3"], many, outputs, 1, centred(1, 1)),
+            expand: ConvBn::new(b, ["expand", "norm1"], inputs, many, 1, same_padding(1, 1)),
+            depthwise: ConvBn::new(b, ["depthwise", "norm2"], many, many, 3, by_channel),
+            project: ConvBn::new(b, ["project", "norm3"], many, outputs, 1, same_padding(1, 1)),
             shortcut: match stride {
                 1 if inputs == outputs => Shortcut::Inputs,
                 1 => {
                     let names = ["shortcut", "shortcut_norm"];
-                    Shortcut::Convolved(ConvNorm::new(b, names, inputs, outputs, 1, centred(1, 1)))
+                    Shortcut::Convolved(ConvBn::new(b, names, inputs, outputs, 1, same_padding(1, 1)))
                 }
                 _ => Shortcut::Nothing,
             },
@@ -104,11 +104,11 @@ impl Body for MobileNetV2 {
     }
 
     fn check(&self, x: &Tensor) -> Result<(), Error> {
-        check_images(x, SMALLEST_IMAGE)
+        check_images(x, MIN_IMAGE_SIZE)
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         let x = self.blocks.iter().fold(self.stem.forward(weights, x), |x, block| block.forward(weights, &x));
-        channel_means(&self.last.forward(weights, &x))
+        global_avg_pool(&self.last.forward(weights, &x))
     }
 }

@@ -16,7 +16,7 @@ mod vgg19;
 pub use alexnet::AlexNet;
 pub use densenet121::DenseNet121;
 pub use googlenet::GoogLeNet;
-pub use image_model::{ChannelStats, Computation, ImageModel, Normalisation, Precision};
+pub use image_model::{ChannelStats, ComputeSettings, ImageModel, Normalize, Precision};
 pub use language_model::LanguageModel;
 pub use mobilenet::MobileNet;
 pub use mobilenet_v2::MobileNetV2;
@@ -83,16 +83,16 @@ impl Architecture {
     }
 
     /// Returns the minimum image size, in pixels.
-    pub fn smallest_image(self) -> i64 {
+    pub fn min_image_size(self) -> i64 {
         match self {
-            Self::MobileNet => mobilenet::SMALLEST_IMAGE,
-            Self::MobileNetV2 => mobilenet_v2::SMALLEST_IMAGE,
-            Self::GoogLeNet => googlenet::SMALLEST_IMAGE,
-            Self::Vgg19 => vgg19::SMALLEST_IMAGE,
-            Self::AlexNet => alexnet::SMALLEST_IMAGE,
-            Self::DenseNet121 => densenet121::SMALLEST_IMAGE,
-            Self::ResNet50 => resnet50::SMALLEST_IMAGE,
-            Self::SmallCnn => small_cnn::SMALLEST_IMAGE,
+            Self::MobileNet => mobilenet::MIN_IMAGE_SIZE,
+            Self::MobileNetV2 => mobilenet_v2::MIN_IMAGE_SIZE,
+            Self::GoogLeNet => googlenet::MIN_IMAGE_SIZE,
+            Self::Vgg19 => vgg19::MIN_IMAGE_SIZE,
+            Self::AlexNet => alexnet::MIN_IMAGE_SIZE,
+            Self::DenseNet121 => densenet121::MIN_IMAGE_SIZE,
+            Self::ResNet50 => resnet50::MIN_IMAGE_SIZE,
+            Self::SmallCnn => small_cnn::MIN_IMAGE_SIZE,
         }
     }
 
@@ -238,7 +238,7 @@ mod tests {
     fn images_of_any_size_that_will_do_become_features() {
         for architecture in Architecture::ALL {
             let network = network(architecture, 0.05);
-            let smallest = architecture.smallest_image();
+            let smallest = architecture.min_image_size();
             for [height, width] in [[smallest, smallest], [smallest + 7, smallest + 40]] {
                 let out = network.outputs(&images([2, 3, height, width])).unwrap();
                 assert_eq!(out.size(), [2, 2, 5], "{architecture:?}");
@@ -252,7 +252,7 @@ mod tests {
         for architecture in Architecture::ALL {
             let network = network(architecture, 0.05);
             let refused = |shape| network.outputs(&images(shape)).unwrap_err();
-            let side = architecture.smallest_image();
+            let side = architecture.min_image_size();
             assert!(matches!(refused([2, 1, side, side]), Error::Shape { .. }), "{architecture:?}");
             assert!(matches!(network.forward(&images([2, 3, side, side]).flatten(1, 2)), Err(Error::Shape { .. })));
             if side > 1 {

@@ -8,10 +8,10 @@ use alrao_core::layers::{Body, Conv2dSettings, FilterInit, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvNorm, centred, channel_means, check_images, overlapping_max_pool};
+use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images, overlapping_max_pool};
 
 /// Every layer pads.
-pub const SMALLEST_IMAGE: i64 = 1;
+pub const MIN_IMAGE_SIZE: i64 = 1;
 
 const STEM: i64 = 64;
 /// How many times as many channels a block ends in as it has within.
@@ -22,23 +22,23 @@ const STAGES: [(i64, usize, i64); 4] = [(64, 3, 1), (128, 4, 2), (256, 6, 2), (5
 /// ResNet50 without its output layer.
 #[derive(Clone, Debug)]
 pub struct ResNet50 {
-    stem: ConvNorm,
+    stem: ConvBn,
     blocks: Vec<Bottleneck>,
     features: i64,
 }
 
 #[derive(Clone, Debug)]
 struct Bottleneck {
-    layers: [ConvNorm; 3],
+    layers: [ConvBn; 3],
     /// brings the inputs to the outputs' shape
-    downsample: Option<ConvNorm>,
+    downsample: Option<ConvBn>,
 }
 
 impl ResNet50 {
     /// Creates the network with width factor `gamma`; it has 2048 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
         let mut inputs = scaled_width(STEM, gamma);
-        let stem = ConvNorm::new(builder, ["conv1", "bn1"], 3, inputs, 7, settings(7, 2));
+        let stem = ConvBn::new(builder, ["conv1", "bn1"], 3, inputs, 7, settings(7, 2));
         let mut blocks = Vec::new();
         for (stage, (channels, count, first_stride)) in (1..).zip(STAGES) {
             let within = scaled_width(channels, gamma);
@@ -57,12 +57,12 @@ impl Bottleneck {
     fn new(b: &mut ParameterBuilder, inputs: i64, within: i64, stride: i64) -> Self {
         let outputs = EXPANSION * within;
         let layers = [
-            ConvNorm::new(b, ["conv1", "bn1"], inputs, within, 1, settings(1, 1)),
-            ConvNorm::new(b, ["conv2", "bn2"], within, within, 3, settings(3, stride)),
-            ConvNorm::new(b, ["conv3", "bn3"], within, outputs, 1, settings(1, 1)),
+            ConvBn::new(b, ["conv1", "bn1"], inputs, within, 1, settings(1, 1)),
+            ConvBn::new(b, ["conv2", "bn2"], within, within, 3, settings(3, stride)),
+            ConvBn::new(b, ["conv3", "bn3"], within, outputs, 1, settings(1, 1)),
         ];
         let downsample = (stride != 1 || inputs != outputs)
-            .then(|| ConvNorm::new(b, ["downsample.0", "downsample.1"], inputs, outputs, 1, settings(1, stride)));
+            .then(|| ConvBn::new(b, ["downsample.0", "downsample.1"], inputs, outputs, 1, settings(1, stride)));
         Bottleneck { layers, downsample }
     }
 
@@ -78,7 +78,7 @@ impl Bottleneck {
 }
 
 fn settings(kernel: i64, stride: i64) -> Conv2dSettings {
-    Conv2dSettings { init: FilterInit::KaimingNormalFanOut, ..centred(kernel, stride) }
+    Conv2dSettings { init: FilterInit::KaimingNormalFanOut, ..same_padding(kernel, stride) }
 }
 
 impl Body for ResNet50 {
@@ -87,11 +87,11 @@ impl Body for ResNet50 {
     }
 
     fn check(&self, x: &Tensor) -> Result<(), Error> {
-        check_images(x, SMALLEST_IMAGE)
+        check_images(x, MIN_IMAGE_SIZE)
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         let x = overlapping_max_pool(&self.stem.forward(weights, x));
-        channel_means(&self.blocks.iter().fold(x, |x, block| block.forward(weights, &x)))
+        global_avg_pool(&self.blocks.iter().fold(x, |x, block| block.forward(weights, &x)))
     }
 }

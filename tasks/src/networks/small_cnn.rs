@@ -6,17 +6,17 @@ use alrao_core::layers::{Body, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvNorm, centred, channel_means, check_images};
+use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images};
 
 /// Each convolution halves the image.
-pub const SMALLEST_IMAGE: i64 = 1 << CHANNELS.len();
+pub const MIN_IMAGE_SIZE: i64 = 1 << CHANNELS.len();
 
 const CHANNELS: [i64; 3] = [32, 64, 128];
 
 /// The small network without its output layer.
 #[derive(Clone, Debug)]
 pub struct SmallCnn {
-    layers: Vec<ConvNorm>,
+    layers: Vec<ConvBn>,
     features: i64,
 }
 
@@ -27,7 +27,7 @@ impl SmallCnn {
         let layers = (1..).zip(CHANNELS).map(|(i, channels)| {
             let outputs = scaled_width(channels, gamma);
             let names = ["conv", "norm"];
-            let make = |b: &mut ParameterBuilder| ConvNorm::new(b, names, inputs, outputs, 3, centred(3, 1));
+            let make = |b: &mut ParameterBuilder| ConvBn::new(b, names, inputs, outputs, 3, same_padding(3, 1));
             let layer = builder.scope(format!("layer{i}"), make);
             inputs = outputs;
             layer
@@ -43,11 +43,11 @@ impl Body for SmallCnn {
     }
 
     fn check(&self, x: &Tensor) -> Result<(), Error> {
-        check_images(x, SMALLEST_IMAGE)
+        check_images(x, MIN_IMAGE_SIZE)
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        let halved = |x: Tensor, layer: &ConvNorm| layer.forward(weights, &x).max_pool2d_default(2);
-        channel_means(&self.layers.iter().fold(x.shallow_clone(), halved))
+        let halved = |x: Tensor, layer: &ConvBn| layer.forward(weights, &x).max_pool2d_default(2);
+        global_avg_pool(&self.layers.iter().fold(x.shallow_clone(), halved))
     }
 }

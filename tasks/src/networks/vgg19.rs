@@ -9,10 +9,10 @@ use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvNorm, centred, channel_means, check_images};
+use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images};
 
 /// Each stage halves the image.
-pub const SMALLEST_IMAGE: i64 = 1 << STAGES.len();
+pub const MIN_IMAGE_SIZE: i64 = 1 << STAGES.len();
 
 /// Channels and convolutions.
 const STAGES: [(i64, usize); 5] = [(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)];
@@ -20,14 +20,14 @@ const STAGES: [(i64, usize); 5] = [(64, 2), (128, 2), (256, 4), (512, 4), (512, 
 /// VGG19 without its output layer.
 #[derive(Clone, Debug)]
 pub struct Vgg19 {
-    stages: Vec<Vec<ConvNorm>>,
+    stages: Vec<Vec<ConvBn>>,
     features: i64,
 }
 
 impl Vgg19 {
     /// Creates the network with width factor `gamma`; it has 512 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
-        let settings = Conv2dSettings { bias: true, ..centred(3, 1) };
+        let settings = Conv2dSettings { bias: true, ..same_padding(3, 1) };
         let mut inputs = 3;
         let mut stages = Vec::new();
         for (i, (channels, count)) in (1..).zip(STAGES) {
@@ -35,7 +35,7 @@ impl Vgg19 {
             stages.push(builder.scope(format!("stage{i}"), |b| {
                 let layer = |j| {
                     let names = ["conv", "norm"];
-                    let layer = b.scope(format!("layer{j}"), |b| ConvNorm::new(b, names, inputs, outputs, 3, settings));
+                    let layer = b.scope(format!("layer{j}"), |b| ConvBn::new(b, names, inputs, outputs, 3, settings));
                     inputs = outputs;
                     layer
                 };
@@ -52,13 +52,13 @@ impl Body for Vgg19 {
     }
 
     fn check(&self, x: &Tensor) -> Result<(), Error> {
-        check_images(x, SMALLEST_IMAGE)
+        check_images(x, MIN_IMAGE_SIZE)
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        let stage = |x: Tensor, layers: &Vec<ConvNorm>| {
+        let stage = |x: Tensor, layers: &Vec<ConvBn>| {
             layers.iter().fold(x, |x, layer| layer.forward(weights, &x)).max_pool2d_default(2)
         };
-        channel_means(&self.stages.iter().fold(x.shallow_clone(), stage))
+        global_avg_pool(&self.stages.iter().fold(x.shallow_clone(), stage))
     }
 }

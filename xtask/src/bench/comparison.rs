@@ -15,7 +15,7 @@ use crate::cargo::failed;
 
 /// The duration of a benchmark.
 #[derive(Args, Clone, Copy)]
-pub struct Length {
+pub struct BenchArgs {
     /// Number of rounds.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,

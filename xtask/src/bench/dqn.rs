@@ -6,7 +6,7 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::comparison::{Length, Program, Target, compare, last_line, on_cores};
+use super::comparison::{BenchArgs, Program, Target, compare, last_line, on_cores};
 use super::python;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
@@ -23,7 +23,7 @@ const TARGETS: [Target; 4] = [
 const TRANSITIONS: u64 = 1_000_000;
 
 /// Builds, downloads the other, and measures.
-pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
+pub fn run(checkout: &Checkout, args: BenchArgs) -> Result<()> {
     setup::run(checkout, false)?;
     let bench = ["bench", "--quiet", "--bench", "dqn"];
     run_command("the build", cargo(checkout).args(bench).arg("--no-run"))?;
@@ -35,7 +35,7 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
     println!("{TRANSITIONS} transitions of LunarLander take {memory}; target: at most 48 MB");
     let megabytes: f64 = memory.split(' ').next().and_then(|word| word.parse().ok()).context("a size in MB")?;
 
-    let seconds = length.seconds.to_string();
+    let seconds = args.seconds.to_string();
     let ours = |name, [what, method, width]: [&str; 3]| {
         let mut command = on_cores(1, cargo(checkout).get_program())?;
         command.current_dir(&checkout.root).args(bench).args(["--", what, method, width, &seconds]);
@@ -64,5 +64,5 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
         ours("alrao, training, 2x256, defaults", ["training", "defaults", "256"])?,
     ];
     let memory = ("memory", json!({"transitions": TRANSITIONS, "megabytes": megabytes}));
-    compare("dqn", "steps/s", programs, &TARGETS, length.rounds, &[memory])
+    compare("dqn", "steps/s", programs, &TARGETS, args.rounds, &[memory])
 }

@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 
-use super::comparison::{Length, Program, Target, compare, on_cores};
+use super::comparison::{BenchArgs, Program, Target, compare, on_cores};
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
 use crate::{gymnasium, setup};
@@ -24,7 +24,7 @@ const TARGETS: [Target; 5] = [
 ];
 
 /// Builds, downloads the others, and measures.
-pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
+pub fn run(checkout: &Checkout, args: BenchArgs) -> Result<()> {
     setup::run(checkout, false)?;
     let alrao = ["--quiet", "--release", "--bin", "alrao"];
     run_command("the build", cargo(checkout).arg("build").args(alrao))?;
@@ -35,7 +35,7 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
     })?;
     let envpool = envpool.join("bin/python");
 
-    let seconds = length.seconds.to_string();
+    let seconds = args.seconds.to_string();
     let ours = |name, request: &[&str]| {
         let mut command = on_cores(1, cargo(checkout).get_program())?;
         command.current_dir(&checkout.root).arg("run").args(alrao).args(["--", "env", "bench"]).args(request);
@@ -61,5 +61,5 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
         ours("alrao, 16 LunarLanders", &["lunar-lander", "--num-envs", "16"])?,
         theirs("EnvPool, 16 LunarLanders", &envpool, ["envpool", "LunarLander-v3"])?,
     ];
-    compare("envs", "steps/s", programs, &TARGETS, length.rounds, &[])
+    compare("envs", "steps/s", programs, &TARGETS, args.rounds, &[])
 }

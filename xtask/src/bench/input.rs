@@ -6,7 +6,7 @@ use std::path::{Path, absolute};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::comparison::{Length, Program, Target, compare, last_line, on_cores};
+use super::comparison::{BenchArgs, Program, Target, compare, last_line, on_cores};
 use super::python;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
@@ -19,7 +19,7 @@ const COMPARED: u32 = 500;
 const GREY_LEVELS: f64 = 1.0;
 
 /// Builds, downloads the others, compares, and measures.
-pub fn run(checkout: &Checkout, data: &Path, length: Length) -> Result<()> {
+pub fn run(checkout: &Checkout, data: &Path, args: BenchArgs) -> Result<()> {
     setup::run(checkout, false)?;
     let bench = ["bench", "--quiet", "--package", "alrao-tasks", "--bench", "input"];
     run_command("the build", cargo(checkout).args(bench).arg("--no-run"))?;
@@ -41,12 +41,12 @@ pub fn run(checkout: &Checkout, data: &Path, length: Length) -> Result<()> {
          target: at most {GREY_LEVELS}"
     );
 
-    let seconds = length.seconds.to_string();
+    let seconds = args.seconds.to_string();
     let mut ours = on_cores(2, cargo(checkout).get_program())?;
     ours.current_dir(&checkout.root).args(bench).args(["--", "rate", &seconds]).arg(&data);
     let mut theirs = on_cores(2, &python)?;
     theirs.current_dir(&checkout.root).args(["-B", "xtask/benches/input.py", "rate", &seconds]).arg(&data);
     let programs = vec![Program { name: TARGETS[0].0, command: ours }, Program { name: TARGETS[0].1, command: theirs }];
     let differences = ("grey levels", json!({"decoded": decoded, "resized": resized}));
-    compare("input", "images/s", programs, &TARGETS, length.rounds, &[differences])
+    compare("input", "images/s", programs, &TARGETS, args.rounds, &[differences])
 }

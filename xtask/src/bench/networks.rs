@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::comparison::{Length, Program, Target, compare, on_cores};
+use super::comparison::{BenchArgs, Program, Target, compare, on_cores};
 use super::python;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
@@ -18,13 +18,13 @@ const TARGETS: [Target; 4] = [
 ];
 
 /// Builds, downloads the other, and measures.
-pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
+pub fn run(checkout: &Checkout, args: BenchArgs) -> Result<()> {
     setup::run(checkout, false)?;
     let bench = ["bench", "--quiet", "--package", "alrao-tasks", "--bench", "networks"];
     run_command("the build", cargo(checkout).args(bench).arg("--no-run"))?;
     let python = python::peers()?;
 
-    let seconds = length.seconds.to_string();
+    let seconds = args.seconds.to_string();
     let mut programs = Vec::new();
     for (Target(ours, theirs, _), network) in TARGETS.iter().zip(["mobilenet", "googlenet", "vgg19", "lstm"]) {
         let mut command = on_cores(1, cargo(checkout).get_program())?;
@@ -34,5 +34,5 @@ pub fn run(checkout: &Checkout, length: Length) -> Result<()> {
         command.current_dir(&checkout.root).args(["-B", "xtask/benches/networks.py", network, &seconds]);
         programs.push(Program { name: theirs, command });
     }
-    compare("networks", "samples/s", programs, &TARGETS, length.rounds, &[])
+    compare("networks", "samples/s", programs, &TARGETS, args.rounds, &[])
 }

@@ -40,7 +40,7 @@ const DATA_BYTES: u64 = 10_000 * 3073;
 
 /// The arguments of `cargo xtask gpu`.
 #[derive(Args)]
-pub struct Gpu {
+pub struct GpuArgs {
     /// Time limit in wall-clock minutes, after the build.
     #[arg(long, value_name = "N", required_unless_present = "pack")]
     minutes: Option<f64>,
@@ -65,7 +65,7 @@ pub struct Gpu {
 }
 
 /// Checks the args, builds what isn't packed, and does as much as there is time for.
-pub fn run(checkout: &Checkout, args: &Gpu) -> Result<()> {
+pub fn run(checkout: &Checkout, args: &GpuArgs) -> Result<()> {
     if let Some(folder) = &args.pack {
         if folder.exists() {
             return Err(usage_error(format!("{} exists: choose a new directory for --pack", folder.display())));
