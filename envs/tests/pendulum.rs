@@ -36,7 +36,7 @@ fn pendulum() -> Result<Box<dyn Environment>, Box<dyn Error>> {
     Ok(Registry::builtin().make(&EnvironmentSettings::new("pendulum"))?)
 }
 
-fn observation(state: impl Into<Vec<f64>>) -> Vec<f32> {
+fn to_f32(state: impl Into<Vec<f64>>) -> Vec<f32> {
     state.into().iter().map(|&value| value as f32).collect()
 }
 
@@ -45,11 +45,11 @@ fn episodes_with_continuous_torques_equal_gymnasiums() -> Result<(), Box<dyn Err
     let mut pendulum = Pendulum::new();
     for Episode { seed, torques, observations, rewards } in episodes()? {
         let (start, _) = pendulum.reset(Some(seed), false, None);
-        assert_eq!(observation(start), observations[0], "seed {seed}");
+        assert_eq!(to_f32(start), observations[0], "seed {seed}");
         for (step, torque) in torques.into_iter().enumerate() {
             let ActionReward { observation, reward, .. } = pendulum.step(torque);
             assert_eq!(reward.into_inner(), rewards[step], "seed {seed}, step {step}");
-            assert_eq!(observation(observation), observations[step + 1], "seed {seed}, step {step}");
+            assert_eq!(to_f32(observation), observations[step + 1], "seed {seed}, step {step}");
         }
     }
     Ok(())
@@ -82,7 +82,7 @@ fn the_first_and_last_action_have_the_maximum_torque() -> Result<(), Box<dyn Err
             env.reset(1)?;
             let expected = pendulum.step(torque);
             assert_eq!(env.step(action)?.reward, expected.reward.into_inner());
-            assert_eq!(env.observation(), observation(expected.observation));
+            assert_eq!(env.observation(), to_f32(expected.observation));
         }
     }
     Ok(())

@@ -1,11 +1,11 @@
-//! How many images a second are ready to be learnt from: `cargo xtask bench input` runs it beside torchvision.
+//! Throughput of the input pipeline: `cargo xtask bench input` compares it with torchvision's.
 //!
 //! ```text
 //! cargo bench -p alrao-tasks --bench input -- rate SECONDS FOLDER
 //! cargo bench -p alrao-tasks --bench input -- pixels COUNT FOLDER FILE
 //! ```
 //!
-//! `pixels` writes the first images that test, each as it is decoded and as it is brought to 224 pixels, to compare them.
+//! `pixels` writes the first test images, each decoded and resized to 224 pixels, to compare them.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -27,12 +27,12 @@ fn main() -> Result<()> {
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["rate", seconds, folder] => rate(Duration::from_secs(seconds.parse().context("seconds")?), folder.as_ref()),
         ["pixels", count, folder, file] => pixels(count.parse().context("a count")?, folder.as_ref(), file.as_ref()),
-        [] => Ok(()), // so do tests of all targets run it
-        _ => bail!("say rate SECONDS FOLDER, or pixels COUNT FOLDER FILE"),
+        [] => Ok(()), // run without arguments by `cargo test --all-targets`
+        _ => bail!("usage: rate SECONDS FOLDER, or pixels COUNT FOLDER FILE"),
     }
 }
 
-/// Takes batches for so long, after the first, and prints how many images a second there were.
+/// Reads batches for this time, after the first, and prints the images per second.
 fn rate(time: Duration, folder: &Path) -> Result<()> {
     let images = Arc::new(ImageFolder::read(folder, SIDE)?);
     let pixels = Normalize::new(images.channel_stats(), Device::Cpu);
@@ -55,18 +55,18 @@ fn rate(time: Duration, folder: &Path) -> Result<()> {
             }
         }
     }
-    unreachable!("epochs go on")
+    unreachable!("the loop is endless")
 }
 
-/// Writes images that test, `[height, width, 3]` each, as they are and as they are brought to one size.
+/// Writes test images, `[height, width, 3]` each, decoded and resized.
 fn pixels(count: usize, folder: &Path, file: &Path) -> Result<()> {
     let images = ImageFolder::read(folder, SIDE)?;
     let mut out = BufWriter::new(File::create(file)?);
     let mut planes = vec![0; 3 * SIDE * SIDE];
     for index in 0..count.min(images.labels(Split::Test).len()) {
         let path = images.path(Split::Test, index);
-        let picture = decode::decode(&fs::read(path)?).map_err(|problem| anyhow!("{}: {problem}", path.display()))?;
-        out.write_all(&picture.rgb)?;
+        let image = decode::decode(&fs::read(path)?).map_err(|problem| anyhow!("{}: {problem}", path.display()))?;
+        out.write_all(&image.rgb)?;
         images.image(Split::Test, index, None, &mut planes)?;
         let of_pixel = |i: usize| [0, 1, 2].map(|channel| planes[channel * SIDE * SIDE + i]);
         out.write_all(&(0..SIDE * SIDE).flat_map(of_pixel).collect::<Vec<u8>>())?;

@@ -1,13 +1,13 @@
-//! What a step of Alrao costs for the networks of small images and of text, on one thread or a GPU: `cargo xtask bench
-//! networks` runs it beside plain SGD in PyTorch.
+//! Training throughput of Alrao on the networks for small images and text, on one thread or a GPU: `cargo xtask bench
+//! networks` compares it with plain SGD in PyTorch.
 //!
 //! ```text
 //! cargo bench -p alrao-tasks --bench networks -- mobilenet|mobilenet2|googlenet|vgg19|lstm SECONDS [cpu|cuda] [WORD]...
 //! ```
 //!
-//! Images are of 32 by 32 pixels and of 10 classes, 128 in a batch unless the words say another number; texts are of 50
-//! symbols, 70 steps of 20 streams in a batch. Other words are `bf16` and `last`, for channels last, of images; `eager`
-//! leaves out CUDA graphs; `sgd` takes plain SGD with one head in place of Alrao.
+//! Images have 32 by 32 pixels and 10 classes, with batches of 128 unless a WORD is another number; texts have 50 symbols,
+//! with batches of 70 steps of 20 streams. Other words: `bf16` and `last` (channels-last) for images, `eager` to disable CUDA
+//! graphs, `sgd` for plain SGD with one head.
 
 use std::time::{Duration, Instant};
 
@@ -29,33 +29,33 @@ const STEPS: i64 = 70;
 const STREAMS: i64 = 20;
 const SYMBOLS: i64 = 50;
 
-/// As in the program.
+/// The program's allocator.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// How steps are made, as words say.
-struct Ways {
+/// The options given as words.
+struct Options {
     images: i64,
     computation: ComputeSettings,
     recorded: bool,
     method: Method,
 }
 
-impl Ways {
+impl Options {
     fn read(words: &[&str], device: Device) -> Result<Self> {
-        let mut ways =
-            Ways { images: 128, computation: ComputeSettings::default_for(device), recorded: true, method: Method::alrao() };
+        let mut options =
+            Options { images: 128, computation: ComputeSettings::default_for(device), recorded: true, method: Method::alrao() };
         for word in words {
             match (*word, word.parse()) {
-                (_, Ok(images @ 2..)) => ways.images = images,
-                ("bf16", _) => ways.computation.precision = Precision::Bf16,
-                ("last", _) => ways.computation.channels_last = true,
-                ("eager", _) => ways.recorded = false,
-                ("sgd", _) => ways.method = Method::sgd(1e-3)?,
-                _ => bail!("`{word}` is no number of images, nor bf16, last, eager or sgd"),
+                (_, Ok(images @ 2..)) => options.images = images,
+                ("bf16", _) => options.computation.precision = Precision::Bf16,
+                ("last", _) => options.computation.channels_last = true,
+                ("eager", _) => options.recorded = false,
+                ("sgd", _) => options.method = Method::sgd(1e-3)?,
+                _ => bail!("`{word}` is not an option: use a number of images, bf16, last, eager or sgd"),
             }
         }
-        Ok(ways)
+        Ok(options)
     }
 }
 
@@ -67,23 +67,23 @@ fn main() -> Result<()> {
             let (device, words) = rest.split_first().unwrap_or((&"cpu", &[]));
             let device = device.parse::<DeviceChoice>()?.resolve()?;
             let seconds = Duration::from_secs(seconds.parse().context("seconds")?);
-            measure(network, seconds, device, Ways::read(words, device)?)
+            measure(network, seconds, device, Options::read(words, device)?)
         }
-        [] => Ok(()), // so do tests of all targets run it
-        _ => bail!("say mobilenet, mobilenet2, googlenet, vgg19 or lstm, SECONDS, and cuda if it is to be there"),
+        [] => Ok(()), // run without arguments by `cargo test --all-targets`
+        _ => bail!("usage: mobilenet|mobilenet2|googlenet|vgg19|lstm SECONDS [cpu|cuda] [WORD]..."),
     }
 }
 
-/// Makes steps for so long, after some that don't count, and prints how many samples a second they learn from.
-fn measure(network: &str, time: Duration, device: Device, ways: Ways) -> Result<()> {
-    let Ways { images, computation, recorded, method } = ways;
+/// Trains for this time, after a warm-up, and prints the samples per second.
+fn measure(network: &str, time: Duration, device: Device, options: Options) -> Result<()> {
+    let Options { images, computation, recorded, method } = options;
     let architecture = match network {
         "mobilenet" => Some(Architecture::MobileNet),
         "mobilenet2" => Some(Architecture::MobileNetV2),
         "googlenet" => Some(Architecture::GoogLeNet),
         "vgg19" => Some(Architecture::Vgg19),
         "lstm" => None,
-        _ => bail!("the network is mobilenet, mobilenet2, googlenet, vgg19 or lstm, not {network}"),
+        _ => bail!("unknown network `{network}`: use mobilenet, mobilenet2, googlenet, vgg19 or lstm"),
     };
     let float = (Kind::Float, device);
     let labels = |n, classes| Tensor::randint(classes, [n], (Kind::Int64, device));
@@ -119,8 +119,8 @@ fn measure(network: &str, time: Duration, device: Device, ways: Ways) -> Result<
             Cuda::synchronize(n as i64)
         }
     };
-    let unmeasured = if device.is_cuda() { 10 } else { 1 };
-    (0..unmeasured).try_for_each(|_| step())?;
+    let warm_up = if device.is_cuda() { 10 } else { 1 };
+    (0..warm_up).try_for_each(|_| step())?;
     wait();
     let (started, mut samples) = (Instant::now(), 0);
     while started.elapsed() < time {

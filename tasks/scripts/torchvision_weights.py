@@ -1,10 +1,10 @@
-"""Writes torchvision's AlexNet, DenseNet121 and ResNet50 as alrao reads them, and what they make of some images.
+"""Writes the weights of torchvision's AlexNet, DenseNet121 and ResNet50, and their logits of some images.
 
     pip install torch==2.11.0 torchvision==0.26.0 safetensors
     python torchvision_weights.py FOLDER [--pretrained]
 
-For each network FOLDER/NAME.safetensors holds its state, initial from a seed, or pretrained, which torchvision downloads;
-and FOLDER/NAME-logits.safetensors holds images of 64 and of 224 pixels a side with their logits, which
+For each network, FOLDER/NAME.safetensors contains the state dict, randomly initialized or pretrained (downloaded by
+torchvision); FOLDER/NAME-logits.safetensors contains images of 64 and 224 pixels and their logits, which
 `ALRAO_TORCHVISION=FOLDER cargo test -p alrao-tasks --test torchvision` compares with alrao's.
 """
 
@@ -32,7 +32,7 @@ def main():
         assert sum(p.numel() for p in network.parameters()) == parameters, name
         images = {side: torch.randn(2, 3, side, side) for side in SIDES}
         if not arguments.pretrained:
-            # one pass to learn from, so that the running statistics of batch normalisation say something
+            # a training pass, to initialize the running statistics of batch normalization
             network.train()(images[SIDES[0]])
         network.eval()
         check = {}

@@ -52,7 +52,7 @@ impl std::fmt::Display for Metrics {
 /// Sums over samples, kept on the device until they are read.
 #[derive(Debug)]
 pub(crate) struct MetricAccumulator {
-    /// number of samples and the sum of their `-log p`; number of samples, of top-1 and of top-5 hits; `[5]` f64
+    /// number of samples and sum of their `-log p`; number of samples, of top-1 hits and of top-5 hits; `[5]` f64
     sums: Tensor,
 }
 
@@ -70,9 +70,9 @@ impl MetricAccumulator {
 
     /// Adds the top-1 and top-5 hits, from log-probabilities `[B, A]` and labels `[B]`.
     pub fn add_hits(&mut self, log_p: &Tensor, y: &Tensor) {
-        let of_right = log_p.gather(1, &y.unsqueeze(1), false); // [B, 1]
+        let of_label = log_p.gather(1, &y.unsqueeze(1), false); // [B, 1]
         // a class is in the top n if fewer than n classes are likelier, and never if its log-probability is NaN
-        let likelier = log_p.le_tensor(&of_right).logical_not();
+        let likelier = log_p.le_tensor(&of_label).logical_not();
         let likelier = likelier.sum_dim_intlist([1].as_slice(), false, Kind::Int64); // [B]
         let among = |n: i64| likelier.lt(n).sum(Kind::Double);
         let samples = likelier.ones_like().sum(Kind::Double);
@@ -142,25 +142,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scores_by_hand() {
+    fn metrics_equal_hand_computed_values() {
         let p = Tensor::from_slice(&[0.5f64, 0.25, 0.25, 0.1, 0.2, 0.7]).view([2, 3]);
         let mut accumulator = MetricAccumulator::new(Device::Cpu);
         accumulator.add(&p.log(), &Tensor::from_slice(&[0i64, 1]));
         accumulator.add(&p.narrow(0, 0, 1).log(), &Tensor::from_slice(&[1i64]));
         let expected = -(0.5f64.ln() + 0.2f64.ln() + 0.25f64.ln()) / 3.0;
-        let scores = MetricAccumulator::of(&accumulator.numbers(), Device::Cpu).metrics(MetricKind::BitsPerChar);
-        assert!((scores.loss - expected).abs() < 1e-12 && (scores.top1 - 1.0 / 3.0).abs() < 1e-12, "{scores:?}");
-        assert_eq!((scores.bits_per_char, scores.top5), (Some(scores.loss / 2f64.ln()), None));
+        let metrics = MetricAccumulator::of(&accumulator.numbers(), Device::Cpu).metrics(MetricKind::BitsPerChar);
+        assert!((metrics.loss - expected).abs() < 1e-12 && (metrics.top1 - 1.0 / 3.0).abs() < 1e-12, "{metrics:?}");
+        assert_eq!((metrics.bits_per_char, metrics.top5), (Some(metrics.loss / 2f64.ln()), None));
         assert_eq!(accumulator.metrics(MetricKind::Top5).top5, Some(1.0));
-        assert_eq!(accumulator.metrics(MetricKind::Perplexity).perplexity, Some(scores.loss.exp()));
+        assert_eq!(accumulator.metrics(MetricKind::Perplexity).perplexity, Some(metrics.loss.exp()));
     }
 
     #[test]
-    fn no_guess_is_right_whose_chance_is_no_number() {
+    fn nan_probabilities_are_never_hits() {
         let mut accumulator = MetricAccumulator::new(Device::Cpu);
         let log_p = Tensor::from_slice(&[f64::NAN, f64::NAN, -0.1, -2.4]).view([2, 2]);
         accumulator.add(&log_p, &Tensor::from_slice(&[0i64, 0]));
-        let scores = accumulator.metrics(MetricKind::Loss);
-        assert!(scores.loss.is_nan() && scores.top1 == 0.5, "{scores:?}");
+        let metrics = accumulator.metrics(MetricKind::Loss);
+        assert!(metrics.loss.is_nan() && metrics.top1 == 0.5, "{metrics:?}");
     }
 }

@@ -23,7 +23,7 @@ pub struct SupervisedTask {
     pub data: DataSettings,
     /// The model.
     pub model: ModelSettings,
-    /// How long it trains.
+    /// The training settings.
     pub training: TrainingSettings,
 }
 
@@ -183,10 +183,10 @@ impl ModelSettings {
 
     /// Returns an image classifier's computation settings on this device.
     pub fn computation(&self, device: Device) -> ComputeSettings {
-        let usual = ComputeSettings::default_for(device);
+        let default = ComputeSettings::default_for(device);
         ComputeSettings {
-            precision: self.precision.unwrap_or(usual.precision),
-            channels_last: self.channels_last.unwrap_or(usual.channels_last),
+            precision: self.precision.unwrap_or(default.precision),
+            channels_last: self.channels_last.unwrap_or(default.channels_last),
         }
     }
 
@@ -225,14 +225,14 @@ impl SupervisedTask {
     /// # Errors
     /// [`Error::Setting`] for the first invalid field.
     pub fn check(&self) -> Result<(), Error> {
-        const WIDEST: f64 = 16.0;
+        const MAX_WIDTH: f64 = 16.0;
         self.training.check()?;
         let width_factor = self.model.width_factor;
-        if !(width_factor > 0.0 && width_factor <= WIDEST) {
+        if !(width_factor > 0.0 && width_factor <= MAX_WIDTH) {
             return Err(Error::setting(
                 "model.width_factor",
                 width_factor,
-                format!("must be above 0 and at most {WIDEST}"),
+                format!("must be above 0 and at most {MAX_WIDTH}"),
             ));
         }
         match self.data.image_size() {
@@ -312,10 +312,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_lie_side_by_side_on_a_cpu_unless_it_is_said_otherwise() {
+    fn channels_last_is_the_default_on_a_cpu() {
         let model = |channels_last| ModelSettings { channels_last, ..Default::default() };
-        let lie = |channels_last, device| model(channels_last).computation(device).channels_last;
-        assert_eq!([lie(None, Device::Cpu), lie(None, Device::Cuda(0))], [true, false]);
-        assert_eq!([lie(Some(false), Device::Cpu), lie(Some(true), Device::Cuda(0))], [false, true]);
+        let resolved = |channels_last, device| model(channels_last).computation(device).channels_last;
+        assert_eq!([resolved(None, Device::Cpu), resolved(None, Device::Cuda(0))], [true, false]);
+        assert_eq!([resolved(Some(false), Device::Cpu), resolved(Some(true), Device::Cuda(0))], [false, true]);
     }
 }

@@ -1,10 +1,10 @@
 //! The epoch loop, which trains one batch at a time and returns at the next event.
 //!
-//! As for agents, whoever trains calls [`SupervisedTrainer::advance`] until it is done, and does with the [`SupervisedEvent`]s what he likes.
-//! Training stops when the loss on the validation data has not been better for a number of epochs; the best epoch is the
-//! one to test (paper, section 5.1).
+//! Call [`SupervisedTrainer::advance`] until it returns [`SupervisedStopReason::Finished`]; log or save on each
+//! [`SupervisedEvent`]. Training stops early when the validation loss hasn't improved for a number of epochs; the network
+//! of the best epoch is tested (paper, section 5.1).
 //!
-//! Dropout is seeded for each step from a named stream of the run's seed, so that a resumed training is bit-identical.
+//! Dropout is seeded at each update from a named stream of the run's seed, so that a resumed training is bit-identical.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -156,24 +156,24 @@ pub enum SupervisedEvent {
 /// The reason why [`SupervisedTrainer::advance`] returned.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SupervisedStopReason {
-    /// There is something to tell.
+    /// There is an event to log.
     Event(SupervisedEvent),
-    /// It is time to [`save`](SupervisedTrainer::save).
+    /// A checkpoint is due: call [`save`](SupervisedTrainer::save).
     Checkpoint,
-    /// The last epoch is over.
+    /// Training has finished.
     Finished,
 }
 
 /// The best epoch so far.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BestEpoch {
-    /// Which, from 1.
+    /// The epoch, from 1.
     pub epoch: u64,
     /// The validation loss, in nats.
     pub loss: f64,
 }
 
-/// A training under way.
+/// A trainer of a supervised model.
 pub struct SupervisedTrainer {
     schedule: TrainingSettings,
     data: Data,
@@ -209,7 +209,7 @@ struct Progress {
     skipped_files: BTreeSet<PathBuf>,
 }
 
-/// What a [`SupervisedTrainer`] needs beside its tensors to go on.
+/// The state of a [`SupervisedTrainer`] besides its tensors, for checkpoints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SupervisedTrainerState {
     progress: Progress,
@@ -218,7 +218,7 @@ pub struct SupervisedTrainerState {
 }
 
 impl SupervisedTrainer {
-    /// A training of `network` on `data` by `method`; `seed` decides every random draw that is still to come.
+    /// Creates a trainer of `network` on `data` with `method`; `seed` determines all further random draws.
     ///
     /// # Errors
     /// [`Error::Setting`] or [`Error::Core`] if a setting is invalid.
@@ -264,7 +264,7 @@ impl SupervisedTrainer {
     /// Trains until the next stop reason.
     ///
     /// # Errors
-    /// [`Error::Core`] if learning diverged; a data error if a batch can't be made.
+    /// [`Error::Core`] if training diverged; a data error if a batch can't be read.
     pub fn advance(&mut self) -> Result<SupervisedStopReason, Error> {
         while self.pending.is_empty() && !self.is_done() {
             self.step()?;
@@ -272,12 +272,12 @@ impl SupervisedTrainer {
         Ok(self.pending.pop_front().unwrap_or(SupervisedStopReason::Finished))
     }
 
-    /// The best epoch so far.
+    /// Returns the best epoch so far.
     pub fn best(&self) -> Option<BestEpoch> {
         self.progress.best
     }
 
-    /// Returns the network that is evaluated, which becomes the best checkpoint after the best epoch.
+    /// Returns the network to evaluate, with averaged or current weights; the best checkpoint stores it.
     pub fn eval_network(&self) -> &Network<Model> {
         self.average.as_ref().unwrap_or(&self.network)
     }
@@ -302,7 +302,7 @@ impl SupervisedTrainer {
         self.progress.samples
     }
 
-    /// Updates so far.
+    /// Returns the number of updates so far.
     pub fn updates(&self) -> u64 {
         self.learner.updates()
     }
@@ -328,7 +328,7 @@ impl SupervisedTrainer {
         Ok((scores, skipped_files))
     }
 
-    /// Everything needed to go on from here. To be called at a [`SupervisedStopReason::Checkpoint`], when all events have been told.
+    /// Returns everything needed to resume. Call it at a [`SupervisedStopReason::Checkpoint`], after all events.
     pub fn save(&self) -> (StateDict, SupervisedTrainerState) {
         assert!(self.pending.is_empty(), "events would be lost");
         let mut tensors = StateDict::default();
@@ -348,7 +348,7 @@ impl SupervisedTrainer {
     /// Restores the state written by `save` of a training with the same settings.
     ///
     /// # Errors
-    /// [`Error::Core`]: it was a training of another network.
+    /// [`Error::Core`] if the state is of another network.
     pub fn load(&mut self, tensors: &StateDict, saved: SupervisedTrainerState) -> Result<(), Error> {
         if self.heads_pruned(&saved.progress) {
             self.learner.prune_heads(&mut self.network, 0.0); // so that both have one head
@@ -358,8 +358,8 @@ impl SupervisedTrainer {
             average.load("average", tensors)?;
         }
         self.learner.load(&self.network, "learner", tensors)?;
-        let carries_on = matches!(self.network.body(), Model::Text(_)) && saved.progress.batches > 0;
-        if carries_on {
+        let in_epoch = matches!(self.network.body(), Model::Text(_)) && saved.progress.batches > 0;
+        if in_epoch {
             let part = |name| Ok::<_, Error>(tensors.get(name, &[-1, -1, -1])?.to_device(self.device));
             self.state = Some((part("state.h")?, part("state.c")?));
         }
@@ -383,11 +383,11 @@ impl SupervisedTrainer {
         *epochs >= self.schedule.max_epochs || since_best >= self.schedule.patience
     }
 
-    /// One batch, or the end of an epoch, and what comes due with it.
+    /// Trains on a batch or ends an epoch, and schedules a checkpoint if one is due.
     fn step(&mut self) -> Result<(), Error> {
         let Progress { epochs, batches, .. } = self.progress;
-        let left = self.batches.get_or_insert_with(|| self.data.batches(Split::Train, epochs, batches));
-        match left.next() {
+        let remaining = self.batches.get_or_insert_with(|| self.data.batches(Split::Train, epochs, batches));
+        match remaining.next() {
             Some(batch) => self.learn(batch?.to_device(self.device))?,
             None => self.end_epoch()?,
         }
@@ -538,7 +538,7 @@ mod tests {
     use std::sync::Arc;
     use tch::Kind;
 
-    /// A training on the alphabet over and over, in 4 streams of which each batch takes 10 characters.
+    /// Creates a trainer on the repeated alphabet, in 4 streams with 10 characters per batch.
     fn training(schedule: &TrainingSettings, method: &Method) -> SupervisedTrainer {
         tch::set_num_threads(1);
         let folder = tempfile::tempdir().unwrap();
@@ -553,9 +553,9 @@ mod tests {
         SupervisedTrainer::new(schedule, data, network, method, 0, Device::Cpu).unwrap()
     }
 
-    /// 40 images of 8 by 8 pixels, dark ones and bright ones, of which the first so many to learn from are damaged.
+    /// 40 dark and bright images of 8 by 8 pixels; the first `corrupt` training images are corrupt.
     struct DarkAndBright {
-        damaged: usize,
+        corrupt: usize,
     }
 
     impl ImageDataset for DarkAndBright {
@@ -585,8 +585,8 @@ mod tests {
         }
 
         fn image(&self, split: Split, index: usize, draws: Option<&mut Stream>, to: &mut [u8]) -> Result<(), Error> {
-            if split == Split::Train && index < self.damaged {
-                return Err(Error::file(format!("{index}.jpg").as_ref(), "isn't whole"));
+            if split == Split::Train && index < self.corrupt {
+                return Err(Error::file(format!("{index}.jpg").as_ref(), "truncated"));
             }
             let noise = draws.map_or(0, |draws| draws.random_range(0..30));
             let class = self.labels(split)[index] as u8;
@@ -595,9 +595,9 @@ mod tests {
         }
     }
 
-    fn image_training(schedule: &TrainingSettings, damaged: usize) -> SupervisedTrainer {
+    fn image_training(schedule: &TrainingSettings, corrupt: usize) -> SupervisedTrainer {
         tch::set_num_threads(1);
-        let images = DarkAndBright { damaged };
+        let images = DarkAndBright { corrupt };
         let (channel_stats, computation) = (images.channel_stats(), ComputeSettings::default());
         let model = |b: &mut ParameterBuilder| {
             let architecture = Architecture::MobileNet;
@@ -610,21 +610,21 @@ mod tests {
     }
 
     #[test]
-    fn images_are_learnt_and_an_interruption_changes_nothing() {
+    fn training_on_images_learns_and_resumes_identically() {
         let schedule = TrainingSettings { max_epochs: 20, log_every: 3, checkpoint_seconds: 1, ..Default::default() };
         let whole = events_of(image_training(&schedule, 0), None);
         let again = events_of(image_training(&schedule, 0), Some(&|| image_training(&schedule, 0)));
         assert_eq!(whole.1, again.1);
         assert_eq!(whole.0.eval_network().parameters().theta(), again.0.eval_network().parameters().theta());
-        let right = whole.1.iter().filter_map(|event| match event {
+        let accuracies = whole.1.iter().filter_map(|event| match event {
             SupervisedEvent::Epoch { validation, .. } => Some(validation.top1),
             _ => None,
         });
-        assert_eq!(right.fold(0.0, f64::max), 1.0, "normalised over eight images, epochs differ");
+        assert_eq!(accuracies.fold(0.0, f64::max), 1.0, "the best epoch, because batches of eight are noisy");
     }
 
     #[test]
-    fn fresh_statistics_change_what_is_predicted_and_nothing_that_is_learnt() {
+    fn precise_bn_changes_predictions_but_not_training() {
         let end = |precise_bn| {
             let schedule =
                 TrainingSettings { max_epochs: 3, precise_bn, weight_averaging: false, ..Default::default() };
@@ -635,36 +635,36 @@ mod tests {
             });
             (losses.collect::<Vec<_>>(), training)
         };
-        let ((fresh, of_fresh), (running, of_running)) = (end(true), end(false));
-        assert_eq!(of_fresh.eval_network().parameters().theta(), of_running.eval_network().parameters().theta());
-        for (fresh, running) in fresh.into_iter().zip(running) {
-            assert_eq!(fresh.0, running.0);
-            assert_ne!(fresh.1, running.1);
+        let ((precise, of_precise), (running, of_running)) = (end(true), end(false));
+        assert_eq!(of_precise.eval_network().parameters().theta(), of_running.eval_network().parameters().theta());
+        for (precise, running) in precise.into_iter().zip(running) {
+            assert_eq!(precise.0, running.0);
+            assert_ne!(precise.1, running.1);
         }
     }
 
     #[test]
-    fn damaged_images_are_told_of_once_and_too_many_are_an_error() {
+    fn corrupt_images_are_logged_once_and_too_many_are_an_error() {
         let schedule = TrainingSettings { max_epochs: 3, ..Default::default() };
         let (_, events) = events_of(image_training(&schedule, 1), None);
-        let told = events.iter().filter_map(|event| match event {
+        let skipped = events.iter().filter_map(|event| match event {
             SupervisedEvent::SkippedFile { file, count, .. } => Some((file.path.clone(), *count)),
             _ => None,
         });
-        assert_eq!(told.collect::<Vec<_>>(), [("0.jpg".into(), 1)]);
+        assert_eq!(skipped.collect::<Vec<_>>(), [("0.jpg".into(), 1)]);
 
         let mut training = image_training(&schedule, 2);
         let error = loop {
             match training.advance() {
-                Ok(halt) => assert_ne!(halt, SupervisedStopReason::Finished),
+                Ok(reason) => assert_ne!(reason, SupervisedStopReason::Finished),
                 Err(error) => break error.to_string(),
             }
         };
-        assert!(error.starts_with("2 of 120 images are corrupt") && error.ends_with(".jpg: isn't whole"), "{error}");
+        assert!(error.starts_with("2 of 120 images are corrupt") && error.ends_with(".jpg: truncated"), "{error}");
     }
 
-    /// All events to the end, with the training taken apart and put together again, from one that has just begun, at each
-    /// checkpoint if there is such a beginning.
+    /// Trains to the end and returns the events. If `begin` is given, each checkpoint is saved and loaded into a new trainer
+    /// from `begin`.
     fn events_of(
         mut training: SupervisedTrainer,
         begin: Option<&dyn Fn() -> SupervisedTrainer>,
@@ -672,7 +672,7 @@ mod tests {
         let mut events = Vec::new();
         let at_once = |training: &mut SupervisedTrainer| training.saved -= Duration::from_secs(1);
         if begin.is_some() {
-            at_once(&mut training); // so that there is a checkpoint after each batch
+            at_once(&mut training); // so that each batch ends with a checkpoint
         }
         loop {
             match (training.advance().unwrap(), begin) {
@@ -691,7 +691,7 @@ mod tests {
         }
     }
 
-    /// All events of a training on the alphabet.
+    /// Trains on the alphabet and returns the events.
     fn events(
         schedule: &TrainingSettings,
         method: &Method,
@@ -702,23 +702,23 @@ mod tests {
     }
 
     #[test]
-    fn the_alphabet_is_learnt_with_no_rate_to_choose() {
+    fn training_on_text_learns_with_default_settings() {
         let schedule = TrainingSettings { max_epochs: 40, log_every: 26, ..Default::default() };
         let (training, events) = events(&schedule, &Method::alrao(), false);
         let validation = |event: &SupervisedEvent| match event {
             SupervisedEvent::Epoch { validation, .. } => Some(*validation),
             _ => None,
         };
-        let scores: Vec<Metrics> = events.iter().filter_map(validation).collect();
-        assert_eq!((scores.len(), events.len()), (40, 40 + 40 * 13 / 26));
-        assert!(scores[0].bits_per_char.unwrap() > 4.0, "{:?}", scores[0]);
-        assert!(scores[39].top1 > 0.9, "{:?}", scores[39]);
+        let metrics: Vec<Metrics> = events.iter().filter_map(validation).collect();
+        assert_eq!((metrics.len(), events.len()), (40, 40 + 40 * 13 / 26));
+        assert!(metrics[0].bits_per_char.unwrap() > 4.0, "{:?}", metrics[0]);
+        assert!(metrics[39].top1 > 0.9, "{:?}", metrics[39]);
         let (test, _) = training.test(training.eval_network()).unwrap();
-        assert!((test.loss - scores[39].loss).abs() < 1e-12, "the same text");
+        assert!((test.loss - metrics[39].loss).abs() < 1e-12, "the same text");
     }
 
     #[test]
-    fn the_test_data_are_looked_at_as_often_as_is_asked_for() {
+    fn epochs_are_tested_every_test_every_epochs() {
         let test = |event: &SupervisedEvent| match event {
             SupervisedEvent::Epoch { validation, test, .. } => Some((*validation, test.clone())),
             _ => None,
@@ -726,17 +726,17 @@ mod tests {
         for (test_every, expected) in [(0, [false; 4]), (1, [true; 4]), (2, [false, true, false, true])] {
             let schedule = TrainingSettings { max_epochs: 4, test_every, ..Default::default() };
             let (_, events) = events(&schedule, &Method::alrao(), false);
-            let scores: Vec<_> = events.iter().filter_map(test).collect();
-            assert_eq!(scores.iter().map(|(_, test)| test.is_some()).collect::<Vec<_>>(), expected);
+            let metrics: Vec<_> = events.iter().filter_map(test).collect();
+            assert_eq!(metrics.iter().map(|(_, test)| test.is_some()).collect::<Vec<_>>(), expected);
             assert!(
-                scores.iter().all(|(validation, test)| test.as_ref().is_none_or(|test| **test == *validation)),
+                metrics.iter().all(|(validation, test)| test.as_ref().is_none_or(|test| **test == *validation)),
                 "the same text"
             );
         }
     }
 
     #[test]
-    fn an_interrupted_training_ends_the_same() {
+    fn an_interrupted_training_resumes_identically() {
         let schedule = TrainingSettings { max_epochs: 2, log_every: 5, checkpoint_seconds: 1, ..Default::default() };
         let (whole, expected) = events(&schedule, &Method::alrao(), false);
         let (again, found) = events(&schedule, &Method::alrao(), true);
@@ -744,11 +744,11 @@ mod tests {
         assert_eq!(again.eval_network().parameters().theta(), whole.eval_network().parameters().theta());
     }
 
-    /// Of the networks after updates 1, 2, .. n, that after t weighs `t (t+1) .. (t+7)` in all.
+    /// Expected: the weights after update t have weight `t (t+1) .. (t+7)` in the average.
     #[test]
-    fn the_average_is_of_all_updates_the_later_ones_above_all_and_learning_is_as_without() {
+    fn weight_averaging_equals_the_explicit_average_and_does_not_change_training() {
         let averaged = TrainingSettings { max_epochs: 2, weight_averaging: true, ..Default::default() };
-        let (alone, _) =
+        let (unaveraged, _) =
             events(&TrainingSettings { weight_averaging: false, ..averaged.clone() }, &Method::alrao(), false);
         let mut training = training(&averaged, &Method::alrao());
         let (mut sum, mut weights) = (training.network.parameters().theta().zeros_like().to_kind(Kind::Double), 0.0);
@@ -765,11 +765,11 @@ mod tests {
         let moved = (training.eval_network().parameters().theta() - training.network.parameters().theta()).abs().max();
         assert!(distance < 1e-5 && moved.double_value(&[]) > 1e-3, "{distance}");
         while training.advance().unwrap() != SupervisedStopReason::Finished {}
-        assert_eq!(training.network.parameters().theta(), alone.network.parameters().theta());
+        assert_eq!(training.network.parameters().theta(), unaveraged.network.parameters().theta());
     }
 
     #[test]
-    fn an_average_goes_on_after_an_interruption_and_with_one_head() {
+    fn averaged_weights_resume_identically_also_with_pruned_heads() {
         let schedule = TrainingSettings {
             max_epochs: 3,
             prune_heads_after: 1,
@@ -792,7 +792,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_are_thrown_away_after_an_epoch_whether_interrupted_or_not() {
+    fn heads_are_pruned_after_an_epoch_also_in_a_resumed_training() {
         let schedule = TrainingSettings {
             max_epochs: 3,
             log_every: 5,
@@ -817,7 +817,7 @@ mod tests {
     }
 
     #[test]
-    fn annealed_rates_fall_to_nothing_with_the_last_epoch() {
+    fn the_cosine_schedule_reaches_zero_at_the_last_epoch() {
         let schedule = TrainingSettings { max_epochs: 2, lr_schedule: LrScheduleKind::Cosine, ..Default::default() };
         let training = training(&schedule, &Method::alrao());
         let updates = 2 * training.data.num_batches(Split::Train);
@@ -827,9 +827,9 @@ mod tests {
     }
 
     #[test]
-    fn training_stops_when_the_loss_has_been_no_better_for_long() {
+    fn training_stops_early_without_a_better_validation_loss() {
         let schedule = TrainingSettings { patience: 3, ..Default::default() };
-        // so small a rate changes nothing that f32 can hold
+        // such a small learning rate changes no f32
         let (training, events) = events(&schedule, &Method::sgd(1e-30).unwrap(), false);
         assert_eq!((training.epochs(), training.best().unwrap().epoch), (4, 1));
         let best = |event: &SupervisedEvent| matches!(event, SupervisedEvent::Epoch { best: true, .. });

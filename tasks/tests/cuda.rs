@@ -1,4 +1,4 @@
-//! A GPU learns what the CPU learns. Where there is none, the test says so and passes.
+//! Training on a GPU agrees with training on the CPU; skipped without a GPU.
 
 use std::fmt::Debug;
 
@@ -23,16 +23,16 @@ const SAMPLES: i64 = 4;
 const CLASSES: i64 = 10;
 
 #[test]
-fn a_gpu_learns_what_the_cpu_learns() {
+fn training_on_a_gpu_agrees_with_the_cpu() {
     if let Err(reason) = load_cuda() {
         println!("skipped: {reason}");
         return;
     }
     tch::set_num_threads(1);
     for architecture in Architecture::ALL {
-        let side = (2 * architecture.min_image_size()).max(64); // few pixels, normalised, magnify every rounding
+        let side = (2 * architecture.min_image_size()).max(64); // normalization over few pixels amplifies rounding
         let x = normal(&[SAMPLES, 3, side, side]);
-        // dropout draws other noise there
+        // dropout draws other noise on a GPU
         let steps = if architecture == Architecture::AlexNet { 0 } else { STEPS };
         compare(&architecture, |b| architecture.build(b, 0.25), &x, SAMPLES, steps);
     }
@@ -40,8 +40,8 @@ fn a_gpu_learns_what_the_cpu_learns() {
     compare(&"language model", |b| LanguageModel::new(b, CLASSES as usize, 1.0), &text, 12 * SAMPLES, 0);
 }
 
-/// Learning from batches of one shape is recorded and replayed, of texts with a state that goes on; whatever else there is
-/// of statistics moves as it does.
+/// Passes over batches of one shape are captured and replayed, for text with its recurrent state, and update running
+/// statistics as eager passes do.
 #[test]
 fn recorded_passes_learn_what_others_learn() {
     if let Err(reason) = load_cuda() {
@@ -95,8 +95,7 @@ fn recorded_passes_learn_what_others_learn() {
     }
 }
 
-/// Runs the same steps on both, from the same values at the same rates, in f64, and compares losses, predictions and
-/// parameters.
+/// Runs equal steps on both devices in f64, and compares losses, predictions and parameters.
 fn compare<B: Body>(
     name: &impl Debug,
     body: impl Fn(&mut ParameterBuilder) -> B,
@@ -136,7 +135,7 @@ fn normal(shape: &[i64]) -> Tensor {
     Tensor::from_slice(&numbers.collect::<Vec<f64>>()).view(shape)
 }
 
-/// The largest difference, beside the largest number.
+/// Returns the largest difference relative to the largest value.
 fn relative_difference(a: &Tensor, b: &Tensor) -> f64 {
     ((a - b).abs().max() / a.abs().max()).double_value(&[])
 }

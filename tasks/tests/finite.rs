@@ -1,8 +1,7 @@
-//! No run of Alrao ends in numbers that are not finite, however unlucky the rates: each network learns from a few random
-//! batches.
+//! Alrao's parameters and predictions stay finite for any learning rates: each network trains on a few random batches.
 //!
-//! `cargo test --release -p alrao-tasks --test finite -- --ignored --nocapture` takes the networks as wide as the paper's
-//! and three times as wide, which takes a quarter of an hour and, for AlexNet, 16 GB.
+//! `cargo test --release -p alrao-tasks --test finite -- --ignored --nocapture` tests the networks with the paper's width
+//! and three times the width, in a quarter of an hour and, for AlexNet, with 16 GB.
 
 use alrao_core::layers::Body;
 use alrao_core::learner::Learner;
@@ -17,18 +16,18 @@ use tch::{Device, Kind, Tensor};
 
 const STEPS: usize = 20;
 const BATCH: i64 = 4;
-/// Symbols of a text.
+/// The size of the vocabulary.
 const SYMBOLS: i64 = 50;
 
-/// Learns from random batches by Alrao's defaults; the losses, and how many numbers are not finite at the end: of the
-/// parameters, of predictions.
+/// Trains on random batches with Alrao's defaults; returns the losses and the number of non-finite parameters and
+/// predictions at the end.
 fn train<B: Body>(
     body: impl FnOnce(&mut ParameterBuilder) -> B,
     (classes, samples): (i64, i64),
     mut batch: impl FnMut() -> Tensor,
     seed: u64,
 ) -> (Vec<f64>, [i64; 2]) {
-    tch::set_num_threads(1); // tests share the cores among them already
+    tch::set_num_threads(1); // tests already run in parallel
     let (method, float) = (Method::alrao(), (Kind::Float, Device::Cpu));
     tch::manual_seed(seed as i64); // of dropout
     let mut network = Network::new(body, method.num_heads, classes, &mut stream(seed, "weights"), float).unwrap();
@@ -46,8 +45,8 @@ fn train<B: Body>(
     (losses, [bad(theta), bad(&network.mean(&batch()).unwrap())])
 }
 
-/// Trains each network of this width, and the language model, and says how it went.
-fn all_stay_finite(gamma: f64, seed: u64) {
+/// Trains each network of this width, and the language model.
+fn all_stay_finite(width_factor: f64, seed: u64) {
     for architecture in Architecture::ALL {
         use Architecture::*;
         let (classes, side) = match architecture {
@@ -60,19 +59,19 @@ fn all_stay_finite(gamma: f64, seed: u64) {
                 StandardNormal.sample_iter(&mut rng).take((BATCH * 3 * side * side) as usize).collect();
             Tensor::from_slice(&pixels).view([BATCH, 3, side, side])
         };
-        let body = |b: &mut ParameterBuilder| architecture.build(b, gamma);
-        judge(&format!("{architecture:?}"), gamma, seed, train(body, (classes, BATCH), images, seed));
+        let body = |b: &mut ParameterBuilder| architecture.build(b, width_factor);
+        assert_finite(&format!("{architecture:?}"), width_factor, seed, train(body, (classes, BATCH), images, seed));
     }
     let text = || (Tensor::arange(10 * BATCH, (Kind::Int64, Device::Cpu)) * 7).remainder(SYMBOLS).view([10, BATCH]);
-    let body = |b: &mut ParameterBuilder| LanguageModel::new(b, SYMBOLS as usize, gamma);
-    judge("LanguageModel", gamma, seed, train(body, (SYMBOLS, 10 * BATCH), text, seed));
+    let body = |b: &mut ParameterBuilder| LanguageModel::new(b, SYMBOLS as usize, width_factor);
+    assert_finite("LanguageModel", width_factor, seed, train(body, (SYMBOLS, 10 * BATCH), text, seed));
 }
 
-fn judge(name: &str, gamma: f64, seed: u64, (losses, bad): (Vec<f64>, [i64; 2])) {
+fn assert_finite(name: &str, width_factor: f64, seed: u64, (losses, bad): (Vec<f64>, [i64; 2])) {
     let [first, last] = [losses[0], losses[STEPS - 1]];
-    println!("{name}, gamma {gamma}, seed {seed}: loss {first:.3}, then {last:.3}; not finite: {bad:?}");
-    assert!(losses.iter().all(|loss| loss.is_finite()), "{name}, gamma {gamma}, seed {seed}: {losses:?}");
-    assert_eq!(bad, [0; 2], "{name}, gamma {gamma}, seed {seed}: parameters, predictions");
+    println!("{name}, width factor {width_factor}, seed {seed}: loss {first:.3}, then {last:.3}; non-finite: {bad:?}");
+    assert!(losses.iter().all(|loss| loss.is_finite()), "{name}, width factor {width_factor}, seed {seed}: {losses:?}");
+    assert_eq!(bad, [0; 2], "{name}, width factor {width_factor}, seed {seed}: parameters, predictions");
 }
 
 #[test]

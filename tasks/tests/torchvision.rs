@@ -1,4 +1,4 @@
-//! Whether our networks are torchvision's: with its weights they give its logits.
+//! With torchvision's weights, our networks return torchvision's logits.
 //!
 //! `tasks/scripts/torchvision_weights.py FOLDER` writes the weights, 380 MB;
 //! `ALRAO_TORCHVISION=FOLDER cargo test -p alrao-tasks --test torchvision -- --nocapture` compares.
@@ -16,10 +16,10 @@ use tch::{Device, Kind};
 const CLASSES: i64 = 1000;
 
 #[test]
-fn logits_are_torchvisions() {
+fn logits_equal_torchvisions() {
     let Some(folder) = std::env::var_os("ALRAO_TORCHVISION").map(PathBuf::from) else {
-        let skipped = "skipped: ALRAO_TORCHVISION names no folder that tasks/scripts/torchvision_weights.py has filled";
-        writeln!(std::io::stderr(), "{skipped}").unwrap(); // tests capture what macros print
+        let skipped = "skipped: set ALRAO_TORCHVISION to a folder written by tasks/scripts/torchvision_weights.py";
+        writeln!(std::io::stderr(), "{skipped}").unwrap(); // the output of macros is captured
         return;
     };
     for (name, architecture) in [

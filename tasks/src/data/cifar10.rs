@@ -33,12 +33,12 @@ const PACKED_IN: &str = "cifar-10-batches-bin";
 
 /// The CIFAR-10 dataset.
 pub struct Cifar10 {
-    splits: [Part; 3],
+    splits: [SplitData; 3],
 }
 
 /// The images of a split.
 #[derive(Default)]
-struct Part {
+struct SplitData {
     labels: Vec<u16>,
     /// `[images, 3, 32, 32]`
     pixels: Vec<u8>,
@@ -55,20 +55,20 @@ impl Cifar10 {
     /// invalid label.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let packed = folder.join(PACKED_IN);
-        let there = if packed.is_dir() { &packed } else { folder };
-        if !FILES.into_iter().flatten().all(|name| there.join(name).is_file()) {
+        let directory = if packed.is_dir() { &packed } else { folder };
+        if !FILES.into_iter().flatten().all(|name| directory.join(name).is_file()) {
             let expected = "CIFAR-10's binary version, data_batch_1.bin to data_batch_5.bin and test_batch.bin";
-            return Err(Error::folder(there, expected));
+            return Err(Error::folder(directory, expected));
         }
-        let mut splits: [Part; 3] = Default::default();
-        for (part, names) in splits.iter_mut().zip(FILES) {
-            names.iter().try_for_each(|name| part.read(&there.join(name)))?;
+        let mut splits: [SplitData; 3] = Default::default();
+        for (split, names) in splits.iter_mut().zip(FILES) {
+            names.iter().try_for_each(|name| split.read(&directory.join(name)))?;
         }
         Ok(Cifar10 { splits })
     }
 }
 
-impl Part {
+impl SplitData {
     fn read(&mut self, path: &Path) -> Result<(), Error> {
         let bytes = std::fs::read(path).map_err(|error| Error::file(path, error.to_string()))?;
         if bytes.len() != IMAGES * RECORD {
@@ -120,7 +120,7 @@ impl ImageDataset for Cifar10 {
 }
 
 /// Shifts an image with zero padding, then flips it if asked to.
-fn shift(from: &[u8], to: &mut [u8], down: i64, right: i64, mirror: bool) {
+fn shift(from: &[u8], to: &mut [u8], down: i64, right: i64, flip: bool) {
     to.fill(0);
     let place = |row: usize, by: i64| usize::try_from(row as i64 - by).ok().filter(|row| *row < SIDE);
     for (from, to) in from.chunks_exact(PIXELS).zip(to.chunks_exact_mut(PIXELS)) {
@@ -130,7 +130,7 @@ fn shift(from: &[u8], to: &mut [u8], down: i64, right: i64, mirror: bool) {
             let left = right.max(0) as usize; // the column of the first remaining pixel
             let kept = SIDE - right.unsigned_abs() as usize;
             to[left..][..kept].copy_from_slice(&from[(-right).max(0) as usize..][..kept]);
-            if mirror {
+            if flip {
                 to.reverse();
             }
         }
@@ -145,7 +145,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder with six files of images; each pixel of image `i` of the `f`-th is `i + f`, its class the last digit of `i`.
+    /// Creates the six files; each pixel of image `i` of file `f` is `i + f`, its class the last digit of `i`.
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (f, name) in FILES.into_iter().flatten().enumerate() {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn four_files_are_learnt_from_the_fifth_validates_and_the_last_tests() {
+    fn files_are_assigned_to_splits_and_training_images_are_augmented() {
         let folder = folder();
         let data = Cifar10::read(folder.path()).unwrap();
         let counts = [Split::Train, Split::Validation, Split::Test].map(|split| data.labels(split).len());
@@ -183,10 +183,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn invalid_files_are_errors_with_their_name() {
         let folder = folder();
         let error = || Cifar10::read(folder.path()).map(|_| ()).unwrap_err().to_string();
-        let damage = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let corrupt = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
             let path = folder.path().join(name);
             let whole = fs::read(&path).unwrap();
             let mut bytes = whole.clone();
@@ -196,9 +196,9 @@ mod tests {
             fs::write(&path, whole).unwrap();
             error
         };
-        let short = damage("data_batch_3.bin", &|bytes| bytes.truncate(1000));
+        let short = corrupt("data_batch_3.bin", &|bytes| bytes.truncate(1000));
         assert!(["data_batch_3.bin", "30730000", "1000"].iter().all(|part| short.contains(part)), "{short}");
-        let label = damage("test_batch.bin", &|bytes| bytes[5 * RECORD] = 10);
+        let label = corrupt("test_batch.bin", &|bytes| bytes[5 * RECORD] = 10);
         assert!(["test_batch.bin", "image 5", "label 10"].iter().all(|part| label.contains(part)), "{label}");
         fs::remove_file(folder.path().join("data_batch_1.bin")).unwrap();
         let missing = error();
@@ -206,19 +206,19 @@ mod tests {
     }
 
     #[test]
-    fn shifts_and_mirrors_by_hand() {
+    fn shift_and_flip_equal_hand_computed_pixels() {
         // the pixel in row 3 and column 30 of the last channel
         let mut from = vec![0; 3 * PIXELS];
         from[2 * PIXELS + 3 * SIDE + 30] = 9;
-        let found = |down, right, mirror| {
+        let found = |down, right, flip| {
             let mut to = vec![1; 3 * PIXELS];
-            shift(&from, &mut to, down, right, mirror);
+            shift(&from, &mut to, down, right, flip);
             to.iter().position(|pixel| *pixel == 9).map(|at| [at / PIXELS, at % PIXELS / SIDE, at % SIDE])
         };
         assert_eq!(found(0, 0, false), Some([2, 3, 30]));
         assert_eq!(found(2, 1, false), Some([2, 5, 31]));
         assert_eq!(found(-3, -4, false), Some([2, 0, 26]));
         assert_eq!(found(0, -4, true), Some([2, 3, 31 - 26]));
-        assert_eq!((found(0, 2, false), found(-4, 0, false)), (None, None), "it is shifted out");
+        assert_eq!((found(0, 2, false), found(-4, 0, false)), (None, None), "shifted out of the image");
     }
 }

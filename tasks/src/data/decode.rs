@@ -88,7 +88,7 @@ mod tests {
 
     const SIZE: u16 = 24;
 
-    /// A JPEG of pixels that are all the same.
+    /// Encodes a JPEG of one color.
     fn jpeg_of(pixel: &[u8], kind: Jpeg, progressive: bool, sampling: SamplingFactor) -> Vec<u8> {
         let mut file = Vec::new();
         let mut encoder = Encoder::new(&mut file, 100);
@@ -100,13 +100,13 @@ mod tests {
     }
 
     fn assert_is(file: &[u8], rgb: [u8; 3]) {
-        let picture = decode(file).unwrap();
-        assert_eq!((picture.width, picture.height), (SIZE.into(), SIZE.into()));
-        assert!(picture.rgb.chunks_exact(3).all(|pixel| (0..3).all(|c| pixel[c].abs_diff(rgb[c]) <= 2)), "{picture:?}");
+        let image = decode(file).unwrap();
+        assert_eq!((image.width, image.height), (SIZE.into(), SIZE.into()));
+        assert!(image.rgb.chunks_exact(3).all(|pixel| (0..3).all(|c| pixel[c].abs_diff(rgb[c]) <= 2)), "{image:?}");
     }
 
     #[test]
-    fn jpegs_of_every_kind_are_read() {
+    fn all_kinds_of_jpegs_are_decoded() {
         for progressive in [false, true] {
             for sampling in [SamplingFactor::R_4_4_4, SamplingFactor::R_4_2_0, SamplingFactor::R_4_2_2] {
                 assert_is(&jpeg_of(&[200, 90, 30], Jpeg::Rgb, progressive, sampling), [200, 90, 30]);
@@ -115,9 +115,9 @@ mod tests {
         }
     }
 
-    /// Inks of 0 are none; Adobe writes them the other way round, and the encoder does so too.
+    /// The encoder inverts CMYK, as Adobe does.
     #[test]
-    fn inks_become_colours_as_pillow_has_them() {
+    fn cmyk_is_converted_like_pillow_does() {
         let [cyan, magenta, yellow, black] = [10, 100, 200, 50u8];
         let rgb = [cyan, magenta, yellow].map(|ink| (255 - ink as u32) * (255 - black as u32) / 255).map(|c| c as u8);
         for kind in [Jpeg::Cmyk, Jpeg::CmykAsYcck] {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_headers_do_not_matter() {
+    fn invalid_exif_and_trailing_data_are_ignored() {
         let mut file = jpeg_of(&[200, 90, 30], Jpeg::Rgb, false, SamplingFactor::R_4_4_4);
         let exif = [&[0xff, 0xe1, 0, 14][..], b"Exif\0\0", b"MM\xff\xff\xff\xff"].concat();
         file.splice(2..2, exif);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn pngs_of_every_kind_are_read() {
+    fn all_kinds_of_pngs_are_decoded() {
         use png::{BitDepth, ColorType};
         let pixels = usize::from(SIZE) * usize::from(SIZE);
         let png_of = |pixel: &[u8], color, depth, palette: Option<&[u8]>| {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn truncated_and_unknown_files_are_errors() {
         let file = jpeg_of(&[200, 90, 30], Jpeg::Rgb, true, SamplingFactor::R_4_2_0);
         for length in [2, 3, 100, file.len() / 2, file.len() - 1] {
             assert!(decode(&file[..length]).is_err(), "{length} of {} bytes", file.len());

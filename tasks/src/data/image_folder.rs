@@ -15,23 +15,23 @@ use crate::Error;
 use crate::networks::ChannelStats;
 
 /// One in this many training images is held out for validation,
-const VALIDATION_SHARE: usize = 20;
+const VALIDATION_FRACTION: usize = 20;
 /// but at most this many.
-const MOST_VALIDATION: usize = 60_000;
-/// The number of files per class of which one must look like an image.
-const LOOKED_AT: usize = 8;
+const MAX_VALIDATION: usize = 60_000;
+/// The number of files per class that are inspected; one must be an image.
+const INSPECTED: usize = 8;
 const LAYOUT: &str = "images as train/CLASS/* and val/CLASS/*";
 
 /// An image-folder dataset.
 pub struct ImageFolder {
     side: usize,
     classes: Vec<String>,
-    splits: [Part; 3],
+    splits: [SplitData; 3],
 }
 
 /// The images of a split.
 #[derive(Default)]
-struct Part {
+struct SplitData {
     labels: Vec<u16>,
     paths: Vec<PathBuf>,
 }
@@ -40,8 +40,8 @@ impl ImageFolder {
     /// Lists the images in `folder`, which are resized to `side` by `side` pixels.
     ///
     /// # Errors
-    /// [`Error::Folder`] if the layout is another, a class has no image, or the test classes differ from the training
-    /// classes; [`Error::File`] if a part can't be read.
+    /// [`Error::Folder`] if the layout is wrong, a class has no image, or the test classes differ from the training
+    /// classes; [`Error::File`] if a file or folder can't be read.
     pub fn read(folder: &Path, side: usize) -> Result<Self, Error> {
         let [train, val] = ["train", "val"].map(|name| folder.join(name));
         if !(train.is_dir() && val.is_dir()) {
@@ -61,12 +61,12 @@ impl ImageFolder {
         let val = classes.iter().map(|class| images(&val.join(class))).collect::<Result<Vec<_>, _>>()?;
 
         let counts: Vec<usize> = train.iter().map(Vec::len).collect();
-        let mut splits: [Part; 3] = Default::default();
-        for (label, (mut paths, validation_counts)) in train.into_iter().zip(validation_counts(&counts)).enumerate() {
+        let mut splits: [SplitData; 3] = Default::default();
+        for (label, (mut paths, validation)) in train.into_iter().zip(validation_counts(&counts)).enumerate() {
             paths.shuffle(&mut stream(0, &format!("validation images of {}", classes[label])));
-            let learnt = paths.split_off(validation_counts);
+            let train = paths.split_off(validation);
             splits[Split::Validation as usize].add(label, paths);
-            splits[Split::Train as usize].add(label, learnt);
+            splits[Split::Train as usize].add(label, train);
         }
         val.into_iter().enumerate().for_each(|(label, paths)| splits[Split::Test as usize].add(label, paths));
         Ok(ImageFolder { side, classes, splits })
@@ -78,7 +78,7 @@ impl ImageFolder {
     }
 }
 
-impl Part {
+impl SplitData {
     fn add(&mut self, label: usize, mut paths: Vec<PathBuf>) {
         paths.sort();
         self.labels.resize(self.labels.len() + paths.len(), label as u16);
@@ -107,10 +107,10 @@ impl ImageDataset for ImageFolder {
     fn image(&self, split: Split, index: usize, draws: Option<&mut Stream>, pixels: &mut [u8]) -> Result<(), Error> {
         let path = self.path(split, index);
         let file = fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
-        let picture = decode::decode(&file).map_err(|problem| Error::file(path, problem))?;
+        let image = decode::decode(&file).map_err(|problem| Error::file(path, problem))?;
         match draws {
-            Some(draws) => augment::random_resized_crop(&picture, self.side, draws, pixels),
-            None => augment::center_crop(&picture, self.side, pixels),
+            Some(draws) => augment::random_resized_crop(&image, self.side, draws, pixels),
+            None => augment::center_crop(&image, self.side, pixels),
         }
         Ok(())
     }
@@ -120,13 +120,13 @@ impl ImageDataset for ImageFolder {
 /// up.
 fn validation_counts(counts: &[usize]) -> Vec<usize> {
     let all: usize = counts.iter().sum();
-    let wanted = (all / VALIDATION_SHARE).clamp(1, MOST_VALIDATION);
-    let mut apart: Vec<usize> = counts.iter().map(|count| count * wanted / all).collect();
-    let mut by_rest: Vec<usize> = (0..counts.len()).collect();
-    by_rest.sort_by_key(|class| std::cmp::Reverse(counts[*class] * wanted % all));
-    let left = wanted - apart.iter().sum::<usize>();
-    by_rest.into_iter().take(left).for_each(|class| apart[class] += 1);
-    apart
+    let total = (all / VALIDATION_FRACTION).clamp(1, MAX_VALIDATION);
+    let mut validation: Vec<usize> = counts.iter().map(|count| count * total / all).collect();
+    let mut by_remainder: Vec<usize> = (0..counts.len()).collect();
+    by_remainder.sort_by_key(|class| std::cmp::Reverse(counts[*class] * total % all));
+    let missing = total - validation.iter().sum::<usize>();
+    by_remainder.into_iter().take(missing).for_each(|class| validation[class] += 1);
+    validation
 }
 
 /// Returns the sorted names of the subfolders or files of a folder, without hidden ones.
@@ -150,7 +150,7 @@ fn images(class: &Path) -> Result<Vec<PathBuf>, Error> {
         return Err(Error::file(class, "missing, although the training images have this class"));
     }
     let paths: Vec<PathBuf> = names(class, false)?.into_iter().map(|name| class.join(name)).collect();
-    for path in paths.iter().take(LOOKED_AT) {
+    for path in paths.iter().take(INSPECTED) {
         let mut beginning = [0; 4];
         let opened = File::open(path).and_then(|mut file| file.read(&mut beginning));
         opened.map_err(|error| Error::file(path, error.to_string()))?;
@@ -165,7 +165,7 @@ fn images(class: &Path) -> Result<Vec<PathBuf>, Error> {
 mod tests {
     use super::*;
 
-    /// A PNG of one grey.
+    /// Encodes a PNG of one gray level.
     fn png(grey: u8) -> Vec<u8> {
         let mut file = Vec::new();
         let mut encoder = png::Encoder::new(&mut file, 16, 12);
@@ -174,7 +174,7 @@ mod tests {
         file
     }
 
-    /// Two classes, of 60 and 20 images to learn from, and of 3 to test by each; all are called JPEGs.
+    /// Creates two classes with 60 and 20 training images and 3 test images each; all files are named `.JPEG`.
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (part, class, count) in [("train", "cat", 60), ("train", "dog", 20), ("val", "cat", 3), ("val", "dog", 3)] {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_twentieth_of_every_class_validates() {
+    fn a_twentieth_of_every_class_is_for_validation() {
         let folder = folder();
         fs::write(folder.path().join("train/.DS_Store"), "").unwrap();
         fs::write(folder.path().join("train/cat/.DS_Store"), "").unwrap();
@@ -195,8 +195,8 @@ mod tests {
         let counts = Split::ALL.map(|split| [of_class(split, 0), of_class(split, 1)]);
         assert_eq!((data.classes(), counts), (2, [[57, 19], [3, 1], [3, 3]]));
         assert_eq!(data.splits[1].paths, ImageFolder::read(folder.path(), 8).unwrap().splits[1].paths);
-        let apart = &data.splits[1].paths;
-        assert!(data.splits[0].paths.iter().all(|path| !apart.contains(path)));
+        let validation = &data.splits[1].paths;
+        assert!(data.splits[0].paths.iter().all(|path| !validation.contains(path)));
 
         let mut pixels = vec![1; 3 * 8 * 8];
         data.image(Split::Test, 5, None, &mut pixels).unwrap();
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_of_all_classes_together() {
+    fn validation_counts_are_proportional_to_class_sizes() {
         assert_eq!(validation_counts(&[30, 30, 30, 30]), [2, 2, 1, 1]);
         assert_eq!(validation_counts(&[3, 4]), [0, 1]);
         assert_eq!(validation_counts(&[1300; 1000]), [60; 1000]);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn invalid_folders_are_errors_with_their_path() {
         let error = |change: &dyn Fn(&Path), parts: &[&str]| {
             let folder = folder();
             change(folder.path());
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_image_and_one_that_is_gone_are_told_apart() {
+    fn corrupt_and_missing_images_are_different_errors() {
         let folder = folder();
         let data = ImageFolder::read(folder.path(), 8).unwrap();
         let image = |index| data.image(Split::Test, index, None, &mut [0; 3 * 8 * 8]).unwrap_err();

@@ -29,7 +29,7 @@ pub trait ImageDataset: Send + Sync {
     fn image(&self, split: Split, index: usize, draws: Option<&mut Stream>, pixels: &mut [u8]) -> Result<(), Error>;
 }
 
-/// Images with the batch size, and the seed of their order and augmentation.
+/// A data loader: a dataset with the batch size, and the seed of the order and augmentation of images.
 #[derive(Clone)]
 pub struct ImageDataLoader {
     /// The images.
@@ -47,16 +47,16 @@ impl ImageDataLoader {
     /// Returns the number of batches in an epoch of a split.
     pub fn num_batches(&self, split: Split) -> u64 {
         let (images, size) = (self.num_images(split), self.batch_size_of(split));
-        let alone = split == Split::Train && images % size == 1;
-        (images.div_ceil(size) - usize::from(alone)) as u64
+        let single = split == Split::Train && images % size == 1;
+        (images.div_ceil(size) - usize::from(single)) as u64
     }
 
     /// Returns the batch size of a split. Batches for evaluation may be larger than for training.
     pub fn batch_size_of(&self, split: Split) -> usize {
-        const LEAST_TO_JUDGE: usize = 128;
+        const MIN_FOR_EVALUATION: usize = 128;
         match split {
             Split::Train => self.batch_size,
-            Split::Validation | Split::Test => self.batch_size.max(LEAST_TO_JUDGE),
+            Split::Validation | Split::Test => self.batch_size.max(MIN_FOR_EVALUATION),
         }
     }
 

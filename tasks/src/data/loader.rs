@@ -17,72 +17,72 @@ use super::{Batch, Batches, ImageDataLoader, SkippedFile, Split};
 use crate::Error;
 
 /// The number of prefetched batches, enough to keep training busy.
-const AHEAD: usize = 4;
+const PREFETCHED: usize = 4;
 
 impl ImageDataLoader {
     /// Returns an epoch of a split from batch `from` on, prefetched: images `[B, 3, S, S]` u8 and labels `[B]`. The last
     /// batch may be smaller, but in training never a single image, which batch normalization can't use.
     pub fn batches(&self, split: Split, epoch: u64, from: u64) -> Batches {
-        let work = Arc::new(Work::new(self.clone(), split, epoch));
-        Box::new(Ahead { work, to_begin: from..self.num_batches(split), under_way: VecDeque::new() })
+        let epoch = Arc::new(Epoch::new(self.clone(), split, epoch));
+        Box::new(Prefetcher { epoch, not_started: from..self.num_batches(split), pending: VecDeque::new() })
     }
 }
 
 /// The shared input of the workers of an epoch.
-struct Work {
+struct Epoch {
     data: ImageDataLoader,
     split: Split,
     epoch: u64,
     order: Vec<u32>,
     /// whether the batches were dropped
-    abandoned: AtomicBool,
+    dropped: AtomicBool,
 }
 
-/// The batches of an epoch, in order.
-struct Ahead {
-    work: Arc<Work>,
-    to_begin: std::ops::Range<u64>,
-    under_way: VecDeque<Receiver<Result<Batch, Error>>>,
+/// The batches of an epoch, in order, prefetched.
+struct Prefetcher {
+    epoch: Arc<Epoch>,
+    not_started: std::ops::Range<u64>,
+    pending: VecDeque<Receiver<Result<Batch, Error>>>,
 }
 
-impl Iterator for Ahead {
+impl Iterator for Prefetcher {
     type Item = Result<Batch, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.under_way.len() < AHEAD
-            && let Some(batch) = self.to_begin.next()
+        while self.pending.len() < PREFETCHED
+            && let Some(batch) = self.not_started.next()
         {
-            let (done, wait) = sync_channel(1);
-            let work = self.work.clone();
+            let (sender, receiver) = sync_channel(1);
+            let epoch = self.epoch.clone();
             rayon::spawn(move || {
-                if !work.abandoned.load(Ordering::Relaxed) {
-                    let _ = done.send(work.batch(batch)); // fails only if the batches were dropped
+                if !epoch.dropped.load(Ordering::Relaxed) {
+                    let _ = sender.send(epoch.batch(batch)); // fails only if the batches were dropped
                 }
             });
-            self.under_way.push_back(wait);
+            self.pending.push_back(receiver);
         }
-        self.under_way.pop_front().map(|batch| batch.recv().expect("a batch, or an error"))
+        self.pending.pop_front().map(|batch| batch.recv().expect("a batch, or an error"))
     }
 }
 
-impl Drop for Ahead {
+impl Drop for Prefetcher {
     fn drop(&mut self) {
-        self.work.abandoned.store(true, Ordering::Relaxed);
+        self.epoch.dropped.store(true, Ordering::Relaxed);
     }
 }
 
-impl Work {
+impl Epoch {
     fn new(data: ImageDataLoader, split: Split, epoch: u64) -> Self {
         let mut order: Vec<u32> = (0..data.images.labels(split).len() as u32).collect();
         if data.num_images(split) < order.len() {
-            let kept = if split == Split::Train { "images to learn from" } else { "images to validate by" };
-            order.shuffle(&mut stream(0, kept));
+            let name = if split == Split::Train { "images to learn from" } else { "images to validate by" };
+            order.shuffle(&mut stream(0, name));
             order.truncate(data.num_images(split));
         }
         if split == Split::Train {
             order.shuffle(&mut stream(data.seed, &format!("order-{epoch}")));
         }
-        Work { data, split, epoch, order, abandoned: AtomicBool::new(false) }
+        Epoch { data, split, epoch, order, dropped: AtomicBool::new(false) }
     }
 
     fn batch(&self, batch: u64) -> Result<Batch, Error> {
@@ -95,20 +95,20 @@ impl Work {
             made = bytes.par_chunks_mut(pixels).zip(indices).map(|(to, index)| self.image(*index, to)).collect();
         });
         let mut skipped_files = Vec::new();
-        let mut whole = Vec::new(); // indices in the batch
+        let mut valid = Vec::new(); // indices in the batch
         for (place, made) in made.into_iter().enumerate() {
             match made {
-                Ok(()) => whole.push(place),
+                Ok(()) => valid.push(place),
                 Err(Error::File { path, problem }) => skipped_files.push(SkippedFile { path, problem }),
                 Err(error) => return Err(error),
             }
         }
         let labels = images.labels(self.split);
         let of = |place: &usize| i64::from(labels[indices[*place] as usize]);
-        let y = filled_from(whole.len(), whole.iter().map(of));
+        let y = filled_from(valid.len(), valid.iter().map(of));
         let x = match skipped_files.is_empty() {
             true => x,
-            false => x.index_select(0, &filled_from(whole.len(), whole.iter().map(|place| *place as i64))),
+            false => x.index_select(0, &filled_from(valid.len(), valid.iter().map(|place| *place as i64))),
         };
         Ok(Batch { x, y, skipped_files })
     }
@@ -131,10 +131,10 @@ mod tests {
     use crate::data::ImageDataset;
     use crate::networks::ChannelStats;
 
-    /// Images of one pixel: their index, what was drawn, and their class, which is the index again. Some are damaged.
+    /// Images of one pixel: index, random draw and 7; the label is the index, too. Some images are corrupt.
     struct Numbered {
         labels: Vec<u16>,
-        damaged: Vec<usize>,
+        corrupt: Vec<usize>,
     }
 
     impl ImageDataset for Numbered {
@@ -155,16 +155,16 @@ mod tests {
         }
 
         fn image(&self, _: Split, index: usize, draws: Option<&mut Stream>, pixels: &mut [u8]) -> Result<(), Error> {
-            if self.damaged.contains(&index) {
-                return Err(Error::file(format!("{index}.jpg").as_ref(), "isn't whole"));
+            if self.corrupt.contains(&index) {
+                return Err(Error::file(format!("{index}.jpg").as_ref(), "truncated"));
             }
             pixels.copy_from_slice(&[index as u8, draws.map_or(0, |draws| draws.random()), 7]);
             Ok(())
         }
     }
 
-    fn data(count: u16, damaged: &[usize]) -> ImageDataLoader {
-        let images = Numbered { labels: (0..count).collect(), damaged: damaged.to_vec() };
+    fn data(count: u16, corrupt: &[usize]) -> ImageDataLoader {
+        let images = Numbered { labels: (0..count).collect(), corrupt: corrupt.to_vec() };
         ImageDataLoader { images: Arc::new(images), batch_size: 4, max_images: None, seed: 1 }
     }
 
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_has_every_image_once_in_an_order_of_its_own() {
+    fn each_epoch_has_every_image_once_in_another_order() {
         let data = data(11, &[]);
         let [first, second] = [0, 1].map(|number| epoch(&data, Split::Train, number, 0));
         assert_eq!(first.iter().map(|batch| batch.x.size()[0]).collect::<Vec<_>>(), [4, 4, 3]);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_threads_nor_where_an_epoch_is_entered_matter() {
+    fn batches_do_not_depend_on_threads_or_on_the_first_batch() {
         let data = data(30, &[]);
         let whole = epoch(&data, Split::Train, 3, 0);
         let later = epoch(&data, Split::Train, 3, 2);
@@ -200,45 +200,45 @@ mod tests {
         assert!(later.iter().zip(&whole[2..]).all(|(later, whole)| later.x == whole.x && later.y == whole.y));
         let [one, three] = [1, 3].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| Work::new(data.clone(), Split::Train, 3).batch(5).unwrap())
+            pool.install(|| Epoch::new(data.clone(), Split::Train, 3).batch(5).unwrap())
         });
         assert!(one.x == three.x && one.x == whole[5].x);
         let drawn = |batches: &[Batch]| Tensor::cat(&batches.iter().map(|b| b.x.select(1, 1)).collect::<Vec<_>>(), 0);
         assert!(drawn(&whole) != drawn(&epoch(&data, Split::Train, 4, 0)));
-        let of_another = ImageDataLoader { seed: 2, ..data.clone() };
-        assert_ne!(classes(&epoch(&of_another, Split::Train, 3, 0)), classes(&whole));
+        let other_seed = ImageDataLoader { seed: 2, ..data.clone() };
+        assert_ne!(classes(&epoch(&other_seed, Split::Train, 3, 0)), classes(&whole));
     }
 
     #[test]
-    fn fewer_images_to_learn_from_are_the_same_for_every_seed() {
+    fn max_images_selects_the_same_images_for_every_seed() {
         let few = ImageDataLoader { max_images: Some(7), ..data(30, &[]) };
         let used = |data: &ImageDataLoader, split, number| -> std::collections::BTreeSet<i64> {
             classes(&epoch(data, split, number, 0)).into_iter().collect()
         };
-        let learnt = |data: &ImageDataLoader, number| used(data, Split::Train, number);
-        let seven = learnt(&few, 0);
+        let training = |data: &ImageDataLoader, number| used(data, Split::Train, number);
+        let seven = training(&few, 0);
         assert_eq!((seven.len(), few.num_batches(Split::Train)), (7, 2));
-        assert!(seven.iter().any(|image| *image >= 7), "of all, not of the first");
-        assert_eq!(learnt(&ImageDataLoader { seed: 2, ..few.clone() }, 5), seven);
+        assert!(seven.iter().any(|image| *image >= 7), "selected from all images");
+        assert_eq!(training(&ImageDataLoader { seed: 2, ..few.clone() }, 5), seven);
         let validated = used(&few, Split::Validation, 0);
         assert_eq!((validated.len(), few.num_batches(Split::Validation)), (7, 1), "in proportion");
         assert_eq!(used(&ImageDataLoader { seed: 2, ..few.clone() }, Split::Validation, 5), validated);
         assert_eq!(used(&few, Split::Test, 0).len(), 30);
         let enough = ImageDataLoader { max_images: Some(100), ..few };
-        assert_eq!([learnt(&enough, 0).len(), used(&enough, Split::Validation, 0).len()], [30, 30]);
+        assert_eq!([training(&enough, 0).len(), used(&enough, Split::Validation, 0).len()], [30, 30]);
     }
 
     #[test]
-    fn damaged_images_are_left_out_and_named() {
+    fn corrupt_images_are_skipped_and_reported() {
         let batches = epoch(&data(6, &[1, 4]), Split::Test, 0, 0);
         assert_eq!(classes(&batches), [0, 2, 3, 5]);
         assert_eq!(Vec::<u8>::try_from(batches[0].x.select(1, 0).flatten(0, -1)).unwrap(), [0, 2, 3, 5]);
-        let named: Vec<_> = batches.iter().flat_map(|batch| &batch.skipped_files).map(|out| out.path.clone()).collect();
-        assert_eq!(named, ["1.jpg", "4.jpg"].map(std::path::PathBuf::from));
+        let skipped = batches.iter().flat_map(|batch| &batch.skipped_files).map(|file| file.path.clone());
+        assert_eq!(skipped.collect::<Vec<_>>(), ["1.jpg", "4.jpg"].map(std::path::PathBuf::from));
     }
 
     #[test]
-    fn a_single_image_is_no_batch_to_learn_from() {
+    fn training_has_no_batch_of_a_single_image() {
         let data = data(9, &[]);
         assert_eq!((data.num_batches(Split::Train), data.num_batches(Split::Test)), (2, 1));
         assert_eq!(epoch(&data, Split::Train, 0, 0).len(), 2);

@@ -170,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder of three texts.
+    /// Creates a dataset of three texts.
     fn folder(texts: [&[u8]; 3]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         FILES.iter().zip(texts).for_each(|(name, text)| fs::write(folder.path().join(name), text).unwrap());
@@ -182,8 +182,8 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_goes_on_where_the_one_before_stopped() {
-        // two streams of 6: a b c d e f and g h i j k l; m is left over
+    fn batches_continue_their_predecessors() {
+        // two streams of 6: a b c d e f and g h i j k l; m is dropped
         let folder = folder([b"abcdefghijklm", b"lkjih", b"aabb"]);
         let text = Text::read(folder.path(), Symbol::Character, 2, 2).unwrap();
         assert_eq!((text.vocabulary(), text.num_batches(Split::Train)), (13, 3));
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!((batches[0].x.size(), vector(&batches[0].x)), (vec![2, 2], vec![0, 6, 1, 7]));
         assert_eq!(vector(&batches[0].y), [1, 7, 2, 8]);
         assert_eq!(vector(&batches[1].x), [2, 8, 3, 9]);
-        assert_eq!((vector(&batches[2].x), vector(&batches[2].y)), (vec![4, 10], vec![5, 11]), "the rest is shorter");
+        assert_eq!((vector(&batches[2].x), vector(&batches[2].y)), (vec![4, 10], vec![5, 11]), "the last batch is shorter");
         let later: Vec<Batch> = text.batches(Split::Train, 2).map(Result::unwrap).collect();
         assert!(later.len() == 1 && later[0].x == batches[2].x);
         let valid = text.batches(Split::Validation, 0).next().unwrap().unwrap();
@@ -200,17 +200,17 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_in_a_word_of_their_own() {
+    fn lines_end_with_a_token() {
         let folder = folder([b" the <unk> sat \n the cat\n", b" dog the \n", b"cat sat\n"]);
         let text = Text::read(folder.path(), Symbol::Word, 1, 9).unwrap();
         assert_eq!(text.vocabulary(), 5);
         let first = |split| text.batches(split, 0).next().unwrap().unwrap();
         assert_eq!(vector(&first(Split::Train).x), [0, 1, 2, 3, 0, 4]);
-        assert_eq!(vector(&first(Split::Validation).x), [1, 0], "what is new stands as <unk>");
+        assert_eq!(vector(&first(Split::Validation).x), [1, 0], "unknown words become <unk>");
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn invalid_texts_are_errors_with_their_file() {
         let error = |texts, symbol, streams| {
             let folder = folder(texts);
             Text::read(folder.path(), symbol, streams, 9).unwrap_err().to_string()

@@ -1,8 +1,8 @@
 //! AlexNet (Krizhevsky et al., 2012, "ImageNet Classification with Deep Convolutional Neural Networks") with the widths
-//! of Krizhevsky, 2014, "One weird trick for parallelizing convolutional neural networks", as torchvision has it: five
-//! convolutions, two hidden layers with dropout, no normalisation.
+//! of Krizhevsky, 2014, "One weird trick for parallelizing convolutional neural networks", as in torchvision: five
+//! convolutions and two hidden layers with dropout, without normalization.
 //!
-//! Layers go by torchvision's names.
+//! Layers have torchvision's names.
 
 use alrao_core::Error;
 use alrao_core::layers::{Body, Conv2d, Conv2dSettings, Linear, scaled_width};
@@ -11,15 +11,15 @@ use tch::Tensor;
 
 use super::blocks::check_images;
 
-/// The first convolution leaves 15 pixels of 63, and each pool wants 3: 15, 7, 3, 1.
+/// The first convolution maps 63 pixels to 15, and each pool needs 3: 15, 7, 3, 1.
 pub const MIN_IMAGE_SIZE: i64 = 63;
 
 const HIDDEN: i64 = 4096;
 const DROPOUT: f64 = 0.5;
-/// Pixels a side that the hidden layers see, whatever the image's.
+/// The side length of the hidden layers' input, for any image size.
 const SIDE: i64 = 6;
 
-/// Name, channels, kernel, stride, padding of each convolution, and whether a pool follows.
+/// Name, channels, kernel size, stride and padding of each convolution, and whether a pool follows.
 const CONVOLUTIONS: [(&str, i64, i64, i64, i64, bool); 5] = [
     ("features.0", 64, 11, 4, 2, true),
     ("features.3", 192, 5, 1, 2, true),

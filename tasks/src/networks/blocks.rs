@@ -28,12 +28,12 @@ impl ConvBn {
         }
     }
 
-    /// `relu(norm(conv(x)))`, `[B, I, height, width] -> [B, O, height', width']`
+    /// Computes `relu(norm(conv(x)))`, `[B, I, height, width] -> [B, O, height', width']`.
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         self.linear(weights, x).relu_()
     }
 
-    /// `norm(conv(x))`, without ReLU.
+    /// Computes `norm(conv(x))`.
     pub fn linear(&self, weights: &Weights, x: &Tensor) -> Tensor {
         self.norm.forward(weights, &self.conv.forward(weights, x))
     }

@@ -1,7 +1,7 @@
-//! DenseNet121 (Huang et al., 2017, "Densely Connected Convolutional Networks"), as torchvision has it: every layer sees
-//! the channels of all layers before it, and adds a few of its own.
+//! DenseNet121 (Huang et al., 2017, "Densely Connected Convolutional Networks"), as in torchvision: the input of each layer
+//! is the concatenation of all earlier layers' outputs in its block.
 //!
-//! Layers go by torchvision's names.
+//! Layers have torchvision's names.
 
 use alrao_core::Error;
 use alrao_core::layers::{BatchNorm, Body, Conv2d, Conv2dSettings, FilterInit, scaled_width};
@@ -10,15 +10,15 @@ use tch::Tensor;
 
 use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images, overlapping_max_pool};
 
-/// A quarter of it, rounded up, is halved, rounded down, three times.
+/// The stem divides the size by 4, rounded up; three transitions by 2, rounded down.
 pub const MIN_IMAGE_SIZE: i64 = 29;
 
 const STEM: i64 = 64;
-/// Channels that a layer adds.
+/// The growth rate: channels that each layer adds.
 const GROWTH: i64 = 32;
-/// How many times as many it has within.
+/// The bottleneck's channels, in multiples of the growth rate.
 const BOTTLENECK: i64 = 4;
-/// Layers of each block.
+/// The number of layers of each block.
 const BLOCKS: [usize; 4] = [6, 12, 24, 16];
 
 /// DenseNet121 without its output layer.
@@ -31,7 +31,7 @@ pub struct DenseNet121 {
     features: i64,
 }
 
-/// A layer that adds channels.
+/// A dense layer.
 #[derive(Clone, Debug)]
 struct Dense {
     norm1: BatchNorm,
@@ -40,7 +40,7 @@ struct Dense {
     conv2: Conv2d,
 }
 
-/// Between two blocks: half as many channels of half as many pixels a side.
+/// A transition between two blocks, which halves the channels and the image size.
 #[derive(Clone, Debug)]
 struct Transition {
     norm: BatchNorm,
@@ -87,7 +87,7 @@ impl Dense {
         }
     }
 
-    /// `[B, C, height, width] -> [B, C + growth, height, width]`
+    /// Computes `[B, C, height, width] -> [B, C + growth, height, width]`.
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         let within = self.conv1.forward(weights, &bn_relu(&self.norm1, weights, x));
         let added = self.conv2.forward(weights, &bn_relu(&self.norm2, weights, &within));
@@ -108,13 +108,13 @@ impl Transition {
     }
 }
 
-/// The mean of every 2 by 2 pixels, `[B, C, height, width] -> [B, C, height/2, width/2]`. (tch's `avg_pool2d_default` has
-/// their sum.)
+/// Averages 2 by 2 pixels, `[B, C, height, width] -> [B, C, height/2, width/2]`. (tch's `avg_pool2d_default` returns their
+/// sum.)
 fn avg_pool(x: &Tensor) -> Tensor {
     x.avg_pool2d([2; 2], [2; 2], [0; 2], false, true, None)
 }
 
-/// `relu(norm(x))`
+/// Computes `relu(norm(x))`.
 fn bn_relu(norm: &BatchNorm, weights: &Weights, x: &Tensor) -> Tensor {
     norm.forward(weights, x).relu_()
 }
@@ -150,7 +150,7 @@ mod tests {
     use tch::{Device, Kind};
 
     #[test]
-    fn four_pixels_become_their_mean() {
+    fn avg_pool_averages_four_pixels() {
         let x = Tensor::arange(10, (Kind::Float, Device::Cpu)).view([1, 1, 2, 5]);
         assert_eq!(avg_pool(&x).view([-1]), Tensor::from_slice(&[3.0f32, 5.0])); // of 0, 1, 5, 6 and of 2, 3, 7, 8
     }

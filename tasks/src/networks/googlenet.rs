@@ -1,9 +1,8 @@
-//! GoogLeNet (Szegedy et al., 2015, "Going Deeper with Convolutions"): blocks that look at their input at four scales
-//! side by side.
+//! GoogLeNet (Szegedy et al., 2015, "Going Deeper with Convolutions"): Inception blocks of four parallel branches.
 //!
-//! For images of 32 by 32 pixels, in the form that is usual for CIFAR-10: one convolution of 3 by 3 pixels before the
-//! blocks, batch normalisation everywhere, two convolutions of 3 by 3 pixels in the place of one of 5 by 5, no auxiliary
-//! outputs and no dropout.
+//! This is the usual variant for CIFAR-10's images of 32 by 32 pixels: a 3x3 convolution before the blocks, batch
+//! normalization after each convolution, two 3x3 convolutions instead of a 5x5 convolution, no auxiliary outputs and no
+//! dropout.
 
 use alrao_core::Error;
 use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
@@ -12,12 +11,12 @@ use tch::Tensor;
 
 use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images, overlapping_max_pool};
 
-/// Every layer pads.
+/// All layers have same padding.
 pub const MIN_IMAGE_SIZE: i64 = 1;
 
 const STEM: i64 = 192;
 
-/// Channels of each block, stage by stage. Between stages every second pixel stays.
+/// The name and channels of each block, by stage; a pool halves the image size between stages.
 const STAGES: [&[(&str, Channels)]; 3] = [
     &[("3a", [64, 96, 128, 16, 32, 32]), ("3b", [128, 128, 192, 32, 96, 64])],
     &[
@@ -30,7 +29,7 @@ const STAGES: [&[(&str, Channels)]; 3] = [
     &[("5a", [256, 160, 320, 32, 128, 128]), ("5b", [384, 192, 384, 48, 128, 128])],
 ];
 
-/// Of 1x1; of 3x3, before and after; of 5x5, before and after; of the pool.
+/// The channels of the branches: 1x1; 3x3, reduced and full; 5x5, reduced and full; pool.
 type Channels = [i64; 6];
 
 /// GoogLeNet without its output layer.
@@ -41,7 +40,7 @@ pub struct GoogLeNet {
     features: i64,
 }
 
-/// Four branches side by side.
+/// An Inception block of four parallel branches.
 #[derive(Clone, Debug)]
 struct Inception {
     pixel: ConvBn,

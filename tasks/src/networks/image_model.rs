@@ -16,9 +16,9 @@ use super::Architecture;
 /// Mean and standard std of a dataset's pixels, by channel, in [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ChannelStats {
-    /// Means of red, green and blue.
+    /// The means of red, green and blue.
     pub mean: [f64; 3],
-    /// Their standard deviations.
+    /// The standard deviations of red, green and blue.
     pub std: [f64; 3],
 }
 
@@ -38,7 +38,7 @@ impl ComputeSettings {
     }
 }
 
-/// The numbers between layers.
+/// The dtype of activations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -75,7 +75,7 @@ impl Normalize {
         }
     }
 
-    /// `[B, 3, height, width]` u8 -> f32
+    /// Normalizes pixels, `[B, 3, height, width]` u8 -> f32.
     pub fn apply(&self, x: &Tensor) -> Tensor {
         x.to_kind(Kind::Float).g_sub_(&self.mean).g_mul_(&self.scale)
     }
@@ -131,16 +131,16 @@ mod tests {
 
     use super::*;
 
-    const COLOURS: ChannelStats = ChannelStats { mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0.3] };
+    const STATS: ChannelStats = ChannelStats { mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0.3] };
 
     fn network(architecture: Architecture, computation: ComputeSettings) -> Network<ImageModel> {
         let float = (Kind::Float, Device::Cpu);
         let model =
-            |b: &mut ParameterBuilder| ImageModel::new(b, architecture, 0.125, COLOURS, computation, Device::Cpu);
+            |b: &mut ParameterBuilder| ImageModel::new(b, architecture, 0.125, STATS, computation, Device::Cpu);
         Network::new(model, 2, 5, &mut stream(0, "weights"), float).unwrap()
     }
 
-    /// `[16, 3, S, S]` u8, each image of a channel and a contrast of its own.
+    /// Returns images `[16, 3, S, S]` u8 of various colors and contrasts.
     fn images(side: i64) -> Tensor {
         let mut rng = stream(0, "images");
         let mut noise = |shape: [i64; 4]| {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_become_deviations_from_the_mean_colour() {
+    fn pixels_are_normalized() {
         let model = network(Architecture::Vgg19, ComputeSettings::default());
         let mut rng = stream(0, "weights");
         let bare = |b: &mut ParameterBuilder| Architecture::Vgg19.build(b, 0.125);
@@ -163,10 +163,9 @@ mod tests {
         assert!(difference.abs().max().double_value(&[]) < 1e-5);
     }
 
-    /// About the same features, and a gradient as f32 has it. Through tens of normalisations over few numbers the rounding
-    /// of bf16 grows to some per cent.
+    /// Tens of normalizations over few numbers amplify the rounding of bf16 to some percent.
     #[test]
-    fn other_ways_to_compute_give_about_the_same() {
+    fn channels_last_and_bf16_give_similar_features() {
         for architecture in Architecture::ALL {
             let side = if architecture.min_image_size() > 32 { 64 } else { 32 };
             let features_and_gradient = |computation| {

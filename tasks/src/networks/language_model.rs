@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_in_two_parts_looks_like_the_whole() {
+    fn a_text_in_two_parts_gives_the_same_features() {
         let network = model(1, Kind::Float);
         let x = Tensor::arange(12, (Kind::Int64, Device::Cpu)).view([6, 2]);
         let (body, weights) = (network.body(), network.parameters().weights());
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_looks_the_same_in_any_kind_of_numbers() {
+    fn predictions_are_the_same_in_f32_and_f64() {
         let x = Tensor::arange(12, (Kind::Int64, Device::Cpu)).view([6, 2]);
         let mean = |kind| model(2, kind).mean(&x).unwrap().to_kind(Kind::Double);
         let distance = (mean(Kind::Float) - mean(Kind::Double)).abs().max().double_value(&[]);
@@ -87,7 +87,7 @@ mod tests {
 
     /// Section 7 of the paper: "increased by 26 % in our setup (at character level)".
     #[test]
-    fn heads_add_a_quarter_to_the_parameters() {
+    fn ten_heads_increase_the_parameters_by_a_quarter() {
         let count = |network: Network<LanguageModel>| {
             (network.parameters().theta().numel() + network.heads().parameters().theta().numel()) as f64
         };

@@ -1,8 +1,7 @@
 //! MobileNet (Howard et al., 2017, "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision
-//! Applications"), which sees space and channels apart: a depthwise convolution of 3 by 3 pixels, then one of a single
-//! pixel over all channels.
+//! Applications"): depthwise separable convolutions.
 //!
-//! For images of 32 by 32 pixels the first convolution keeps every pixel, so that 2 by 2 are left at the end.
+//! For images of 32 by 32 pixels the first convolution has stride 1, so that the last has 2 by 2 pixels.
 
 use alrao_core::Error;
 use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
@@ -11,7 +10,7 @@ use tch::Tensor;
 
 use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images};
 
-/// Every layer pads.
+/// All layers have same padding.
 pub const MIN_IMAGE_SIZE: i64 = 1;
 
 const STEM: i64 = 32;

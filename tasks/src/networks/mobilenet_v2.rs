@@ -1,9 +1,8 @@
-//! MobileNetV2 (Sandler et al., 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks"): blocks that go from few
-//! channels to many, see space there, come back to few without a rectifier, and add what they began with.
+//! MobileNetV2 (Sandler et al., 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks").
 //!
-//! Sized for images of 32 by 32 pixels like the network that the paper's authors trained: the first two strides are 1, so
-//! that 4 by 4 pixels are left at the end; a block that keeps the pixels but not the channels adds a convolution of what
-//! it began with; the first block has an expansion too, if only of 1.
+//! This is the variant for images of 32 by 32 pixels that the paper's authors trained: the first two strides are 1, so
+//! that the last layer has 4 by 4 pixels; blocks with stride 1 that change the number of channels have a convolutional
+//! shortcut; the first block has an expansion layer, too, with factor 1.
 
 use alrao_core::Error;
 use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
@@ -12,13 +11,13 @@ use tch::Tensor;
 
 use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images};
 
-/// Every layer pads.
+/// All layers have same padding.
 pub const MIN_IMAGE_SIZE: i64 = 1;
 
 const STEM: i64 = 32;
 const LAST: i64 = 1280;
 
-/// Expansion, channels, blocks, and stride of the first of them.
+/// Expansion factor, channels, number of blocks, and stride of the first block.
 const STAGES: [(i64, i64, usize, i64); 7] =
     [(1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)];
 
@@ -39,12 +38,12 @@ struct Block {
     shortcut: Shortcut,
 }
 
-/// What a block adds to its outputs.
+/// The shortcut of a block.
 #[derive(Clone, Debug)]
 enum Shortcut {
-    Nothing,
-    Inputs,
-    Convolved(ConvBn),
+    None,
+    Identity,
+    Convolution(ConvBn),
 }
 
 impl MobileNetV2 {
@@ -77,12 +76,12 @@ impl Block {
             depthwise: ConvBn::new(b, ["depthwise", "norm2"], many, many, 3, by_channel),
             project: ConvBn::new(b, ["project", "norm3"], many, outputs, 1, same_padding(1, 1)),
             shortcut: match stride {
-                1 if inputs == outputs => Shortcut::Inputs,
+                1 if inputs == outputs => Shortcut::Identity,
                 1 => {
                     let names = ["shortcut", "shortcut_norm"];
-                    Shortcut::Convolved(ConvBn::new(b, names, inputs, outputs, 1, same_padding(1, 1)))
+                    Shortcut::Convolution(ConvBn::new(b, names, inputs, outputs, 1, same_padding(1, 1)))
                 }
-                _ => Shortcut::Nothing,
+                _ => Shortcut::None,
             },
         }
     }
@@ -91,9 +90,9 @@ impl Block {
         let many = self.depthwise.forward(weights, &self.expand.forward(weights, x));
         let mut y = self.project.linear(weights, &many);
         match &self.shortcut {
-            Shortcut::Nothing => y,
-            Shortcut::Inputs => y.g_add_(x),
-            Shortcut::Convolved(layer) => y.g_add_(&layer.linear(weights, x)),
+            Shortcut::None => y,
+            Shortcut::Identity => y.g_add_(x),
+            Shortcut::Convolution(layer) => y.g_add_(&layer.linear(weights, x)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The networks of the paper, each a body whose output layer is left to the heads.
+//! The paper's networks, as bodies without an output layer.
 
 mod alexnet;
 mod blocks;
@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 pub enum Architecture {
     /// [`MobileNet`], for CIFAR-10.
     MobileNet,
-    /// [`MobileNetV2`], for CIFAR-10. Configurations call it version 2 of `mobilenet`.
+    /// [`MobileNetV2`], for CIFAR-10; version 2 of `mobilenet` in configurations.
     #[serde(skip)]
     MobileNetV2,
     /// [`GoogLeNet`], for CIFAR-10.
@@ -50,7 +50,7 @@ pub enum Architecture {
     DenseNet121,
     /// [`ResNet50`], for ImageNet.
     ResNet50,
-    /// [`SmallCnn`], for CIFAR-10; not the paper's.
+    /// [`SmallCnn`], for CIFAR-10; not in the paper.
     #[serde(rename = "small-cnn")]
     SmallCnn,
 }
@@ -98,8 +98,8 @@ impl Architecture {
 
     /// Counts the parameters with this number of heads and classes (paper, section 7).
     pub fn parameters(self, gamma: f64, heads: i64, classes: i64) -> i64 {
-        let mut nothing_is_drawn = stream(0, "weights");
-        let mut builder = ParameterBuilder::new(&mut nothing_is_drawn);
+        let mut rng = stream(0, "weights");
+        let mut builder = ParameterBuilder::new(&mut rng); // draws nothing before it builds the parameters
         let features = self.build(&mut builder, gamma).features();
         builder.numel() + heads * classes * (features + 1)
     }
@@ -142,25 +142,25 @@ mod tests {
         }
     }
 
-    /// As PyTorch counts torchvision's networks, and those of kuangliu/pytorch-cifar, and the small one by hand; `scripts/torchvision_weights.py`
-    /// looks at the former again.
+    /// Expected: PyTorch's counts of torchvision's networks and of kuangliu/pytorch-cifar's; `small-cnn` by hand.
+    /// `scripts/torchvision_weights.py` checks torchvision's.
     #[test]
-    fn parameters_are_as_many_as_the_references() {
+    fn parameter_counts_equal_the_reference_implementations() {
         let expected = [3_217_226, 2_296_922, 6_166_250, 20_040_522, 61_100_840, 7_978_856, 25_557_032, 94_762];
         assert_eq!(Architecture::ALL.map(|a| a.parameters(1.0, 1, classes(a))), expected);
     }
 
-    /// A convolution from i to o channels by k pixels has `i*o*k^2` weights, its bias o, a normalisation of o channels
-    /// 2*o, a depthwise convolution of i channels by 3 pixels 9*i, an output layer of 10 classes `10*(H + 1)`.
+    /// A k by k convolution from i to o channels has `i*o*k^2` weights and o biases, a normalization of o channels 2*o
+    /// parameters, a 3 by 3 depthwise convolution of i channels 9*i, an output layer of 10 classes `10*(H + 1)`.
     #[test]
-    fn parameters_of_the_networks_for_cifar10_counted_by_hand() {
+    fn parameter_counts_of_cifar10_networks_equal_hand_computed_counts() {
         let pairs = |widths: &[i64]| widths.windows(2).map(|w| (w[0], w[1])).collect::<Vec<_>>();
 
         let widths = [32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024];
         let blocks: i64 = pairs(&widths).iter().map(|(i, o)| (9 + 2) * i + (i + 2) * o).sum();
         assert_eq!(MobileNet.parameters(1.0, 1, 10), (27 + 2) * 32 + blocks + 10 * 1025);
 
-        // all but the first block expand to t = 6*i channels; four change their number and keep the pixels
+        // all blocks but the first expand to t = 6*i channels; four have a convolutional shortcut
         let widths = [32, 16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 320];
         let block = |(n, (i, o)): (usize, (i64, i64))| {
             let t = if n == 0 { i } else { 6 * i };
@@ -171,7 +171,7 @@ mod tests {
         let last = (320 + 2) * 1280;
         assert_eq!(MobileNetV2.parameters(1.0, 1, 10), (27 + 2) * 32 + blocks + shortcuts + last + 10 * 1281);
 
-        let normalised = |i, o, k| i * o * k * k + 3 * o; // with a bias
+        let conv_bn = |i, o, k| i * o * k * k + 3 * o; // with a bias
         let blocks = [
             (192, [64, 96, 128, 16, 32, 32]),
             (256, [128, 128, 192, 32, 96, 64]),
@@ -184,21 +184,20 @@ mod tests {
             (832, [384, 192, 384, 48, 128, 128]),
         ];
         let block = |(i, [one, before3, three, before5, five, pool]): (i64, [i64; 6])| {
-            let onto_pixels: i64 = [one, before3, before5, pool].map(|o| normalised(i, o, 1)).iter().sum();
-            onto_pixels + normalised(before3, three, 3) + normalised(before5, five, 3) + normalised(five, five, 3)
+            let onto_pixels: i64 = [one, before3, before5, pool].map(|o| conv_bn(i, o, 1)).iter().sum();
+            onto_pixels + conv_bn(before3, three, 3) + conv_bn(before5, five, 3) + conv_bn(five, five, 3)
         };
         let blocks: i64 = blocks.map(block).iter().sum();
-        assert_eq!(GoogLeNet.parameters(1.0, 1, 10), normalised(3, 192, 3) + blocks + 10 * 1025);
+        assert_eq!(GoogLeNet.parameters(1.0, 1, 10), conv_bn(3, 192, 3) + blocks + 10 * 1025);
 
         let widths = [3, 64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512];
-        let layers: i64 = pairs(&widths).into_iter().map(|(i, o)| normalised(i, o, 3)).sum();
+        let layers: i64 = pairs(&widths).into_iter().map(|(i, o)| conv_bn(i, o, 3)).sum();
         assert_eq!(Vgg19.parameters(1.0, 1, 10), layers + 10 * 513);
     }
 
-    /// Filters, channels of normalisations and outputs of hidden layers, counted in the same PyTorch networks, and their
-    /// features.
+    /// Expected: filters, normalized channels and hidden units of the PyTorch networks, and their features.
     #[test]
-    fn units_are_as_many_as_the_references_and_multiply_by_gamma() {
+    fn unit_counts_equal_the_reference_implementations_and_scale_with_the_width_factor() {
         let built = |gamma| {
             Architecture::ALL.map(|a| {
                 let mut rng = stream(0, "weights");
@@ -223,10 +222,10 @@ mod tests {
     }
 
     /// Section 7 of the paper: on CIFAR-10 "less than 5 %", on ImageNet "50-100 % depending on the architecture". Two
-    /// miss that: MobileNetV2, which the paper's text doesn't name, by a hair, and DenseNet121, whose output layer alone
-    /// is an eighth of it. The last isn't the paper's.
+    /// networks exceed that: MobileNetV2, which the paper's text doesn't name, slightly, and DenseNet121, whose output
+    /// layer is an eighth of its parameters. The last network isn't in the paper.
     #[test]
-    fn heads_add_what_the_paper_says_to_the_parameters() {
+    fn ten_heads_increase_the_parameters_as_in_the_paper() {
         let growth = Architecture::ALL.map(|a| {
             let [one, ten] = [1, 10].map(|heads| a.parameters(1.0, heads, classes(a)) as f64);
             (1000.0 * (ten / one - 1.0)).round() / 10.0
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn images_of_any_size_that_will_do_become_features() {
+    fn images_of_any_sufficient_size_are_accepted() {
         for architecture in Architecture::ALL {
             let network = network(architecture, 0.05);
             let smallest = architecture.min_image_size();
@@ -248,24 +247,24 @@ mod tests {
     }
 
     #[test]
-    fn other_images_are_refused() {
+    fn images_of_the_wrong_shape_are_errors() {
         for architecture in Architecture::ALL {
             let network = network(architecture, 0.05);
-            let refused = |shape| network.outputs(&images(shape)).unwrap_err();
+            let error = |shape| network.outputs(&images(shape)).unwrap_err();
             let side = architecture.min_image_size();
-            assert!(matches!(refused([2, 1, side, side]), Error::Shape { .. }), "{architecture:?}");
+            assert!(matches!(error([2, 1, side, side]), Error::Shape { .. }), "{architecture:?}");
             assert!(matches!(network.forward(&images([2, 3, side, side]).flatten(1, 2)), Err(Error::Shape { .. })));
             if side > 1 {
-                let error = refused([2, 3, side + 1, side - 1]).to_string();
-                let told = [side, side + 1, side - 1].map(|n| n.to_string());
-                assert!(told.iter().all(|n| error.contains(n)), "{error}");
+                let message = error([2, 3, side + 1, side - 1]).to_string();
+                let sizes = [side, side + 1, side - 1].map(|n| n.to_string());
+                assert!(sizes.iter().all(|n| message.contains(n)), "{message}");
             }
         }
     }
 
-    /// A unit that no gradient reaches would never learn, whatever its rate.
+    /// A unit without a gradient would never learn.
     #[test]
-    fn every_unit_gets_a_gradient() {
+    fn every_unit_has_a_gradient() {
         for architecture in [MobileNet, MobileNetV2, GoogLeNet, Vgg19, DenseNet121, ResNet50, SmallCnn] {
             let network = network(architecture, 0.125);
             let side = if classes(architecture) == 10 { 32 } else { 64 };

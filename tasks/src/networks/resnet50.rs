@@ -1,7 +1,7 @@
-//! ResNet50 (He et al., 2016, "Deep Residual Learning for Image Recognition"), as torchvision has it: blocks of three
-//! convolutions that are added to what the block began with, and stride in the one of 3 by 3 pixels.
+//! ResNet50 (He et al., 2016, "Deep Residual Learning for Image Recognition"), as in torchvision: bottleneck blocks of
+//! three convolutions, with the stride in the 3 by 3 convolution.
 //!
-//! Layers go by torchvision's names.
+//! Layers have torchvision's names.
 
 use alrao_core::Error;
 use alrao_core::layers::{Body, Conv2dSettings, FilterInit, scaled_width};
@@ -10,13 +10,13 @@ use tch::Tensor;
 
 use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images, overlapping_max_pool};
 
-/// Every layer pads.
+/// All layers have same padding.
 pub const MIN_IMAGE_SIZE: i64 = 1;
 
 const STEM: i64 = 64;
-/// How many times as many channels a block ends in as it has within.
+/// A block's output channels, in multiples of its bottleneck's channels.
 const EXPANSION: i64 = 4;
-/// Channels within, blocks, and stride of the first of them.
+/// The bottleneck's channels, number of blocks, and stride of the first block.
 const STAGES: [(i64, usize, i64); 4] = [(64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)];
 
 /// ResNet50 without its output layer.
@@ -30,7 +30,7 @@ pub struct ResNet50 {
 #[derive(Clone, Debug)]
 struct Bottleneck {
     layers: [ConvBn; 3],
-    /// brings the inputs to the outputs' shape
+    /// converts the inputs to the outputs' shape
     downsample: Option<ConvBn>,
 }
 

@@ -1,5 +1,5 @@
-//! A small convolutional network for images of 32 by 32 pixels: three normalised convolutions of 3 by 3 pixels, each
-//! halved, for experiments that need many runs.
+//! A small convolutional network for images of 32 by 32 pixels, for experiments with many runs: three 3 by 3 convolutions
+//! with batch normalization and max-pooling.
 
 use alrao_core::Error;
 use alrao_core::layers::{Body, scaled_width};
@@ -47,7 +47,7 @@ impl Body for SmallCnn {
     }
 
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        let halved = |x: Tensor, layer: &ConvBn| layer.forward(weights, &x).max_pool2d_default(2);
-        global_avg_pool(&self.layers.iter().fold(x.shallow_clone(), halved))
+        let block = |x: Tensor, layer: &ConvBn| layer.forward(weights, &x).max_pool2d_default(2);
+        global_avg_pool(&self.layers.iter().fold(x.shallow_clone(), block))
     }
 }

@@ -1,6 +1,6 @@
 //! Initial or pretrained weights of torchvision's networks, as written by `scripts/torchvision_weights.py`.
 //!
-//! Ours go by torchvision's names, but for batch normalisation, whose scale and shift are weight and bias there.
+//! Parameters have torchvision's names, except batch normalization's scale and shift, which are weight and bias there.
 
 use std::path::Path;
 
@@ -15,16 +15,15 @@ use crate::Error;
 /// same output layer.
 ///
 /// # Errors
-/// - [`Error::Core`] if the file can't be read, or names the tensor of it that is missing or has another shape; nothing
-///   is loaded then;
-/// - [`Error::File`] if torchvision has no such network.
+/// - [`Error::Core`] if the file can't be read, or a tensor is missing or has another shape; the network is unchanged;
+/// - [`Error::File`] if torchvision doesn't have the network.
 pub fn load<B: Body>(network: &mut Network<B>, architecture: Architecture, path: &Path) -> Result<(), Error> {
     let output = match architecture {
         Architecture::AlexNet => "classifier.6",
         Architecture::DenseNet121 => "classifier",
         Architecture::ResNet50 => "fc",
         _ => {
-            let problem = "no weights of torchvision's fit a network for images of 32 by 32 pixels";
+            let problem = "torchvision has no weights of networks for images of 32 by 32 pixels";
             return Err(Error::file(path, problem));
         }
     };
@@ -62,7 +61,7 @@ mod tests {
         Network::new(body, heads, 5, &mut stream(seed, "weights"), (Kind::Float, Device::Cpu)).unwrap()
     }
 
-    /// The state of a network with one head as torchvision would have it.
+    /// Returns the state dict of a network with one head, with torchvision's names.
     fn state(network: &Network<Box<dyn Body>>, output: &str) -> Vec<(String, Tensor)> {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut tensors = StateDict::default();
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn every_head_predicts_as_the_network_that_is_loaded() {
+    fn every_head_predicts_like_the_loaded_network() {
         for (architecture, output) in [
             (Architecture::AlexNet, "classifier.6"),
             (Architecture::DenseNet121, "classifier"),
@@ -93,7 +92,7 @@ mod tests {
         ] {
             let source = network(architecture, 1, 0);
             let x = (Tensor::arange(2 * 3 * 64 * 64, (Kind::Float, Device::Cpu)) * 0.7).sin().view([2, 3, 64, 64]);
-            let _ = source.forward(&x).unwrap(); // moves the statistics of normalisations
+            let _ = source.forward(&x).unwrap(); // updates the running statistics
             let file = written(&state(&source, output));
             let mut loaded = network(architecture, 3, 1);
             load(&mut loaded, architecture, file.path()).unwrap();
@@ -103,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named_and_leaves_the_network_alone() {
+    fn invalid_weights_are_errors_and_leave_the_network_unchanged() {
         let architecture = Architecture::ResNet50;
         let whole = state(&network(architecture, 1, 0), "fc");
         let mut target = network(architecture, 2, 1);

@@ -1,8 +1,8 @@
 //! VGG19 (Simonyan and Zisserman, 2015, "Very Deep Convolutional Networks for Large-Scale Image Recognition"): sixteen
 //! convolutions of 3 by 3 pixels.
 //!
-//! For images of 32 by 32 pixels, of which the five pools leave one, and in the form that is usual for CIFAR-10: batch
-//! normalisation after every convolution, and no hidden layer between them and the output layer.
+//! This is the usual variant for CIFAR-10's images of 32 by 32 pixels, which five pools reduce to one: batch normalization
+//! after each convolution, and no hidden layers before the output layer.
 
 use alrao_core::Error;
 use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
@@ -11,10 +11,10 @@ use tch::Tensor;
 
 use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images};
 
-/// Each stage halves the image.
+/// Each stage halves the image size.
 pub const MIN_IMAGE_SIZE: i64 = 1 << STAGES.len();
 
-/// Channels and convolutions.
+/// Channels and number of convolutions of each stage.
 const STAGES: [(i64, usize); 5] = [(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)];
 
 /// VGG19 without its output layer.
