@@ -65,7 +65,7 @@ fn agent(method: &str, width: &str) -> Result<(AgentSettings, Method)> {
     match method {
         "adam" => Ok((settings, Method::adam(1e-3)?)),
         "alrao" | "defaults" => Ok((settings, Method::alrao())),
-        _ => bail!("the method is adam, alrao or defaults, not {method}"),
+        _ => bail!("unknown method `{method}`: use adam, alrao or defaults"),
     }
 }
 

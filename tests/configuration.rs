@@ -1,4 +1,4 @@
-//! `docs/configuration.md` lists every field that a configuration may have, with the default that it takes, and no other.
+//! `docs/configuration.md` lists exactly the fields of configurations, with their defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 const DOCUMENT: &str = include_str!("../docs/configuration.md");
 
-/// One configuration of each kind, by its name and what it can't do without.
+/// A configuration of each kind, with its required settings.
 const KINDS: [(&str, &[&str]); 7] = [
     ("pendulum", &[]),
     ("lunar-lander", &[]),
@@ -19,7 +19,7 @@ const KINDS: [(&str, &[&str]); 7] = [
     ("imagenet-alexnet", &["data.folder=."]),
 ];
 
-/// The rows of the document's tables of fields: name, default, range.
+/// Returns the rows of the document's tables: name, default, range.
 fn documented() -> BTreeMap<String, [String; 2]> {
     let rows = DOCUMENT.lines().filter(|line| line.starts_with("| `"));
     let row = |line: &str| {
@@ -42,25 +42,25 @@ fn config(kind: &(&str, &[&str]), set: Option<&str>) -> anyhow::Result<Config> {
     Config::read(kind.0, &sets, &Catalog::builtin())
 }
 
-/// The fields and sections that a section has, as the error for one that it hasn't says; none if it is a field.
+/// Returns the fields and sections of a section, from the error about an unknown field.
 fn members(kind: &(&str, &[&str]), section: &str) -> Vec<String> {
-    let error = match config(kind, Some(&format!("{section}nothing_of_the_kind=1"))).and_then(resolved) {
-        Ok(_) => panic!("{section} takes any field"),
+    let error = match config(kind, Some(&format!("{section}unknown=1"))).and_then(resolved) {
+        Ok(_) => panic!("{section} accepts any field"),
         Err(error) => format!("{error:#}"),
     };
     let known = error.split_once("expected").or_else(|| error.split_once("it has")).map(|(_, known)| known);
-    let known = known.unwrap_or_else(|| panic!("{section}: which fields are there? {error}"));
+    let known = known.unwrap_or_else(|| panic!("{section}: the error lists no fields: {error}"));
     known.split('`').skip(1).step_by(2).map(Into::into).collect()
 }
 
-/// Every field of a configuration of this kind, from the top.
+/// Returns every field of a configuration of this kind, with its sections.
 fn fields(kind: &(&str, &[&str])) -> BTreeSet<String> {
     const WITHIN_AGENT: [&str; 3] = ["network", "exploration", "prioritized_replay"];
     let mut found = BTreeSet::new();
     let mut sections = vec![String::new()];
     let table = as_table(kind);
     for known in ["data.kind", "environment.name"] {
-        found.extend(lookup(&table, known).map(|_| known.to_string())); // which an error about the others doesn't list
+        found.extend(lookup(&table, known).map(|_| known.to_string())); // not listed in errors about other fields
     }
     while let Some(section) = sections.pop() {
         for name in members(kind, &section) {
@@ -89,23 +89,23 @@ fn lookup<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
     }
 }
 
-/// What `versions` and the sections that a kind hasn't are, is no field to set.
-fn is_to_be_set(path: &str) -> bool {
+/// Returns whether users set this field: not `versions`, and not a whole section.
+fn is_user_field(path: &str) -> bool {
     let sections = ["versions", "environment", "schedule", "agent", "data", "model", "training"];
     !sections.contains(&path) && !path.starts_with("versions.")
 }
 
 #[test]
-fn every_field_is_documented_and_nothing_else() {
+fn exactly_the_existing_fields_are_documented() {
     let documented: BTreeSet<String> = documented().into_keys().collect();
-    let there: BTreeSet<String> = KINDS.iter().flat_map(fields).filter(|path| is_to_be_set(path)).collect();
-    let missing: Vec<_> = there.difference(&documented).collect();
-    let gone: Vec<_> = documented.difference(&there).collect();
-    assert!(missing.is_empty() && gone.is_empty(), "not documented: {missing:?}; documented, but not there: {gone:?}");
+    let existing: BTreeSet<String> = KINDS.iter().flat_map(fields).filter(|path| is_user_field(path)).collect();
+    let missing: Vec<_> = existing.difference(&documented).collect();
+    let gone: Vec<_> = documented.difference(&existing).collect();
+    assert!(missing.is_empty() && gone.is_empty(), "undocumented: {missing:?}; documented, but missing: {gone:?}");
 }
 
 #[test]
-fn documented_defaults_are_what_is_taken() {
+fn documented_defaults_are_the_actual_defaults() {
     let mut compared = 0;
     for kind in &KINDS {
         let resolved = as_table(kind);
@@ -118,7 +118,7 @@ fn documented_defaults_are_what_is_taken() {
                     (Value::Float(taken), Value::Integer(default)) => *taken == *default as f64,
                     (taken, default) => taken == default,
                 };
-                assert!(same, "{path}: {taken} is taken by {kind:?}, and {} is documented", default["x"]);
+                assert!(same, "{path}: the default of {kind:?} is {taken}, but {} is documented", default["x"]);
                 compared += 1;
             }
         }
@@ -127,7 +127,7 @@ fn documented_defaults_are_what_is_taken() {
 }
 
 #[test]
-fn what_is_a_number_has_a_range() {
+fn every_number_has_a_documented_range() {
     let tables: Vec<Table> = KINDS.iter().map(as_table).collect();
     for (path, [_, range]) in documented() {
         let is_number = |value: &Value| value.is_integer() || value.is_float();

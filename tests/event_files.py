@@ -1,4 +1,4 @@
-"""Reads the event files of runs by TensorBoard and compares every curve with metrics.jsonl: `cargo xtask tensorboard`.
+"""Reads event files with TensorBoard and compares every curve with metrics.jsonl: `cargo xtask tensorboard`.
 
     python event_files.py RUN..
 """
@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 
 def curves(line):
-    """What a line of metrics.jsonl is in TensorBoard, by tag."""
+    """Yields the TensorBoard tags and values of a line of metrics.jsonl."""
     match line:
         case {"kind": "episode"}:
             yield "episode/return", line["return"]
@@ -37,7 +37,7 @@ def curves(line):
 
 
 def single(number):
-    """As an event file has it, in 32 bits."""
+    """Rounds to 32 bits, as event files do."""
     return struct.unpack("f", struct.pack("f", number))[0]
 
 

@@ -1,4 +1,4 @@
-//! A run seen through by a program of someone's own, without the command line.
+//! A run trained by a custom program, without the command line.
 
 use alrao::envs::EnvSpec;
 use alrao::run_directory::{load_best, read_summary};
@@ -8,7 +8,7 @@ use alrao::usage_error::UsageError;
 use alrao::{Catalog, Config};
 
 #[test]
-fn a_program_trains_a_run_in_an_environment_of_its_own_and_has_its_summary_and_its_figure() {
+fn a_program_trains_plots_and_resumes_a_run_in_a_custom_environment() {
     let sets = [
         "environment.name=mine",
         "schedule.steps=600",
@@ -36,8 +36,8 @@ fn a_program_trains_a_run_in_an_environment_of_its_own_and_has_its_summary_and_i
 
     assert_eq!(runs::resume(&run, &catalog).unwrap(), summary);
     assert!(runs::train(&run, config.clone(), &catalog).unwrap_err().is::<UsageError>());
-    let damaged = Config { threads: 0, ..config };
+    let invalid = Config { threads: 0, ..config };
     let other = root.path().join("other");
-    alrao::run_directory::RunDirectory::create(&other, &damaged).unwrap();
+    alrao::run_directory::RunDirectory::create(&other, &invalid).unwrap();
     assert!(runs::resume(&other, &catalog).unwrap_err().is::<UsageError>());
 }

@@ -1,4 +1,4 @@
-//! Figures and reports of runs and of sweeps, and what can't be drawn.
+//! Figures and reports of runs and sweeps, and their errors.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use crate::{alrao, outcome, succeed};
 
-/// Two tasks, two intervals of Alrao and a rate of SGD, each a second or two.
+/// Returns a sweep file: two tasks, two learning-rate ranges of Alrao, and SGD; a run takes one or two seconds.
 fn sweep_file() -> String {
     let task = |config: &str| {
         format!(
@@ -37,7 +37,7 @@ optimizer.lr = 0.1
     format!("seeds = \"0\"\n{}{}{variants}", task("pendulum"), task("cartpole"))
 }
 
-/// The sweep, run once.
+/// Returns the sweep directory, after running the sweep once.
 fn sweep() -> PathBuf {
     static DONE: LazyLock<PathBuf> = LazyLock::new(|| {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("figures");
@@ -55,10 +55,10 @@ fn alrao_run() -> PathBuf {
     sweep().join("pendulum-hidden_sizes=16x16-alrao-lr_max=10-seed0")
 }
 
-fn refused(words: &str, expected: &[&str]) {
-    let (code, said) = outcome(alrao(words));
-    assert!(code == 2 && !said.contains("panicked"), "{words}: {code} {said}");
-    assert!(expected.iter().all(|word| said.contains(word)), "{words}: {said}");
+fn assert_usage_error(words: &str, expected: &[&str]) {
+    let (code, text) = outcome(alrao(words));
+    assert!(code == 2 && !text.contains("panicked"), "{words}: {code} {text}");
+    assert!(expected.iter().all(|word| text.contains(word)), "{words}: {text}");
 }
 
 #[test]
@@ -77,13 +77,13 @@ fn every_figure_is_drawn() {
     assert!(drawn(&format!("{} {}", run.display(), sgd.display())).contains("2 runs"));
     assert!(drawn(&format!("{} --figure posterior", run.display())).contains("head weight"));
     assert!(drawn(&format!("{} --figure rates", run.display())).contains("layer 2 (16 units)"));
-    let said = succeed(alrao(&format!("plot {}", run.display())));
-    assert!(said.contains("plots/returns.svg") && run.join("plots/returns.svg").exists(), "{said}");
+    let text = succeed(alrao(&format!("plot {}", run.display())));
+    assert!(text.contains("plots/returns.svg") && run.join("plots/returns.svg").exists(), "{text}");
 }
 
-/// The rate of a unit bounds how far it gets: the slowest have hardly moved.
+/// A unit's learning rate limits its change.
 #[test]
-fn a_run_tells_what_became_of_its_units() {
+fn a_run_writes_the_final_state_of_its_units() {
     let text = fs::read_to_string(alrao_run().join("units.json")).unwrap();
     let units: serde_json::Value = serde_json::from_str(&text).unwrap();
     let layers = units["layers"].as_array().unwrap();
@@ -105,36 +105,36 @@ fn a_run_tells_what_became_of_its_units() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_refused() {
+fn figures_that_cannot_be_drawn_are_usage_errors() {
     let (sweep, run, root) = (sweep(), alrao_run(), tempfile::tempdir().unwrap());
     let (sweep, run, empty) = (sweep.display(), run.display(), root.path().display());
-    refused(&format!("plot {empty}"), &["neither a run directory", "nor a sweep directory"]);
-    refused(
+    assert_usage_error(&format!("plot {empty}"), &["neither a run directory", "nor a sweep directory"]);
+    assert_usage_error(
         &format!("plot {sweep}"),
         &["several tasks", "--task", "cartpole-hidden_sizes=16x16, pendulum-hidden_sizes=16x16"],
     );
-    refused(&format!("plot {sweep} --task pendulom"), &["--task pendulom", "pendulum-hidden_sizes=16x16"]);
-    refused(&format!("plot {run} --task pendulum"), &["of sweeps only"]);
-    refused(
+    assert_usage_error(&format!("plot {sweep} --task pendulom"), &["--task pendulom", "pendulum-hidden_sizes=16x16"]);
+    assert_usage_error(&format!("plot {run} --task pendulum"), &["of sweeps only"]);
+    assert_usage_error(
         &format!("plot {run} {sweep}/cartpole-hidden_sizes=16x16-sgd-seed0"),
         &["pendulum", "cartpole", "one task"],
     );
-    refused(&format!("plot {run} --figure heatmap"), &["optimizer.lr_min", "number here is 1"]);
-    refused(&format!("plot {run} {run} --figure rates"), &["one run", "2"]);
-    refused(
+    assert_usage_error(&format!("plot {run} --figure heatmap"), &["optimizer.lr_min", "number here is 1"]);
+    assert_usage_error(&format!("plot {run} {run} --figure rates"), &["one run", "2"]);
+    assert_usage_error(
         &format!("plot {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure rates"),
         &["units.json", "single learning rate"],
     );
-    refused(&format!("plot {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure posterior"), &["one head"]);
-    refused(&format!("plot {run} --figure pie"), &["returns", "heatmap"]);
-    refused(&format!("plot {run} --out {empty}/figure.pdf"), &["figure.pdf", ".svg", ".png"]);
-    refused(&format!("plot {run} --out /proc/figure.svg"), &["can't write /proc/figure.svg"]);
+    assert_usage_error(&format!("plot {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure posterior"), &["one head"]);
+    assert_usage_error(&format!("plot {run} --figure pie"), &["returns", "heatmap"]);
+    assert_usage_error(&format!("plot {run} --out {empty}/figure.pdf"), &["figure.pdf", ".svg", ".png"]);
+    assert_usage_error(&format!("plot {run} --out /proc/figure.svg"), &["can't write /proc/figure.svg"]);
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     unfinished(root.path());
-    refused(&format!("plot {empty}"), &["none of its 6 runs has finished"]);
+    assert_usage_error(&format!("plot {empty}"), &["none of its 6 runs has finished"]);
 }
 
-/// The page of a directory, which refers to nothing beside itself.
+/// Returns the report of a directory, after checking that it is self-contained.
 fn report(directory: &Path) -> String {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("report.html");
@@ -147,7 +147,7 @@ fn report(directory: &Path) -> String {
 }
 
 #[test]
-fn a_run_is_reported() {
+fn the_report_of_a_run_has_all_sections() {
     let page = report(&alrao_run());
     for expected in [
         "<h1>pendulum, Alrao, seed 0</h1>",
@@ -165,7 +165,7 @@ fn a_run_is_reported() {
 }
 
 #[test]
-fn a_sweep_is_reported() {
+fn the_report_of_a_sweep_has_all_sections() {
     let page = report(&sweep());
     for expected in
         ["6 of 6 runs finished", "<h3>cartpole-hidden_sizes=16x16: test return", "\u{3b7} min", "training", "sgd-seed0"]
@@ -175,7 +175,7 @@ fn a_sweep_is_reported() {
 }
 
 #[test]
-fn what_files_say_is_no_part_of_a_reports_page() {
+fn reports_escape_the_text_of_files() {
     let root = tempfile::tempdir().unwrap();
     let (run, out) = (root.path().join("run"), root.path().join("report.html"));
     fs::create_dir(&run).unwrap();
@@ -193,21 +193,21 @@ fn what_files_say_is_no_part_of_a_reports_page() {
 }
 
 #[test]
-fn what_cannot_be_reported_is_refused() {
+fn reports_that_cannot_be_written_are_usage_errors() {
     let (run, root) = (alrao_run(), tempfile::tempdir().unwrap());
     let (run, empty) = (run.display(), root.path().display());
-    refused(&format!("report {empty}"), &["neither a run directory", "nor a sweep directory"]);
-    refused(&format!("report {run} --out {empty}/no/such/folder.html"), &["folder.html", "can't be written"]);
-    refused(&format!("report {run} --out {empty}"), &["can't be written"]);
+    assert_usage_error(&format!("report {empty}"), &["neither a run directory", "nor a sweep directory"]);
+    assert_usage_error(&format!("report {run} --out {empty}/no/such/folder.html"), &["folder.html", "can't be written"]);
+    assert_usage_error(&format!("report {run} --out {empty}"), &["can't be written"]);
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     unfinished(root.path());
-    refused(&format!("report {empty}"), &["none of its 6 runs has finished"]);
+    assert_usage_error(&format!("report {empty}"), &["none of its 6 runs has finished"]);
     assert!(!root.path().join("report.html").exists());
 }
 
-/// Neither a setting that there is no more nor a file that there was none of is told of as damage.
+/// Renamed settings and the missing `run.json` are not reported as corruption.
 #[test]
-fn a_run_of_the_version_before_is_said_to_be_one() {
+fn runs_of_earlier_versions_are_usage_errors_that_name_the_version() {
     let root = tempfile::tempdir().unwrap();
     let copy = Command::new("cp").arg("-r").arg(sweep()).arg(root.path().join("sweep")).status().unwrap();
     assert!(copy.success());
@@ -231,14 +231,14 @@ fn a_run_of_the_version_before_is_said_to_be_one() {
             format!("table {sweep}"),
             format!("report {sweep}"),
         ] {
-            let (code, said) = outcome(alrao(&words));
-            assert!(code == 2 && said.trim_end().lines().count() == 1, "{words}: {code} {said}");
-            assert!(sentence.iter().all(|part| said.contains(part)), "{words}: {said}");
+            let (code, text) = outcome(alrao(&words));
+            assert!(code == 2 && text.trim_end().lines().count() == 1, "{words}: {code} {text}");
+            assert!(sentence.iter().all(|part| text.contains(part)), "{words}: {text}");
         }
     }
 }
 
-/// A sweep directory whose runs have not begun.
+/// Creates a sweep directory without finished runs.
 fn unfinished(dir: &Path) {
     fs::copy(sweep().join("sweep.jsonl"), dir.join("sweep.jsonl")).unwrap();
 }

@@ -1,4 +1,4 @@
-//! A run that is killed at any moment goes on to the same end as one that was left alone.
+//! A run that was killed resumes to the same result as an uninterrupted run.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,15 +10,15 @@ use crate::{SMALL, alrao, assert_same, succeed};
 const KILLS: usize = 5;
 
 #[test]
-fn killed_five_times_and_resumed_it_ends_the_same() {
+fn a_run_killed_five_times_has_the_same_result() {
     let root = tempfile::tempdir().unwrap();
-    let (left_alone, killed) = (root.path().join("left alone"), root.path().join("killed"));
+    let (uninterrupted, killed) = (root.path().join("not interrupted"), root.path().join("killed"));
     let started = Instant::now();
-    succeed(with_path(&format!("{SMALL} --out"), &left_alone));
+    succeed(with_path(&format!("{SMALL} --out"), &uninterrupted));
     let duration = started.elapsed();
 
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
-    println!("moments drawn from seed {seed}");
+    println!("kill times drawn from seed {seed}");
     let mut moments = alrao::core::streams::stream(seed, "moments");
     for kill in 0..KILLS {
         let words = if killed.exists() { "train --resume" } else { &format!("{SMALL} --out") };
@@ -33,17 +33,17 @@ fn killed_five_times_and_resumed_it_ends_the_same() {
     } else {
         succeed(with_path("train --resume", &killed));
     }
-    assert_same(&left_alone, &killed);
+    assert_same(&uninterrupted, &killed);
 }
 
 #[test]
-fn a_finished_run_is_left_as_it_is() {
+fn resuming_a_finished_run_changes_nothing() {
     let root = tempfile::tempdir().unwrap();
     let run = root.path().join("run");
     succeed(with_path(&format!("{SMALL} --set schedule.steps=300 --out"), &run));
     let before = std::fs::metadata(run.join("metrics.jsonl")).unwrap().modified().unwrap();
-    let said = succeed(with_path("train --resume", &run));
-    assert!(said.contains("already finished") && said.contains("test return"), "{said}");
+    let text = succeed(with_path("train --resume", &run));
+    assert!(text.contains("already finished") && text.contains("test return"), "{text}");
     assert_eq!(std::fs::metadata(run.join("metrics.jsonl")).unwrap().modified().unwrap(), before);
 }
 

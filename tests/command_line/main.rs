@@ -1,4 +1,4 @@
-//! The program as its users meet it: run as a process, judged by its exit code, its words and its files.
+//! Tests of the program as a process: exit codes, output and files.
 
 mod environments;
 mod figures;
@@ -19,31 +19,31 @@ const SMALL: &str = "train pendulum --set schedule.steps=4000 --set schedule.val
     --set schedule.test_episodes=3 --set agent.learning_starts=200 --set agent.batch_size=32 --set agent.buffer_size=1500 \
     --set agent.network.hidden_sizes=[32,32] --device cpu";
 
-/// The program with these words; paths with spaces don't occur.
+/// Returns a command of the program with these arguments, separated by spaces.
 fn alrao(words: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alrao"));
     command.args(words.split_whitespace());
     command
 }
 
-/// Runs to the end; exit code and what was said on both streams.
+/// Runs a command, and returns the exit code and the text of both output streams.
 fn outcome(mut command: Command) -> (i32, String) {
-    said(command.output().unwrap())
+    code_and_text(command.output().unwrap())
 }
 
-fn said(Output { status, stdout, stderr }: Output) -> (i32, String) {
-    let said = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
-    (status.code().expect("an exit code"), said)
+fn code_and_text(Output { status, stdout, stderr }: Output) -> (i32, String) {
+    let text = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
+    (status.code().expect("an exit code"), text)
 }
 
-/// Runs to the end, which must be a good one.
+/// Runs a command that must succeed, and returns its output.
 fn succeed(command: Command) -> String {
-    let (code, said) = outcome(command);
-    assert_eq!(code, 0, "{said}");
-    said
+    let (code, text) = outcome(command);
+    assert_eq!(code, 0, "{text}");
+    text
 }
 
-/// `metrics.jsonl` without its wall-clock fields.
+/// Reads `metrics.jsonl` without wall-clock fields.
 fn metrics(run: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     let line = |line: &str| {
@@ -57,7 +57,7 @@ fn metrics(run: &Path) -> Vec<serde_json::Value> {
     text.lines().map(line).collect()
 }
 
-/// Asserts that two runs ended with the same bytes: metrics, weights, everything else that a run goes on from.
+/// Asserts that two runs are bit-identical: metrics, and everything in checkpoints.
 fn assert_same(left: &Path, right: &Path) {
     assert_eq!(metrics(left), metrics(right));
     for file in ["best/network.safetensors", "last/learner.safetensors", "last/replay.safetensors"] {

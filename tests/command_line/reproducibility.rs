@@ -1,9 +1,9 @@
-//! One seed gives one run, to the last byte; another seed gives another.
+//! Runs with equal seeds are bit-identical; runs with different seeds differ.
 
 use crate::{SMALL, alrao, assert_same, metrics, succeed};
 
 #[test]
-fn the_same_seed_repeats_and_another_differs() {
+fn equal_seeds_give_identical_runs_and_others_do_not() {
     let root = tempfile::tempdir().unwrap();
     let at = |name: &str| root.path().join(name);
     for (name, seed) in [("first", 5), ("again", 5), ("other", 6)] {

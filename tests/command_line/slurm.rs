@@ -1,4 +1,4 @@
-//! Sweeps by Slurm: on stand-ins for its commands, and, for `cargo xtask slurm`, on the real one.
+//! Sweeps on Slurm, with fake commands or, for `cargo xtask slurm`, on a real cluster.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::sweeps::{SMALL_SWEEP, locked, signal, table, wait_until};
-use crate::{alrao, assert_same, outcome, said, succeed};
+use crate::{alrao, assert_same, code_and_text, outcome, succeed};
 
-/// Has the tasks of an array done one after another at once; its number is that of its first run.
+/// A fake `sbatch`, which runs the tasks of an array in sequence; the job id is the index of its first run.
 const SBATCH: &str = r#"#!/bin/sh
 [ "$1" = --version ] && exit
 for argument; do
@@ -30,20 +30,20 @@ echo "$first;cluster"
 "#;
 
 #[test]
-fn a_sweep_by_slurm_ends_with_a_local_ones_table() {
+fn a_sweep_on_slurm_has_the_same_table_as_a_local_sweep() {
     let root = tempfile::tempdir().unwrap();
     let bin = commands(root.path(), &[("sbatch", SBATCH), ("squeue", "#!/bin/sh\n"), ("scontrol", ARRAYS_OF_TWO)]);
     let (local, slurm) = (root.path().join("local"), root.path().join("by slurm"));
     let short = "--set schedule.steps=300";
     succeed(sweep(root.path(), &local, &format!("--executor local {short}")));
     let words = &format!("{short} --executor slurm --slurm partition=small --slurm exclusive --jobs 1");
-    let said = succeed(on_path(sweep(root.path(), &slurm, words), &bin));
-    assert!(said.contains("4 of 4 runs to go, by Slurm's job 0 and 2") && said.contains("4/4"), "{said}");
+    let text = succeed(on_path(sweep(root.path(), &slurm, words), &bin));
+    assert!(text.contains("4 of 4 runs to go, by Slurm's job 0 and 2") && text.contains("4/4"), "{text}");
     assert_eq!(table(&slurm), table(&local));
     let script = fs::read_to_string(slurm.join("slurm.sh")).unwrap();
     assert!(script.contains("#SBATCH --partition=small\n#SBATCH --exclusive\n"), "{script}");
 
-    // The script was mended by hand: it stays. Runs that are done are not submitted again.
+    // An edited script is kept, and finished runs are not submitted again.
     fs::write(slurm.join("slurm.sh"), script.replace("partition=small", "partition=large")).unwrap();
     fs::remove_dir_all(slurm.join("pendulum-alrao-seed1")).unwrap();
     let mut resume = alrao("sweep --executor slurm --resume");
@@ -57,33 +57,33 @@ fn a_sweep_by_slurm_ends_with_a_local_ones_table() {
 }
 
 #[test]
-fn slurm_that_is_not_there_or_refuses_is_told_of() {
+fn missing_slurm_and_rejected_jobs_are_usage_errors() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out");
-    let refused = |command: Command, expected: &[&str]| {
-        let (code, said) = outcome(command);
-        assert_eq!(code, 2, "{said}");
-        assert!(expected.iter().all(|words| said.contains(words)), "{expected:?}: {said}");
+    let assert_usage_error = |command: Command, expected: &[&str]| {
+        let (code, text) = outcome(command);
+        assert_eq!(code, 2, "{text}");
+        assert!(expected.iter().all(|words| text.contains(words)), "{expected:?}: {text}");
     };
     let none = root.path().join("none");
     let sweep = |words: &str| sweep(root.path(), &out, words);
-    refused(on_path(sweep("--executor slurm"), &none), &["no `sbatch` on the PATH", "leave --executor out"]);
-    refused(sweep("--slurm partition=small"), &["--slurm", "--executor slurm"]);
-    refused(sweep("--executor slurm --slurm array=0-3"), &["`array` is set by the sweep"]);
-    refused(sweep("--executor slurm --slurm p=small"), &["not a long option of sbatch"]);
-    refused(sweep("--executor pbs"), &["local", "slurm"]);
+    assert_usage_error(on_path(sweep("--executor slurm"), &none), &["no `sbatch` on the PATH", "leave --executor out"]);
+    assert_usage_error(sweep("--slurm partition=small"), &["--slurm", "--executor slurm"]);
+    assert_usage_error(sweep("--executor slurm --slurm array=0-3"), &["`array` is set by the sweep"]);
+    assert_usage_error(sweep("--executor slurm --slurm p=small"), &["not a long option of sbatch"]);
+    assert_usage_error(sweep("--executor pbs"), &["local", "slurm"]);
     assert!(!out.exists());
     let says_no = "#!/bin/sh\n[ \"$1\" = --version ] || { echo invalid partition specified >&2; exit 1; }\n";
     let bin = commands(root.path(), &[("sbatch", says_no), ("squeue", "#!/bin/sh\n"), ("scontrol", ARRAYS_OF_TWO)]);
     let go_on = format!("alrao sweep --resume {} --executor slurm", out.display());
-    refused(on_path(sweep("--executor slurm"), &bin), &["invalid partition specified", &go_on, "--slurm KEY=VALUE"]);
+    assert_usage_error(on_path(sweep("--executor slurm"), &bin), &["invalid partition specified", &go_on, "--slurm KEY=VALUE"]);
 }
 
-/// Eight runs on a Slurm of two cores. One is requeued, the process of another killed, and whoever follows them told to
-/// stop, and to go on.
+/// Eight runs on a Slurm cluster of two cores: one is requeued, the process of another is killed, and the sweep is stopped
+/// and resumed.
 #[test]
 #[ignore = "needs a Slurm: cargo xtask slurm"]
-fn on_a_real_slurm_runs_are_requeued_and_killed_and_end_with_a_local_sweeps_table() {
+fn requeued_and_killed_runs_on_a_real_cluster_have_the_same_table_as_a_local_sweep() {
     let root = tempfile::tempdir().unwrap();
     let (local, slurm) = (root.path().join("local"), root.path().join("slurm"));
     let words = "--seeds 0-3 --set schedule.steps=3000";
@@ -98,13 +98,13 @@ fn on_a_real_slurm_runs_are_requeued_and_killed_and_end_with_a_local_sweeps_tabl
     let (task, _) = queue.split_once("_0 RUNNING").expect("the first run is trained");
     let task = format!("{}_0", task.rsplit('\n').next().unwrap());
     scontrol(&["requeue", &task]);
-    scontrol(&["update", &format!("JobId={task}"), "StartTime=now"]); // it would wait for two minutes
+    scontrol(&["update", &format!("JobId={task}"), "StartTime=now"]); // otherwise after two minutes
 
     wait_until("another run is trained", || locked(&slurm).contains(&slurm.join("pendulum-sgd-seed2")));
     signal("INT", follower.id());
-    let (code, told) = said(follower.wait_with_output().unwrap());
-    assert!(code == 1 && told.contains("their jobs continue; stop them with `scancel "), "{code} {told}");
-    assert!(!locked(&slurm).is_empty(), "a run ended with the process that followed it");
+    let (code, text) = code_and_text(follower.wait_with_output().unwrap());
+    assert!(code == 1 && text.contains("their jobs continue; stop them with `scancel "), "{code} {text}");
+    assert!(!locked(&slurm).is_empty(), "a run ended with the sweep's process");
 
     let tasks = squeue().lines().count();
     let resume = || {
@@ -118,12 +118,12 @@ fn on_a_real_slurm_runs_are_requeued_and_killed_and_end_with_a_local_sweeps_tabl
     let killed = slurm.join("pendulum-alrao-seed3"); // the last
     wait_until("the last run is trained", || locked(&slurm).contains(&killed));
     signal("KILL", trainer(&killed));
-    let (code, told) = said(follower.wait_with_output().unwrap());
-    assert_eq!(code, 1, "{told}");
-    assert!(told.contains("stopped with 1 runs to go and 0 failed; see slurm.log"), "{told}");
+    let (code, text) = code_and_text(follower.wait_with_output().unwrap());
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("stopped with 1 runs to go and 0 failed; see slurm.log"), "{text}");
 
     succeed(resume());
-    assert_eq!(first_line(&requeued), begun, "the requeued run began anew");
+    assert_eq!(first_line(&requeued), begun, "the requeued run started again");
     succeed(sweep(root.path(), &local, words));
     assert_eq!(table(&slurm), table(&local));
     for run in [&requeued, &killed] {
@@ -136,7 +136,7 @@ fn on_a_real_slurm_runs_are_requeued_and_killed_and_end_with_a_local_sweeps_tabl
 
 const ARRAYS_OF_TWO: &str = "#!/bin/sh\necho 'MaxArraySize            = 2'\n";
 
-/// Four small runs.
+/// Returns the command of a sweep of four small runs.
 fn sweep(root: &Path, out: &Path, words: &str) -> Command {
     let file = root.join("small.toml");
     fs::write(&file, SMALL_SWEEP).unwrap();
@@ -145,7 +145,7 @@ fn sweep(root: &Path, out: &Path, words: &str) -> Command {
     command
 }
 
-/// A folder with these commands.
+/// Creates a folder with these executable scripts.
 fn commands(root: &Path, commands: &[(&str, &str)]) -> std::path::PathBuf {
     let bin = root.join("bin");
     fs::create_dir_all(&bin).unwrap();
@@ -156,7 +156,7 @@ fn commands(root: &Path, commands: &[(&str, &str)]) -> std::path::PathBuf {
     bin
 }
 
-/// With this folder before the shell's, and no others.
+/// Sets the command's PATH to this folder and the system's.
 fn on_path(mut command: Command, folder: &Path) -> Command {
     let tools = if folder.exists() { ":/usr/local/bin:/usr/bin:/bin" } else { "" };
     command.env("PATH", format!("{}{tools}", folder.display()));
@@ -167,7 +167,7 @@ fn first_line(run: &Path) -> String {
     fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().next().unwrap().into()
 }
 
-/// The process that trains in a run directory.
+/// Finds the process that trains in a run directory.
 fn trainer(run: &Path) -> u32 {
     let words = format!("\0--resume\0{}\0", run.display());
     let mut processes =
@@ -182,7 +182,7 @@ fn slurm_lock_is_held(sweep: &Path) -> bool {
     fs::File::open(sweep.join("sweep.jsonl")).unwrap().try_lock().is_err()
 }
 
-/// `JOB_PLACE STATE` of all tasks in the queue, one a line.
+/// Returns `JOB_INDEX STATE` of all tasks in the queue, one per line.
 fn squeue() -> String {
     let output = Command::new("squeue").args(["--me", "--array", "--noheader", "--format=%F_%K %T"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()

@@ -1,4 +1,4 @@
-//! Sweeps: many runs, killed and gone on with, failed and tried again, and their table.
+//! Sweeps: killed and resumed, failed and retried, and their tables.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,9 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::RngExt;
 
-use crate::{alrao, outcome, said, succeed};
+use crate::{alrao, code_and_text, outcome, succeed};
 
-/// Four runs of a second or two.
+/// A sweep of four runs of one or two seconds.
 pub const SMALL_SWEEP: &str = r#"
 seeds = "0-1"
 
@@ -35,32 +35,32 @@ optimizer.kind = "alrao"
 "#;
 
 #[test]
-fn a_sweep_killed_at_random_ends_with_the_same_table() {
+fn a_sweep_killed_at_random_has_the_same_table() {
     killed_at_random(4, "--seeds 0-1");
 }
 
 #[test]
 #[ignore = "takes minutes: cargo xtask stress"]
-fn a_sweep_killed_twenty_times_at_random_ends_with_the_same_table() {
+fn a_sweep_killed_twenty_times_at_random_has_the_same_table() {
     killed_at_random(20, "--seeds 0-5 --set schedule.steps=3000");
 }
 
-/// Kills the sweep so many times, each second time a run of it before.
+/// Kills the sweep this number of times, every second time after killing one of its runs.
 fn killed_at_random(kills: usize, words: &str) {
     let root = tempfile::tempdir().unwrap();
-    let (left_alone, killed) = (root.path().join("left-alone"), root.path().join("killed"));
+    let (uninterrupted, killed) = (root.path().join("uninterrupted"), root.path().join("killed"));
     let new = |out: &Path| {
         let mut command = sweep(root.path(), out);
         command.args(words.split(' '));
         command
     };
     let started = Instant::now();
-    let said = succeed(new(&left_alone));
+    let text = succeed(new(&uninterrupted));
     let duration = started.elapsed();
-    assert!(said.contains("| sgd | ") && said.contains("| alrao | "), "{said}");
+    assert!(text.contains("| sgd | ") && text.contains("| alrao | "), "{text}");
 
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
-    println!("moments drawn from seed {seed}");
+    println!("kill times drawn from seed {seed}");
     let mut moments = alrao::core::streams::stream(seed, "moments");
     let usual = duration.div_f64(kills as f64);
     for kill in 0..kills {
@@ -75,14 +75,14 @@ fn killed_at_random(kills: usize, words: &str) {
         process.kill().unwrap(); // SIGKILL
         process.wait().unwrap();
     }
-    let said = succeed(if killed.exists() { resume(&killed) } else { new(&killed) });
-    let to_go = said.lines().find(|line| line.contains("runs to go")).unwrap();
-    println!("killed {kills} times; left alone it took {} s; then {to_go}", duration.as_secs());
-    assert_eq!(table(&left_alone), table(&killed));
+    let text = succeed(if killed.exists() { resume(&killed) } else { new(&killed) });
+    let to_go = text.lines().find(|line| line.contains("runs to go")).unwrap();
+    println!("killed {kills} times; uninterrupted it took {} s; then {to_go}", duration.as_secs());
+    assert_eq!(table(&uninterrupted), table(&killed));
 }
 
 #[test]
-fn a_run_does_not_outlive_its_killed_sweep() {
+fn runs_end_when_their_sweep_is_killed() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out");
     let mut long = sweep(root.path(), &out);
@@ -97,7 +97,7 @@ fn a_run_does_not_outlive_its_killed_sweep() {
 }
 
 #[test]
-fn a_sweep_that_is_told_to_stop_leaves_all_to_go_on_with() {
+fn a_stopped_sweep_can_be_resumed() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out");
     let mut process = sweep(root.path(), &out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -105,16 +105,16 @@ fn a_sweep_that_is_told_to_stop_leaves_all_to_go_on_with() {
     signal("INT", process.id());
     wait_until("the sweep ends", || process.try_wait().unwrap().is_some());
     assert!(locked(&out).is_empty());
-    let (code, said) = said(process.wait_with_output().unwrap());
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("stopped with 4 runs to go") && said.contains("alrao sweep --resume"), "{said}");
-    assert!(said.contains("0 of 2 runs failed, 2 unfinished"), "{said}");
-    fs::remove_dir_all(locked_or_not(&out).remove(0)).unwrap(); // a run that is missing is run, too
+    let (code, text) = code_and_text(process.wait_with_output().unwrap());
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("stopped with 4 runs to go") && text.contains("alrao sweep --resume"), "{text}");
+    assert!(text.contains("0 of 2 runs failed, 2 unfinished"), "{text}");
+    fs::remove_dir_all(locked_or_not(&out).remove(0)).unwrap(); // missing runs are trained, too
     assert!(succeed(resume(&out)).contains("4 of 4 runs to go"));
 }
 
 #[test]
-fn a_run_that_fails_stops_no_other_and_is_tried_again_on_request() {
+fn a_failed_run_does_not_stop_others_and_is_retried_on_request() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out");
     succeed(sweep(root.path(), &out));
@@ -122,16 +122,16 @@ fn a_run_that_fails_stops_no_other_and_is_tried_again_on_request() {
     let run = out.join("pendulum-alrao-seed1");
     let state = run.join("checkpoints/last/state.json");
     let good = fs::read_to_string(&state).unwrap();
-    fs::write(&state, "damaged").unwrap();
+    fs::write(&state, "corrupt").unwrap();
     fs::remove_file(run.join("summary.json")).unwrap();
     fs::remove_dir_all(out.join("pendulum-sgd-seed0")).unwrap();
 
-    let (code, said) = outcome(resume(&out));
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("alrao-seed1: failed: exit status: 1") && said.contains("state.json"), "{said}");
-    assert!(said.contains("sgd-seed0: test return") && said.contains("1 runs failed"), "{said}");
-    let (code, said) = outcome(resume(&out));
-    assert!(code == 1 && said.contains("0 of 4 runs to go") && said.contains("--retry-failed"), "{code} {said}");
+    let (code, text) = outcome(resume(&out));
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("alrao-seed1: failed: exit status: 1") && text.contains("state.json"), "{text}");
+    assert!(text.contains("sgd-seed0: test return") && text.contains("1 runs failed"), "{text}");
+    let (code, text) = outcome(resume(&out));
+    assert!(code == 1 && text.contains("0 of 4 runs to go") && text.contains("--retry-failed"), "{code} {text}");
     fs::write(&state, good).unwrap();
     let mut retry = resume(&out);
     succeed({
@@ -142,32 +142,32 @@ fn a_run_that_fails_stops_no_other_and_is_tried_again_on_request() {
 }
 
 #[test]
-fn what_is_no_sweep_is_refused() {
+fn invalid_sweeps_are_usage_errors() {
     let root = tempfile::tempdir().unwrap();
-    let refused = |words: &str, expected: &str| {
-        let (code, said) = outcome(alrao(words));
-        assert!(code == 2 && said.contains(expected) && !said.contains("panicked"), "{words}: {code} {said}");
+    let assert_usage_error = |words: &str, expected: &str| {
+        let (code, text) = outcome(alrao(words));
+        assert!(code == 2 && text.contains(expected) && !text.contains("panicked"), "{words}: {code} {text}");
     };
     let at = root.path().display();
-    refused(&format!("table {at}"), "not a sweep directory");
-    refused(&format!("sweep --resume {at}"), "not a sweep directory");
-    refused("sweep table1-lr", "built in: ablation-fast-units, ablation-heads");
-    refused(&format!("sweep table1-rl --data {at}"), "--data: pendulum needs no dataset");
-    refused("sweep table1-ptb", "--data");
-    refused(&format!("sweep table1-ptb --data {at}/no --out {at}/sweep"), "ptb.train.txt");
-    refused(&format!("sweep {at}"), "directory");
-    refused("sweep table1-rl --seeds 4-0", "4-0");
-    refused("sweep table1-rl --jobs 0", "--jobs");
-    refused("sweep table1-rl --retry-failed", "--retry-failed");
-    refused("table x --format excel", "markdown, csv, json");
+    assert_usage_error(&format!("table {at}"), "not a sweep directory");
+    assert_usage_error(&format!("sweep --resume {at}"), "not a sweep directory");
+    assert_usage_error("sweep table1-lr", "built in: ablation-fast-units, ablation-heads");
+    assert_usage_error(&format!("sweep table1-rl --data {at}"), "--data: pendulum needs no dataset");
+    assert_usage_error("sweep table1-ptb", "--data");
+    assert_usage_error(&format!("sweep table1-ptb --data {at}/no --out {at}/sweep"), "ptb.train.txt");
+    assert_usage_error(&format!("sweep {at}"), "directory");
+    assert_usage_error("sweep table1-rl --seeds 4-0", "4-0");
+    assert_usage_error("sweep table1-rl --jobs 0", "--jobs");
+    assert_usage_error("sweep table1-rl --retry-failed", "--retry-failed");
+    assert_usage_error("table x --format excel", "markdown, csv, json");
     fs::write(root.path().join("precious"), "data").unwrap();
-    refused(&format!("sweep table1-rl --out {at}"), "exists");
+    assert_usage_error(&format!("sweep table1-rl --out {at}"), "exists");
     fs::write(root.path().join("sweep.jsonl"), "{}\n").unwrap();
-    refused(&format!("table {at}"), "line 1");
+    assert_usage_error(&format!("table {at}"), "line 1");
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
 }
 
-/// A small sweep, two runs at a time.
+/// Returns the command of a small sweep, with two parallel runs.
 fn sweep(root: &Path, out: &Path) -> Command {
     let file = root.join("small.toml");
     fs::write(&file, SMALL_SWEEP).unwrap();
@@ -188,7 +188,7 @@ pub fn table(out: &Path) -> String {
     succeed(command)
 }
 
-/// The processes of its runs.
+/// Returns the processes of a sweep's runs.
 fn children(sweep: &Child) -> Vec<u32> {
     let pid = sweep.id();
     let pids = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
@@ -196,11 +196,11 @@ fn children(sweep: &Child) -> Vec<u32> {
 }
 
 pub fn signal(name: &str, pid: u32) {
-    // The process may have ended by itself just now.
+    // the process may have ended meanwhile
     Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).stderr(Stdio::null()).status().unwrap();
 }
 
-/// The run directories that a process trains in.
+/// Returns the run directories in which a process trains.
 pub fn locked(out: &Path) -> Vec<PathBuf> {
     let trained = |run: &PathBuf| File::open(run.join("lock")).is_ok_and(|file| file.try_lock().is_err());
     locked_or_not(out).into_iter().filter(trained).collect()

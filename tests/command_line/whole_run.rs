@@ -1,15 +1,15 @@
-//! A run from the first command to the last, and what it leaves behind.
+//! A run from training to plots, and its files.
 
 use std::fs;
 
 use crate::{SMALL, alrao, metrics, outcome, succeed};
 
 #[test]
-fn a_run_leaves_what_its_users_need() {
+fn a_run_writes_summary_description_metrics_and_figures() {
     let root = tempfile::tempdir().unwrap();
     let run = root.path().join("run");
-    let said = succeed(alrao(&format!("{SMALL} --seed 3 --out {}", run.display())));
-    assert!(said.contains("test return") && said.contains("plots/returns.svg"), "{said}");
+    let text = succeed(alrao(&format!("{SMALL} --seed 3 --out {}", run.display())));
+    assert!(text.contains("test return") && text.contains("plots/returns.svg"), "{text}");
 
     let summary: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(run.join("summary.json")).unwrap()).unwrap();
@@ -29,7 +29,7 @@ fn a_run_leaves_what_its_users_need() {
     assert_eq!(info, expected);
 
     assert_eq!(summary["lr_diagnostics"]["units"], 64);
-    assert!(said.contains("suggested for SGD"), "{said}");
+    assert!(text.contains("suggested for SGD"), "{text}");
 
     let metrics = metrics(&run);
     let of = |kind: &str| metrics.iter().filter(|line| line["kind"] == kind).collect::<Vec<_>>();
@@ -40,27 +40,27 @@ fn a_run_leaves_what_its_users_need() {
     assert!((posterior.iter().sum::<f64>() - 1.0).abs() < 1e-12);
     assert_eq!(of("update")[0]["exploded_units"], 0);
 
-    // The best network, played again, returns what the summary says.
-    let said = succeed(alrao(&format!("eval {}", run.display())));
+    // evaluating the best checkpoint repeats the test
+    let text = succeed(alrao(&format!("eval {}", run.display())));
     let mean = summary["test"]["return"]["mean"].as_f64().unwrap();
-    assert!(said.contains("3 episodes of pendulum, seed 3") && said.contains(&format!("mean {mean:.1} ")), "{said}");
+    assert!(text.contains("3 episodes of pendulum, seed 3") && text.contains(&format!("mean {mean:.1} ")), "{text}");
     let other = succeed(alrao(&format!("eval {} --episodes 2 --seed 9", run.display())));
     assert!(other.contains("2 episodes") && !other.contains(&format!("mean {mean:.1} ")), "{other}");
 
     let png = root.path().join("figure.png");
     succeed(alrao(&format!("plot {} --out {}", run.display(), png.display())));
     assert!(fs::read(&png).unwrap().starts_with(b"\x89PNG"));
-    let (code, said) = outcome(alrao(&format!("plot {} --out figure.bmp", run.display())));
-    assert!(code == 2 && said.contains("bmp"), "{code} {said}");
+    let (code, text) = outcome(alrao(&format!("plot {} --out figure.bmp", run.display())));
+    assert!(code == 2 && text.contains("bmp"), "{code} {text}");
 }
 
 #[test]
-fn a_rate_that_is_far_too_large_ends_as_diverged() {
+fn a_far_too_large_learning_rate_diverges() {
     let root = tempfile::tempdir().unwrap();
     let run = root.path().join("run");
     let words = "--set optimizer.kind=sgd --set optimizer.lr=1e30 --out";
-    let said = succeed(alrao(&format!("{SMALL} {words} {}", run.display())));
-    assert!(said.contains("diverged"), "{said}");
+    let text = succeed(alrao(&format!("{SMALL} {words} {}", run.display())));
+    assert!(text.contains("diverged"), "{text}");
     let summary: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(run.join("summary.json")).unwrap()).unwrap();
     let null = &serde_json::Value::Null;
@@ -68,14 +68,14 @@ fn a_rate_that_is_far_too_large_ends_as_diverged() {
 
     let run = root.path().join("alrao");
     let words = "--set optimizer.lr_min=1e29 --set optimizer.lr_max=1e30 --out";
-    let said = succeed(alrao(&format!("{SMALL} {words} {}", run.display())));
-    assert!(said.contains("became non-finite") && said.contains("diverged"), "{said}");
+    let text = succeed(alrao(&format!("{SMALL} {words} {}", run.display())));
+    assert!(text.contains("became non-finite") && text.contains("diverged"), "{text}");
 }
 
 #[test]
-fn the_doctor_says_what_there_is() {
-    let said = succeed(alrao("doctor"));
+fn doctor_prints_versions_and_checks_training() {
+    let text = succeed(alrao("doctor"));
     for word in ["libtorch   2.11.0", "libtorch_cpu.so", "CUDA", "threads", "datasets", "training on the CPU works"] {
-        assert!(said.contains(word), "no `{word}` in {said}");
+        assert!(text.contains(word), "no `{word}` in {text}");
     }
 }

@@ -1,9 +1,9 @@
-"""Writes iqm.json: interquartile means of runs and their bootstrap intervals, as rliable has them.
+"""Writes iqm.json: rliable's interquartile means and bootstrap intervals.
 
     pip install rliable==1.2.0 pandas==2.3.3 numpy==2.4.6 && python iqm.py
 
-Scores are [task][run]; the bootstrap is stratified by task. An interval's ends, by 10,000 draws, are told with the
-standard deviation that they have from one seed of the draws to another.
+Scores are [task][run]; the bootstrap has 10,000 draws, stratified by task. The ends of an interval have a standard error
+over seeds of the draws.
 """
 
 import json

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every check there is, cheapest first, all in the profile that the tests are built in.
+//! `cargo xtask test`: all checks, cheapest first, in the test profile.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ const CHECKS: [(&str, &[&str]); 4] = [
     ("tests", &["test", "--workspace"]),
 ];
 
-/// Sets up, then runs the checks up to the first that fails.
+/// Sets up, then runs the checks until one fails.
 pub fn run(checkout: &Checkout) -> Result<()> {
     setup::run(checkout, false)?;
     let start = Instant::now();
@@ -28,15 +28,15 @@ pub fn run(checkout: &Checkout) -> Result<()> {
             cargo(checkout).args(arguments).env("RUSTDOCFLAGS", "-D warnings"),
         );
         let verdict = if outcome.is_ok() { "passed" } else { "FAILED" };
-        println!("== {what} {verdict} in {}", clock(begin.elapsed()));
+        println!("== {what} {verdict} in {}", format_duration(begin.elapsed()));
         outcome?;
     }
-    println!("\n== all checks passed in {}", clock(start.elapsed()));
+    println!("\n== all checks passed in {}", format_duration(start.elapsed()));
     Ok(())
 }
 
-/// `4.2 s` or `3 min 05 s`.
-fn clock(duration: Duration) -> String {
+/// Formats a duration as `4.2 s` or `3 min 05 s`.
+fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if seconds < 60 {
         return format!("{:.1} s", duration.as_secs_f64());
@@ -49,8 +49,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_read_well() {
-        assert_eq!(clock(Duration::from_millis(4_240)), "4.2 s");
-        assert_eq!(clock(Duration::from_secs(185)), "3 min 05 s");
+    fn durations_are_formatted_in_seconds_and_minutes() {
+        assert_eq!(format_duration(Duration::from_millis(4_240)), "4.2 s");
+        assert_eq!(format_duration(Duration::from_secs(185)), "3 min 05 s");
     }
 }

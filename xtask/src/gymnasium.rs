@@ -1,4 +1,4 @@
-//! Gymnasium from PyPI, to be compared with.
+//! Scripts that compare with Gymnasium from PyPI.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,10 +11,10 @@ use crate::setup;
 use alrao_setup::Cache;
 use alrao_setup::pip;
 
-/// What is needed of Python, as the environments' goldens were written with it.
+/// The Python packages, with the versions that wrote the environments' goldens.
 const REQUIREMENTS: [&str; 4] = ["gymnasium==1.4.0", "box2d==2.3.10", "pygame==2.6.1", "numpy==2.4.6"];
 
-/// Runs a script of `envs/tests/goldens` that has Gymnasium at hand, and our environments by `examples/replay.rs`.
+/// Runs a script in `envs/tests/goldens` with Gymnasium, and with `examples/replay.rs` for our environments.
 pub fn run(checkout: &Checkout, script: &str, arguments: &[String]) -> Result<()> {
     setup::run(checkout, false)?;
     let replay = ["--quiet", "--release", "--package", "alrao-envs", "--example", "replay"];
@@ -26,7 +26,7 @@ pub fn run(checkout: &Checkout, script: &str, arguments: &[String]) -> Result<()
     run_command(script, &mut command)
 }
 
-/// A Python that has it, downloaded into the cache if it isn't there yet.
+/// Returns a Python with Gymnasium, downloaded to the cache if missing.
 pub fn python() -> Result<PathBuf> {
     let folder = Cache::of_user()?.entry("gymnasium-1.4.0", |scratch, entry| {
         println!("downloading Gymnasium from PyPI");

@@ -1,4 +1,4 @@
-//! `cargo xtask parity`: fresh episodes of Gymnasium's from PyPI beside ours, step by step.
+//! `cargo xtask parity`: compares new episodes of Gymnasium's environments with ours, step by step.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,14 +7,14 @@ use anyhow::Result;
 use crate::checkout::Checkout;
 use crate::gymnasium;
 
-/// Compares `episodes` episodes of every environment, or of the one named, on seeds that follow from `seed`.
+/// Compares `episodes` episodes of every environment, or of the one named, with seeds drawn from `seed`.
 pub fn run(checkout: &Checkout, episodes: u32, env: Option<&str>, seed: u64) -> Result<()> {
     let mut arguments = vec![format!("--episodes={episodes}"), format!("--seed={seed}")];
     arguments.extend(env.map(|name| format!("--env={name}")));
     gymnasium::run(checkout, "parity.py", &arguments)
 }
 
-/// A seed that no earlier comparison had: the time in seconds.
+/// Returns a new seed: the time in seconds.
 pub fn fresh_seed() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

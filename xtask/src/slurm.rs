@@ -1,7 +1,6 @@
-//! `cargo xtask slurm`: sweeps by Slurm on a Slurm of this machine alone, which lasts as long as they do.
+//! `cargo xtask slurm`: tests sweeps on a temporary Slurm cluster on this machine.
 //!
-//! Its daemons keep to a folder, a key and ports of their own, so another Slurm here is none of their business. They
-//! end with this process, however it ends.
+//! Its daemons have their own folder, key and ports, so they don't interfere with another Slurm, and end with this process.
 
 use std::fs::{self, File, Permissions};
 use std::io::Read;
@@ -18,7 +17,7 @@ use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
 use crate::setup;
 
-/// What is needed, and the Debian package that has it. `setpriv` ends the daemons with this process.
+/// The required programs and their Debian packages. `setpriv` ends the daemons with this process.
 const PROGRAMS: [(&str, &str); 6] = [
     ("munged", "munge"),
     ("slurmctld", "slurm-wlm"),
@@ -28,10 +27,10 @@ const PROGRAMS: [(&str, &str); 6] = [
     ("setpriv", "util-linux"),
 ];
 
-/// How long the node may take to be ready.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The maximum time until the node is ready.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Runs the tests that need a Slurm, or says why it can't.
+/// Runs the tests that need Slurm, or prints why it can't.
 pub fn run(checkout: &Checkout) -> Result<()> {
     if let Some(reason) = reason_to_skip() {
         println!("skipped: {reason}");
@@ -42,20 +41,20 @@ pub fn run(checkout: &Checkout) -> Result<()> {
     run_command("the build", cargo(checkout).args(test).arg("--no-run"))?;
     let slurm = Slurm::start()?;
     let ignored = ["--", "--ignored", "--nocapture", "slurm::"];
-    run_command("sweeps by Slurm", cargo(checkout).args(test).args(ignored).env("SLURM_CONF", &slurm.config))
+    run_command("the Slurm tests", cargo(checkout).args(test).args(ignored).env("SLURM_CONF", &slurm.config))
 }
 
 fn reason_to_skip() -> Option<String> {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
     if !is_root {
-        return Some("a Slurm of one's own takes root".into());
+        return Some("a temporary Slurm cluster needs root".into());
     }
     let has = |name: &str| ["/usr/bin", "/usr/sbin", "/bin"].iter().any(|dir| Path::new(dir).join(name).exists());
     let missing = PROGRAMS.iter().find(|(name, _)| !has(name))?;
     Some(format!("there is no {}; install Debian's {}", missing.0, missing.1))
 }
 
-/// A Slurm of one node, this machine. Dropped, it ends.
+/// A Slurm cluster of one node, this machine; dropping it stops it.
 struct Slurm {
     config: PathBuf,
     daemons: Vec<Child>,
@@ -63,7 +62,7 @@ struct Slurm {
 }
 
 impl Slurm {
-    /// Starts it, and waits until it takes jobs.
+    /// Starts the cluster and waits until it accepts jobs.
     fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let at = |name: &str| folder.path().join(name);
@@ -77,20 +76,20 @@ impl Slurm {
         let root = slurm.folder.path().to_path_buf();
         let option = |name: &str, file: &str| format!("--{name}={}", root.join(file).display());
         let files = [("key-file", "munge.key"), ("socket", "munge.socket"), ("pid-file", "munged.pid")];
-        let more = [("log-file", "munged.log"), ("seed-file", "munge.seed")];
+        let more = [("log-file", "munge.log"), ("seed-file", "munge.seed")];
         let munged: Vec<String> = files.iter().chain(&more).map(|(name, file)| option(name, file)).collect();
         slurm.daemon("munged", munged.iter().map(String::as_str).chain(["--foreground", "--force"]))?;
-        slurm.until("munged listens", |_| Ok(root.join("munge.socket").exists()))?;
+        slurm.wait_until("munged listens", |_| Ok(root.join("munge.socket").exists()))?;
         slurm.daemon("slurmctld", ["-D"])?;
         slurm.daemon("slurmd", ["-D"])?;
-        slurm.until("the node is ready", |slurm| {
+        slurm.wait_until("the node is ready", |slurm| {
             let state = slurm.command("sinfo").args(["--noheader", "--format=%T"]).output()?.stdout;
             Ok(state == b"idle\n")
         })?;
         Ok(slurm)
     }
 
-    /// A program that is told of this Slurm.
+    /// Returns a command of a program that uses this cluster.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env("SLURM_CONF", &self.config);
@@ -98,25 +97,25 @@ impl Slurm {
     }
 
     fn daemon<'a>(&mut self, name: &str, arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {
-        let said = File::create(self.folder.path().join(format!("{name}.said")))?;
+        let log = File::create(self.folder.path().join(format!("{name}.log")))?;
         let mut command = self.command("setpriv");
         command.args(["--pdeathsig", "TERM", name]).args(arguments);
-        command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         self.daemons.push(command.spawn().with_context(|| name.to_owned())?);
         Ok(())
     }
 
-    /// Waits until something is so; what the daemons said if it never is.
-    fn until(&mut self, what: &str, condition: impl Fn(&Self) -> Result<bool>) -> Result<()> {
+    /// Waits until a condition holds; the error contains the daemons' logs.
+    fn wait_until(&mut self, what: &str, condition: impl Fn(&Self) -> Result<bool>) -> Result<()> {
         let begin = Instant::now();
         while !condition(self)? {
             let died = self.daemons.iter_mut().any(|daemon| !matches!(daemon.try_wait(), Ok(None)));
-            if died || begin.elapsed() > PATIENCE {
-                let said = ["munged", "slurmctld", "slurmd"].map(|name| {
-                    let file = self.folder.path().join(format!("{name}.said"));
+            if died || begin.elapsed() > TIMEOUT {
+                let logs = ["munged", "slurmctld", "slurmd"].map(|name| {
+                    let file = self.folder.path().join(format!("{name}.log"));
                     fs::read_to_string(file).unwrap_or_default()
                 });
-                bail!("a Slurm of one node doesn't start, not yet: {what}\n{}", said.concat());
+                bail!("the Slurm cluster failed before `{what}`:\n{}", logs.concat());
             }
             sleep(Duration::from_millis(100));
         }
@@ -128,7 +127,7 @@ impl Drop for Slurm {
     fn drop(&mut self) {
         let _ = self.command("scancel").arg("--me").status();
         let queue_is_empty = |slurm: &Self| Ok(slurm.command("squeue").arg("--noheader").output()?.stdout.is_empty());
-        let _ = self.until("the queue is empty", queue_is_empty);
+        let _ = self.wait_until("the queue is empty", queue_is_empty);
         for daemon in self.daemons.iter_mut().rev() {
             let _ = Command::new("kill").arg(daemon.id().to_string()).status();
             let _ = daemon.wait();
@@ -136,7 +135,7 @@ impl Drop for Slurm {
     }
 }
 
-/// What Slurm is told of itself: one node with two cores, whatever this machine has.
+/// Returns the configuration: one node with two cores, whatever this machine has.
 fn configuration(folder: &Path) -> Result<String> {
     let host = fs::read_to_string("/proc/sys/kernel/hostname")?;
     let host = host.trim().split('.').next().unwrap_or_default();
@@ -172,7 +171,7 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
     ))
 }
 
-/// Two ports that nobody listens at.
+/// Returns two unused ports.
 fn free_ports() -> Result<[u16; 2]> {
     let [one, other] = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
     Ok([one.local_addr()?.port(), other.local_addr()?.port()])

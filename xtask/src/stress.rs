@@ -1,4 +1,4 @@
-//! `cargo xtask stress`: what sweeps must survive, for longer than the tests have time for.
+//! `cargo xtask stress`: the slow tests of killed sweeps.
 
 use anyhow::Result;
 
@@ -10,5 +10,5 @@ use crate::setup;
 pub fn run(checkout: &Checkout) -> Result<()> {
     setup::run(checkout, false)?;
     let test = ["test", "--test", "command_line", "--", "--ignored", "--nocapture", "sweeps::"];
-    run_command("endurance", cargo(checkout).args(test))
+    run_command("the stress tests", cargo(checkout).args(test))
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask tensorboard`: event files read by TensorBoard itself, against `metrics.jsonl`.
+//! `cargo xtask tensorboard`: compares event files, as read by TensorBoard, with `metrics.jsonl`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use crate::setup;
 use alrao_setup::Cache;
 use alrao_setup::pip;
 
-/// What is needed of Python; TensorBoard takes parts of setuptools that its later versions don't have.
+/// The Python packages; TensorBoard needs a part of setuptools that later versions removed.
 const REQUIREMENTS: [&str; 2] = ["tensorboard==2.20.0", "setuptools==80.9.0"];
 
-/// Trains an agent and a network for a moment each, and has TensorBoard read what they wrote.
+/// Trains an agent and a supervised model briefly, and compares their event files.
 pub fn run(checkout: &Checkout) -> Result<()> {
     setup::run(checkout, false)?;
     let python = python()?;
@@ -46,7 +46,7 @@ fn train(checkout: &Checkout, what: &[&str], out: &Path) -> Result<()> {
     run_command("training", cargo(checkout).args(alrao).arg(out).args(what))
 }
 
-/// A Python that has it, downloaded into the cache if it isn't there yet.
+/// Returns a Python with TensorBoard, downloaded to the cache if missing.
 fn python() -> Result<PathBuf> {
     let folder = Cache::of_user()?.entry("tensorboard-2.20.0", |scratch, entry| {
         println!("downloading TensorBoard from PyPI");

@@ -1,9 +1,7 @@
-//! The modules of a crate build on each other without a circle, so that whoever reads one can read what it builds on
-//! first.
+//! The modules of a crate have no circular dependencies, so that each can be read after the modules it depends on.
 //!
-//! A module builds on another where a `use` or a path of its own leads there; what is passed on by `pub use` is followed
-//! to the module that defines it. Modules that name their children, by `mod` or `pub use`, don't build on them by that.
-//! Code that is for tests alone is left out.
+//! A module depends on another if a `use` or a path refers to it; re-exports by `pub use` are followed to the defining
+//! module. A module's `mod` and `pub use` of its children are not dependencies. Test code is ignored.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -14,7 +12,8 @@ use syn::parse::ParseStream;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Ident, Item, UseTree, token};
 
-/// The modules of the root package in the order that data go through them; none builds on one of a row above its own.
+/// The modules of the root package in the order that data go through them; no module
+/// depends on one of an earlier row.
 const ROWS: [&[&str]; 6] = [
     &["main"],
     &["app"],
@@ -25,16 +24,16 @@ const ROWS: [&[&str]; 6] = [
 ];
 
 #[test]
-fn no_modules_build_on_each_other_in_a_circle() {
+fn no_crate_has_circular_dependencies_between_modules() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let members = manifest.lines().find_map(|line| line.strip_prefix("members = ")).expect("a workspace has members");
     let folders = members.split('"').skip(1).step_by(2).chain(["."]);
     let circles: Vec<String> = folders.flat_map(|folder| Crate::read(&root().join(folder)).circles()).collect();
-    assert!(circles.is_empty(), "these build on each other in a circle:\n{}", circles.join("\n"));
+    assert!(circles.is_empty(), "circular dependencies:\n{}", circles.join("\n"));
 }
 
 #[test]
-fn no_module_of_the_program_builds_on_one_before_it() {
+fn no_module_of_the_program_depends_on_an_earlier_one() {
     let program = Crate::read(root());
     let row = |module: usize| {
         let path = &program.modules[module].path;
@@ -48,10 +47,10 @@ fn no_module_of_the_program_builds_on_one_before_it() {
         let back = edges.iter().filter(|(other, _)| row(**other) < row(module));
         wrong.extend(back.map(|(other, path)| format!("{} on {}: {path}", program.file(module), program.file(*other))));
     }
-    assert!(wrong.is_empty(), "these build on what is before them: {wrong:#?}");
+    assert!(wrong.is_empty(), "dependencies on earlier modules: {wrong:#?}");
 }
 
-/// The circles of a library of these files, whose `lib.rs` names them.
+/// Returns the circles of a library with these files.
 fn circles(files: &[(&str, &str)]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let write = |file: &str, text: &str| {
@@ -65,7 +64,7 @@ fn circles(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn a_circle_is_told_by_its_files_and_what_they_name() {
+fn a_circle_is_described_by_its_files_and_paths() {
     let c = ("c.rs", "pub fn h() { println!(\"{}\", super::a::F) }");
     let files = [("lib.rs", "mod a; mod b; mod c;"), ("a.rs", "use crate::b::g; pub const F: u8 = 0;"), c];
     let told = circles(&[&files[..], &[("b.rs", "pub fn g() { crate::c::h() }")]].concat());
@@ -74,7 +73,7 @@ fn a_circle_is_told_by_its_files_and_what_they_name() {
 }
 
 #[test]
-fn what_is_passed_on_is_followed_to_where_it_is_defined() {
+fn re_exports_are_followed_to_the_defining_module() {
     let lib = ("lib.rs", "pub mod a; mod b; pub use a::T; pub use b::*;");
     let a = ("a/mod.rs", "mod t; mod u; pub use t::T as S; pub use u::U; pub type T = u8;");
     let t = |uses| ("a/t.rs", uses);
@@ -85,7 +84,7 @@ fn what_is_passed_on_is_followed_to_where_it_is_defined() {
 }
 
 #[test]
-fn a_parent_builds_on_children_that_it_does_more_with_than_name_them() {
+fn a_parent_depends_on_children_that_its_code_uses() {
     let child = ("a/t.rs", "use super::Plain; pub struct T(Plain);");
     let of = |rest: &str| {
         let parent = format!("mod t; pub use t::T; pub struct Plain; {rest}");
@@ -97,7 +96,7 @@ fn a_parent_builds_on_children_that_it_does_more_with_than_name_them() {
 }
 
 #[test]
-fn tests_may_use_what_they_like() {
+fn test_code_is_ignored() {
     let b = ("b.rs", "use crate::a; pub fn f() { a::g() }");
     let of = |a: &str| circles(&[("lib.rs", "mod a; mod b;"), ("a.rs", a), b]);
     assert!(of("#[cfg(test)] mod tests { use crate::b::f; }").is_empty());
@@ -110,18 +109,18 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
 }
 
-/// A crate's modules, or those of a library and the program beside it.
+/// The modules of a crate: of its library and its program.
 struct Crate {
     folder: PathBuf,
-    /// What the library is called from outside.
+    /// The library's name.
     name: String,
     modules: Vec<Module>,
 }
 
-/// A module, and what it says of others.
+/// A module with its imports and paths.
 struct Module {
     file: PathBuf,
-    /// From the crate's root on; the program's is `main`.
+    /// The path from the crate's root; the program's root is `main`.
     path: Vec<String>,
     imports: Vec<Import>,
     /// The paths in its code, without generic arguments.
@@ -129,11 +128,11 @@ struct Module {
     items: BTreeSet<String>,
 }
 
-/// One name that a `use` brings; `*` for all.
+/// A name imported by a `use`; `*` for all.
 struct Import {
     name: String,
     path: Vec<String>,
-    passed_on: bool,
+    re_exported: bool,
 }
 
 impl Crate {
@@ -192,7 +191,7 @@ impl Crate {
         self.modules.iter().position(|module| module.path == path)
     }
 
-    /// The module that a path leads to from a module, or that defines what it leads to; none for what is of elsewhere.
+    /// Resolves a path in a module to a module, or to the module that defines the item; none for other crates' items.
     fn resolve(&self, from: usize, path: &[String], depth: usize) -> Option<usize> {
         let (first, rest) = path.split_first()?;
         let of = |path: &[String]| self.find(path);
@@ -212,7 +211,7 @@ impl Crate {
         }
     }
 
-    /// Goes on by the names of a path as far as they are modules'.
+    /// Follows the names of a path while they are modules.
     fn walk(&self, from: usize, names: &[String], depth: usize) -> Option<usize> {
         let mut at = from;
         for name in names {
@@ -225,7 +224,7 @@ impl Crate {
         Some(at)
     }
 
-    /// What a name is in a module: another module and whether the name is that module's own.
+    /// Resolves a name in a module: returns a module, and whether the name is the module's own.
     fn step(&self, at: usize, name: &str, depth: usize) -> Option<(usize, bool)> {
         let module = &self.modules[at];
         if let Some(child) = self.find(&[&module.path[..], &[name.to_string()]].concat()) {
@@ -245,19 +244,19 @@ impl Crate {
         globs.filter_map(|glob| self.step(self.resolve(at, &glob.path, depth)?, name, depth)).next()
     }
 
-    /// The modules that each module builds on, and a path that leads there.
+    /// Returns the modules that each module depends on, with a path that refers to them.
     fn edges(&self) -> Vec<BTreeMap<usize, String>> {
-        const DEEPEST: usize = 8; // of names that are passed on
+        const MAX_DEPTH: usize = 8; // of re-exports
         let mut edges = vec![BTreeMap::new(); self.modules.len()];
         for (at, module) in self.modules.iter().enumerate() {
-            let imported = module.imports.iter().map(|import| (&import.path, import.passed_on));
+            let imported = module.imports.iter().map(|import| (&import.path, import.re_exported));
             let is_imported = |name: &String| module.imports.iter().any(|import| import.name == *name);
-            // a lone name may be a variable's, called as a child is
+            // a single name may be a variable with a child's name
             let said = module.paths.iter().filter(|path| path.len() > 1 || is_imported(&path[0]));
-            for (path, passed_on) in imported.chain(said.map(|path| (path, false))) {
-                let Some(other) = self.resolve(at, path, DEEPEST) else { continue };
+            for (path, re_exported) in imported.chain(said.map(|path| (path, false))) {
+                let Some(other) = self.resolve(at, path, MAX_DEPTH) else { continue };
                 let of_child = self.modules[other].path.starts_with(&module.path);
-                if self.modules[other].file != module.file && !(passed_on && of_child) {
+                if self.modules[other].file != module.file && !(re_exported && of_child) {
                     edges[at].entry(other).or_insert_with(|| path.join("::"));
                 }
             }
@@ -265,7 +264,7 @@ impl Crate {
         edges
     }
 
-    /// Every circle, once, as the files on its shortest way round.
+    /// Returns every circle once, as the files on its shortest path.
     fn circles(&self) -> Vec<String> {
         let edges = self.edges();
         let mut seen = BTreeSet::new();
@@ -287,7 +286,7 @@ impl Crate {
     }
 }
 
-/// The shortest way along edges from a module to itself.
+/// Returns the shortest path along edges from a module to itself.
 fn way_back(edges: &[BTreeMap<usize, String>], start: usize) -> Option<Vec<usize>> {
     let mut before = BTreeMap::new();
     let mut queue = VecDeque::from([start]);
@@ -326,8 +325,8 @@ impl<'ast> Visit<'ast> for Module {
             Item::Union(item) => (Some(&item.ident), &item.attrs),
             Item::Use(item) => {
                 if !is_for_tests(&item.attrs) {
-                    let passed_on = !matches!(item.vis, syn::Visibility::Inherited);
-                    self.import(&item.tree, Vec::new(), passed_on);
+                    let re_exported = !matches!(item.vis, syn::Visibility::Inherited);
+                    self.import(&item.tree, Vec::new(), re_exported);
                 }
                 return;
             }
@@ -360,14 +359,14 @@ impl<'ast> Visit<'ast> for Module {
 }
 
 impl Module {
-    fn import(&mut self, tree: &UseTree, mut path: Vec<String>, passed_on: bool) {
+    fn import(&mut self, tree: &UseTree, mut path: Vec<String>, re_exported: bool) {
         let (name, last) = match tree {
             UseTree::Path(part) => {
                 path.push(part.ident.unraw().to_string());
-                return self.import(&part.tree, path, passed_on);
+                return self.import(&part.tree, path, re_exported);
             }
             UseTree::Group(group) => {
-                return group.items.iter().for_each(|tree| self.import(tree, path.clone(), passed_on));
+                return group.items.iter().for_each(|tree| self.import(tree, path.clone(), re_exported));
             }
             UseTree::Name(name) if name.ident == "self" => (path.last().expect("of something").clone(), None),
             UseTree::Name(name) => (name.ident.unraw().to_string(), Some(&name.ident)),
@@ -376,10 +375,10 @@ impl Module {
             UseTree::Glob(_) => ("*".to_string(), None),
         };
         path.extend(last.map(|last| last.unraw().to_string()));
-        self.imports.push(Import { name, path, passed_on });
+        self.imports.push(Import { name, path, re_exported });
     }
 
-    /// Takes in a path.
+    /// Adds a path.
     fn path(&mut self, path: &syn::Path) {
         let names: Vec<String> = path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect();
         if path.leading_colon.is_none() {
@@ -387,7 +386,7 @@ impl Module {
         }
     }
 
-    /// Takes in what looks like paths among a macro's words.
+    /// Adds what looks like paths among a macro's tokens.
     fn paths_among(&mut self, input: ParseStream) -> syn::Result<()> {
         while !input.is_empty() {
             let ahead = input.fork();
@@ -413,7 +412,7 @@ impl Module {
     }
 }
 
-/// Whether there is a `#[cfg(test)]`, or one with more conditions.
+/// Returns whether there is a `#[cfg(test)]`, perhaps with more conditions.
 fn is_for_tests(attributes: &[Attribute]) -> bool {
     let tests = |attribute: &Attribute| {
         let mut tests = attribute.path().is_ident("test");

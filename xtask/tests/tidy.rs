@@ -1,4 +1,4 @@
-//! What every file of the repository keeps to, beyond what rustfmt and clippy see.
+//! Rules for every file of the repository that rustfmt and clippy don't check.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
 }
 
-/// The files of the checkout, without git's own and what `.gitignore` names in the root.
+/// Returns the files of the checkout, without git's and those ignored by `.gitignore` in the root.
 fn files() -> Vec<PathBuf> {
     let ignored = fs::read_to_string(root().join(".gitignore")).unwrap();
     let skipped = |path: &Path| {
@@ -28,7 +28,7 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// Whether `line` names a path that exists on one machine only: a home, or a folder of someone's own in the root.
+/// Returns whether `line` contains a path that exists on one machine only, such as a home directory.
 fn names_a_machine(line: &str) -> bool {
     ["home", "root", "work", "Users"].iter().any(|folder| {
         line.match_indices(&format!("/{folder}/")).any(|(at, _)| {
@@ -39,27 +39,27 @@ fn names_a_machine(line: &str) -> bool {
 }
 
 #[test]
-fn every_source_file_says_what_it_is() {
-    let mut silent = files();
-    silent.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
-    assert!(!silent.is_empty());
-    silent.retain(|file| !fs::read_to_string(file).unwrap().starts_with("//!"));
-    assert!(silent.is_empty(), "these open without `//!`: {silent:#?}");
+fn every_source_file_has_module_documentation() {
+    let mut undocumented = files();
+    undocumented.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    assert!(!undocumented.is_empty());
+    undocumented.retain(|file| !fs::read_to_string(file).unwrap().starts_with("//!"));
+    assert!(undocumented.is_empty(), "these files don't start with `//!`: {undocumented:#?}");
 }
 
 #[test]
-fn no_file_names_a_path_of_one_machine() {
+fn no_file_contains_a_path_of_one_machine() {
     let mut found = Vec::new();
     for file in files() {
-        let Ok(text) = fs::read_to_string(&file) else { continue }; // a picture, say
+        let Ok(text) = fs::read_to_string(&file) else { continue }; // binary
         let lines = text.lines().enumerate().filter(|(_, line)| names_a_machine(line));
         found.extend(lines.map(|(number, line)| format!("{}:{}: {line}", file.display(), number + 1)));
     }
-    assert!(found.is_empty(), "these lines name a path of one machine: {found:#?}");
+    assert!(found.is_empty(), "these lines contain a path of one machine: {found:#?}");
 }
 
 #[test]
-fn paths_of_one_machine_are_told_from_others() {
+fn paths_of_one_machine_are_detected() {
     for folder in ["home", "root", "work", "Users"] {
         assert!(names_a_machine(&format!("see /{folder}/me/file")));
         assert!(names_a_machine(&format!("\"/{folder}/me\"")));

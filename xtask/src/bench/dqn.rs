@@ -1,7 +1,7 @@
-//! `cargo xtask bench dqn`: deep Q-learning on LunarLander beside Stable-Baselines3, on one thread.
+//! `cargo xtask bench dqn`: deep Q-learning on LunarLander, compared with Stable-Baselines3 on one thread.
 //!
-//! Both have ReLU networks of two hidden layers, batches of 128 and Adam; neither Double DQN nor normalised layers.
-//! The same with Alrao's 10 heads is measured too, and with both, an agent's defaults.
+//! Both train ReLU networks of two hidden layers with Adam and batches of 128, without Double DQN and layer normalization.
+//! Alrao with 10 heads is measured, too, and an agent with default settings.
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -19,10 +19,10 @@ const TARGETS: [Target; 4] = [
     Target("alrao, training, 2x256, Adam", "SB3, training, 2x256", 3.5),
 ];
 
-/// Transitions of the memory that is weighed.
+/// The number of transitions in the measured replay buffer.
 const TRANSITIONS: u64 = 1_000_000;
 
-/// Builds, downloads the other, and measures.
+/// Builds the programs, downloads Stable-Baselines3, and measures.
 pub fn run(checkout: &Checkout, args: BenchArgs) -> Result<()> {
     setup::run(checkout, false)?;
     let bench = ["bench", "--quiet", "--bench", "dqn"];
@@ -31,7 +31,7 @@ pub fn run(checkout: &Checkout, args: BenchArgs) -> Result<()> {
 
     let mut memory = cargo(checkout);
     memory.args(bench).args(["--", "memory", &TRANSITIONS.to_string()]);
-    let memory = last_line("the memory", &mut memory)?;
+    let memory = last_line("the memory benchmark", &mut memory)?;
     println!("{TRANSITIONS} transitions of LunarLander take {memory}; target: at most 48 MB");
     let megabytes: f64 = memory.split(' ').next().and_then(|word| word.parse().ok()).context("a size in MB")?;
 

@@ -1,7 +1,8 @@
-//! `cargo xtask bench envs`: Pendulum and LunarLander beside Gymnasium's, one by one, and EnvPool's, 16 at once.
+//! `cargo xtask bench envs`: Pendulum and LunarLander, compared with Gymnasium's single and EnvPool's 16 environments.
 //!
-//! All play random actions that were drawn beforehand and start the next episode where one ends. One Pendulum takes any
-//! torque, as theirs do; 16 of ours choose among 5. A second is one of processor time, all threads together.
+//! All take random actions that are drawn in advance, and reset at the end of an episode. The single Pendulum has
+//! continuous actions, as the others'; our 16 Pendulums have 5 discrete actions. Throughput is per second of CPU time, of
+//! all threads together.
 
 use anyhow::Result;
 
@@ -12,7 +13,7 @@ use crate::{gymnasium, setup};
 use alrao_setup::Cache;
 use alrao_setup::pip;
 
-/// EnvPool needs Gymnasium, and takes any numpy.
+/// EnvPool and its requirements, of which it pins no versions.
 const ENVPOOL: [&str; 3] = ["envpool==1.2.5", "gymnasium==1.4.0", "numpy==2.4.6"];
 
 const TARGETS: [Target; 5] = [
@@ -23,7 +24,7 @@ const TARGETS: [Target; 5] = [
     Target("alrao, 16 LunarLanders", "EnvPool, 16 LunarLanders", 3.0),
 ];
 
-/// Builds, downloads the others, and measures.
+/// Builds the program, downloads Gymnasium and EnvPool, and measures.
 pub fn run(checkout: &Checkout, args: BenchArgs) -> Result<()> {
     setup::run(checkout, false)?;
     let alrao = ["--quiet", "--release", "--bin", "alrao"];

@@ -1,5 +1,5 @@
-//! `cargo xtask bench input`: images as a step learns from them, decoded, cut and mirrored at random and normalised, beside
-//! torchvision's, which Pillow decodes, on two cores; and how far those that test are from Pillow's.
+//! `cargo xtask bench input`: throughput of the input pipeline (decoding, augmentation, normalization), compared with
+//! torchvision's on two cores; and the differences of test images from Pillow's.
 
 use std::path::{Path, absolute};
 
@@ -13,12 +13,12 @@ use crate::checkout::Checkout;
 use crate::setup;
 
 const TARGETS: [Target; 1] = [Target("alrao, input", "torchvision, input", 2.5)];
-/// Images that are compared with Pillow's.
+/// The number of images that are compared with Pillow's.
 const COMPARED: u32 = 500;
-/// Grey levels that they may differ by in the mean.
-const GREY_LEVELS: f64 = 1.0;
+/// The target for the mean difference, in gray levels.
+const GRAY_LEVELS: f64 = 1.0;
 
-/// Builds, downloads the others, compares, and measures.
+/// Builds the programs, downloads torchvision, compares images, and measures.
 pub fn run(checkout: &Checkout, data: &Path, args: BenchArgs) -> Result<()> {
     setup::run(checkout, false)?;
     let bench = ["bench", "--quiet", "--package", "alrao-tasks", "--bench", "input"];
@@ -35,10 +35,10 @@ pub fn run(checkout: &Checkout, data: &Path, args: BenchArgs) -> Result<()> {
     theirs.current_dir(&checkout.root).args(["-B", "xtask/benches/input.py", "compare", &COMPARED.to_string()]);
     let line = last_line("Pillow's images", theirs.args([&data, &pixels]))?;
     let differences: Vec<f64> = line.split(' ').map(str::parse).collect::<Result<_, _>>().context(line.clone())?;
-    let [decoded, resized] = differences[..] else { bail!("no two differences, but `{line}`") };
+    let [decoded, resized] = differences[..] else { bail!("xtask/benches/input.py must print two differences, but printed `{line}`") };
     println!(
-        "images differ from Pillow's by {decoded:.3} grey levels in the mean as decoded, by {resized:.3} as resized; \
-         target: at most {GREY_LEVELS}"
+        "mean difference from Pillow's images: {decoded:.3} gray levels decoded, {resized:.3} resized; target: at most \
+         {GRAY_LEVELS}"
     );
 
     let seconds = args.seconds.to_string();
@@ -47,6 +47,6 @@ pub fn run(checkout: &Checkout, data: &Path, args: BenchArgs) -> Result<()> {
     let mut theirs = on_cores(2, &python)?;
     theirs.current_dir(&checkout.root).args(["-B", "xtask/benches/input.py", "rate", &seconds]).arg(&data);
     let programs = vec![Program { name: TARGETS[0].0, command: ours }, Program { name: TARGETS[0].1, command: theirs }];
-    let differences = ("grey levels", json!({"decoded": decoded, "resized": resized}));
+    let differences = ("gray levels", json!({"decoded": decoded, "resized": resized}));
     compare("input", "images/s", programs, &TARGETS, args.rounds, &[differences])
 }

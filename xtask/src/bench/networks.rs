@@ -1,5 +1,5 @@
-//! `cargo xtask bench networks`: a step of Alrao, with its 10 heads, beside one of plain SGD in PyTorch, which has the
-//! same networks with one output layer, on one thread.
+//! `cargo xtask bench networks`: training throughput of Alrao with 10 heads, compared with plain SGD in PyTorch on the same
+//! networks with one output layer, on one thread.
 
 use anyhow::Result;
 
@@ -9,7 +9,7 @@ use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
 use crate::setup;
 
-/// A step may take 1.05 times as long, and 1.35 times where there is a prediction at each time step.
+/// The targets: a step takes at most 1.05 times as long as PyTorch's, 1.35 times with a prediction at each time step.
 const TARGETS: [Target; 4] = [
     Target("alrao, MobileNet", "PyTorch, MobileNet", 0.953),
     Target("alrao, GoogLeNet", "PyTorch, GoogLeNet", 0.953),
@@ -17,7 +17,7 @@ const TARGETS: [Target; 4] = [
     Target("alrao, LSTM", "PyTorch, LSTM", 0.741),
 ];
 
-/// Builds, downloads the other, and measures.
+/// Builds the programs, downloads PyTorch, and measures.
 pub fn run(checkout: &Checkout, args: BenchArgs) -> Result<()> {
     setup::run(checkout, false)?;
     let bench = ["bench", "--quiet", "--package", "alrao-tasks", "--bench", "networks"];

@@ -1,4 +1,4 @@
-//! The Python that others are measured in.
+//! The Python environment of the compared libraries.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,7 @@ use anyhow::Result;
 use alrao_setup::Cache;
 use alrao_setup::pip;
 
-/// Stable-Baselines3 with LunarLander, given as an object: made by its name, SB3 would have it draw; PyTorch; torchvision,
-/// which reads images by Pillow.
+/// Stable-Baselines3 with LunarLander, PyTorch, and torchvision with Pillow.
 const REQUIREMENTS: [&str; 8] = [
     "stable-baselines3==2.9.2",
     "torch==2.11.0",

@@ -1,5 +1,5 @@
-//! `cargo xtask bench sweep`: what it costs that runs are processes, two at a time: how much of two cores' time 16 equal
-//! runs use, and how much the process that sees to them.
+//! `cargo xtask bench sweep`: the CPU utilization of a sweep of 16 equal runs on two cores, and the overhead of the
+//! process that manages them.
 
 use std::fs;
 use std::process::{Child, Stdio};
@@ -15,7 +15,7 @@ use crate::checkout::Checkout;
 use crate::setup;
 
 const CORES: usize = 2;
-/// Some ten seconds each.
+/// The sweep; a run takes about ten seconds.
 const SWEEP: &str = "\
 seeds = \"0-15\"
 
@@ -24,12 +24,12 @@ config = \"pendulum\"
 device = \"cpu\"
 schedule.steps = 4000
 ";
-/// The least share of the cores' time that is to be used, and the most of it, of the runs', that is the sweep's own.
+/// The targets: the minimum CPU utilization by runs, and the maximum overhead relative to the runs' CPU time.
 const TARGETS: [f64; 2] = [0.9, 0.02];
-/// In the kernel's accounts.
+/// The unit of CPU time in `/proc`.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Builds and measures.
+/// Builds the program and measures.
 pub fn run(checkout: &Checkout) -> Result<()> {
     setup::run(checkout, false)?;
     run_command("the build", cargo(checkout).args(["build", "--quiet", "--release", "--bin", "alrao"]))?;
@@ -45,7 +45,7 @@ pub fn run(checkout: &Checkout) -> Result<()> {
         if let Some(status) = process.try_wait()? {
             break status;
         }
-        seconds = processor_seconds(&process)?.unwrap_or(seconds);
+        seconds = cpu_seconds(&process)?.unwrap_or(seconds);
         sleep(Duration::from_millis(10));
     };
     let wall = begin.elapsed().as_secs_f64();
@@ -62,15 +62,15 @@ pub fn run(checkout: &Checkout) -> Result<()> {
     Ok(())
 }
 
-/// Processor time of a process, and of those that it began and that ended; none if it ended just now.
-fn processor_seconds(process: &Child) -> Result<Option<[f64; 2]>> {
+/// Returns the CPU time of a process and of its finished children, in seconds; none if the process has ended.
+fn cpu_seconds(process: &Child) -> Result<Option<[f64; 2]>> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.id()))?;
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     if fields.first() == Some(&"Z") {
         return Ok(None);
     }
     let ticks = fields.get(11..15).map(|ticks| ticks.iter().map(|t| t.parse::<f64>()).collect::<Result<Vec<_>, _>>());
-    let Some(Ok(ticks)) = ticks else { bail!("/proc knows no processor time: {stat}") };
+    let Some(Ok(ticks)) = ticks else { bail!("no CPU time in /proc/PID/stat: {stat}") };
     Ok(Some([ticks[0] + ticks[1], ticks[2] + ticks[3]].map(|ticks| ticks / TICKS_PER_SECOND)))
 }
 
@@ -79,12 +79,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_of_children_is_told_from_ones_own() {
-        // Busy for a while, in a child that it waits for; then idle.
+    fn cpu_time_of_children_is_separate() {
+        // a busy child, then idle
         let busy = "sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done'; sleep 60";
         let mut process = std::process::Command::new("sh").args(["-c", busy]).spawn().unwrap();
         let seconds = loop {
-            let seconds = processor_seconds(&process).unwrap().unwrap();
+            let seconds = cpu_seconds(&process).unwrap().unwrap();
             if seconds[1] > 0.0 {
                 break seconds;
             }

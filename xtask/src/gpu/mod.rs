@@ -1,9 +1,9 @@
-//! `cargo xtask gpu`: what needs a GPU, in order of worth, as far as the minutes go: the CUDA tests, trainings on CIFAR-10,
-//! the step of each network beside PyTorch's.
+//! `cargo xtask gpu`: everything that needs a GPU, most important first, within a time limit: the CUDA tests, trainings on
+//! CIFAR-10, and benchmarks of each network against PyTorch.
 //!
-//! Everything is left in one folder: `results/` (tables, curves, logs, metrics) and `trainings/`, whose run directories
-//! the next call goes on with, on this GPU or another. `--pack` gathers the programs in a folder from which all of it
-//! works without cargo, sources or network.
+//! The output directory contains `results/` (tables, curves, logs, metrics) and `trainings/`, whose run directories the next
+//! call resumes, on this GPU or another. `--pack` collects the programs in a directory that works without cargo, sources
+//! or network.
 
 mod programs;
 mod steps;
@@ -23,11 +23,11 @@ use crate::checkout::Checkout;
 use alrao_setup::usage_error;
 use programs::Programs;
 
-/// Which programs made the trainings of a folder.
+/// The file that identifies the programs of an output directory.
 const STAMP: &str = "gpu.json";
-/// The shortest time that anything comes of.
-const LEAST: Duration = Duration::from_secs(60);
-/// What CIFAR-10's binary files are called, and how long each is.
+/// The minimum time limit.
+const MIN_TIME: Duration = Duration::from_secs(60);
+/// The names of CIFAR-10's binary files.
 const DATA: [&str; 6] = [
     "data_batch_1.bin",
     "data_batch_2.bin",
@@ -64,7 +64,7 @@ pub struct GpuArgs {
     pack: Option<PathBuf>,
 }
 
-/// Checks the args, builds what isn't packed, and does as much as there is time for.
+/// Checks the arguments, builds the programs unless they are packed, and runs everything that fits the time limit.
 pub fn run(checkout: &Checkout, args: &GpuArgs) -> Result<()> {
     if let Some(folder) = &args.pack {
         if folder.exists() {
@@ -113,12 +113,13 @@ pub fn run(checkout: &Checkout, args: &GpuArgs) -> Result<()> {
 }
 
 fn check_minutes(minutes: f64, rehearse: bool) -> Result<Duration> {
-    let least = if rehearse { Duration::from_secs(1) } else { LEAST };
+    let min = if rehearse { Duration::from_secs(1) } else { MIN_TIME };
     match Duration::try_from_secs_f64(60.0 * minutes) {
-        Ok(time) if time >= least && minutes < 1e4 => Ok(time),
+        Ok(time) if time >= min && minutes < 1e4 => Ok(time),
         _ => Err(usage_error(format!(
-            "--minutes is {minutes}: the first training alone takes {:.0} s to come to anything",
-            least.as_secs_f64()
+            "--minutes {minutes}: must be at least {:.1}, because the first training needs {:.0} s",
+            min.as_secs_f64() / 60.0,
+            min.as_secs_f64()
         ))),
     }
 }
@@ -130,16 +131,16 @@ fn check_data(folder: &Path) -> Result<()> {
             Ok(file) if file.len() == DATA_BYTES => {}
             Ok(file) => {
                 let (found, expected) = (file.len(), DATA_BYTES);
-                let problem = format!("{} has {found} bytes, and CIFAR-10's file has {expected}", path.display());
+                let problem = format!("{} has {found} bytes, but CIFAR-10's file has {expected}", path.display());
                 return Err(usage_error(format!(
-                    "{problem}: --data is a folder with the six files of its binary version"
+                    "{problem}: --data needs the six files of its binary version"
                 )));
             }
             Err(error) => {
                 let problem = format!("{}: {error}", path.display());
                 let names = format!("{} to {} and {}", DATA[0], DATA[4], DATA[5]);
                 return Err(usage_error(format!(
-                    "{problem}: --data is a folder with CIFAR-10's binary files, {names}"
+                    "{problem}: --data needs CIFAR-10's binary files, {names}"
                 )));
             }
         }
@@ -153,11 +154,11 @@ fn check_gpu() -> Result<()> {
         return Ok(());
     }
     Err(usage_error(
-        "`nvidia-smi -L` lists no NVIDIA GPU on this machine; --rehearse does the same on the CPU, in small",
+        "`nvidia-smi -L` lists no NVIDIA GPU on this machine; use --rehearse for a smoke test on the CPU",
     ))
 }
 
-/// Makes the folder, or finds that its trainings are of the same programs.
+/// Creates the output directory, or checks that its trainings are from the same programs.
 fn open(out: &Path, commit: &str, rehearse: bool) -> Result<()> {
     let stamp = out.join(STAMP);
     let ours = json!({"commit": commit, "rehearse": rehearse});
@@ -169,11 +170,11 @@ fn open(out: &Path, commit: &str, rehearse: bool) -> Result<()> {
     match theirs {
         Some(theirs) if theirs == ours => Ok(()),
         Some(theirs) => Err(usage_error(format!(
-            "{} holds trainings by {theirs}, and these programs are {ours}: name another --out",
+            "{} contains trainings by {theirs}, but these programs are {ours}: choose another --out",
             out.display()
         ))),
         None => {
-            Err(usage_error(format!("{} is there, and not by `cargo xtask gpu`: name another --out", out.display())))
+            Err(usage_error(format!("{} exists, but is not from `cargo xtask gpu`: choose another --out", out.display())))
         }
     }
 }
@@ -183,33 +184,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn too_few_minutes_are_refused() {
+    fn too_few_minutes_are_an_error() {
         assert_eq!(check_minutes(2.0, false).unwrap(), Duration::from_secs(120));
         for minutes in [0.5, 0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let told = check_minutes(minutes, false).unwrap_err().to_string();
-            assert!(told.contains("--minutes") && told.contains("60 s"), "{told}");
+            let message = check_minutes(minutes, false).unwrap_err().to_string();
+            assert!(message.contains("--minutes") && message.contains("60 s"), "{message}");
         }
         assert!(check_minutes(0.2, true).is_ok());
     }
 
     #[test]
-    fn data_of_another_kind_are_refused_by_their_file() {
+    fn other_data_are_an_error_with_the_file() {
         let folder = tempfile::tempdir().unwrap();
-        let told = check_data(folder.path()).unwrap_err().to_string();
-        assert!(told.contains("data_batch_1.bin") && told.contains("CIFAR-10"), "{told}");
+        let message = check_data(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("data_batch_1.bin") && message.contains("CIFAR-10"), "{message}");
         DATA.iter().for_each(|name| fs::write(folder.path().join(name), "x").unwrap());
-        let told = check_data(folder.path()).unwrap_err().to_string();
-        assert!(told.contains("has 1 bytes") && told.contains("30730000"), "{told}");
+        let message = check_data(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("has 1 bytes") && message.contains("30730000"), "{message}");
     }
 
     #[test]
-    fn trainings_of_other_programs_are_left_alone() {
+    fn an_output_directory_of_other_programs_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("out");
         open(&out, "one", false).unwrap();
         open(&out, "one", false).unwrap();
-        let told = open(&out, "two", false).unwrap_err().to_string();
-        assert!(told.contains("one") && told.contains("two") && told.contains("--out"), "{told}");
-        assert!(open(folder.path(), "one", false).unwrap_err().to_string().contains("not by"));
+        let message = open(&out, "two", false).unwrap_err().to_string();
+        assert!(message.contains("one") && message.contains("two") && message.contains("--out"), "{message}");
+        assert!(open(folder.path(), "one", false).unwrap_err().to_string().contains("not from"));
     }
 }

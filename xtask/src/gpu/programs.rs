@@ -1,4 +1,4 @@
-//! The programs that `cargo xtask gpu` runs: built here, or packed in a folder beside this one.
+//! The programs that `cargo xtask gpu` runs: built here, or packed in a directory with this program.
 
 use std::env;
 use std::fs;
@@ -13,10 +13,10 @@ use crate::checkout::Checkout;
 use crate::setup;
 use alrao_setup::usage_error;
 
-/// What a folder of programs is known by, and says of them.
+/// The manifest of a directory of packed programs.
 const MANIFEST: &str = "programs.json";
-/// Libraries that a machine with a GPU has, or PyTorch brings.
-const THERE: [&str; 12] = [
+/// Libraries that come with the system or with PyTorch.
+const PROVIDED: [&str; 12] = [
     "ld-linux",
     "libc.so",
     "libm.so",
@@ -31,24 +31,24 @@ const THERE: [&str; 12] = [
     "libgomp",
 ];
 
-/// Where the programs are.
+/// The paths of the programs.
 pub struct Programs {
     alrao: PathBuf,
     cuda_tests: PathBuf,
     networks: PathBuf,
     pytorch: PathBuf,
     xtask: PathBuf,
-    /// what they were built from
+    /// The commit that they were built from.
     pub commit: String,
-    /// folders of libraries that they find nowhere else
+    /// directories of libraries to add to the search path
     libraries: Vec<PathBuf>,
 }
 
 impl Programs {
-    /// Those packed beside this program, if it is a packed one.
+    /// Returns the programs packed with this program, if it is packed.
     ///
     /// # Errors
-    /// Refused if there is no PyTorch to run them on.
+    /// A usage error if PyTorch is missing.
     pub fn packed() -> Result<Option<Self>> {
         let this = env::current_exe()?;
         let folder = this.parent().expect("a program is in a folder");
@@ -71,7 +71,7 @@ impl Programs {
         }))
     }
 
-    /// Builds them, the way tests are built if that will do.
+    /// Builds the programs, in the test profile if `as_tests`.
     ///
     /// # Errors
     /// The build failed.
@@ -109,10 +109,10 @@ impl Programs {
         })
     }
 
-    /// Gathers them in a new folder, stripped, with the libraries that other machines lack.
+    /// Packs the stripped programs in a new directory, with libraries that other machines may lack.
     ///
     /// # Errors
-    /// The disk is full, or the like.
+    /// A file can't be written.
     pub fn pack(&self, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder.join("lib")).with_context(|| folder.display().to_string())?;
         let programs =
@@ -131,27 +131,27 @@ impl Programs {
         Ok(())
     }
 
-    /// The command line program.
+    /// Returns the command of `alrao`.
     pub fn alrao(&self) -> Command {
         self.command(&self.alrao)
     }
 
-    /// The bench of a network's step.
+    /// Returns the command of our benchmark of networks.
     pub fn networks(&self) -> Command {
         self.command(&self.networks)
     }
 
-    /// The same of PyTorch.
+    /// Returns the command of PyTorch's benchmark of networks.
     pub fn pytorch(&self) -> Command {
         let mut command = Command::new("python3");
         command.arg("-B").arg(&self.pytorch);
         command
     }
 
-    /// Runs the CUDA tests; whether they passed, and what they said is in the log.
+    /// Runs the CUDA tests, writes their output to a log, and returns whether they passed.
     ///
     /// # Errors
-    /// They can't be run at all.
+    /// The tests can't be run.
     pub fn tests(&self, log: &Path) -> Result<bool> {
         println!("CUDA tests ...");
         let output = self.command(&self.cuda_tests).arg("--nocapture").output().context("can't run the CUDA tests")?;
@@ -169,17 +169,17 @@ impl Programs {
     }
 }
 
-/// The libraries that a program loads and another machine may lack.
+/// Returns the libraries of a program that another machine may lack.
 fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
     let output = Command::new("ldd").arg(program).output().context("can't run ldd")?;
     let listed = String::from_utf8_lossy(&output.stdout).into_owned();
     if listed.contains("not found") {
-        bail!("{} lacks libraries here: {listed}", program.display());
+        bail!("{} misses libraries on this machine: {listed}", program.display());
     }
     let paths = listed.lines().filter_map(|line| Some(line.split("=> ").nth(1)?.split(" (").next()?.into()));
     let lacking = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        !THERE.iter().any(|start| name.starts_with(start))
+        !PROVIDED.iter().any(|start| name.starts_with(start))
     };
     Ok(paths.filter(lacking).collect())
 }

@@ -1,4 +1,4 @@
-//! The step of each network beside that of plain SGD in PyTorch, one after the other with the GPU to itself.
+//! Benchmarks of training steps against plain SGD in PyTorch, one at a time on the GPU.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::programs::Programs;
 use crate::bench::{Program, rate};
 
-/// Networks and the images of a batch.
+/// The networks, and the images per batch.
 const CASES: [(&str, &str, u32); 8] = [
     ("MobileNet", "mobilenet", 32),
     ("VGG19", "vgg19", 32),
@@ -17,25 +17,25 @@ const CASES: [(&str, &str, u32); 8] = [
     ("GoogLeNet", "googlenet", 128),
     ("MobileNet v2", "mobilenet2", 32),
 ];
-/// What starting both programs takes, at most.
+/// The maximum start-up time of all programs of a case.
 const START: Duration = Duration::from_secs(14);
 
-/// What was measured: samples a second.
+/// The measured training throughput of a network, in samples per second.
 pub struct Step {
-    /// The network, and the images of a batch.
+    /// The network, and the images per batch.
     pub name: String,
-    /// Alrao in f32; in bf16 with channels last, of images; in f32 without CUDA graphs.
+    /// Alrao in f32; in bf16 with channels-last, for images; in f32 without CUDA graphs.
     pub ours: [Option<f64>; 3],
     /// Plain SGD in PyTorch, in f32.
     pub pytorch: Option<f64>,
 }
 
-/// How much of the time that is left is kept for this.
+/// Returns the time to reserve for benchmarks.
 pub fn time_for(left: Duration, rehearse: bool) -> Duration {
     if rehearse { left / 4 } else { (left / 8).min(START * CASES.len() as u32) }
 }
 
-/// Measures one case after the other while there is time; a side that can't be measured is left out.
+/// Measures the cases until the time limit; failed measurements are omitted.
 pub fn measure(programs: &Programs, rehearse: bool, ends: Instant) -> Vec<Step> {
     let (device, seconds) = if rehearse { ("cpu", "1") } else { ("cuda", "2") };
     let cases = if rehearse { &CASES[3..4] } else { &CASES[..] };

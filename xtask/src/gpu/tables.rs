@@ -1,4 +1,4 @@
-//! What was found on a GPU, as a page of Markdown.
+//! The results on a GPU, as Markdown.
 
 use std::fs;
 use std::path::Path;
@@ -10,47 +10,47 @@ use super::programs::Programs;
 use super::steps::Step;
 use super::trainings::Row;
 
-/// The page, as it grows.
+/// A Markdown report, built section by section.
 pub struct Report {
     parts: Vec<String>,
 }
 
 impl Report {
-    /// What was used, so far.
+    /// Creates the report with the GPU and the commit.
     pub fn new(programs: &Programs, rehearse: bool) -> Self {
         let name = Command::new("nvidia-smi").args(["--query-gpu=name", "--format=csv,noheader"]).output();
         let name = name.ok().map(|name| String::from_utf8_lossy(&name.stdout).trim().to_owned());
         let device = match (rehearse, name) {
-            (true, _) => "A rehearsal on a CPU: its figures mean nothing".into(),
+            (true, _) => "Smoke test on a CPU: not a measurement".into(),
             (false, Some(name)) if !name.is_empty() => name,
             _ => "A GPU".into(),
         };
         Report { parts: vec![format!("# {device}\n\nCommit {}.\n", programs.commit)] }
     }
 
-    /// Whether the CUDA tests passed.
+    /// Adds the result of the CUDA tests.
     pub fn tests(&mut self, passed: bool) {
         let verdict = if passed { "passed" } else { "**failed**" };
-        self.parts.push(format!("CUDA tests {verdict}; `logs/cuda-tests.log` has what they said.\n"));
+        self.parts.push(format!("CUDA tests {verdict}; see `logs/cuda-tests.log`.\n"));
     }
 
-    /// What came of the trainings.
+    /// Adds the results of the trainings.
     pub fn trainings(&mut self, rows: &[Row]) {
         let mut table = String::from(
             "## Trainings on CIFAR-10\n\n\
-             | | epochs | seconds an epoch | best epoch | validation loss | test loss | test, right |\n\
+             | | epochs | seconds per epoch | best epoch | validation loss | test loss | test top-1 accuracy |\n\
              |---|---|---|---|---|---|---|\n",
         );
         for row in rows {
             let Some(best) = row.best() else {
-                table += &format!("| {} | not begun, or no epoch yet | | | | | |\n", row.name);
+                table += &format!("| {} | no finished epoch | | | | | |\n", row.name);
                 continue;
             };
             let number = |value: &serde_json::Value, factor: f64, digits: usize| {
                 value.as_f64().map_or("".into(), |value| format!("{:.digits$}", factor * value))
             };
             let epochs = format!("{}{}", row.epochs.len(), if row.done { "" } else { " so far" });
-            let seconds = row.seconds_an_epoch().map_or("".into(), |seconds| format!("{seconds:.1}"));
+            let seconds = row.seconds_per_epoch().map_or("".into(), |seconds| format!("{seconds:.1}"));
             table += &format!(
                 "| {} | {epochs} | {seconds} | {} | {} | {} | {} % |\n",
                 row.name,
@@ -63,11 +63,11 @@ impl Report {
         self.parts.push(table);
     }
 
-    /// The step of each network.
+    /// Adds the benchmarks of training steps.
     pub fn steps(&mut self, steps: &[Step]) {
         let mut table = String::from(
-            "## Samples a second\n\n\
-             | | alrao, f32 | bf16, channels last | f32, no CUDA graphs | PyTorch, f32 | ratio of the first and the last |\n\
+            "## Samples per second\n\n\
+             | | alrao, f32 | bf16, channels-last | f32, no CUDA graphs | PyTorch, f32 | ratio in f32 |\n\
              |---|---|---|---|---|---|\n",
         );
         for step in steps {
@@ -80,15 +80,15 @@ impl Report {
         self.parts.push(table);
     }
 
-    /// The page.
+    /// Returns the Markdown.
     pub fn text(&self) -> String {
         self.parts.join("\n")
     }
 
-    /// Writes it.
+    /// Writes `results.md`.
     ///
     /// # Errors
-    /// The disk is full, or the like.
+    /// The file can't be written.
     pub fn write(&self, results: &Path) -> Result<()> {
         let path = results.join("results.md");
         fs::write(&path, self.text()).with_context(|| path.display().to_string())

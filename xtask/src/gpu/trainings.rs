@@ -1,7 +1,8 @@
-//! Trainings on CIFAR-10 to early stopping, several at once on one GPU, stopped when the time is up.
+//! Trainings on CIFAR-10 to early stopping, several in parallel on one GPU, until the time limit.
 //!
-//! They are processes of `alrao train`, which NVIDIA's multi-process service lets share the GPU. A training whose first
-//! epoch would not end in time isn't begun. Each is saved after every epoch at least, so a later call goes on with it.
+//! They are processes of `alrao train`, which share the GPU through NVIDIA's multi-process service. A training whose first
+//! epoch wouldn't end before the time limit isn't started. Each writes checkpoints at least after every epoch, so that a
+//! later call resumes it.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use serde_json::Value;
 use super::programs::Programs;
 use alrao_setup::usage_error;
 
-/// A training: what it is called, of which network, by which configuration and settings.
+/// A training: its name, network, configuration and settings.
 pub struct Training {
     /// `NETWORK-METHOD`
     pub name: String,
@@ -24,17 +25,17 @@ pub struct Training {
     settings: Vec<&'static str>,
 }
 
-/// What came of a training so far.
+/// The results of a training so far.
 pub struct Row {
     /// The training's name.
     pub name: String,
     /// Its epochs in `metrics.jsonl`.
     pub epochs: Vec<Value>,
-    /// Whether it came to its end.
+    /// Whether it has finished.
     pub done: bool,
 }
 
-/// How trainings are run.
+/// The plan of all trainings.
 pub struct Plan<'a> {
     pub programs: &'a Programs,
     pub data: &'a Path,
@@ -44,21 +45,21 @@ pub struct Plan<'a> {
     pub ends: Instant,
 }
 
-/// Networks in order of worth: name, configuration, settings, and the rate that a search finds for SGD (paper, Table 1).
+/// The networks, most important first: name, configuration, settings, and SGD's best learning rate (paper, Table 1).
 const NETWORKS: [(&str, &str, &[&str], &str); 4] = [
     ("mobilenet", "cifar10-mobilenet", &[], "optimizer.lr=0.1"),
     ("vgg19", "cifar10-vgg19", &[], "optimizer.lr=0.1"),
     ("googlenet", "cifar10-googlenet", &[], "optimizer.lr=0.01"),
     ("mobilenet1", "cifar10-mobilenet", &["model.version=1"], "optimizer.lr=0.1"),
 ];
-/// What rounds a training takes half of on a GPU.
+/// Settings that halve the training time on a GPU.
 const ON_GPU: [&str; 2] = ["model.precision=bf16", "model.channels_last=true"];
-const IN_SMALL: [&str; 3] = ["model.width_factor=0.125", "data.max_train_images=64", "training.max_epochs=2"];
+const SMOKE_TEST: [&str; 3] = ["model.width_factor=0.125", "data.max_train_images=64", "training.max_epochs=2"];
 
-/// All trainings whose names begin with one of these, or all, in order of worth.
+/// Returns all trainings with one of these name prefixes, or all, most important first.
 ///
 /// # Errors
-/// Refused if there is none.
+/// A usage error if there is none.
 pub fn queue(only: &[String]) -> Result<Vec<Training>> {
     let mut all = Vec::new();
     for (network, config, settings, rate) in NETWORKS {
@@ -85,7 +86,7 @@ pub fn queue(only: &[String]) -> Result<Vec<Training>> {
 }
 
 impl Plan<'_> {
-    /// Runs as many as there is time for, and reads what came of each.
+    /// Runs trainings until the time limit, and reads the results of each.
     ///
     /// # Errors
     /// A process can't be started.
@@ -99,7 +100,7 @@ impl Plan<'_> {
                 && let Some(training) = waiting.pop()
             {
                 let left = self.ends.saturating_duration_since(Instant::now()).as_secs_f64();
-                match self.seconds_an_epoch(queue, training.network) {
+                match self.seconds_per_epoch(queue, training.network) {
                     Some(epoch) if epoch > left => {
                         println!(
                             "{}: not started, an epoch takes {epoch:.0} s, but {left:.0} s are left",
@@ -127,10 +128,10 @@ impl Plan<'_> {
         queue.iter().map(|training| self.row(training)).collect()
     }
 
-    /// Draws the learning curves of each network, and keeps metrics and summaries beside them.
+    /// Plots the learning curves of each network, and copies metrics and summaries to the results.
     ///
     /// # Errors
-    /// The disk is full, or the like.
+    /// A file can't be written.
     pub fn draw(&self, queue: &[Training], results: &Path) -> Result<()> {
         let mut networks: Vec<&str> = queue.iter().map(|training| training.network).collect();
         networks.dedup();
@@ -180,7 +181,7 @@ impl Plan<'_> {
             println!("{}: started", training.name);
             fs::create_dir_all(folder.parent().expect("trainings"))?;
             let (device, more): (&str, &[&str]) = match self.rehearse {
-                true => ("cpu", &IN_SMALL),
+                true => ("cpu", &SMOKE_TEST),
                 false => ("cuda", &["training.test_every=1"]),
             };
             command.args(["train", training.config, "--device", device, "--threads", "1", "--data"]).arg(self.data);
@@ -197,10 +198,10 @@ impl Plan<'_> {
         command.spawn().with_context(|| format!("can't start {}", training.name))
     }
 
-    /// What an epoch of this network took, the shortest of those made so far.
-    fn seconds_an_epoch(&self, queue: &[Training], network: &str) -> Option<f64> {
+    /// Returns the shortest time per epoch of this network's trainings so far.
+    fn seconds_per_epoch(&self, queue: &[Training], network: &str) -> Option<f64> {
         let of_network = queue.iter().filter(|training| training.network == network);
-        let lengths = of_network.filter_map(|training| self.row(training).ok()?.seconds_an_epoch());
+        let lengths = of_network.filter_map(|training| self.row(training).ok()?.seconds_per_epoch());
         lengths.min_by(f64::total_cmp)
     }
 
@@ -214,26 +215,26 @@ impl Plan<'_> {
 }
 
 impl Row {
-    /// What an epoch took in the mean.
-    pub fn seconds_an_epoch(&self) -> Option<f64> {
+    /// Returns the mean time per epoch.
+    pub fn seconds_per_epoch(&self) -> Option<f64> {
         let last = self.epochs.last()?;
         Some(last["seconds"].as_f64()? / last["epoch"].as_f64()?)
     }
 
-    /// The epoch with the best validation loss.
+    /// Returns the epoch with the best validation loss.
     pub fn best(&self) -> Option<&Value> {
         self.epochs.iter().rfind(|epoch| epoch["best"] == true)
     }
 }
 
-/// NVIDIA's multi-process service, by which kernels of several processes run at the same time. Dropped, it ends.
+/// NVIDIA's multi-process service, which runs kernels of several processes concurrently; dropping it stops it.
 struct Service {
     program: PathBuf,
     pipes: PathBuf,
 }
 
 impl Service {
-    /// Starts it; without it trainings take turns.
+    /// Starts the service, if possible; without it trainings share the GPU by time slices.
     fn start(out: &Path) -> Option<Self> {
         let pipes = Self::pipes(out);
         fs::create_dir_all(&pipes).ok()?;
@@ -272,14 +273,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trainings_are_chosen_by_their_names() {
+    fn trainings_are_selected_by_name_prefix() {
         let names = |only: &[&str]| -> Vec<String> {
             let only: Vec<String> = only.iter().map(ToString::to_string).collect();
             queue(&only).unwrap().into_iter().map(|training| training.name).collect()
         };
         assert_eq!(names(&[]).len(), 13);
         assert_eq!(names(&["vgg19"]), ["vgg19-alrao", "vgg19-sgd", "vgg19-adam"]);
-        let told = queue(&["resnet".into()]).err().unwrap().to_string();
-        assert!(told.contains("--only") && told.contains("googlenet-sgd"), "{told}");
+        let message = queue(&["resnet".into()]).err().unwrap().to_string();
+        assert!(message.contains("--only") && message.contains("googlenet-sgd"), "{message}");
     }
 }
