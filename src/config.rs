@@ -110,7 +110,7 @@ impl TryFrom<Sections> for Config {
             versions,
         } = sections;
         let foreign = |sections: &[(&str, bool)], of: &str| match sections.iter().find(|(_, given)| *given) {
-            Some((name, _)) => Err(format!("unknown section `{name}` beside `{of}`")),
+            Some((name, _)) => Err(format!("unknown section `{name}` in a configuration with `{of}`")),
             None => Ok(()),
         };
         let task = match (environment, data) {
@@ -528,7 +528,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resolved_configuration_reads_back_the_same() {
+    fn a_resolved_configuration_round_trips() {
         let copies = read(&["optimizer.kind=adam", "optimizer.num_heads=10"]).unwrap().method().unwrap();
         assert_eq!((copies.num_heads, copies.lr_range.max()), (10, 1e-3));
         let adam = read(&["optimizer.base=adam", "optimizer.lr_per=unit-resampled"]).unwrap().method().unwrap();
@@ -542,7 +542,7 @@ mod tests {
         assert_eq!(again.resolve(&Catalog::builtin()).unwrap(), config);
     }
 
-    /// One agent for all environments: nothing is tuned to a task, but for how long it takes.
+    /// Nothing is tuned to an environment except the budget.
     #[test]
     fn built_in_configurations_differ_in_environment_and_budget_only() {
         let pendulum = Config::read("pendulum", &[], &Catalog::builtin()).unwrap();
@@ -559,7 +559,7 @@ mod tests {
     }
 
     #[test]
-    fn baselines_are_one_setting_away() {
+    fn baselines_need_one_or_two_settings() {
         assert_eq!(read(&["optimizer.kind=adam"]).unwrap().method().unwrap(), Method::adam(1e-3).unwrap());
         let sgd = read(&["optimizer.kind=sgd", "optimizer.lr=0.1"]).unwrap();
         assert_eq!(sgd.method().unwrap(), Method::sgd(0.1).unwrap());
@@ -569,7 +569,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_field_lists_those_that_exist_the_nearest_first() {
+    fn the_error_of_an_unknown_field_lists_known_fields_the_nearest_first() {
         for (set, nearest) in [
             ("agent.batch=64", "`batch`, expected one of `batch_size`, "),
             ("agent.double=true", "`double`, expected one of `double_q`, "),
@@ -585,7 +585,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_with_other_names_says_which_version_wrote_it() {
+    fn the_error_of_a_renamed_field_names_the_version_that_wrote_the_run() {
         let run = tempfile::tempdir().unwrap();
         let text = "[environment]\nname = \"pendulum\"\n[optimizer]\neta_min = 1\n[versions]\nalrao = \"0.0.7\"\n\
                     libtorch = \"2.11.0\"\n";
@@ -599,7 +599,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_of_another_machine_is_taken_at_its_word() {
+    fn cuda_devices_of_other_machines_are_not_checked() {
         let device = |set: &str| {
             let elsewhere = Config::read("pendulum", &[set.to_string()], &Catalog::builtin())?
                 .complete_for_elsewhere(&Catalog::builtin())?;
@@ -611,7 +611,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_named() {
+    fn errors_name_the_invalid_setting() {
         for (sets, words) in [
             (["schedule.stepz=1"], &["--set schedule.stepz=1", "unknown field `stepz`", "`steps`"][..]),
             (["schedule.steps=many"], &["--set schedule.steps=many", "string \"many\""]),
@@ -637,7 +637,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_in_a_file_is_placed() {
+    fn errors_in_a_file_name_the_line() {
         let path = tempfile::tempdir().unwrap().keep().join("mine.toml");
         fs::write(&path, "[environment]\nname = \"pendulum\"\n[schedule]\nsteps = \"many\"\n").unwrap();
         let read = || Config::read(path.to_str().unwrap(), &[], &Catalog::builtin());

@@ -12,7 +12,7 @@ use crate::config::Task;
 pub enum FigureKind {
     /// Episode returns of agents; for several runs the interquartile mean over seeds and its confidence interval.
     Returns,
-    /// Learning curves; for several runs training beside test or validation.
+    /// Learning curves; for several runs training, and test or validation.
     Learning,
     /// Head weights of a run over time.
     Posterior,

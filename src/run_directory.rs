@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_never_taken_over() {
+    fn an_existing_or_locked_directory_is_an_error() {
         let (_root, run) = run();
         let config = Config::of_run(run.path()).unwrap();
         let error = RunDirectory::create(run.path(), &config).unwrap_err();
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_that_fails_leaves_the_one_before() {
+    fn a_failed_checkpoint_keeps_the_previous_one() {
         let (_root, run) = run();
         assert!(run.checkpoint("last").unwrap().is_none());
         write(&run, "first").unwrap();
@@ -334,9 +334,9 @@ mod tests {
         assert_eq!(read(&run), "first");
     }
 
-    /// Every state that the renames of a replacement pass through.
+    /// Tests every state between the renames of a replacement.
     #[test]
-    fn a_kill_at_any_point_of_a_replacement_leaves_a_whole_checkpoint() {
+    fn a_kill_during_a_replacement_leaves_a_complete_checkpoint() {
         for killed_after in 0..3 {
             let (_root, run) = run();
             write(&run, "old").unwrap();

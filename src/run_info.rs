@@ -54,7 +54,7 @@ mod tests {
     use crate::catalog::Catalog;
 
     #[test]
-    fn every_task_and_method_has_its_names() {
+    fn run_info_has_the_names_of_task_metric_and_method() {
         let info = |task: &str, sets: &[&str]| {
             let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
             run_info(&Config::read(task, &sets, &Catalog::builtin()).unwrap()).unwrap()

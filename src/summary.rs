@@ -24,7 +24,7 @@ pub struct Summary {
     /// The results.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// LrDiagnostics of the learning rates; none for a run with a single learning rate.
+    /// The report on the learning rates; none for a run with a single learning rate.
     pub lr_diagnostics: Option<LrDiagnostics>,
 }
 

@@ -4,7 +4,7 @@
 use crate::marks::{Mark, Point, Series};
 use crate::palette::GROUPS;
 use crate::record::Header;
-use crate::statistics::{interquartile_mean, bootstrap_ci};
+use crate::statistics::{bootstrap_ci, interquartile_mean};
 
 /// The curve of a run.
 #[derive(Clone)]
@@ -41,17 +41,17 @@ pub(crate) fn comparison_series(curves: Vec<Curve>) -> Vec<Series> {
         thin.extend(
             group.curves.iter().map(|curve| unnamed(&[Mark::Line { width: 1.3, opacity: 0.5 }], points(&curve.points))),
         );
-        let mut middle = group.iqm();
-        for point in &mut middle {
+        let mut iqm = group.iqm();
+        for point in &mut iqm {
             let values = group.values(point.x);
             [point.low, point.high] = bootstrap_ci(std::slice::from_ref(&values)).unwrap_or([point.y; 2]);
         }
-        bands.push(unnamed(&[Mark::Band { opacity: 0.18 }], middle.clone()));
+        bands.push(unnamed(&[Mark::Band { opacity: 0.18 }], iqm.clone()));
         thick.push(Series {
             label: Some(group.label()),
             color,
             marks: &[Mark::Line { width: 3.6, opacity: 1.0 }, Mark::Dots { radius: 3.6, opacity: 1.0 }],
-            points: middle,
+            points: iqm,
         });
     }
     thick.sort_by_key(|series| series.color == GROUPS[0]); // Alrao above the others
@@ -88,9 +88,9 @@ impl Group {
     }
 
     /// Returns the interquartile mean of the [`counting`](Self::counting) curves over the x range they share, at most at
-    /// `MOST` of their values of x.
+    /// `MAX_POINTS` of their values of x.
     pub(crate) fn iqm(&self) -> Vec<Point<f64>> {
-        const MOST: usize = 150;
+        const MAX_POINTS: usize = 150;
         let curves = self.counting();
         let from = curves.iter().map(|curve| curve[0].0).fold(0.0, f64::max);
         let to = curves.iter().map(|curve| curve[curve.len() - 1].0).fold(f64::INFINITY, f64::min);
@@ -98,7 +98,7 @@ impl Group {
         steps.retain(|x| (from..=to).contains(x));
         steps.sort_by(f64::total_cmp);
         steps.dedup();
-        let (count, stride) = (steps.len(), steps.len().div_ceil(MOST).max(1));
+        let (count, stride) = (steps.len(), steps.len().div_ceil(MAX_POINTS).max(1));
         let shown = steps.into_iter().enumerate().filter(|(i, _)| (count - 1 - i) % stride == 0);
         shown.map(|(_, x)| Point::new(x, interquartile_mean(&self.values(x)))).collect()
     }
@@ -109,8 +109,8 @@ impl Group {
             let curves = self.curves.iter().filter(move |curve| curve.diverged == diverged);
             curves.map(|curve| &curve.points[..]).filter(|points| !points.is_empty()).collect::<Vec<_>>()
         };
-        let sound = curves(false);
-        if sound.is_empty() { curves(true) } else { sound }
+        let converged = curves(false);
+        if converged.is_empty() { curves(true) } else { converged }
     }
 
     /// Interpolates the counting curves at an x within all of them.
@@ -164,51 +164,51 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_covers_what_all_runs_know() {
+    fn the_iqm_covers_the_shared_range_of_all_runs() {
         let long = curve(0, false, &[(0.0, 0.0), (10.0, 10.0), (20.0, 0.0)]);
         let short = curve(1, false, &[(5.0, 1.0), (10.0, 2.0), (15.0, 3.0)]);
-        let middle = group(vec![long, short]).iqm();
-        let means: Vec<_> = middle.iter().map(|point| (point.x, point.y)).collect();
+        let iqm = group(vec![long, short]).iqm();
+        let means: Vec<_> = iqm.iter().map(|point| (point.x, point.y)).collect();
         assert_eq!(means, [(5.0, 3.0), (10.0, 6.0), (15.0, 4.0)]);
     }
 
     #[test]
-    fn the_band_is_the_interval_over_seeds() {
+    fn the_band_is_the_bootstrap_interval_over_seeds() {
         let series = comparison_series(vec![curve(0, false, &[(5.0, 1.0)]), curve(1, false, &[(5.0, 5.0)])]);
         let point = series[0].points[0];
         assert_eq!((point.y, point.low, point.high), (3.0, 1.0, 5.0));
     }
 
     #[test]
-    fn a_long_curve_is_shown_in_some_points_with_the_last() {
+    fn a_long_curve_is_subsampled_and_keeps_its_last_point() {
         let points: Vec<(f64, f64)> = (0..1000).map(|x| (f64::from(x), 1.0)).collect();
-        let middle = group(vec![curve(0, false, &points)]).iqm();
-        assert!((100..=150).contains(&middle.len()), "{}", middle.len());
-        assert_eq!(middle.last().unwrap().x, 999.0);
+        let iqm = group(vec![curve(0, false, &points)]).iqm();
+        assert!((100..=150).contains(&iqm.len()), "{}", iqm.len());
+        assert_eq!(iqm.last().unwrap().x, 999.0);
     }
 
-    /// Of four, the lowest and the highest are left out.
+    /// The interquartile mean of four values omits the lowest and the highest.
     #[test]
-    fn the_middle_is_the_interquartile_mean() {
+    fn iqm_is_the_interquartile_mean() {
         let curves = [1.0, 2.0, 4.0, 100.0].iter().zip(0..).map(|(&y, seed)| curve(seed, false, &[(0.0, y)]));
         assert_eq!(group(curves.collect()).iqm()[0].y, 3.0);
     }
 
     #[test]
-    fn runs_that_diverged_are_counted_and_left_out_of_the_middle() {
-        let (sound, broken) = (curve(0, false, &[(1.0, 1.0), (2.0, 2.0)]), curve(1, true, &[]));
+    fn diverged_runs_are_counted_but_not_in_the_iqm() {
+        let (converged, broken) = (curve(0, false, &[(1.0, 1.0), (2.0, 2.0)]), curve(1, true, &[]));
         let halfway = curve(2, true, &[(1.0, 1e9)]);
-        let both = group(vec![sound, broken.clone(), halfway]);
+        let both = group(vec![converged, broken.clone(), halfway]);
         assert_eq!(both.label(), "many (3 seeds, 2 diverged)");
-        let middle = both.iqm();
-        let means: Vec<_> = middle.iter().map(|point| (point.x, point.y)).collect();
+        let iqm = both.iqm();
+        let means: Vec<_> = iqm.iter().map(|point| (point.x, point.y)).collect();
         assert_eq!(means, [(1.0, 1.0), (2.0, 2.0)]);
         let all = group(vec![broken]);
         assert_eq!((all.label().as_str(), all.iqm().len()), ("many (diverged)", 0));
     }
 
     #[test]
-    fn many_rates_have_the_first_colour_and_lie_above() {
+    fn learning_rate_ranges_have_the_first_color_and_are_drawn_last() {
         let single = Curve { group: "first".into(), has_lr_range: false, ..curve(0, false, &[(5.0, 1.0)]) };
         let series = comparison_series(vec![single, curve(0, false, &[(5.0, 2.0)])]);
         let thick: Vec<_> = series.iter().filter_map(|series| Some((series.label.as_deref()?, series.color))).collect();

@@ -39,8 +39,7 @@ pub fn heat_map(sources: &[Source]) -> Result<Figure, PlotError> {
     let colors = Colors::of(&outcomes, first.metric.larger_is_better);
     let mut panels = Vec::new();
     // a single row of ranges, which the other map also has, adds nothing
-    let (lows, highs) =
-        (distinct(ranges.iter().map(|i| (i.0, 0.0))), distinct(ranges.iter().map(|i| (i.1, 0.0))));
+    let (lows, highs) = (distinct(ranges.iter().map(|i| (i.0, 0.0))), distinct(ranges.iter().map(|i| (i.1, 0.0))));
     let on_diagonal = names(outcomes.iter().filter(|outcome| outcome.is_on_diagonal()));
     if widths.len() == 1 || on_diagonal.is_some() || lows.len().min(highs.len()) > 1 {
         panels.push(by_rates(&outcomes, usual, on_diagonal.as_deref(), &colors));
@@ -193,13 +192,13 @@ impl Colors {
     /// Returns a cell with the mean of the runs that did not diverge.
     fn cell<'a>(&self, x: f64, y: f64, runs: impl Iterator<Item = &'a Outcome>) -> Cell {
         let values: Vec<Option<f64>> = runs.map(|outcome| outcome.value).collect();
-        let sound: Vec<f64> = values.iter().copied().flatten().collect();
-        if sound.is_empty() {
+        let converged: Vec<f64> = values.iter().copied().flatten().collect();
+        if converged.is_empty() {
             return Cell { x, y, fill: GREY_CELL, text: String::new(), corner: false };
         }
-        let mean = sound.iter().sum::<f64>() / sound.len() as f64;
+        let mean = converged.iter().sum::<f64>() / converged.len() as f64;
         let share = if self.best == self.worst { 1.0 } else { (mean - self.worst) / (self.best - self.worst) };
-        Cell { x, y, fill: viridis(share), text: self.number(mean), corner: sound.len() < values.len() }
+        Cell { x, y, fill: viridis(share), text: self.number(mean), corner: converged.len() < values.len() }
     }
 
     fn number(&self, value: f64) -> String {
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_lie_below_the_diagonal_and_bright_is_good() {
+    fn ranges_are_below_the_diagonal_and_bright_is_good() {
         let outcomes = [
             outcome([1e-3, 1e-3], false, Some(2.0)),
             outcome([1e-3, 1.0], false, Some(1.0)),
@@ -264,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_far_worse_than_most_does_not_flatten_the_scale() {
+    fn outliers_do_not_flatten_the_color_scale() {
         let outcomes: Vec<_> = [1.0, 1.1, 1.2, 400.0].map(|loss| outcome([1.0, 1.0], false, Some(loss))).into();
         let colors = Colors::of(&outcomes, false);
         assert!((colors.worst - 1.6).abs() < 1e-9 && colors.clipped, "{}", colors.worst);

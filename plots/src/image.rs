@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_write_leaves_nothing_behind() {
+    fn a_failed_write_leaves_no_temporary_file() {
         let dir = tempfile::tempdir().unwrap();
         let taken = dir.path().join("figure.svg");
         fs::create_dir(&taken).unwrap();

@@ -26,7 +26,7 @@ pub struct RunInfo {
     pub method: MethodInfo,
 }
 
-/// What runs of a task are compared by.
+/// The primary metric of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// Its name: `return`, `loss`, `bits per character`.
@@ -53,7 +53,7 @@ pub enum Measure {
     Perplexity,
 }
 
-/// How a network is trained.
+/// The training method of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MethodInfo {
     /// The name of the method: `Alrao`, `SGD`.
@@ -160,7 +160,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_method_is_labelled_by_its_rates() {
+    fn a_methods_label_has_its_learning_rates() {
         let label = |name, rates, usual| MethodInfo::new(name, rates, usual, false).label;
         assert_eq!(label("Alrao", [1e-5, 10.0], true), "Alrao");
         assert_eq!(label("Alrao", [1e-5, 1.0], false), "Alrao [1e\u{2212}5, 1]");
@@ -169,7 +169,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_run_of_the_version_before_is_told_from_a_damaged_one() {
+    fn runs_of_earlier_versions_and_corrupt_runs_are_different_errors() {
         let dir = tempfile::tempdir().unwrap();
         let error = || RunInfo::read(dir.path()).unwrap_err().to_string();
         assert!(error().contains("can't read") && error().contains("config.toml"), "{}", error());

@@ -1,5 +1,5 @@
-//! Learning curves: the losses of one supervised run, or training beside test or validation curves of several runs, as
-//! in the paper's Figure 2, for supervised models and agents.
+//! Learning curves, for supervised models and agents: the losses of one supervised run, or training and test (or validation)
+//! curves of several runs, as in the paper's Figure 2.
 
 use serde::Deserialize;
 
@@ -161,8 +161,8 @@ fn beside(
     let title = format!("{}, {} runs{how}", first.task, methods.len());
     let titles = curves.each_ref().map(|(title, _)| *title);
     let groups = curves.map(|(_, curves)| grouped(curves));
-    let middles = groups.iter().flatten().map(Group::iqm).filter(|points| !points.is_empty());
-    let (low, high) = robust_range(&middles.collect::<Vec<_>>(), first.metric.larger_is_better);
+    let iqms = groups.iter().flatten().map(Group::iqm).filter(|points| !points.is_empty());
+    let (low, high) = robust_range(&iqms.collect::<Vec<_>>(), first.metric.larger_is_better);
     let series = |group: &Group| {
         let points = group.iqm();
         let (color, marks) = style(&group.name, &methods);
@@ -296,13 +296,13 @@ mod tests {
 {"kind":"epoch","epoch":1,"step":8,"train":{"loss":1.0,"top1":0.5},"validation":{"loss":0.0,"top1":0.5},"best":true}
 "#;
 
-    /// The same where the epoch was tested, with a loss of 2.
+    /// Adds a test with a loss of 2 to the epoch.
     fn tested(metrics: &str) -> String {
         metrics.replace(",\"best\"", ",\"test\":{\"loss\":2.0,\"top1\":0.5},\"best\"")
     }
 
     #[test]
-    fn losses_are_told_in_the_unit_of_the_task() {
+    fn losses_are_converted_to_the_tasks_metric() {
         let bits = run(Measure::Bits, METRICS).unwrap();
         assert_eq!((bits.updates.clone(), bits.test), (vec![(5.0, 2.0)], Some(1.0)));
         let perplexity = run(Measure::Perplexity, METRICS).unwrap();
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn one_run_shows_all_there_is() {
+    fn the_figure_of_one_run_has_all_series() {
         let labels = |metrics: &str| -> Vec<String> {
             super::single(&run(Measure::Nats, metrics).unwrap()).into_iter().filter_map(|series| series.label).collect()
         };
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn several_runs_lie_beside_each_other_with_training_and_validation() {
+    fn several_runs_have_a_training_and_a_validation_panel() {
         let of = |method, metrics: &str, summary: &str| run_of(method, nats(), metrics, summary).unwrap();
         let huge = METRICS.replace("\"loss\":1.0", "\"loss\":1e9").replace("\"loss\":0.0", "\"loss\":1e9");
         let runs = [
@@ -353,17 +353,17 @@ mod tests {
                 "Many (1 seed)",
             ]
         );
-        let ordinates = |panel: &Panel| -> Vec<f64> {
+        let values = |panel: &Panel| -> Vec<f64> {
             panel.series.iter().flat_map(|series| &series.points).map(|point| point.y).collect()
         };
-        assert_eq!(ordinates(&figure.panels[0]), [1.0, 1e9, 1.0, 1.0]);
-        assert_eq!(ordinates(&figure.panels[1]), [0.0, 1e9, 0.0, 0.0]);
+        assert_eq!(values(&figure.panels[0]), [1.0, 1e9, 1.0, 1.0]);
+        assert_eq!(values(&figure.panels[1]), [0.0, 1e9, 0.0, 0.0]);
         let (low, high) = figure.panels[0].y.range.unwrap();
         assert!(low < 0.0 && (1.0..2.0).contains(&high), "{low} {high}");
     }
 
     #[test]
-    fn several_runs_whose_epochs_were_all_tested_are_compared_by_that() {
+    fn several_runs_with_tested_epochs_have_a_test_panel() {
         let (untested, tested) = (run(Measure::Nats, METRICS).unwrap(), run(Measure::Nats, &tested(METRICS)).unwrap());
         let right = |runs: &[LearningRecord]| {
             let panel = learning(runs).unwrap().panels.remove(1);
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_of_one_optimizer_are_told_apart() {
+    fn groups_of_one_optimizer_have_different_colors() {
         let groups = [
             (MethodInfo::new("Many", [1e-5, 1.0], false, false), "narrow"),
             (many("Many"), "usual"),
@@ -393,12 +393,12 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_drawn_is_named() {
-        let refused = |runs: &[LearningRecord]| learning(runs).err().unwrap().to_string();
-        assert!(refused(&[run(Measure::Nats, "").unwrap()]).contains("no finite loss"));
+    fn figures_that_cannot_be_drawn_are_errors() {
+        let error = |runs: &[LearningRecord]| learning(runs).err().unwrap().to_string();
+        assert!(error(&[run(Measure::Nats, "").unwrap()]).contains("no finite loss"));
         let begun = run(Measure::Nats, METRICS.lines().next().unwrap()).unwrap();
-        assert!(refused(&[begun.clone(), begun]).contains("no finished epoch yet"));
+        assert!(error(&[begun.clone(), begun]).contains("no finished epoch yet"));
         let two = [run(Measure::Nats, METRICS).unwrap(), run(Measure::Perplexity, METRICS).unwrap()];
-        assert!(refused(&two).contains("one task"));
+        assert!(error(&two).contains("one task"));
     }
 }

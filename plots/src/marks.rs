@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_curve_is_cut_where_it_leaves_the_view() {
+    fn curves_are_clipped_to_the_y_range() {
         let points = [(0.0, 5.0), (1.0, 15.0), (2.0, 15.0), (3.0, 5.0), (4.0, -5.0)].map(|(x, y)| Point::new(x, y));
         let stretches: Vec<Vec<(f64, f64)>> = in_view(&points, 0.0, 10.0)
             .into_iter()

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scales_begin_and_end_where_they_should() {
+    fn color_scales_interpolate_between_their_ends() {
         assert_eq!((viridis(-1.0), viridis(2.0)), (VIRIDIS[0], VIRIDIS[8]));
         assert_eq!(viridis(0.5), VIRIDIS[4]);
         assert_eq!(plasma(0.125), RGBColor(173, 39, 146));

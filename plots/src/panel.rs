@@ -343,14 +343,14 @@ mod tests {
     }
 
     #[test]
-    fn decades_are_whole_and_not_too_many() {
+    fn log_axes_have_ticks_at_decades() {
         let decades = |low, high, most| Ticks::of(&Axis::log("", (low, high)), (low, high), most, 0).at;
         assert_eq!(decades(-5.2, 1.0, 9), [-5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0]);
         assert_eq!(decades(-9.0, 7.0, 8), [-9.0, -6.0, -3.0, 0.0, 3.0, 6.0]);
     }
 
     #[test]
-    fn of_names_that_are_too_many_every_second_or_third_is_shown() {
+    fn too_many_names_are_thinned_out() {
         let axis = Axis::places("", ["1e-9", "1e-7", "1e-5", "1e-3", "0.1"].map(String::from).into());
         let shown = |room| Ticks::of(&axis, (-0.5, 4.5), 0, room).at;
         assert_eq!(shown(5), [0.0, 1.0, 2.0, 3.0, 4.0]);

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn areas_lie_on_top_of_each_other() {
+    fn areas_are_stacked() {
         let posteriors = [(100.0, vec![0.25, 0.5, 0.25])];
         let edges = [0, 1, 2].map(|head| area(&posteriors, head)[0]).map(|point| (point.low, point.high));
         assert_eq!(edges, [(0.0, 0.25), (0.25, 0.75), (0.75, 1.0)]);

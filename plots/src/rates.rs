@@ -1,4 +1,4 @@
-//! The figure of the units: a histogram of their learning rates, and how far each unit's weights moved.
+//! The figure of the units: a histogram of their learning rates, and the change of each unit's weights.
 
 use serde::Deserialize;
 

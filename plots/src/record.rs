@@ -1,7 +1,7 @@
 //! Reading of run directories.
 //!
-//! Only what figures show is kept. Records of other kinds and unknown fields are skipped, so that older readers can
-//! read newer runs. A run may still be going on, or have been killed in the middle of a line.
+//! Only the values that figures show are kept. Records of other kinds and unknown fields are skipped, so that older readers
+//! can read newer runs. A run may be unfinished, and its last line truncated.
 
 use std::path::{Path, PathBuf};
 
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_every_part() {
+    fn reads_description_metrics_and_summary() {
         let validation = r#"{"kind":"validation","step":2500,"episodes":10,"return":{"mean":-300.0,"std":80.0,"min":-400.0,"max":-150.0},"best":true,"seconds":4.0}"#;
         let trial = r#"{"episodes":100,"return":{"mean":-150.0,"std":80.0,"min":-400.0,"max":-1.0}}"#;
         let summary = format!(
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn best_step_of_a_run_going_on_is_its_last_best_validation() {
+    fn best_step_of_an_unfinished_run_is_its_last_best_validation() {
         let line = |step, best| {
             format!(r#"{{"kind":"validation","step":{step},"episodes":1,"return":{{"mean":1,"std":0}},"best":{best}}}"#)
         };
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn skips_unknown_kinds_and_returns_that_are_not_finite() {
+    fn unknown_kinds_and_non_finite_returns_are_skipped() {
         let metrics = format!(
             "{}\n{}\n{EPISODE}\n",
             r#"{"kind":"weather","step":"cloudy"}"#, r#"{"kind":"episode","step":9,"return":null}"#
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_gone_over_again_are_put_in_order() {
+    fn repeated_steps_of_a_resumed_run_are_sorted() {
         let line = |step| format!(r#"{{"kind":"episode","step":{step},"return":1}}"#);
         let run = read(&[200, 400, 200, 600].map(line).join("\n"), None).unwrap();
         let steps: Vec<_> = run.episodes.iter().map(|episode| episode.step).collect();
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_line_cut_off_anywhere_is_ignored() {
+    fn a_truncated_last_line_is_ignored() {
         for cut in 1..EPISODE.len() {
             let run = read(&format!("{EPISODE}\n{}", &EPISODE[..cut]), None).unwrap();
             assert_eq!(run.episodes.len(), 1, "cut after {cut} bytes");
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_elsewhere_is_named() {
+    fn an_invalid_line_is_an_error_with_its_number() {
         for metrics in [format!("{EPISODE}\n{{\"kind\":\n{EPISODE}\n"), format!("{EPISODE}\nnonsense\n")] {
             let error = read(&metrics, None).unwrap_err().to_string();
             assert!(error.contains("metrics.jsonl, line 2: "), "{error}");

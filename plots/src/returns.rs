@@ -168,13 +168,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn running_mean_looks_back() {
+    fn the_moving_average_is_over_previous_episodes() {
         let means = running_mean(&[(1.0, 2.0), (2.0, 4.0), (3.0, 8.0)], 2);
         assert_eq!(means, [(1.0, 2.0), (2.0, 3.0), (3.0, 6.0)]);
     }
 
     #[test]
-    fn rare_crashes_are_off_the_scale() {
+    fn outliers_are_outside_the_robust_range() {
         let mut curve: Vec<_> = (0..200).map(|x| (f64::from(x), f64::from(x % 100))).collect();
         assert_eq!(robust_range(&curve), -47.5..=146.5);
         curve[7].1 = -5000.0;

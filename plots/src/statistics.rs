@@ -72,8 +72,8 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Numbers of rliable's, with the script that made them in `tests/goldens/iqm.py`. Ends of intervals may differ by
-    /// what they do from one seed of the draws to another.
+    /// rliable's values, written by `tests/goldens/iqm.py`. Ends of intervals may differ by their standard error over seeds
+    /// of the draws.
     #[derive(serde::Deserialize)]
     struct Golden {
         scores: Vec<Vec<f64>>, // [task][run]
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_by_hand() {
+    fn spreads_equal_hand_computed_values() {
         assert_eq!(Spread::of(&[1.0, 4.0, 7.0]), Spread { mean: 4.0, std: 3.0, min: 1.0, max: 7.0 });
         assert_eq!(Spread::of(&[2.0]), Spread { mean: 2.0, std: 0.0, min: 2.0, max: 2.0 });
     }

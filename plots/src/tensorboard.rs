@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    /// What a reader of the format sees: the version, then (tag, step, wall time, value).
+    /// Decodes an event file to its version, and (tag, step, wall time, value) of each scalar.
     fn decode(path: &Path) -> (String, Vec<(String, i64, f64, f32)>) {
         let bytes = fs::read(path).unwrap();
         let (mut rest, mut version, mut scalars) = (bytes.as_slice(), String::new(), Vec::new());
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_come_back_from_the_file() {
+    fn scalars_round_trip() {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = EventWriter::create(dir.path(), 1_700_000_000, "alrao").unwrap();
         writer.scalar("train/return", 200, 1_700_000_001.5, -1023.5).unwrap();
@@ -169,9 +169,9 @@ mod tests {
         assert_eq!(decode(writer.path()), ("brain.Event:2".to_string(), expected));
     }
 
-    /// Field numbers and types, byte by byte as the format's description has them.
+    /// Expected: field numbers and types of the format's specification.
     #[test]
-    fn events_are_laid_out_as_described() {
+    fn events_equal_the_specification_byte_by_byte() {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = EventWriter::create(dir.path(), 1, "x").unwrap();
         writer.scalar("a", 300, 2.0, 0.0).unwrap();
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(bytes[52..bytes.len() - 4], scalar.concat());
     }
 
-    /// The check value that the polynomial's catalogue gives, masked by hand.
+    /// Expected: the check value in catalogues of CRCs, masked by hand.
     #[test]
     fn the_checksum_is_the_masked_castagnoli_crc() {
         assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn resuming_drops_what_came_after_the_checkpoint() {
+    fn resuming_truncates_the_file_to_the_checkpoint() {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = EventWriter::create(dir.path(), 1, "x").unwrap();
         writer.scalar("a", 1, 1.0, 1.0).unwrap();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_lost_data_or_exists_is_refused_untouched() {
+    fn a_shortened_or_existing_file_is_an_error_and_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = EventWriter::create(dir.path(), 1, "x").unwrap();
         let length = writer.flush().unwrap();

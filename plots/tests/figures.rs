@@ -1,4 +1,4 @@
-//! Whole figures from sample run directories; what is drawn stays in the target directory's `tmp/figures`, to look at.
+//! Figures of sample run directories, written to `tmp/figures` in the target directory for inspection.
 
 use std::fmt::Write;
 use std::fs;
@@ -9,23 +9,23 @@ use alrao_plots::{
     posterior, rates, returns,
 };
 
-/// A run of 250 episodes of 200 steps that learns Pendulum, more or less well.
+/// A synthetic run on Pendulum with 250 episodes of 200 steps.
 struct Sample {
     environment: &'static str,
     method: Method,
     seed: u64,
-    /// The return it arrives at.
+    /// The final return.
     level: f64,
-    /// The episode by which most is learnt.
-    learnt: f64,
+    /// The episode of the steepest progress.
+    midpoint: f64,
 }
 
-/// Name, rates, whether they are usual, whether it is adaptive.
+/// Name, learning rates, whether they are the default, whether the method is adaptive.
 type Method = (&'static str, [f64; 2], bool, bool);
 
 const USUAL: Method = ("Alrao", [1e-5, 10.0], true, false);
 
-const ALRAO: Sample = Sample { environment: "pendulum", method: USUAL, seed: 0, level: -150.0, learnt: 70.0 };
+const ALRAO: Sample = Sample { environment: "pendulum", method: USUAL, seed: 0, level: -150.0, midpoint: 70.0 };
 
 fn many(low: f64, high: f64) -> Method {
     ("Alrao", [low, high], false, false)
@@ -39,7 +39,7 @@ fn adam(rate: f64) -> Method {
     ("Adam", [rate, rate], false, true)
 }
 
-/// `run.json` of an agent's run, or of one that learnt images.
+/// Returns the `run.json` of an agent's run, or of an image classifier's for the task `cifar10`.
 fn info(task: &str, (name, rates, usual, adaptive): Method, seed: u64, width: f64) -> String {
     let metric = match task {
         "cifar10" => Metric {
@@ -61,8 +61,8 @@ impl Sample {
     }
 
     fn mean(&self, episode: u64) -> f64 {
-        let learning = 1.0 / (1.0 + ((episode as f64 - self.learnt) / 14.0).exp());
-        self.level + (-1250.0 - self.level) * learning
+        let remaining = 1.0 / (1.0 + ((episode as f64 - self.midpoint) / 14.0).exp());
+        self.level + (-1250.0 - self.level) * remaining
     }
 
     fn write(&self, root: &Path) -> PathBuf {
@@ -107,7 +107,7 @@ fn read(samples: &[Sample]) -> Vec<RunRecord> {
 }
 
 fn comparison_runs() -> Vec<RunRecord> {
-    let of = |seed, method, level, learnt| Sample { seed, method, level, learnt, ..ALRAO };
+    let of = |seed, method, level, midpoint| Sample { seed, method, level, midpoint, ..ALRAO };
     let mut samples = vec![ALRAO];
     for seed in 1..3 {
         samples.push(of(seed, USUAL, -155.0 - 10.0 * seed as f64, 60.0 + 12.0 * seed as f64));
@@ -121,7 +121,7 @@ fn comparison_runs() -> Vec<RunRecord> {
     read(&samples)
 }
 
-/// Draws into the target directory and gives what was written.
+/// Plots returns to a file and returns its bytes.
 fn draw(runs: &[RunRecord], name: &str) -> Vec<u8> {
     save(&returns(runs).unwrap(), name)
 }
@@ -132,7 +132,7 @@ fn save(figure: &Figure, name: &str) -> Vec<u8> {
     fs::read(out).unwrap()
 }
 
-/// A run directory with this `run.json`, these metrics and this summary.
+/// Creates a run directory with this `run.json`, these metrics and this summary.
 fn made(root: &Path, name: &str, info: &str, metrics: &str, summary: &str) -> Source {
     let dir = root.join(name);
     fs::create_dir_all(&dir).unwrap();
@@ -148,7 +148,7 @@ fn texts(svg: &[u8]) -> Vec<&str> {
 }
 
 #[test]
-fn one_run_as_svg_says_all_about_it() {
+fn the_figure_of_one_run_has_all_labels() {
     let svg = draw(&read(&[ALRAO]), "one.svg");
     assert!(svg.starts_with(br#"<svg width="960" height="635""#), "drawn fine, shown at its size");
     let texts = texts(&svg);
@@ -169,7 +169,7 @@ fn one_run_as_svg_says_all_about_it() {
 }
 
 #[test]
-fn a_rare_crash_is_left_off_the_scale_and_told() {
+fn an_outlier_is_outside_the_axis_range_and_mentioned() {
     let mut runs = read(&[ALRAO]);
     runs[0].episodes[100].value = -20_000.0;
     let svg = draw(&runs, "crash.svg");
@@ -179,7 +179,7 @@ fn a_rare_crash_is_left_off_the_scale_and_told() {
 }
 
 #[test]
-fn several_runs_as_svg_are_compared_by_group() {
+fn several_runs_are_grouped_by_method() {
     let svg = draw(&comparison_runs(), "several.svg");
     let texts = texts(&svg);
     let adam = "Adam \u{3b7} = 1e\u{2212}4 (3 seeds)";
@@ -192,12 +192,12 @@ fn several_runs_as_svg_are_compared_by_group() {
 }
 
 #[test]
-fn one_seed_run_twice_counts_once() {
+fn two_runs_with_one_seed_count_as_one_seed() {
     assert!(texts(&draw(&read(&[ALRAO, ALRAO]), "twice.svg")).contains(&"Alrao (1 seed)"));
 }
 
 #[test]
-fn learning_curves_of_agents_lie_beside_each_other() {
+fn learning_curves_of_agents_have_a_training_and_a_validation_panel() {
     let svg = save(&learning_of_agents(&comparison_runs()).unwrap(), "learning.svg");
     let texts = texts(&svg);
     for expected in ["training", "validation", "Alrao (3 seeds)", "SGD \u{3b7} = 0.1 (3 seeds)"] {
@@ -206,7 +206,7 @@ fn learning_curves_of_agents_lie_beside_each_other() {
 }
 
 #[test]
-fn weights_of_heads_are_stacked_and_go_on_where_heads_were_thrown_away() {
+fn head_weights_are_stacked_and_continue_after_pruning() {
     let root = tempfile::tempdir().unwrap();
     let info = info("cifar10", many(1e-4, 1.0), 1, 1.0);
     let line = |step: u64, weights: &str| {
@@ -219,7 +219,7 @@ fn weights_of_heads_are_stacked_and_go_on_where_heads_were_thrown_away() {
     for expected in ["1e\u{2212}4", "0.01", "1", "head weight", "updates"] {
         assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
     }
-    // the second of three areas: all the height at the end
+    // the second of three areas, with all the weight at the end
     let page = posterior(&source).unwrap().embed().unwrap();
     let data: serde_json::Value = serde_json::from_str(&page.data).unwrap();
     assert_eq!(data[0]["series"][1]["points"], serde_json::json!([[100.0, 0.3], [200.0, 0.9], [400.0, 1.0]]));
@@ -229,7 +229,7 @@ fn weights_of_heads_are_stacked_and_go_on_where_heads_were_thrown_away() {
 }
 
 #[test]
-fn units_are_counted_by_rate_and_told_by_how_far_they_moved() {
+fn the_figure_of_units_has_a_histogram_and_weight_changes() {
     let root = tempfile::tempdir().unwrap();
     let source = made(root.path(), "run", &info("pendulum", USUAL, 1, 1.0), "", "{}");
     assert!(rates(&source).err().unwrap().to_string().contains("units.json"));
@@ -244,15 +244,15 @@ fn units_are_counted_by_rate_and_told_by_how_far_they_moved() {
         assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
     }
     let data: serde_json::Value = serde_json::from_str(&figure.embed().unwrap().data).unwrap();
-    // logarithms: a change of 1e-5 and of 1 of the first size, and of 10
+    // logarithms of the relative changes 1e-5, 1 and 10
     assert_eq!(data[1]["series"][0]["points"], serde_json::json!([[-5.0, -5.0], [-1.0, 0.0]]));
     assert_eq!(data[1]["series"][1]["points"], serde_json::json!([[-1.0, 1.0]]));
     fs::write(source.dir.join("units.json"), "{").unwrap();
     assert!(rates(&source).err().unwrap().to_string().contains("units.json"));
 }
 
-/// A run that learnt images by this method, at this width, and came to this loss, or diverged.
-fn came_to(root: &Path, method: Method, width: f64, seed: u64, loss: Option<f64>) -> Source {
+/// Creates a run of an image classifier with this test loss, or a diverged run.
+fn finished(root: &Path, method: Method, width: f64, seed: u64, loss: Option<f64>) -> Source {
     let summary = match loss {
         Some(loss) => format!(r#"{{"diverged":false,"test":{{"loss":{loss},"top1":0.5}}}}"#),
         None => r#"{"diverged":true,"test":null}"#.into(),
@@ -262,9 +262,9 @@ fn came_to(root: &Path, method: Method, width: f64, seed: u64, loss: Option<f64>
 }
 
 #[test]
-fn a_heat_map_has_intervals_below_the_diagonal_and_sgd_on_it() {
+fn a_heat_map_has_ranges_below_the_diagonal_and_sgd_on_it() {
     let root = tempfile::tempdir().unwrap();
-    let run = |method, width, seed, loss| came_to(root.path(), method, width, seed, loss);
+    let run = |method, width, seed, loss| finished(root.path(), method, width, seed, loss);
     let mut runs = vec![
         run(many(1e-5, 0.1), 1.0, 0, Some(1.25)),
         run(many(1e-5, 0.1), 1.0, 1, Some(1.35)),
@@ -291,7 +291,7 @@ fn a_heat_map_has_intervals_below_the_diagonal_and_sgd_on_it() {
         assert!(texts.contains(&expected), "{expected:?} is missing in {texts:?}");
     }
     assert!(texts.contains(&"diverged (corner: some seeds)"), "{texts:?}");
-    // the entry, SGD at 10, and a corner of Alrao's
+    // the legend entry, SGD at 10, and a corner of Alrao's cell
     assert_eq!(str::from_utf8(&svg).unwrap().matches("#A0A0A0").count(), 3);
 
     runs.push(run(many(1e-5, 0.1), 4.0, 0, Some(1.1)));
@@ -310,24 +310,24 @@ fn a_heat_map_has_intervals_below_the_diagonal_and_sgd_on_it() {
 }
 
 #[test]
-fn a_heat_map_needs_intervals_and_done_runs_of_one_task() {
+fn a_heat_map_needs_several_ranges_and_finished_runs_of_one_task() {
     let root = tempfile::tempdir().unwrap();
-    let refused = |runs: &[Source]| heat_map(runs).err().unwrap().to_string();
-    let one = came_to(root.path(), many(1e-5, 1.0), 1.0, 0, Some(1.0));
-    assert!(refused(std::slice::from_ref(&one)).contains("the number here is 1"));
+    let error = |runs: &[Source]| heat_map(runs).err().unwrap().to_string();
+    let one = finished(root.path(), many(1e-5, 1.0), 1.0, 0, Some(1.0));
+    assert!(error(std::slice::from_ref(&one)).contains("the number here is 1"));
     let agent = ALRAO.write(root.path());
-    assert!(refused(&[one.clone(), agent.as_path().into()]).contains("one task"));
+    assert!(error(&[one.clone(), agent.as_path().into()]).contains("one task"));
     fs::remove_file(one.dir.join("summary.json")).unwrap();
-    assert!(refused(&[one]).contains("unfinished"));
+    assert!(error(&[one]).contains("unfinished"));
 }
 
 #[test]
-fn png_is_written_by_its_ending() {
+fn the_extension_selects_png() {
     assert!(draw(&read(&[ALRAO]), "one.PNG").starts_with(b"\x89PNG\r\n\x1a\n"));
 }
 
 #[test]
-fn a_run_that_has_just_begun_is_drawn() {
+fn a_run_with_one_episode_can_be_plotted() {
     let mut runs = read(&[ALRAO]);
     runs[0].episodes.truncate(1);
     runs[0].validations.clear();
@@ -340,7 +340,7 @@ fn a_run_that_has_just_begun_is_drawn() {
 }
 
 #[test]
-fn runs_that_share_no_stretch_are_drawn_without_their_mean() {
+fn runs_without_a_shared_range_are_plotted_without_iqm() {
     let mut runs = read(&[ALRAO, ALRAO]);
     runs[0].validations.truncate(1);
     runs[1].validations.drain(..2);
@@ -349,26 +349,26 @@ fn runs_that_share_no_stretch_are_drawn_without_their_mean() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_refused_and_writes_nothing() {
+fn figures_that_cannot_be_drawn_are_errors_and_write_no_file() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("figure.svg");
-    let refused = |runs: &[RunRecord], out: &Path| returns(runs).and_then(|figure| figure.save(out)).unwrap_err();
+    let error_of = |runs: &[RunRecord], out: &Path| returns(runs).and_then(|figure| figure.save(out)).unwrap_err();
 
     let mixed = read(&[ALRAO, Sample { environment: "lunar-lander", ..ALRAO }]);
-    let error = refused(&mixed, &out).to_string();
+    let error = error_of(&mixed, &out).to_string();
     assert!(error.contains("pendulum") && error.contains("lunar-lander"), "{error}");
 
     let mut begun = read(&[ALRAO, Sample { seed: 1, ..ALRAO }]);
     begun[1].validations.clear();
-    let error = refused(&begun, &out).to_string();
+    let error = error_of(&begun, &out).to_string();
     assert!(error.contains("pendulum-1 has no validation yet"), "{error}");
     begun[1].episodes.clear();
-    let error = refused(&begun[1..], &out).to_string();
+    let error = error_of(&begun[1..], &out).to_string();
     assert!(error.contains("pendulum-1 has no finished episode"), "{error}");
 
-    assert!(matches!(refused(&[], &out), PlotError::NoRuns));
+    assert!(matches!(error_of(&[], &out), PlotError::NoRuns));
 
-    let error = refused(&read(&[ALRAO]), &dir.path().join("figure.pdf")).to_string();
+    let error = error_of(&read(&[ALRAO]), &dir.path().join("figure.pdf")).to_string();
     assert!(error.contains("figure.pdf") && error.contains(".svg") && error.contains(".png"), "{error}");
 
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);

@@ -1,4 +1,4 @@
-//! The commands, one a file, each with what it is asked for.
+//! The commands, one a file, each with its arguments.
 
 mod doctor;
 mod env;

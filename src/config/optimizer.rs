@@ -88,7 +88,7 @@ impl OptimizerSettings {
             OptimizerKind::Sgd => BaseOptimizer::Sgd,
             OptimizerKind::Adam => BaseOptimizer::Adam,
         };
-        self.refuse_foreign(base)?;
+        self.reject_foreign(base)?;
         let alrao = self.kind == OptimizerKind::Alrao;
         let lr = match self.kind {
             OptimizerKind::Alrao => None,
@@ -157,7 +157,7 @@ impl OptimizerSettings {
     }
 
     /// Rejects fields of other kinds and base optimizers.
-    fn refuse_foreign(&self, base: BaseOptimizer) -> Result<(), UsageError> {
+    fn reject_foreign(&self, base: BaseOptimizer) -> Result<(), UsageError> {
         let of_kind = match self.kind {
             OptimizerKind::Alrao => &[("lr", self.lr.is_some())][..],
             _ => &[
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_a_method_has_can_be_set() {
+    fn every_setting_of_a_method_can_be_set() {
         let all = "momentum = 0.9\nnesterov = true\nweight_decay = 0.01\naveraging = \"bayes\"\nevidence = \"sum\"\nmax_grad_norm = 2.0";
         for kind in ["", "kind = \"sgd\"\nlr = 0.1\n"] {
             let method = read(&format!("{kind}{all}")).unwrap().method().unwrap();
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_rule_has_not_or_what_cant_be_is_refused_by_its_name() {
+    fn invalid_settings_are_errors_that_name_the_field() {
         for (text, words) in [
             ("kind = \"adam\"\nmomentum = 0.9", &["optimizer.momentum", "not a field of Adam"][..]),
             ("base = \"adam\"\nweight_decay = 0.9", &["optimizer.weight_decay", "not a field of Adam"]),
@@ -252,8 +252,8 @@ mod tests {
             ("nesterov = true", &["optimizer.nesterov", "optimizer.momentum"]),
             ("weight_decay = -1.0", &["optimizer.weight_decay = -1", "at least 0"]),
         ] {
-            let told = read(text).unwrap_err().to_string();
-            assert!(words.iter().all(|word| told.contains(word)), "{text}: {told}");
+            let message = read(text).unwrap_err().to_string();
+            assert!(words.iter().all(|word| message.contains(word)), "{text}: {message}");
         }
     }
 }

@@ -1,4 +1,4 @@
-// Values under the pointer. Each figure holds the numbers of its panels, and where these are in either drawing.
+// Tooltips. Each figure has the data of its panels, and their positions in both drawings.
 for (const figure of document.querySelectorAll("figure[data-panels]")) {
   const panels = JSON.parse(figure.dataset.panels);
   const rule = figure.appendChild(Object.assign(document.createElement("div"), { className: "rule", hidden: true }));
@@ -18,7 +18,7 @@ for (const figure of document.querySelectorAll("figure[data-panels]")) {
       const { pixels: [left, top, right, bottom], x: [x0, x1], y: [y0, y1] } = panel[size];
       const toX = (x) => left + (x - x0) / (x1 - x0) * (right - left);
       const toY = (y) => bottom - (y - y0) / (y1 - y0) * (bottom - top);
-      // dots lie anywhere, so the nearest one counts; of curves, all that have a point near the nearest abscissa
+      // for dots, the nearest one; for curves, all with a point near the nearest x
       const far = (x, y) => panel.x.log ? Math.hypot(toX(x) - px, toY(y) - py) : Math.abs(toX(x) - px);
       const nearest = panel.series.filter((series) => series.points.length).map((series) => {
         const point = series.points.reduce((a, b) => far(...b) < far(...a) ? b : a);

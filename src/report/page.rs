@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_is_put_on_a_page_breaks_it() {
+    fn all_text_is_escaped() {
         const EVIL: &str = "<script>alert('x')</script> & \"</pre>";
         let mut page = Page::new(EVIL);
         page.heading(2, EVIL);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_in_markdown_becomes_one() {
+    fn markdown_tables_become_html_tables() {
         let mut page = Page::new("t");
         page.markdown("## pendulum\n\n| variant | mean |\n|---|---|\n| sgd * | -1 |\n\n*: the best.\n");
         assert!(page.body.contains("<h3>pendulum</h3>"));

@@ -120,7 +120,7 @@ impl Log {
 
 /// Returns an event's step and scalars.
 fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
-    let heaviest = |posterior: &[f64]| posterior.iter().copied().fold(0.0, f64::max);
+    let max_weight = |posterior: &[f64]| posterior.iter().copied().fold(0.0, f64::max);
     match event {
         Event::Agent(DqnEvent::Episode { step, episode_return, length, epsilon, .. }) => (
             *step,
@@ -141,7 +141,7 @@ fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
                 ("train/mean_max_q", *mean_max_q),
                 ("train/max_q", *max_q),
                 ("train/reward_factor", *reward_factor),
-                ("train/max_head_weight", heaviest(posterior)),
+                ("train/max_head_weight", max_weight(posterior)),
                 ("train/exploded_units", *exploded_units as f64),
             ];
             (*step, curves.into())
@@ -152,7 +152,7 @@ fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
         Event::Supervised(SupervisedEvent::Update { step, loss, posterior, exploded_units, .. }) => {
             let curves = [
                 ("train/loss", *loss),
-                ("train/max_head_weight", heaviest(posterior)),
+                ("train/max_head_weight", max_weight(posterior)),
                 ("train/exploded_units", *exploded_units as f64),
             ];
             (*step, curves.into())
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_log_forgets_what_came_after_its_position() {
+    fn a_resumed_log_is_truncated_to_its_position() {
         let run = tempfile::tempdir().unwrap();
         let mut log = Log::create(run.path()).unwrap();
         log.record(&episode(-1.0), 0.5, None).unwrap();

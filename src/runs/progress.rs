@@ -19,7 +19,7 @@ pub struct Progress {
     unit: &'static str,
     started: Instant,
     spent_before: f64,
-    told: Instant,
+    printed: Instant,
     latest: Latest,
 }
 
@@ -41,7 +41,7 @@ impl Progress {
             ProgressBar::new(budget).with_position(spent as u64).with_style(style)
         });
         let now = Instant::now();
-        Progress { bar, budget, unit, started: now, spent_before: spent, told: now, latest: Latest::default() }
+        Progress { bar, budget, unit, started: now, spent_before: spent, printed: now, latest: Latest::default() }
     }
 
     /// Updates the display with an event, the spent part of the budget and, if measured, the speed per second.
@@ -62,8 +62,8 @@ impl Progress {
                 bar.set_position(spent as u64);
                 bar.set_message(format!("{}\n{}", self.left(spent), self.latest.words("\n")));
             }
-            None if self.told.elapsed() >= EVERY => {
-                self.told = Instant::now();
+            None if self.printed.elapsed() >= EVERY => {
+                self.printed = Instant::now();
                 let (budget, unit) = (self.budget, self.unit);
                 eprintln!("{}/{budget} {unit} | {} | {}", spent as u64, self.left(spent), self.latest.words(" | "));
             }
@@ -95,10 +95,10 @@ impl Latest {
             }
             Event::Agent(DqnEvent::Update { loss, mean_max_q, max_q, posterior, exploded_units, .. }) => {
                 let q = format!(", mean max Q {mean_max_q:.1}, max Q {max_q:.1}");
-                self.update = Some(format!("loss {loss:.3}{q}{}", of_units(posterior, *exploded_units)));
+                self.update = Some(format!("loss {loss:.3}{q}{}", heads_and_units(posterior, *exploded_units)));
             }
             Event::Supervised(SupervisedEvent::Update { loss, posterior, exploded_units, .. }) => {
-                self.update = Some(format!("loss {loss:.3}{}", of_units(posterior, *exploded_units)));
+                self.update = Some(format!("loss {loss:.3}{}", heads_and_units(posterior, *exploded_units)));
             }
             Event::Supervised(SupervisedEvent::Epoch { epoch, train, validation, .. }) => {
                 self.validation = Some(format!("epoch {epoch}: training {train}; validation {validation}"));
@@ -119,9 +119,9 @@ impl Latest {
 }
 
 /// Formats the posterior over heads, if there are several, and the number of exploded units.
-fn of_units(posterior: &[f64], out_of_range: usize) -> String {
+fn heads_and_units(posterior: &[f64], exploded: usize) -> String {
     let heads = if posterior.len() > 1 { format!(" | heads {}", bars(posterior)) } else { String::new() };
-    format!("{heads} | exploded units {out_of_range}")
+    format!("{heads} | exploded units {exploded}")
 }
 
 /// Draws weights between 0 and 1 as a row of bars.
@@ -136,7 +136,7 @@ mod tests {
     use alrao_agents::evaluation::Evaluation;
 
     #[test]
-    fn the_latest_of_each_kind_is_told() {
+    fn the_latest_metrics_of_each_kind_are_shown() {
         let mut latest = Latest::default();
         assert_eq!(latest.words("\n"), "");
         let episode = |episode, episode_return| {

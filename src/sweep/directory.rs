@@ -193,9 +193,9 @@ impl SweepDirectory {
     pub fn note_failure(&self, run: &Run, end: &str) -> Result<()> {
         const LAST_LINES: usize = 5;
         let directory = self.of(run);
-        let said = fs::read(directory.join("process.log")).unwrap_or_default();
-        let said = String::from_utf8_lossy(&said);
-        let lines: Vec<&str> = said.lines().collect();
+        let log = fs::read(directory.join("process.log")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
         let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
         let reason = [&[end], last].concat().join("\n");
         let mut file = tempfile::NamedTempFile::new_in(&directory)?;
@@ -229,7 +229,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::catalog::Catalog;
 
-    /// A sweep directory of these tasks, variants (as `KEY=VALUE`s) and seeds 0 to `seeds` - 1, with nothing run.
+    /// Creates a sweep directory of these tasks, variants (as `KEY=VALUE`s) and seeds 0 to `seeds` - 1, without runs.
     pub(crate) fn sweep(tasks: &[&str], variants: &[&[&str]], seeds: u64) -> (tempfile::TempDir, SweepDirectory) {
         let root = tempfile::tempdir().unwrap();
         let mut runs = Vec::new();
@@ -252,7 +252,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_state_is_read_off_the_run_directory() {
+    fn the_state_of_a_run_is_read_from_its_directory() {
         let (_root, sweep) = sweep(&["pendulum"], &[&["optimizer.kind=adam"]], 1);
         let sweep = SweepDirectory::read(sweep.path()).unwrap();
         let run = &sweep.runs[0];
@@ -273,7 +273,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn another_sweeps_directory_is_never_taken() {
+    fn the_directory_of_another_sweep_is_an_error() {
         let (_root, sweep) = sweep(&["pendulum"], &[&["optimizer.kind=adam"]], 2);
         let error = |runs: &[Run]| SweepDirectory::create(sweep.path(), runs.to_vec()).unwrap_err().to_string();
         assert!(error(&sweep.runs).contains("this sweep already; resume it with `"));
@@ -281,7 +281,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn versions_are_never_mixed() {
+    fn runs_of_different_versions_are_an_error() {
         let (_root, sweep) = sweep(&["pendulum"], &[&["optimizer.kind=adam"]], 2);
         let of = |alrao: &str| Some(crate::config::Versions { alrao: alrao.into(), libtorch: "2.11.0".into() });
         let by =
@@ -299,8 +299,9 @@ pub(crate) mod tests {
         let words = ["seed0 is from alrao 0.1.0", "seed1 from alrao 0.2.0", "one version"];
         assert!(error.is::<UsageError>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
     }
+
     #[test]
-    fn a_sweep_with_other_names_says_which_version_wrote_it() {
+    fn the_error_of_a_renamed_field_names_the_version_that_wrote_the_sweep() {
         let (_root, sweep) = sweep(&["pendulum"], &[&["optimizer.kind=adam"]], 1);
         let versions = Some(Versions { alrao: "0.0.7".into(), libtorch: "2.11.0".into() });
         let config = Config { versions, ..sweep.runs[0].config.clone() };

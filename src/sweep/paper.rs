@@ -81,21 +81,18 @@ mod tests {
     use crate::catalog::Catalog;
 
     #[test]
-    fn only_what_the_paper_ran_has_its_figures() {
-        let figure = |task: &str, sets: &[&str]| {
+    fn only_the_papers_configurations_have_published_results() {
+        let value = |task: &str, sets: &[&str]| {
             let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
             let config = Config::read(task, &sets, &Catalog::builtin()).unwrap();
             let config = Config { optimizer: config.optimizer.resolve().unwrap(), ..config };
             published(&config, true).map(|published| published.value[0])
         };
-        assert_eq!(figure("cifar10-vgg19", &[]), Some(0.45));
-        assert_eq!(figure("cifar10-vgg19", &["model.width_factor=3"]), Some(0.381));
-        assert_eq!(figure("imagenet-resnet50", &["model.width_factor=3", "optimizer.kind=adam"]), Some(1.99));
-        assert_eq!(
-            figure("imagenet-resnet50", &["model.width_factor=3", "optimizer.kind=sgd", "optimizer.lr=1"]),
-            None
-        );
-        assert_eq!(figure("pendulum", &["optimizer.kind=sgd", "optimizer.lr=1e-4"]), Some(-372.0));
+        assert_eq!(value("cifar10-vgg19", &[]), Some(0.45));
+        assert_eq!(value("cifar10-vgg19", &["model.width_factor=3"]), Some(0.381));
+        assert_eq!(value("imagenet-resnet50", &["model.width_factor=3", "optimizer.kind=adam"]), Some(1.99));
+        assert_eq!(value("imagenet-resnet50", &["model.width_factor=3", "optimizer.kind=sgd", "optimizer.lr=1"]), None);
+        assert_eq!(value("pendulum", &["optimizer.kind=sgd", "optimizer.lr=1e-4"]), Some(-372.0));
         for (task, set) in [
             ("cifar10-vgg19", "model.width_factor=2"),
             ("cifar10-vgg19", "data.max_train_images=1000"),
@@ -103,7 +100,7 @@ mod tests {
             ("pendulum", "optimizer.lr_max=1"),
             ("cartpole", "seed=0"),
         ] {
-            assert_eq!(figure(task, &[set]), None, "{task} {set}");
+            assert_eq!(value(task, &[set]), None, "{task} {set}");
         }
     }
 }

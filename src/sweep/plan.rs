@@ -15,8 +15,8 @@
 //! optimizer.kind = "alrao"
 //! ```
 //!
-//! A run's name is made of its task, its variant with the values it has of their lists, and its seed, so it stays the same
-//! whatever else is in the file.
+//! A run's name consists of its task, its variant with the values from lists, and its seed, so it doesn't depend on the rest
+//! of the file.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn every_built_in_sweep_expands_and_says_how_long_it_takes() {
+    fn every_built_in_sweep_expands_and_states_its_duration() {
         let counts = BUILT_IN.iter().map(|&(name, text)| {
             let first = text.lines().next().unwrap();
             assert!(["minutes", "hour", "day"].iter().any(|time| first.contains(time)), "{name}: {first}");
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_all_that_their_sweep_has() {
+    fn the_defaults_sweep_has_the_built_in_configurations() {
         let runs = read("defaults", &[], None, &Catalog::builtin(), complete).unwrap();
         assert_eq!(runs.len(), 6 * 10);
         for run in runs {
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn rewards_in_another_unit_are_told_by_the_name() {
+    fn run_names_contain_the_reward_scale() {
         let runs = read("reward-scale", &[], None, &Catalog::builtin(), complete).unwrap();
         assert_eq!(runs.len(), 2 * 3 * 3);
         assert_eq!(runs[0].name, "pendulum-alrao-reward_scale=0.01-seed0");
@@ -463,7 +463,7 @@ mod tests {
         let text = r#"
             seeds = [3]
             [[task]]
-            environment.name = "pendulum" # no base: all of it stands here
+            environment.name = "pendulum" # without a base configuration
             schedule.steps = [2000, 3000]
             [[variant]]
             name = "wide"
@@ -484,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn sets_and_seeds_of_the_command_line_come_last() {
+    fn command_line_settings_override_the_file() {
         let sets = ["schedule.steps=7000".to_string()];
         let runs = read("table1-rl", &sets, Some(&"8".parse().unwrap()), &Catalog::builtin(), complete).unwrap();
         assert!(runs.len() == 18 && runs.iter().all(|run| run.config.budget() == 7000 && run.config.seed == 8));
@@ -499,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_is_named_with_its_line() {
+    fn errors_name_the_line_or_the_run() {
         let task = "seeds = \"0-1\"\n[[task]]\nconfig = \"pendulum\"\n";
         for (text, words) in [
             (
@@ -547,7 +547,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_that_explodes_is_refused_before_it_does() {
+    fn too_many_runs_are_an_error_before_they_are_expanded() {
         let list = format!("{:?}", (1..=200).collect::<Vec<_>>());
         let text = format!(
             "seeds = \"0-9\"\n[[task]]\nconfig = \"pendulum\"\nagent.batch_size = {list}\n[[variant]]\noptimizer.num_heads = {list}\n"

@@ -309,7 +309,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sweeps_tasks_are_found_in_the_queue_by_their_command() {
+    fn a_sweeps_tasks_are_identified_by_their_command() {
         let found = |line: &str| task(line, "/a sweep/slurm.sh ");
         let task = |place| Task { job: "7".into(), place };
         let line = "7|3|PENDING|/a sweep/slurm.sh /bin/alrao /a sweep 1000";
@@ -320,12 +320,12 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_by_ranges() {
+    fn numbers_are_formatted_as_ranges() {
         assert_eq!(ranges(&[0, 1, 2, 5, 7, 8]), "0-2,5,7-8");
     }
 
     #[test]
-    fn options_go_into_the_script_and_the_sweeps_own_are_refused() {
+    fn options_are_written_to_the_script_and_the_sweeps_own_are_errors() {
         let options = ["gres=gpu:1", "--exclusive", "cpus-per-task=4"].map(|text| text.parse().unwrap());
         let lines = "#!/bin/sh\n#SBATCH --gres=gpu:1\n#SBATCH --exclusive\n#SBATCH --cpus-per-task=4\n";
         assert!(script_text(&options, 1).starts_with(lines));

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use alrao_plots::RunInfo;
-use alrao_plots::statistics::{Spread, interquartile_mean, bootstrap_ci};
+use alrao_plots::statistics::{Spread, bootstrap_ci, interquartile_mean};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -385,7 +385,7 @@ mod tests {
     use super::*;
     use crate::sweep::directory::tests::sweep;
 
-    /// Ends a run of a sweep, with this mean test return if it has one.
+    /// Writes the summary of a finished run, with this mean test return if given.
     fn end(sweep: &SweepDirectory, name: &str, test_return: Option<f64>, diverged: bool) {
         let run = sweep.runs.iter().find(|run| run.name == name).unwrap();
         sweep.prepare(run).unwrap();
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_sums_up_arms_and_counts_what_has_no_return() {
+    fn a_table_aggregates_variants_and_counts_diverged_runs() {
         let sgd = |eta| ["optimizer.kind=sgd", eta];
         let variants = [&sgd("optimizer.lr=0.1")[..], &sgd("optimizer.lr=1")[..], &["optimizer.kind=alrao"][..]];
         let (_root, sweep) = sweep(&["pendulum", "cartpole"], &variants, 2);
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_says_what_the_runs_say_they_are_compared_by() {
+    fn a_table_uses_the_metric_of_run_json() {
         let (_root, sweep) = sweep(&["pendulum"], &[&["optimizer.kind=adam"]], 2);
         end(&sweep, "pendulum-adam-seed0", Some(5.0), false);
         end(&sweep, "pendulum-adam-seed1", Some(7.0), false);
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn arms_are_compared_on_all_tasks_together() {
+    fn variants_are_compared_on_all_tasks() {
         let (_root, sweep) =
             sweep(&["pendulum", "cartpole"], &[&["optimizer.kind=adam"], &["optimizer.kind=alrao"]], 2);
         for (name, test_return) in [
@@ -477,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_are_told_beside_the_papers() {
+    fn tables_of_image_classifiers_have_accuracies_and_the_papers_results() {
         let variants = [&["data.folder=/data", "optimizer.kind=adam"][..], &["data.folder=/data"]];
         let (_root, sweep) = sweep(&["cifar10-googlenet", "imagenet-resnet50"], &variants, 2);
         for run in sweep.runs.iter().filter(|run| run.config.seed == 0 || run.task == "cifar10-googlenet") {

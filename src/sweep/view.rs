@@ -115,12 +115,12 @@ impl<'a> View<'a> {
         let config = |run: usize| &self.sweep.runs[run].config;
         let progress: Vec<(usize, Progress)> =
             training.iter().map(|&run| (run, Progress::of(&self.sweep.of(&self.sweep.runs[run])))).collect();
-        let learnt: u64 = progress.iter().map(|(run, p)| learnt(config(*run), p.step)).sum();
+        let learned: u64 = progress.iter().map(|(run, p)| learned(config(*run), p.step)).sum();
         let seconds: f64 = progress.iter().map(|(_, p)| p.seconds).sum();
-        let begun = progress.iter().map(|(run, p)| to_learn(config(*run), p.step));
-        let to_go: u64 = begun.chain(waiting.iter().map(|&run| to_learn(config(run), 0))).sum();
-        if learnt > 0 {
-            self.pace = seconds / learnt as f64;
+        let begun = progress.iter().map(|(run, p)| to_train(config(*run), p.step));
+        let to_go: u64 = begun.chain(waiting.iter().map(|&run| to_train(config(run), 0))).sum();
+        if learned > 0 {
+            self.pace = seconds / learned as f64;
         }
         let left = duration(to_go as f64 * self.pace / training.len() as f64);
         let total = self.sweep.runs.len();
@@ -136,7 +136,8 @@ impl<'a> View<'a> {
             live.tick();
         } else if !first {
             let runs = progress.iter().map(|(run, p)| {
-                let latest = p.latest.map_or("-".into(), |latest| format!("at {}", format_metric(config(*run), latest)));
+                let latest =
+                    p.latest.map_or("-".into(), |latest| format!("at {}", format_metric(config(*run), latest)));
                 format!("{} {:.0} % {latest}", self.sweep.runs[*run].name, 100.0 * share(config(*run), p))
             });
             let runs = runs.collect::<Vec<_>>().join("; ");
@@ -171,13 +172,13 @@ impl<'a> View<'a> {
 }
 
 fn trained<'a>(config: &Config, name: &'a str, progress: &Progress) -> Line<'a> {
-    let pace = progress.seconds / learnt(config, progress.step) as f64;
+    let pace = progress.seconds / learned(config, progress.step) as f64;
     Line {
         name,
         state: "training",
         progress: Some(share(config, progress)),
         figure: progress.latest.map_or(String::new(), |latest| format_metric(config, latest)),
-        time: format!("{} left", duration(to_learn(config, progress.step) as f64 * pace)),
+        time: format!("{} left", duration(to_train(config, progress.step) as f64 * pace)),
     }
 }
 
@@ -201,19 +202,19 @@ fn share(config: &Config, progress: &Progress) -> f64 {
 }
 
 /// Returns the steps before learning starts, which take hardly any time.
-fn warm_up(config: &Config) -> u64 {
+fn learning_starts(config: &Config) -> u64 {
     match &config.task {
         Task::Agent(task) => task.agent.learning_starts,
         Task::Supervised(_) => 0,
     }
 }
 
-fn learnt(config: &Config, step: u64) -> u64 {
-    step.saturating_sub(warm_up(config))
+fn learned(config: &Config, step: u64) -> u64 {
+    step.saturating_sub(learning_starts(config))
 }
 
-fn to_learn(config: &Config, step: u64) -> u64 {
-    config.budget().saturating_sub(step.max(warm_up(config)))
+fn to_train(config: &Config, step: u64) -> u64 {
+    config.budget().saturating_sub(step.max(learning_starts(config)))
 }
 
 fn bar(share: f64) -> String {
@@ -294,7 +295,7 @@ mod tests {
     use crate::catalog::Catalog;
 
     #[test]
-    fn progress_is_read_from_the_end_of_a_log_that_is_still_written() {
+    fn progress_is_read_from_the_end_of_an_unfinished_log() {
         let run = tempfile::tempdir().unwrap();
         assert_eq!(Progress::of(run.path()), Progress::default());
         let lines = [
@@ -306,6 +307,7 @@ mod tests {
         let expected = Progress { step: 200, seconds: 2.0, latest: Some(-9.5) };
         assert_eq!(Progress::of(run.path()), expected);
     }
+
     #[test]
     fn a_table_fits_its_terminal() {
         assert_eq!(shortened("pendulum-sgd-lr=0.1-seed0", 26), "pendulum-sgd-lr=0.1-seed0");
@@ -319,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_of_the_warm_up_take_no_time() {
+    fn steps_before_learning_starts_take_no_time() {
         let config = Config::read(
             "pendulum",
             &["schedule.steps=3000".into(), "agent.learning_starts=1000".into()],

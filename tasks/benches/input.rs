@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alrao_tasks::data::{ImageDataLoader, ImageFolder, ImageDataset, Split, decode};
+use alrao_tasks::data::{ImageDataLoader, ImageDataset, ImageFolder, Split, decode};
 use alrao_tasks::networks::Normalize;
 use anyhow::{Context, Result, anyhow, bail};
 use tch::Device;

@@ -43,8 +43,12 @@ struct Options {
 
 impl Options {
     fn read(words: &[&str], device: Device) -> Result<Self> {
-        let mut options =
-            Options { images: 128, computation: ComputeSettings::default_for(device), recorded: true, method: Method::alrao() };
+        let mut options = Options {
+            images: 128,
+            computation: ComputeSettings::default_for(device),
+            recorded: true,
+            method: Method::alrao(),
+        };
         for word in words {
             match (*word, word.parse()) {
                 (_, Ok(images @ 2..)) => options.images = images,

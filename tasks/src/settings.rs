@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
 
 use crate::Error;
-use crate::data::{Cifar10, Data, ImageDataLoader, ImageFolder, ImageDataset, Symbol, Text};
+use crate::data::{Cifar10, Data, ImageDataLoader, ImageDataset, ImageFolder, Symbol, Text};
 use crate::model::Model;
 use crate::networks::{Architecture, ComputeSettings, ImageModel, LanguageModel, Precision};
 use crate::training::TrainingSettings;

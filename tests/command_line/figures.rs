@@ -125,7 +125,10 @@ fn figures_that_cannot_be_drawn_are_usage_errors() {
         &format!("plot {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure rates"),
         &["units.json", "single learning rate"],
     );
-    assert_usage_error(&format!("plot {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure posterior"), &["one head"]);
+    assert_usage_error(
+        &format!("plot {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure posterior"),
+        &["one head"],
+    );
     assert_usage_error(&format!("plot {run} --figure pie"), &["returns", "heatmap"]);
     assert_usage_error(&format!("plot {run} --out {empty}/figure.pdf"), &["figure.pdf", ".svg", ".png"]);
     assert_usage_error(&format!("plot {run} --out /proc/figure.svg"), &["can't write /proc/figure.svg"]);
@@ -197,7 +200,10 @@ fn reports_that_cannot_be_written_are_usage_errors() {
     let (run, root) = (alrao_run(), tempfile::tempdir().unwrap());
     let (run, empty) = (run.display(), root.path().display());
     assert_usage_error(&format!("report {empty}"), &["neither a run directory", "nor a sweep directory"]);
-    assert_usage_error(&format!("report {run} --out {empty}/no/such/folder.html"), &["folder.html", "can't be written"]);
+    assert_usage_error(
+        &format!("report {run} --out {empty}/no/such/folder.html"),
+        &["folder.html", "can't be written"],
+    );
     assert_usage_error(&format!("report {run} --out {empty}"), &["can't be written"]);
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     unfinished(root.path());

@@ -67,7 +67,10 @@ fn existing_files_are_never_overwritten() {
     assert_usage_error(&format!("{SMALL} --out {}", taken.display()), &["taken", "exists", "--resume"]);
     assert_eq!(fs::read_to_string(taken.join("precious")).unwrap(), "data");
     assert_eq!(fs::read_dir(&taken).unwrap().count(), 1);
-    assert_usage_error(&format!("{SMALL} --out {}/precious/run", taken.display()), &["precious/run", "can't be created"]);
+    assert_usage_error(
+        &format!("{SMALL} --out {}/precious/run", taken.display()),
+        &["precious/run", "can't be created"],
+    );
     assert_usage_error(&format!("{SMALL} --out /proc/run"), &["/proc/run", "can't be created"]);
 }
 

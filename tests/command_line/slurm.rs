@@ -76,7 +76,10 @@ fn missing_slurm_and_rejected_jobs_are_usage_errors() {
     let says_no = "#!/bin/sh\n[ \"$1\" = --version ] || { echo invalid partition specified >&2; exit 1; }\n";
     let bin = commands(root.path(), &[("sbatch", says_no), ("squeue", "#!/bin/sh\n"), ("scontrol", ARRAYS_OF_TWO)]);
     let go_on = format!("alrao sweep --resume {} --executor slurm", out.display());
-    assert_usage_error(on_path(sweep("--executor slurm"), &bin), &["invalid partition specified", &go_on, "--slurm KEY=VALUE"]);
+    assert_usage_error(
+        on_path(sweep("--executor slurm"), &bin),
+        &["invalid partition specified", &go_on, "--slurm KEY=VALUE"],
+    );
 }
 
 /// Eight runs on a Slurm cluster of two cores: one is requeued, the process of another is killed, and the sweep is stopped

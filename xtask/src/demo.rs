@@ -53,9 +53,8 @@ fn table(summary: &str) -> Result<String> {
 
 /// Formats a line of the table from the returns under `key`.
 fn row(name: &str, summary: &Value, key: &str) -> Result<String> {
-    let value = |name: &str| {
-        summary[key]["return"][name].as_f64().with_context(|| format!("no number `{key}.return.{name}`"))
-    };
+    let value =
+        |name: &str| summary[key]["return"][name].as_f64().with_context(|| format!("no number `{key}.return.{name}`"));
     let spread = format!("{:.0} ± {:.0}", value("mean")?, value("std")?);
     Ok(format!("{name:<42} {spread:>15} {:>9.0} {:>9.0}", value("min")?, value("max")?))
 }

@@ -59,7 +59,8 @@ fn without_a_gpu_it_is_an_error_before_any_file_is_written() {
     let out = folder.path().join("out");
     let (code, text) = gpu("--minutes 5", data.path(), &out);
     assert!(code == Some(2) && text.contains("--rehearse") && !out.exists(), "{text}");
-    for (words, named) in [("--minutes 0.1 --rehearse --jobs 0", "--jobs"), ("--minutes 0.2", "--minutes 0.2: must be")] {
+    for (words, named) in [("--minutes 0.1 --rehearse --jobs 0", "--jobs"), ("--minutes 0.2", "--minutes 0.2: must be")]
+    {
         let (code, text) = gpu(words, data.path(), &out);
         assert!(code == Some(2) && text.contains(named) && !out.exists(), "{text}");
     }

@@ -188,7 +188,10 @@ mod tests {
         assert_eq!(error(rotating_rod(1), 60), "fps = 60: must be from 1 to 50 for a GIF");
         assert_eq!(error(rotating_rod(1), 0), "fps = 0: must be from 1 to 50 for a GIF");
         let other = Frame::new(1, 1, vec![0; 3]).unwrap();
-        assert_eq!(error([rotating_rod(1), vec![other]].concat(), 30), "frame 1 has 1x1 pixels, but the first has 60x40");
+        assert_eq!(
+            error([rotating_rod(1), vec![other]].concat(), 30),
+            "frame 1 has 1x1 pixels, but the first has 60x40"
+        );
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     }
 }

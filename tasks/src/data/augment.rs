@@ -72,7 +72,8 @@ fn resize(image: &RgbImage, crop: Crop, [width, height]: [usize; 2]) -> Vec<u8> 
         .expect("three bytes a pixel");
     let whole = whole.typed_image::<U8x3>().expect("three bytes a pixel");
     let Crop { left, top, width: w, height: h } = crop;
-    let from = TypedCroppedImage::from_ref(&whole, left as u32, top as u32, w as u32, h as u32).expect("the crop is inside");
+    let from =
+        TypedCroppedImage::from_ref(&whole, left as u32, top as u32, w as u32, h as u32).expect("the crop is inside");
     let mut to = Image::new(width as u32, height as u32, PixelType::U8x3);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
     RESIZER.with_borrow_mut(|resizer| {

@@ -192,7 +192,11 @@ mod tests {
         assert_eq!((batches[0].x.size(), vector(&batches[0].x)), (vec![2, 2], vec![0, 6, 1, 7]));
         assert_eq!(vector(&batches[0].y), [1, 7, 2, 8]);
         assert_eq!(vector(&batches[1].x), [2, 8, 3, 9]);
-        assert_eq!((vector(&batches[2].x), vector(&batches[2].y)), (vec![4, 10], vec![5, 11]), "the last batch is shorter");
+        assert_eq!(
+            (vector(&batches[2].x), vector(&batches[2].y)),
+            (vec![4, 10], vec![5, 11]),
+            "the last batch is shorter"
+        );
         let later: Vec<Batch> = text.batches(Split::Train, 2).map(Result::unwrap).collect();
         assert!(later.len() == 1 && later[0].x == batches[2].x);
         let valid = text.batches(Split::Validation, 0).next().unwrap().unwrap();

@@ -8,7 +8,7 @@ use alrao_core::layers::{BatchNorm, Body, Conv2d, Conv2dSettings, FilterInit, sc
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images, overlapping_max_pool};
+use super::blocks::{ConvBn, check_images, global_avg_pool, overlapping_max_pool, same_padding};
 
 /// The stem divides the size by 4, rounded up; three transitions by 2, rounded down.
 pub const MIN_IMAGE_SIZE: i64 = 29;

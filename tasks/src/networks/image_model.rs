@@ -135,8 +135,7 @@ mod tests {
 
     fn network(architecture: Architecture, computation: ComputeSettings) -> Network<ImageModel> {
         let float = (Kind::Float, Device::Cpu);
-        let model =
-            |b: &mut ParameterBuilder| ImageModel::new(b, architecture, 0.125, STATS, computation, Device::Cpu);
+        let model = |b: &mut ParameterBuilder| ImageModel::new(b, architecture, 0.125, STATS, computation, Device::Cpu);
         Network::new(model, 2, 5, &mut stream(0, "weights"), float).unwrap()
     }
 

@@ -9,7 +9,7 @@ use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images};
+use super::blocks::{ConvBn, check_images, global_avg_pool, same_padding};
 
 /// All layers have same padding.
 pub const MIN_IMAGE_SIZE: i64 = 1;

@@ -8,7 +8,7 @@ use alrao_core::layers::{Body, Conv2dSettings, FilterInit, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images, overlapping_max_pool};
+use super::blocks::{ConvBn, check_images, global_avg_pool, overlapping_max_pool, same_padding};
 
 /// All layers have same padding.
 pub const MIN_IMAGE_SIZE: i64 = 1;

@@ -6,7 +6,7 @@ use alrao_core::layers::{Body, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvBn, same_padding, global_avg_pool, check_images};
+use super::blocks::{ConvBn, check_images, global_avg_pool, same_padding};
 
 /// Each convolution halves the image.
 pub const MIN_IMAGE_SIZE: i64 = 1 << CHANNELS.len();

@@ -35,7 +35,9 @@ pub fn run(checkout: &Checkout, data: &Path, args: BenchArgs) -> Result<()> {
     theirs.current_dir(&checkout.root).args(["-B", "xtask/benches/input.py", "compare", &COMPARED.to_string()]);
     let line = last_line("Pillow's images", theirs.args([&data, &pixels]))?;
     let differences: Vec<f64> = line.split(' ').map(str::parse).collect::<Result<_, _>>().context(line.clone())?;
-    let [decoded, resized] = differences[..] else { bail!("xtask/benches/input.py must print two differences, but printed `{line}`") };
+    let [decoded, resized] = differences[..] else {
+        bail!("xtask/benches/input.py must print two differences, but printed `{line}`")
+    };
     println!(
         "mean difference from Pillow's images: {decoded:.3} gray levels decoded, {resized:.3} resized; target: at most \
          {GRAY_LEVELS}"

@@ -132,16 +132,12 @@ fn check_data(folder: &Path) -> Result<()> {
             Ok(file) => {
                 let (found, expected) = (file.len(), DATA_BYTES);
                 let problem = format!("{} has {found} bytes, but CIFAR-10's file has {expected}", path.display());
-                return Err(usage_error(format!(
-                    "{problem}: --data needs the six files of its binary version"
-                )));
+                return Err(usage_error(format!("{problem}: --data needs the six files of its binary version")));
             }
             Err(error) => {
                 let problem = format!("{}: {error}", path.display());
                 let names = format!("{} to {} and {}", DATA[0], DATA[4], DATA[5]);
-                return Err(usage_error(format!(
-                    "{problem}: --data needs CIFAR-10's binary files, {names}"
-                )));
+                return Err(usage_error(format!("{problem}: --data needs CIFAR-10's binary files, {names}")));
             }
         }
     }
@@ -153,9 +149,7 @@ fn check_gpu() -> Result<()> {
     if listed.is_ok_and(|listed| listed.status.success() && !listed.stdout.is_empty()) {
         return Ok(());
     }
-    Err(usage_error(
-        "`nvidia-smi -L` lists no NVIDIA GPU on this machine; use --rehearse for a smoke test on the CPU",
-    ))
+    Err(usage_error("`nvidia-smi -L` lists no NVIDIA GPU on this machine; use --rehearse for a smoke test on the CPU"))
 }
 
 /// Creates the output directory, or checks that its trainings are from the same programs.
@@ -173,9 +167,10 @@ fn open(out: &Path, commit: &str, rehearse: bool) -> Result<()> {
             "{} contains trainings by {theirs}, but these programs are {ours}: choose another --out",
             out.display()
         ))),
-        None => {
-            Err(usage_error(format!("{} exists, but is not from `cargo xtask gpu`: choose another --out", out.display())))
-        }
+        None => Err(usage_error(format!(
+            "{} exists, but is not from `cargo xtask gpu`: choose another --out",
+            out.display()
+        ))),
     }
 }
 
