@@ -11,7 +11,7 @@ pub fn play(path: &std::path::Path, steps: u64) -> Result<f64, Error> {
     let mut config = Config::agent(EnvironmentSettings::new("cartpole"), steps);
     config.seed = 1;
     let summary = Run::create(path, config, &catalog)?.train()?;
-    println!("{}", summary.outcome.words());
+    println!("{}", summary.outcome.describe());
 
     let run = Run::open(path, &catalog)?; // as another program would, later
     println!("another 20 episodes: {:.1}", run.evaluate(20, 99)?.returns.mean);

@@ -27,7 +27,7 @@ use crate::summary::Summary;
 /// config.seed = 1;
 /// let run = Run::create("runs/mine", config, &Catalog::builtin())?;
 /// let summary = run.train()?; // after a crash: `Run::open`, then `train`
-/// println!("{}, over 1000 episodes {:?}", summary.outcome.words(), run.evaluate(1000, 7)?.returns);
+/// println!("{}, over 1000 episodes {:?}", summary.outcome.describe(), run.evaluate(1000, 7)?.returns);
 /// let policy = run.policy()?;
 /// let action = policy.action(&[0.0, 0.1, 0.0, -0.1])?;
 /// # Ok::<(), alrao::Error>(())
