@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_clocks_dont_matter_and_every_bit_does() {
+    fn comparison_ignores_names_and_times_but_no_other_bit() {
         let before = [record(r#"{"kind":"update","loss":0.1,"posterior":[0.25,0.75],"seconds":3.5,"best":true}"#)];
         let after =
             [record(r#"{"best":true,"head_weights":[0.25,0.75],"kind":"train","seconds":4.0,"train_loss":0.1}"#)];

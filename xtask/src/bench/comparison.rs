@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_are_told_by_ranges() {
+    fn cpu_lists_may_contain_ranges() {
         assert_eq!(cores("0-2,8,10-11\n"), Some(vec![0, 1, 2, 8, 10, 11]));
         assert_eq!(cores("all"), None);
     }
