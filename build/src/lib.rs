@@ -19,11 +19,11 @@ pub const LIBTORCH: &str = "LIBTORCH";
 /// What to do where nothing was set up.
 const SET_UP: &str = "run `alrao-setup init` in your crate's folder (`cargo xtask setup` in a checkout of alrao)";
 
-/// Makes binaries of this crate find libtorch and SDL2 when they start, from any directory. The paths in a binary are
-/// resolved, so that it keeps working when it is moved, or its crate is. Libraries in a folder `lib` beside the binary come
-/// first, for archives that bring their own.
+/// Adds the folders of libtorch and SDL2 to the run path of this crate's binaries, as absolute paths without links, so
+/// that binaries start from any directory and after being moved. A folder `lib` beside the binary is searched first, for
+/// release archives that contain the libraries.
 ///
-/// Prints a `cargo::error` with the command to run if there is no libtorch.
+/// Prints a `cargo::error` if libtorch is missing, with the command that installs it.
 pub fn link() {
     println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN/lib");
     match libtorch() {

@@ -63,7 +63,7 @@ pub enum Error {
         found: Vec<i64>,
     },
     /// An index is out of range.
-    #[error("{what} must be from 0 to {last}, but one is {found}")]
+    #[error("{what} must be from 0 to {last}, but the batch contains {found}")]
     Index {
         /// What is indexed.
         what: &'static str,

@@ -71,7 +71,7 @@ impl LrRange {
         }
     }
 
-    /// Interpolates between `log eta_min` (fraction 0) and `log eta_max` (fraction 1); exact at both bounds.
+    /// Returns the learning rate at a fraction of the range on a log scale: exactly `eta_min` at 0, exactly `eta_max` at 1.
     fn at(&self, fraction: f64) -> f64 {
         if fraction == 1.0 || self.eta_min == self.eta_max {
             return self.eta_max;

@@ -106,7 +106,7 @@ pub enum PlotError {
     },
     /// The figure needs `units.json`, and the run has none.
     #[error(
-        "{} has no units.json: it has a single learning rate, is unfinished, or is from a version that wrote none",
+        "{} has no units.json: only finished runs with a learning rate for each unit (optimizer.kind = \"alrao\") have one",
         dir.display()
     )]
     NoUnits {

@@ -12,8 +12,8 @@ use crate::source::Source;
 
 /// What every build script of the crate and its dependencies is told. Paths are relative to the crate.
 const PATHS: [(&str, &str); 3] = [("ALRAO_DEPS", ".deps"), ("LIBTORCH", ".deps/libtorch"), ("CMAKE", ".deps/cmake")];
-/// What the allocator and SDL2 are built with, as in alrao's own `.cargo/config.toml`: freed memory is kept, and the SDL2
-/// that gym-rs bundles predates cmake 4.
+/// Environment variables for the builds of the allocator and of SDL2, as in alrao's own `.cargo/config.toml`: the allocator
+/// keeps freed memory instead of returning it to the system, and cmake 4 accepts the old build files of gym-rs's SDL2.
 const SETTINGS: [(&str, &str); 2] = [
     ("JEMALLOC_SYS_WITH_MALLOC_CONF", "dirty_decay_ms:-1,muzzy_decay_ms:-1,oversize_threshold:0"),
     ("CMAKE_POLICY_VERSION_MINIMUM", "3.5"),

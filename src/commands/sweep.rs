@@ -193,8 +193,9 @@ fn directory(args: &SweepArgs, catalog: &Catalog) -> Result<SweepDirectory> {
     let versions = Versions::in_use()?;
     if let Some(run) = sweep.runs.iter().find(|run| run.config.versions.as_ref() != Some(&versions)) {
         let made = run.config.made_by();
-        let problem =
-            format!("started with {made}, but this is {versions}; resume it with that version, or start a new sweep");
+        let problem = format!(
+            "this sweep was started with {made}, but this program is {versions}; resume it with {made}, or start a new sweep"
+        );
         return Err(UsageError(format!("{}: {problem}", path.display())).into());
     }
     Ok(sweep)

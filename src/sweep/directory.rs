@@ -158,7 +158,7 @@ impl SweepDirectory {
             let (by, of_sweep) = (found.made_by(), run.config.made_by());
             let problem = match by == of_sweep {
                 true => format!("its config.toml differs from {RUNS}"),
-                false => format!("it is from {by}, but the sweep from {of_sweep}"),
+                false => format!("this run was made by {by}, but its sweep was started with {of_sweep}"),
             };
             let problem = format!("{problem}; delete the directory to train the run again");
             return Err(UsageError(format!("{}: {problem}", directory.display())).into());
@@ -289,8 +289,10 @@ pub(crate) mod tests {
         let [old, new] = [by(&sweep.runs[0], "0.1.0"), by(&sweep.runs[0], "0.2.0")];
         sweep.prepare(&old).unwrap();
         let error = sweep.state(&new).unwrap_err();
-        let words =
-            ["adam-seed0: it is from alrao 0.1.0 on libtorch 2.11.0, but the sweep from alrao 0.2.0", "delete the"];
+        let words = [
+            "adam-seed0: this run was made by alrao 0.1.0 on libtorch 2.11.0, but its sweep was started with alrao 0.2.0",
+            "delete the",
+        ];
         assert!(error.is::<UsageError>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
 
         let mixed = sweep.path().with_file_name("mixed");

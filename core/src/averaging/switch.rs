@@ -28,9 +28,11 @@ pub const THETA: f64 = 0.9999;
 /// Posterior over the currently best of K models.
 #[derive(Debug)]
 pub struct Switch {
-    /// posterior weights, `[2, K]`, of sequences that are at model j and will switch again, and of sequences that stay
+    /// posterior weights, `[2, K]`, of the sequences of models that are at model j now: those that will switch again, and
+    /// those that keep it
     w: Tensor,
-    /// probabilities that a sequence switches again after a switch, and that it stays, `[2, 1]`
+    /// `theta` and `1 - theta`, `[2, 1]`: the probabilities that a sequence of models switches again after a switch, and that
+    /// it keeps its model for good
     theta: Tensor,
     /// number of observations
     t: i64,

@@ -92,7 +92,7 @@ pub fn last_line(what: &str, command: &mut Command) -> Result<String> {
     let output = command
         .stderr(Stdio::inherit())
         .output()
-        .with_context(|| format!("can't run `{}` for {what}", command.get_program().display()))?;
+        .with_context(|| format!("can't run `{}`, which measures {what}", command.get_program().display()))?;
     if !output.status.success() {
         return Err(failed(what, output.status));
     }
