@@ -54,6 +54,7 @@ pub fn provide(project: &Project, cuda: bool) -> Result<bool> {
     }
     let cache = Cache::of_user()?;
     let entry = if cuda { cuda::entry(&cache)? } else { entry(&cache)? };
+    check_entry(&entry)?;
     println!("set-up: libtorch {VERSION} is in {}", entry.display());
     project.set_link(LINK, &entry)?;
     Ok(true)
@@ -67,6 +68,18 @@ fn entry(cache: &Cache) -> Result<PathBuf> {
         fs::rename(unpacked.join("torch/include"), entry.join("include"))?;
         lay_out(&unpacked, entry, |from, to| fs::rename(from, to))
     })
+}
+
+/// Checks that a folder of the cache still holds a libtorch of this version.
+fn check_entry(entry: &Path) -> Result<()> {
+    let whole = version(entry).is_some_and(|version| version.starts_with(SERIES));
+    if whole && entry.join("lib/libtorch_cpu.so").exists() {
+        return Ok(());
+    }
+    Err(usage_error(format!(
+        "{} in the cache is damaged: delete that folder, then run the set-up again to download libtorch {VERSION}",
+        entry.display()
+    )))
 }
 
 /// Refuses a `LIBTORCH` that the build could not use.
@@ -137,6 +150,17 @@ mod tests {
         check_given(archive.path(), false).unwrap();
         let python = libtorch("version.py", "debug = False\n__version__ = '2.11.0+cu130'\n");
         check_given(python.path(), false).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_folder_of_the_cache_is_named() {
+        let whole = libtorch("build-version", VERSION);
+        check_entry(whole.path()).unwrap();
+        fs::remove_file(whole.path().join("lib/libtorch_cpu.so")).unwrap();
+        let message = check_entry(whole.path()).unwrap_err().to_string();
+        assert!(message.contains("in the cache is damaged: delete that folder"), "{message}");
+        let old = libtorch("build-version", "2.5.1");
+        assert!(check_entry(old.path()).is_err());
     }
 
     #[test]
