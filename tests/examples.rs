@@ -13,7 +13,6 @@ mod supervised;
 #[path = "../examples/sweep.rs"]
 mod sweep;
 
-use alrao::envs::EnvironmentSettings;
 use alrao::{App, Config, Run};
 
 /// Trains a run of this program from a configuration and `KEY=VALUE` settings; returns its mean test return.
@@ -128,14 +127,4 @@ impl alrao::envs::Environment for Nothing {
     fn observation(&self) -> &[f32] {
         &[0.0]
     }
-}
-
-#[test]
-fn a_run_of_another_program_names_the_environment_that_is_missing() {
-    let root = tempfile::tempdir().unwrap();
-    let (path, catalog) = (root.path().join("run"), custom_environment::app().catalog().unwrap());
-    Run::create(&path, Config::agent(EnvironmentSettings::new("catch"), 2_000), &catalog).unwrap();
-    let error = Run::open(&path, &App::new().catalog().unwrap()).unwrap_err().to_string();
-    assert!(error.contains("there is no environment `catch`"), "{error}");
-    assert!(error.contains("use the program that made it"), "{error}");
 }

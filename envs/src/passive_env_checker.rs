@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::running_resets;
 use crate::{Action, Environment, EnvironmentError, Physics, Step, Wrapper};
 
-/// A wrapper that checks every call and result, as Gymnasium's wrapper of this name.
+/// A wrapper that checks every call and result of an environment, named for a wrapper of Gymnasium.
 ///
-/// It returns an error for a step without an episode, an invalid action, an observation of the wrong length, non-finite
-/// observations and rewards, and a panic. [`Registry::make`](crate::Registry::make) and [`Resumable`](crate::Resumable)
+/// It returns an error for a step without an episode, an invalid action, an observation of the wrong length, and
+/// non-finite observations and rewards. It catches a panic of the environment and returns it as an error. [`Registry::make`](crate::Registry::make) and [`Resumable`](crate::Resumable)
 /// wrap environments in it.
 #[derive(Clone, Debug)]
 pub struct PassiveEnvChecker<E> {

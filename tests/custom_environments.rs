@@ -1,0 +1,128 @@
+//! What custom environments do wrong while agents train in them: the run says where, and stays usable.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use alrao::envs::{EnvSpec, Environment, EnvironmentError, EnvironmentSettings, NoSettings, Step};
+use alrao::{App, Catalog, Config, Error, Run};
+use serde_json::Value;
+
+/// A walk on a line whose steps go wrong in some way once a fuse has burnt down.
+struct Walk {
+    fault: Fault,
+    fuse: Arc<AtomicI64>,
+    place: Vec<f32>,
+    steps: u32,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    Panic,
+    NaN,
+    LongerObservation,
+    InfiniteReward,
+}
+
+impl Environment for Walk {
+    fn obs_dim(&self) -> usize {
+        self.place.len()
+    }
+
+    fn num_actions(&self) -> usize {
+        2
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
+        (self.place, self.steps) = (vec![(seed % 5) as f32 - 2.0], 0);
+        Ok(())
+    }
+
+    fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
+        self.place[0] += action as f32 * 2.0 - 1.0;
+        self.steps += 1;
+        let mut reward = -f64::from(self.place[0].abs());
+        if self.fuse.fetch_sub(1, Ordering::Relaxed) == 0 {
+            match self.fault {
+                Fault::None => {}
+                Fault::Panic => panic!("the line ends here"),
+                Fault::NaN => self.place[0] = f32::NAN,
+                Fault::LongerObservation => self.place.push(0.0),
+                Fault::InfiniteReward => reward = f64::INFINITY,
+            }
+        }
+        Ok(Step { reward, terminated: self.place[0].abs() > 4.0, truncated: self.steps == 20 })
+    }
+
+    fn observation(&self) -> &[f32] {
+        &self.place
+    }
+}
+
+/// A program with the walk, which goes wrong at its `fuse`-th step.
+fn catalog(fault: Fault, fuse: i64) -> Catalog {
+    let fuse = Arc::new(AtomicI64::new(fuse));
+    let make = move |_: NoSettings| Walk { fault, fuse: Arc::clone(&fuse), place: vec![0.0], steps: 0 };
+    App::new().spec(EnvSpec::new("walk", make)).catalog().unwrap()
+}
+
+fn create(path: &Path, catalog: &Catalog) -> Run {
+    let mut config = Config::agent(EnvironmentSettings::new("walk"), 900);
+    config.device = "cpu".into();
+    let alrao::config::Task::Agent(task) = &mut config.task else { unreachable!("an agent's") };
+    (task.schedule.validate_every, task.schedule.validation_episodes) = (300, 2);
+    (task.schedule.test_episodes, task.schedule.checkpoint_every, task.schedule.log_every) = (2, 100, 100);
+    (task.agent.learning_starts, task.agent.network.hidden_sizes) = (100, vec![8]);
+    Run::create(path, config, catalog).unwrap()
+}
+
+/// The records of a run without wall-clock times.
+fn records(run: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let mut records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for record in &mut records {
+        record.as_object_mut().unwrap().retain(|key, _| key != "seconds" && !key.ends_with("_per_second"));
+    }
+    records
+}
+
+fn best(run: &Path) -> Vec<u8> {
+    fs::read(run.join("checkpoints/best/network.safetensors")).unwrap()
+}
+
+#[test]
+fn a_fault_names_environment_and_step_and_the_run_resumes_bit_identically() {
+    let root = tempfile::tempdir().unwrap();
+    let whole = root.path().join("whole");
+    create(&whole, &catalog(Fault::None, 0)).train().unwrap();
+    for (fault, name, words) in [
+        (Fault::Panic, "panic", "panicked: the line ends here"),
+        (Fault::NaN, "nan", "the observation's value 0 is NaN"),
+        (Fault::LongerObservation, "longer", "the observation has 2 values, but `obs_dim` is 1"),
+        (Fault::InfiniteReward, "infinite", "the reward of step"),
+    ] {
+        let path = root.path().join(name);
+        let error = create(&path, &catalog(fault, 450)).train().unwrap_err();
+        assert!(matches!(error, Error::Failed(_)), "{error}");
+        let message = error.to_string();
+        assert!(message.contains("environment `walk`: ") && message.contains(words), "{message}");
+        assert!(message.contains("step"), "{message}");
+
+        Run::open(&path, &catalog(Fault::None, 0)).unwrap().train().unwrap();
+        assert_eq!(records(&path), records(&whole), "{name}");
+        assert_eq!(best(&path), best(&whole), "{name}");
+    }
+}
+
+#[test]
+fn a_program_without_the_environment_is_told_to_use_the_one_that_has_it() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    create(&path, &catalog(Fault::None, 0));
+    let error = Run::open(&path, &Catalog::builtin()).unwrap_err();
+    assert!(matches!(error, Error::Usage(_)));
+    let message = error.to_string();
+    assert!(message.contains("there is no environment `walk`") && message.contains("use the program that made it"));
+}
