@@ -9,9 +9,10 @@ use toml::{Table, Value};
 const DOCUMENT: &str = include_str!("../docs/configuration.md");
 
 /// A configuration of each kind, with its required settings.
-const KINDS: [(&str, &[&str]); 7] = [
+const KINDS: [(&str, &[&str]); 8] = [
     ("pendulum", &[]),
     ("lunar-lander", &[]),
+    ("minatar-breakout", &[]),
     ("pendulum", &["optimizer.kind=sgd", "optimizer.lr=0.1"]),
     ("pendulum", &["optimizer.kind=adam"]),
     ("ptb-char", &["data.folder=."]),

@@ -9,8 +9,8 @@
 //! All features are on by default:
 //!
 //! - `gym`: [`Pendulum`], [`LunarLander`], [`CartPole`], [`MountainCar`] and [`Acrobot`], bit-identical to Gymnasium's;
-//!   and the adapter [`GymEnvironment`] for implementations of gym-rs's `Env`. Without this feature the crate depends on
-//!   neither gym-rs nor Box2D.
+//!   the games of [`MinAtar`]; and the adapter [`GymEnvironment`] for implementations of gym-rs's `Env`. Without this
+//!   feature the crate depends on neither gym-rs nor Box2D.
 //! - `draw`: renders a [`RenderState`] to a [`Frame`], PNG or GIF, without a display.
 //! - `window`: [`show`] plays frames in a window, with SDL2.
 
@@ -55,7 +55,7 @@ pub use error::EnvironmentError;
 pub use passive_env_checker::PassiveEnvChecker;
 pub use physics::Physics;
 pub use registry::{EnvironmentSettings, Registry};
-pub use render_state::{LanderRenderState, PendulumRenderState, Pose, RenderState};
+pub use render_state::{GridRenderState, LanderRenderState, PendulumRenderState, Pose, RenderState};
 pub use resumable::{Resumable, Snapshot};
 pub use reward_scale::RewardScale;
 pub use running_resets::{RunningReset, running_resets};
@@ -66,8 +66,9 @@ pub use wrapper::Wrapper;
 
 #[cfg(feature = "gym")]
 pub use builtin::{
-    Acrobot, AcrobotState, CartPole, CartPoleState, LanderSettings, LunarLander, MountainCar, MountainCarState,
-    Pendulum, PendulumEnv, PendulumSettings, PendulumState, heuristic,
+    Acrobot, AcrobotState, Asterix, Breakout, CartPole, CartPoleState, Freeway, LanderSettings, LunarLander, MinAtar,
+    MinAtarSettings, MountainCar, MountainCarState, Pendulum, PendulumEnv, PendulumSettings, PendulumState, Seaquest,
+    SpaceInvaders, heuristic,
 };
 #[cfg(feature = "gym")]
 pub use classic_control::{ClassicControl, Dynamics, Observation};

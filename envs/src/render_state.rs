@@ -11,6 +11,8 @@ pub enum RenderState {
     Pendulum(PendulumRenderState),
     /// A lunar lander.
     Lander(LanderRenderState),
+    /// A grid of cells.
+    Grid(GridRenderState),
 }
 
 /// The visible state of a pendulum.
@@ -52,4 +54,13 @@ pub struct LanderRenderState {
     /// The power of the side engines in the last step: 0, or from 0.5 to 1, negative for the left engine, whose exhaust
     /// leaves to the right, and positive for the right engine.
     pub side_power: f32,
+}
+
+/// The visible state of objects on a grid, with a channel for each kind of object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GridRenderState {
+    /// The numbers of rows, columns and channels.
+    pub shape: [usize; 3],
+    /// Whether an object is in a cell, `[rows, columns, channels]`, row-major from the top left.
+    pub cells: Vec<bool>,
 }

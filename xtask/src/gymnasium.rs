@@ -1,6 +1,6 @@
 //! Scripts that compare with Gymnasium from PyPI.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -14,12 +14,17 @@ use alrao_setup::pip;
 /// The Python packages, with the versions that wrote the environments' goldens.
 const REQUIREMENTS: [&str; 4] = ["gymnasium==1.4.0", "box2d==2.3.10", "pygame==2.6.1", "numpy==2.4.6"];
 
-/// Runs a script in `envs/tests/goldens` with Gymnasium, and with `examples/replay.rs` for our environments.
-pub fn run(checkout: &Checkout, script: &str, arguments: &[String]) -> Result<()> {
+/// Renders the frames in `docs` again, next to Gymnasium's.
+pub fn frames(checkout: &Checkout) -> Result<()> {
+    run(checkout, &python()?, "frames.py", &["docs/figures".into()])
+}
+
+/// Runs a script in `envs/tests/goldens` with this Python, and with `examples/replay.rs` for our environments.
+pub fn run(checkout: &Checkout, python: &Path, script: &str, arguments: &[String]) -> Result<()> {
     setup::run(checkout, false)?;
     let replay = ["--quiet", "--release", "--package", "alrao-envs", "--example", "replay"];
     run_command("the build", cargo(checkout).arg("build").args(replay))?;
-    let mut command = Command::new(python()?);
+    let mut command = Command::new(python);
     command.current_dir(&checkout.root).arg("-B").arg(format!("envs/tests/goldens/{script}")).args(arguments);
     command.arg("--").arg(cargo(checkout).get_program()).arg("run").args(replay);
     command.env("SDL_VIDEODRIVER", "dummy"); // pygame draws without a display

@@ -13,6 +13,7 @@ mod dist;
 mod downstream;
 mod gpu;
 mod gymnasium;
+mod minatar;
 mod parity;
 mod setup;
 mod slurm;
@@ -50,7 +51,7 @@ enum Task {
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
-    /// Compare new episodes with Gymnasium's, step by step; fails if a step differs.
+    /// Compare new episodes with Gymnasium's and MinAtar's, step by step; fails if a step differs.
     Parity {
         /// Number of episodes of each environment and variant.
         #[arg(long, default_value_t = 100)]
@@ -93,7 +94,7 @@ fn main() -> ExitCode {
         Task::Parity { episodes, env, seed } => {
             parity::run(&checkout, episodes, env.as_deref(), seed.unwrap_or_else(parity::fresh_seed))
         }
-        Task::Frames => gymnasium::run(&checkout, "frames.py", &["docs/figures".into()]),
+        Task::Frames => gymnasium::frames(&checkout),
         Task::Bench(bench) => bench::run(&checkout, &bench),
         Task::Dist => dist::run(&checkout),
         Task::Downstream => downstream::run(&checkout),

@@ -4,6 +4,7 @@ mod acrobot;
 mod cartpole;
 pub mod heuristic;
 mod lunar_lander;
+mod minatar;
 mod mountain_car;
 mod pendulum;
 mod pendulum_env;
@@ -11,6 +12,7 @@ mod pendulum_env;
 pub use acrobot::{Acrobot, AcrobotState};
 pub use cartpole::{CartPole, CartPoleState};
 pub use lunar_lander::{LanderSettings, LunarLander};
+pub use minatar::{Asterix, Breakout, Freeway, MinAtar, MinAtarSettings, Seaquest, SpaceInvaders};
 pub use mountain_car::{MountainCar, MountainCarState};
 pub use pendulum::{Pendulum, PendulumState};
 pub use pendulum_env::{PendulumEnv, PendulumSettings};
@@ -19,7 +21,7 @@ use crate::EnvSpec;
 
 /// Returns the specifications of all built-in environments.
 pub fn specs() -> Vec<EnvSpec> {
-    vec![
+    let mut specs = vec![
         acrobot::spec(),
         cartpole::spec(),
         pendulum_env::spec(),
@@ -27,5 +29,7 @@ pub fn specs() -> Vec<EnvSpec> {
         lunar_lander::spec(),
         lunar_lander::continuous_spec(),
         mountain_car::spec(),
-    ]
+    ];
+    specs.extend(minatar::specs());
+    specs
 }

@@ -1,12 +1,13 @@
 //! Rendering without a display: [`RenderState::render`].
 //!
-//! Frames have Gymnasium's size, proportions and colors, but anti-aliased edges. [`Frame`] is an image that can be saved
-//! as PNG; [`save_gif`] writes frames as an animation.
+//! Frames of pendulums and landers have Gymnasium's size, proportions and colors, but anti-aliased edges. [`Frame`] is an
+//! image that can be saved as PNG; [`save_gif`] writes frames as an animation.
 
 mod canvas;
 mod error;
 mod frame;
 mod gif;
+mod grid;
 mod lander;
 mod pendulum;
 
@@ -17,13 +18,14 @@ pub use gif::save_gif;
 use crate::RenderState;
 
 impl RenderState {
-    /// Renders the state: a pendulum in 500 x 500 pixels, a lander in 600 x 400.
+    /// Renders the state: a pendulum in 500 x 500 pixels, a lander in 600 x 400, a grid in 40 x 40 per cell.
     ///
     /// Parts with non-finite coordinates are omitted.
     pub fn render(&self) -> Frame {
         match self {
             Self::Pendulum(state) => pendulum::draw(state),
             Self::Lander(state) => lander::draw(state),
+            Self::Grid(state) => grid::draw(state),
         }
     }
 }

@@ -13,7 +13,7 @@ import struct
 from pathlib import Path
 
 import numpy
-from play import VARIANTS, play
+from play import PACKAGES, VARIANTS, play
 
 SEEDS = {"lunar-lander": 40, "lunar-lander-continuous": 40, "pendulum": 8, "pendulum-continuous": 8}
 CLASSIC_SEEDS = 20
@@ -55,7 +55,7 @@ def scripted_mean():
     return total / 100
 
 
-versions = {package: importlib.metadata.version(package) for package in ("gymnasium", "box2d", "numpy")}
+versions = {package: importlib.metadata.version(package) for package in PACKAGES}
 content = {"versions": versions, "scripted_mean": scripted_mean(), "variants": [golden(v) for v in VARIANTS]}
 path = Path(__file__).with_name("gymnasium.json")
 path.write_text(json.dumps(content, separators=(",", ":")).replace('{"environment"', '\n{"environment"') + "\n")

@@ -1,9 +1,9 @@
-"""Compares new episodes of Gymnasium's environments with ours, step by step: `cargo xtask parity` runs it.
+"""Compares new episodes of Gymnasium's or MinAtar's environments with ours, step by step: `cargo xtask parity` runs it.
 
-    python parity.py --episodes 100 --seed 1 [--env NAME] -- REPLAY...
+    python parity.py --module play|play_minatar --episodes 100 --seed 1 [--env NAME] -- REPLAY...
 
-REPLAY is the command that runs examples/replay.rs. Each variant of every environment, or of the one named, plays this
-number of episodes.
+The module plays the others' episodes; REPLAY is the command that runs examples/replay.rs. Each variant of every
+environment, or of the one named, plays this number of episodes.
 """
 
 import argparse
@@ -14,29 +14,32 @@ import subprocess
 import zlib
 
 import numpy
-from play import VARIANTS, play
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Compares episodes with Gymnasium's.")
+    parser = argparse.ArgumentParser(description="Compares episodes with another library's.")
+    parser.add_argument("--module", choices=("play", "play_minatar"), required=True)
     parser.add_argument("--episodes", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--env", choices=sorted({variant.name for variant in VARIANTS}))
+    parser.add_argument("--env")
     parser.add_argument("replay", nargs="+")
     asked = parser.parse_args()
-    versions = [f"{package} {importlib.metadata.version(package)}" for package in ("gymnasium", "box2d", "numpy")]
+    module = importlib.import_module(asked.module)
+    variants = [variant for variant in module.VARIANTS if asked.env in (None, variant.name)]
+    if not variants:
+        parser.error(f"--env {asked.env}: choose from {', '.join(sorted({variant.name for variant in module.VARIANTS}))}")
+    versions = [f"{package} {importlib.metadata.version(package)}" for package in module.PACKAGES]
     print(f"against {', '.join(versions)}; seeds drawn from {asked.seed}", flush=True)
-    variants = [variant for variant in VARIANTS if asked.env in (None, variant.name)]
     differing = 0
     with subprocess.Popen(asked.replay, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as ours:
         for variant in variants:
-            differing += compare(ours, variant, asked.episodes, asked.seed)
+            differing += compare(ours, module.play, variant, asked.episodes, asked.seed)
         ours.stdin.close()
     print("no step differs" if differing == 0 else f"{differing} steps differ")
     return 1 if differing else 0
 
 
-def compare(ours, variant, episodes, seed):
+def compare(ours, play, variant, episodes, seed):
     env = variant.make()
     key = json.dumps(variant.environment)
     seeds = numpy.random.default_rng([seed, zlib.crc32(key.encode())])

@@ -12,6 +12,8 @@ import gymnasium
 import numpy
 from gymnasium.envs.box2d.lunar_lander import heuristic
 
+PACKAGES = ("gymnasium", "box2d", "numpy")
+
 
 @dataclass
 class Variant:

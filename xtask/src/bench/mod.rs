@@ -4,6 +4,7 @@ mod comparison;
 mod dqn;
 mod envs;
 mod input;
+mod minatar;
 mod networks;
 mod python;
 mod sweep;
@@ -22,6 +23,8 @@ pub use comparison::{Program, rate};
 pub enum Bench {
     /// Environment steps per CPU second on one core, compared with Gymnasium and EnvPool.
     Envs(BenchArgs),
+    /// Environment steps per CPU second of MinAtar's games on one core, compared with the package.
+    Minatar(BenchArgs),
     /// Updates and environment steps per second of deep Q-learning on one thread, compared with Stable-Baselines3.
     Dqn(BenchArgs),
     /// Training samples per second of supervised models on one thread, compared with PyTorch. A step of GoogLeNet takes half
@@ -43,6 +46,7 @@ pub enum Bench {
 pub fn run(checkout: &Checkout, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Envs(args) => envs::run(checkout, *args),
+        Bench::Minatar(args) => minatar::run(checkout, *args),
         Bench::Dqn(args) => dqn::run(checkout, *args),
         Bench::Networks(args) => networks::run(checkout, *args),
         Bench::Input { data, args } => input::run(checkout, data, *args),

@@ -1,0 +1,52 @@
+//! `cargo xtask bench minatar`: the five games beside the package's, made by `gymnasium.make`.
+//!
+//! All play random actions that were drawn beforehand, of the game's own, with sticky actions and difficulty ramping, and
+//! start the next episode, with a seed of its own, where one ends. A second is one of processor time.
+
+use anyhow::Result;
+
+use super::comparison::{BenchArgs, Program, Target, compare, on_cores};
+use crate::cargo::{cargo, run as run_command};
+use crate::checkout::Checkout;
+use crate::{minatar, setup};
+
+/// A game's name here and in the package, the programs compared and the target.
+const GAMES: [(&str, &str, Target); 5] = [
+    ("minatar-asterix", "MinAtar/Asterix-v1", Target("alrao, Asterix", "MinAtar, Asterix", 60.0)),
+    ("minatar-breakout", "MinAtar/Breakout-v1", Target("alrao, Breakout", "MinAtar, Breakout", 60.0)),
+    ("minatar-freeway", "MinAtar/Freeway-v1", Target("alrao, Freeway", "MinAtar, Freeway", 60.0)),
+    ("minatar-seaquest", "MinAtar/Seaquest-v1", Target("alrao, Seaquest", "MinAtar, Seaquest", 60.0)),
+    (
+        "minatar-space-invaders",
+        "MinAtar/SpaceInvaders-v1",
+        Target("alrao, Space Invaders", "MinAtar, Space Invaders", 60.0),
+    ),
+];
+
+/// Builds, downloads the package, and measures.
+pub fn run(checkout: &Checkout, args: BenchArgs) -> Result<()> {
+    setup::run(checkout, false)?;
+    let alrao = ["--quiet", "--release", "--bin", "alrao"];
+    run_command("the build", cargo(checkout).arg("build").args(alrao))?;
+    let python = minatar::python()?;
+
+    let seconds = args.seconds.to_string();
+    let mut programs = Vec::new();
+    for (ours, theirs, Target(our_name, their_name, _)) in GAMES {
+        let mut command = on_cores(1, cargo(checkout).get_program())?;
+        command.current_dir(&checkout.root).arg("run").args(alrao).args(["--", "env", "bench", ours]);
+        command.args(["--seconds", &seconds]);
+        programs.push(Program { name: our_name, command });
+        let mut command = on_cores(1, &python)?;
+        command.current_dir(&checkout.root).args([
+            "-B",
+            "-W",
+            "ignore",
+            "xtask/benches/minatar_env.py",
+            theirs,
+            &seconds,
+        ]);
+        programs.push(Program { name: their_name, command });
+    }
+    compare("minatar", "steps/s", programs, &GAMES.map(|(_, _, target)| target), args.rounds, &[])
+}
