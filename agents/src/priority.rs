@@ -33,7 +33,8 @@ impl Default for PrioritizedReplaySettings {
 pub struct SumTree {
     settings: PrioritizedReplaySettings,
     leaves: usize,
-    /// node i is the sum of nodes 2i and 2i + 1; the leaves, `p^alpha` of each slot, come last
+    /// a binary tree as an array: node i is the sum of its children, nodes 2i and 2i + 1; the leaves, which come last, are
+    /// `p^alpha` of each slot
     sums: Vec<f64>,
     largest: f64,
 }

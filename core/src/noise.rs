@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 /// Runs `forward` with libtorch's generator seeded and locked against other calls: a seed gives the same noise
-/// regardless of concurrent trainings.
+/// regardless of concurrent training runs.
 pub fn with_seed<T>(seed: i64, forward: impl FnOnce() -> T) -> T {
     static GENERATOR: Mutex<()> = Mutex::new(());
     let _guard = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);

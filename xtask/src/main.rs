@@ -74,7 +74,7 @@ enum Task {
     Downstream,
     /// Check that two builds train bit-identically.
     Compare(CompareArgs),
-    /// Run GPU tests, trainings and benchmarks against PyTorch within a time limit, most important first.
+    /// Run GPU tests, training runs and benchmarks against PyTorch within a time limit, most important first.
     Gpu(GpuArgs),
     /// Kill a sweep and its runs twenty times at random and compare the results (takes minutes).
     Stress,

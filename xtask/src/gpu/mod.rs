@@ -1,4 +1,4 @@
-//! `cargo xtask gpu`: everything that needs a GPU, most important first, within a time limit: the CUDA tests, trainings on
+//! `cargo xtask gpu`: everything that needs a GPU, most important first, within a time limit: the CUDA tests, training runs on
 //! CIFAR-10, and benchmarks of each network against PyTorch.
 //!
 //! The output directory contains `results/` (tables, curves, logs, metrics) and `trainings/`, whose run directories the next
@@ -47,13 +47,13 @@ pub struct GpuArgs {
     /// Directory of CIFAR-10's binary files.
     #[arg(long, value_name = "DIR", required_unless_present = "pack")]
     data: Option<PathBuf>,
-    /// Output directory; its trainings are resumed.
+    /// Output directory; its training runs are resumed.
     #[arg(long, value_name = "DIR", default_value = "runs/gpu")]
     out: PathBuf,
-    /// Number of parallel trainings on the GPU.
+    /// Number of parallel training runs on the GPU.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: u32,
-    /// Run only trainings with this name prefix; may be repeated.
+    /// Run only training runs with this name prefix; may be repeated.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Smoke test on the CPU: an eighth of the width, 64 images, benchmarks of a second.
@@ -152,7 +152,7 @@ fn check_gpu() -> Result<()> {
     Err(usage_error("`nvidia-smi -L` lists no NVIDIA GPU on this machine; use --rehearse for a smoke test on the CPU"))
 }
 
-/// Creates the output directory, or checks that its trainings are from the same programs.
+/// Creates the output directory, or checks that its training runs are from the same programs.
 fn open(out: &Path, commit: &str, rehearse: bool) -> Result<()> {
     let stamp = out.join(STAMP);
     let ours = json!({"commit": commit, "rehearse": rehearse});

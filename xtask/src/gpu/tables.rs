@@ -34,7 +34,7 @@ impl Report {
         self.parts.push(format!("CUDA tests {verdict}; see `logs/cuda-tests.log`.\n"));
     }
 
-    /// Adds the results of the trainings.
+    /// Adds the results of the training runs.
     pub fn trainings(&mut self, rows: &[Row]) {
         let mut table = String::from(
             "## Trainings on CIFAR-10\n\n\

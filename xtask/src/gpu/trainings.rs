@@ -1,4 +1,4 @@
-//! Trainings on CIFAR-10 to early stopping, several in parallel on one GPU, until the time limit.
+//! Training runs on CIFAR-10 to early stopping, several in parallel on one GPU, until the time limit.
 //!
 //! They are processes of `alrao train`, which share the GPU through NVIDIA's multi-process service. A training whose first
 //! epoch wouldn't end before the time limit isn't started. Each writes checkpoints at least after every epoch, so that a
@@ -35,7 +35,7 @@ pub struct Row {
     pub done: bool,
 }
 
-/// The plan of all trainings.
+/// The plan of all training runs.
 pub struct Plan<'a> {
     pub programs: &'a Programs,
     pub data: &'a Path,
@@ -56,7 +56,7 @@ const NETWORKS: [(&str, &str, &[&str], &str); 4] = [
 const ON_GPU: [&str; 2] = ["model.precision=bf16", "model.channels_last=true"];
 const SMOKE_TEST: [&str; 3] = ["model.width_factor=0.125", "data.max_train_images=64", "training.max_epochs=2"];
 
-/// Returns all trainings with one of these name prefixes, or all, most important first.
+/// Returns all training runs with one of these name prefixes, or all, most important first.
 ///
 /// # Errors
 /// A usage error if there is none.
@@ -86,7 +86,7 @@ pub fn queue(only: &[String]) -> Result<Vec<Training>> {
 }
 
 impl Plan<'_> {
-    /// Runs trainings until the time limit, and reads the results of each.
+    /// Runs training runs until the time limit, and reads the results of each.
     ///
     /// # Errors
     /// A process can't be started.
@@ -198,7 +198,7 @@ impl Plan<'_> {
         command.spawn().with_context(|| format!("can't start {}", training.name))
     }
 
-    /// Returns the shortest time per epoch of this network's trainings so far.
+    /// Returns the shortest time per epoch of this network's training runs so far.
     fn seconds_per_epoch(&self, queue: &[Training], network: &str) -> Option<f64> {
         let of_network = queue.iter().filter(|training| training.network == network);
         let lengths = of_network.filter_map(|training| self.row(training).ok()?.seconds_per_epoch());
@@ -234,7 +234,7 @@ struct Service {
 }
 
 impl Service {
-    /// Starts the service, if possible; without it trainings share the GPU by time slices.
+    /// Starts the service, if possible; without it training runs share the GPU by time slices.
     fn start(out: &Path) -> Option<Self> {
         let pipes = Self::pipes(out);
         fs::create_dir_all(&pipes).ok()?;
