@@ -94,7 +94,7 @@ fn own() -> Result<Source> {
         return Ok(Source::Path(root.to_path_buf()));
     }
     Err(usage_error(format!(
-        "{} is gone, from which this program was built: name a source of alrao with --path or --git",
+        "this program was built from {}, which no longer exists: name a source of alrao with --path or --git",
         root.display()
     )))
 }

@@ -136,7 +136,7 @@ impl Measurement {
 pub fn on_cores(count: usize, program: impl AsRef<OsStr>) -> Result<Command> {
     let status = fs::read_to_string("/proc/self/status")?;
     let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or("0");
-    let cores = cores(allowed).with_context(|| format!("`{allowed}` is no list of cores"))?;
+    let cores = cores(allowed).with_context(|| format!("`{allowed}` is not a list of cores"))?;
     let Some(first) = cores.len().checked_sub(count) else {
         bail!("this process may use {} cores, but it takes {count}", cores.len());
     };
