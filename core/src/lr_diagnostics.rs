@@ -26,7 +26,7 @@ pub struct LrDiagnostics {
     pub effective_heads: f64,
     /// Learning rate of the top-weighted head.
     pub top_lr: f64,
-    /// Single learning rate suggested for SGD: the mean of `log eta_j` under the posterior.
+    /// Single learning rate suggested for SGD: the geometric mean of the heads' learning rates, weighted by the posterior.
     pub suggested_lr: f64,
     /// The bound whose head has most of the weight, if one has: the range should be widened there.
     pub at_bound: Option<Bound>,
