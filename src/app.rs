@@ -46,7 +46,7 @@ impl App {
     }
 
     /// Adds an environment: `make` creates it from its settings, a struct whose fields `[environment]` and
-    /// `--set environment.FIELD=VALUE` set. [`EnvSpec`] has a time limit and more.
+    /// `--set environment.FIELD=VALUE` set. To give a time limit or a description, add it by [`spec`](Self::spec) instead.
     pub fn environment<S, E>(self, name: &str, make: impl Fn(S) -> E + Send + Sync + 'static) -> Self
     where
         S: Default + Serialize + DeserializeOwned,
