@@ -1,5 +1,5 @@
-//! The program's build script: writes the lists of configurations and sweeps in this folder, which are built in by the
-//! names of their files, and links the libraries of every binary.
+//! The program's build script: writes lists of the configurations and sweeps in this folder, which the program contains
+//! under the names of their files, and links the libraries of the program.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -14,7 +14,7 @@ fn main() {
     }
 }
 
-/// The names and texts of a folder's TOML files, in alphabetical order, as Rust.
+/// Returns Rust code for the names and texts of a folder's TOML files, in alphabetical order.
 fn built_in(folder: &Path) -> String {
     let entries = folder.read_dir().unwrap_or_else(|error| panic!("can't read {}: {error}", folder.display()));
     let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();

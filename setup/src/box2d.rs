@@ -1,4 +1,4 @@
-//! Box2D for the lunar lander: the very sources that Gymnasium's runs on, from PyPI's `box2d-py`.
+//! The source of Box2D for the lunar lander, from PyPI's `box2d-py`: the same as Gymnasium's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::pip::{self, Source};
 use crate::project::Project;
 
-/// The name in `.deps`, where the build script of `alrao-envs` looks.
+/// The link in `.deps` that the build script of `alrao-envs` follows.
 const LINK: &str = "box2d";
 
 const SOURCE: Source = Source {
@@ -19,11 +19,11 @@ const SOURCE: Source = Source {
     paths: &["Box2D/Box2D.h", "Box2D/Box2D-License.txt", "Box2D/Collision/", "Box2D/Common/", "Box2D/Dynamics/"],
 };
 
-/// What makes Box2D's assertions Python exceptions; without it they are C's.
+/// The header with the line that turns Box2D's assertions into Python exceptions.
 const SETTINGS: &str = "Box2D/Common/b2Settings.h";
 const WITH_PYTHON: &str = "#define USE_EXCEPTIONS";
 
-/// Sees to it that the build finds Box2D; tells whether there was something to do.
+/// Makes Box2D available to builds of the project; returns whether anything changed.
 pub fn provide(project: &Project) -> Result<bool> {
     if project.link(LINK).join("Box2D/Box2D.h").exists() {
         return Ok(false);
@@ -34,7 +34,7 @@ pub fn provide(project: &Project) -> Result<bool> {
     Ok(true)
 }
 
-/// Box2D's sources in the cache.
+/// Returns the folder of Box2D in the cache; downloads it if needed.
 fn entry(cache: &Cache) -> Result<PathBuf> {
     cache.entry(&format!("{LINK}-py-{}", SOURCE.version), |scratch, entry| {
         println!("set-up: downloading Box2D's sources from PyPI");
@@ -47,7 +47,7 @@ fn entry(cache: &Cache) -> Result<PathBuf> {
 fn without_python(settings: &Path) -> Result<()> {
     let text = fs::read_to_string(settings)?;
     if !text.contains(WITH_PYTHON) {
-        bail!("{} has no line `{WITH_PYTHON}`: this is not the Box2D that was asked for", settings.display());
+        bail!("{} has no line `{WITH_PYTHON}`: the download is not the expected Box2D", settings.display());
     }
     Ok(fs::write(settings, text.replacen(WITH_PYTHON, "", 1))?)
 }

@@ -1,7 +1,7 @@
-//! The per-user cache: one folder for each thing downloaded, there whole or not at all.
+//! The cache of a user: a folder for each download.
 //!
-//! An entry is made in a scratch folder beside it and renamed into place when complete. One set-up at a time works in
-//! the cache, so that a scratch folder found there belongs to one that died.
+//! A folder is filled as a scratch folder and renamed when it is complete, so an incomplete one is never used. A lock lets
+//! one set-up at a time work in the cache; scratch folders that it finds are those of set-ups that were killed.
 
 use std::env;
 use std::fs::{self, File, TryLockError};
@@ -11,13 +11,13 @@ use anyhow::{Context, Result, bail};
 
 const SCRATCH: &str = ".scratch-";
 
-/// The cache folder of this user.
+/// The cache of this user.
 pub struct Cache {
     dir: PathBuf,
 }
 
 impl Cache {
-    /// `$XDG_CACHE_HOME/alrao`, or `~/.cache/alrao`.
+    /// Returns the cache in `$XDG_CACHE_HOME/alrao`, or in `~/.cache/alrao`.
     pub fn of_user() -> Result<Self> {
         let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         match absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache"))) {
@@ -31,9 +31,9 @@ impl Cache {
         &self.dir
     }
 
-    /// The entry `name`, made by `fill(scratch, entry)` if it isn't there yet.
+    /// Returns the folder `name` of the cache, after calling `fill(scratch, entry)` if there is none yet.
     ///
-    /// `fill` puts what is to stay into the empty folder `entry`, and what it needs meanwhile into `scratch`.
+    /// `fill` writes the content of the folder to `entry`, which is empty, and temporary files to `scratch`.
     pub fn entry(&self, name: &str, fill: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<PathBuf> {
         let entry = self.dir.join(name);
         if entry.exists() {
@@ -51,7 +51,7 @@ impl Cache {
         Ok(entry)
     }
 
-    /// Waits until no other set-up of this user is at work, and clears what dead ones left.
+    /// Waits until no other set-up of this user is running, and deletes what killed ones left.
     pub fn lock(&self) -> Result<File> {
         let here = || format!("can't use the cache {}", self.dir.display());
         fs::create_dir_all(&self.dir).with_context(here)?;
@@ -59,7 +59,7 @@ impl Cache {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                println!("set-up: another one is at work; waiting for it");
+                println!("set-up: waiting for another set-up to finish");
                 file.lock().with_context(here)?;
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(here),

@@ -1,7 +1,7 @@
-//! libtorch for NVIDIA GPUs: the whole PyTorch, seen by the linker as if it were the CPU's.
+//! libtorch for NVIDIA GPUs: PyTorch with its CUDA libraries, of which the linker sees only the CPU libraries.
 //!
-//! A program linked to the CPU libraries alone starts on every machine; where it finds `<libtorch>/cuda` it loads
-//! `libtorch_cuda.so` from there at start-up and computes on the GPU. So one binary serves both.
+//! A program that is linked to the CPU libraries starts on every machine. If there is a folder `<libtorch>/cuda`, it loads
+//! `libtorch_cuda.so` from there when it starts, so one binary serves CPUs and GPUs.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -18,7 +18,7 @@ use crate::pytorch::{self, VERSION};
 /// PyTorch and the libraries that its CUDA half loads, each pinned to one file.
 const PINS: &str = include_str!("cuda.txt");
 
-/// Refuses a machine without NVIDIA's driver.
+/// Returns an error on a machine without NVIDIA's driver.
 pub fn check_driver() -> Result<()> {
     if Path::new("/proc/driver/nvidia/version").exists() || loader_knows("libcuda.so.1") {
         return Ok(());
@@ -29,12 +29,12 @@ pub fn check_driver() -> Result<()> {
     ))
 }
 
-/// Whether the libtorch in `folder` has its CUDA part beside it.
+/// Returns whether the libtorch in `folder` has CUDA libraries.
 pub fn in_libtorch(folder: &Path) -> bool {
     folder.join("cuda/libtorch_cuda.so").exists() || folder.join("lib/libtorch_cuda.so").exists()
 }
 
-/// PyTorch with its CUDA libraries in the cache, as a libtorch.
+/// Returns the folder of PyTorch with CUDA in the cache, laid out as a libtorch; downloads it if needed.
 pub fn entry(cache: &Cache) -> Result<PathBuf> {
     cache.entry(&format!("libtorch-{VERSION}-cuda"), |scratch, entry| {
         println!("set-up: downloading PyTorch {VERSION} with its CUDA libraries from PyPI (about 3 GB)");
@@ -43,7 +43,7 @@ pub fn entry(cache: &Cache) -> Result<PathBuf> {
     })
 }
 
-/// Makes a libtorch of `entry`, where PyTorch lies in `entry/site`.
+/// Lays out the PyTorch in `entry/site` as a libtorch in `entry`.
 fn view(entry: &Path) -> Result<()> {
     symlink("site/torch/include", entry.join("include"))?;
     symlink("site/torch/lib", entry.join("cuda"))?;

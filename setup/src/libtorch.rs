@@ -1,7 +1,7 @@
-//! libtorch: the user's own through `LIBTORCH`, else the CPU part of PyTorch's wheel.
+//! libtorch: the one that `LIBTORCH` names, or the CPU libraries of PyTorch's wheel.
 //!
-//! PyPI's wheel is the CUDA build; its CPU library needs two small CUDA libraries to load and none to compute, which
-//! saves 2.5 GB of download.
+//! The wheel on PyPI is the CUDA build. Its CPU library needs only two small CUDA libraries to be loaded, so the other
+//! 2.5 GB of CUDA libraries are not downloaded.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,9 @@ use crate::pip::{self, Wheel};
 use crate::project::Project;
 use crate::pytorch::{VERSION, lay_out};
 
-/// Any patch release of it will do if given.
+/// The release series that a libtorch given by the user must belong to.
 const SERIES: &str = "2.11.";
-/// The name in `.deps`, where `.cargo/config.toml` points `LIBTORCH`.
+/// The link in `.deps` to which `.cargo/config.toml` sets `LIBTORCH`.
 const LINK: &str = "libtorch";
 
 const WHEELS: [Wheel; 3] = [
@@ -41,7 +41,7 @@ const WHEELS: [Wheel; 3] = [
     },
 ];
 
-/// Sees to it that the build finds libtorch; tells whether there was something to do.
+/// Makes libtorch available to builds of the project; returns whether anything changed.
 pub fn provide(project: &Project, cuda: bool) -> Result<bool> {
     if let Some(given) = project.given("LIBTORCH") {
         check_given(Path::new(&given), cuda)?;
@@ -60,7 +60,7 @@ pub fn provide(project: &Project, cuda: bool) -> Result<bool> {
     Ok(true)
 }
 
-/// The CPU-only libtorch in the cache.
+/// Returns the folder of the CPU-only libtorch in the cache; downloads it if needed.
 fn entry(cache: &Cache) -> Result<PathBuf> {
     cache.entry(&format!("libtorch-{VERSION}-cpu"), |scratch, entry| {
         println!("set-up: downloading libtorch {VERSION} for the CPU from PyPI (530 MB)");
@@ -82,7 +82,7 @@ fn check_entry(entry: &Path) -> Result<()> {
     )))
 }
 
-/// Refuses a `LIBTORCH` that the build could not use.
+/// Returns an error if the build can't use the libtorch that `LIBTORCH` names.
 fn check_given(given: &Path, cuda: bool) -> Result<()> {
     let path = given.display();
     let advice = format!("set it to a libtorch {VERSION}, or unset it to have that downloaded");
@@ -115,7 +115,7 @@ fn check_given(given: &Path, cuda: bool) -> Result<()> {
     Ok(())
 }
 
-/// The version of the libtorch in `folder`, be it a libtorch archive, this set-up's or a Python PyTorch's folder.
+/// Returns the version of the libtorch in `folder`, which is a libtorch archive, a folder of this cache or Python's PyTorch.
 fn version(folder: &Path) -> Option<String> {
     if let Ok(version) = fs::read_to_string(folder.join("build-version")) {
         return Some(version.trim().to_owned());

@@ -62,8 +62,8 @@ fn crate_name(dir: &Path) -> Result<&str> {
         || name == "test"
     {
         return Err(usage_error(format!(
-            "`{name}` can't be a crate's name: it must be of lowercase letters, digits, `-` and `_`, begin with a letter, \
-             and be neither `test` nor begin with `alrao`"
+            "`{name}` can't be a crate's name: use lowercase letters, digits, `-` and `_`, start with a letter, and use neither \
+             `test` nor a name that starts with `alrao`"
         )));
     }
     Ok(name)

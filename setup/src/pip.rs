@@ -12,12 +12,12 @@ use anyhow::{Result, bail};
 
 use crate::failure::usage_error;
 
-/// Wheels for this Python are asked for; the libraries in them are the same for all.
+/// The Python version whose wheels are downloaded; their libraries are the same for all versions.
 const PYTHON: &str = "3.11";
-/// Wheels for glibc 2.28 and older: pip takes a platform for itself alone, not for the older ones.
+/// The newest glibc, 2.28, whose wheels are accepted. pip must be given each older version, too.
 const NEWEST_GLIBC: u32 = 28;
 
-/// Takes from the archive `argv[1]` the files whose names start with one of `argv[3..]` into the folder `argv[2]`.
+/// Extracts from the archive `argv[1]` the files whose names start with one of `argv[3..]` to the folder `argv[2]`.
 const UNPACK: &str = "
 import sys, tarfile, zipfile
 path, folder, *paths = sys.argv[1:]
@@ -31,7 +31,7 @@ with zipfile.ZipFile(path) if zipfile.is_zipfile(path) else tarfile.open(path) a
             archive.extract(name, folder)
 ";
 
-/// A wheel pinned to one file, and what of it is paths.
+/// A wheel, pinned by its SHA-256, and the paths to extract.
 pub struct Wheel {
     /// Name on PyPI.
     pub name: &'static str,
@@ -43,7 +43,7 @@ pub struct Wheel {
     pub paths: &'static [&'static str],
 }
 
-/// A source archive pinned to one file, and what of it is paths.
+/// A source archive, pinned by its SHA-256, and the paths to extract.
 pub struct Source {
     /// Name on PyPI.
     pub name: &'static str,
@@ -55,7 +55,7 @@ pub struct Source {
     pub paths: &'static [&'static str],
 }
 
-/// Downloads `wheels` and unpacks what is paths of them; the paths below the returned folder are the archives'.
+/// Downloads wheels and extracts their `paths` to the returned folder.
 pub fn fetch(wheels: &[Wheel], scratch: &Path) -> Result<PathBuf> {
     let downloads = scratch.join("downloads");
     let unpacked = scratch.join("unpacked");
@@ -72,7 +72,7 @@ pub fn fetch(wheels: &[Wheel], scratch: &Path) -> Result<PathBuf> {
     Ok(unpacked)
 }
 
-/// Downloads `source` and unpacks what is paths of it; the paths below the returned folder are those in its folder.
+/// Downloads a source archive and extracts its `paths` to the returned folder.
 pub fn fetch_source(source: &Source, scratch: &Path) -> Result<PathBuf> {
     let (downloads, unpacked) = (scratch.join("downloads"), scratch.join("unpacked"));
     let requirements = written(&pin(source.name, source.version, source.sha256), scratch)?;
@@ -93,12 +93,13 @@ fn unpack(archive: &Path, folder: &Path, paths: &[impl AsRef<OsStr>]) -> Result<
     Ok(())
 }
 
-/// Installs the packages of `pins`, lines of `NAME==VERSION --hash=sha256:...`, without others, into the folder `site`.
+/// Installs the packages of `pins`, lines of the form `NAME==VERSION --hash=sha256:...`, without their dependencies, to the
+/// folder `site`.
 pub fn install(pins: &str, site: &Path, scratch: &Path) -> Result<()> {
     pip(&["install", "--target"], site, pins, scratch)
 }
 
-/// Returns a line of a requirements file that one file alone satisfies.
+/// Returns the line of a requirements file that pins a package by its SHA-256.
 fn pin(name: &str, version: &str, sha256: &str) -> String {
     format!("{name}=={version} --hash=sha256:{sha256}\n")
 }
@@ -110,7 +111,7 @@ fn written(pins: &str, scratch: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// A virtual environment of this machine's Python in the folder `entry`, with `requirements` in it.
+/// Creates a virtual environment with these requirements in the folder `entry`.
 pub fn virtual_environment(requirements: &[&str], entry: &Path, scratch: &Path) -> Result<()> {
     check_pip()?;
     // Debian's Python can't give it a pip of its own without more packages; this one serves.
@@ -125,8 +126,8 @@ pub fn virtual_environment(requirements: &[&str], entry: &Path, scratch: &Path) 
     run(&requirements.join(", "), &arguments, scratch)
 }
 
-/// Runs `pip <arguments> <folder> -r <pins>` for wheels of the Python and the platforms that libraries are taken from,
-/// whatever this machine's are.
+/// Runs `pip <arguments> <folder> -r <pins>` for the wheels of a fixed Python version and platform, which need not be this
+/// machine's.
 fn pip(arguments: &[&str], folder: &Path, pins: &str, scratch: &Path) -> Result<()> {
     let (command, options) = arguments.split_first().expect("pip has commands");
     let platforms: Vec<_> = (5..=NEWEST_GLIBC).map(|glibc| format!("--platform=manylinux_2_{glibc}_x86_64")).collect();
@@ -142,7 +143,7 @@ fn pip(arguments: &[&str], folder: &Path, pins: &str, scratch: &Path) -> Result<
     run(&names.join(", "), &all, scratch)
 }
 
-/// Runs `pip <arguments>` to get `what`; what pip keeps meanwhile goes to `scratch`.
+/// Runs `pip <arguments>` to download `what`, with temporary files in `scratch`.
 fn run(what: &str, arguments: &[&OsStr], scratch: &Path) -> Result<()> {
     check_pip()?;
     let mut command = python();
@@ -173,7 +174,7 @@ fn python() -> Command {
     Command::new("python3")
 }
 
-/// One sentence for pip's pages of complaint.
+/// Summarizes pip's error output in one sentence.
 fn explain(what: &str, complaint: &str) -> String {
     let unreachable = ["connection broken", "Max retries", "Connection", "timed out", "from versions: none"];
     if unreachable.iter().any(|sign| complaint.contains(sign)) {

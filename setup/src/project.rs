@@ -1,5 +1,4 @@
-//! A folder that is built with alrao, a crate or a checkout: the links in `.deps` through which cargo finds what set-up
-//! provides.
+//! A crate, or a checkout of alrao, that is built with alrao's libraries. Its folder `.deps` has a link to each library.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,7 +10,7 @@ use anyhow::{Context, Result};
 
 /// The name of the folder of links.
 const DEPS: &str = ".deps";
-/// Where cargo reads what build scripts are told.
+/// The file in which cargo finds the environment variables of build scripts.
 pub const CARGO_CONFIG: &str = ".cargo/config.toml";
 
 /// A crate or a checkout whose `.cargo/config.toml` points to its `.deps`.
@@ -21,7 +20,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// Returns the project that `folder` belongs to: the nearest folder from it upwards that was prepared for alrao.
+    /// Returns the project that `folder` belongs to: the nearest prepared folder among `folder` and its parents.
     pub fn around(folder: &Path) -> Option<Self> {
         let prepared =
             |dir: &&Path| fs::read_to_string(dir.join(CARGO_CONFIG)).is_ok_and(|text| text.contains("ALRAO_DEPS"));
@@ -39,7 +38,7 @@ impl Project {
         chosen_by_user(env::var_os(variable))
     }
 
-    /// Makes `.deps/<name>` lead to `target`, whatever it was before, and tells the build scripts.
+    /// Creates or replaces the link `.deps/<name>` to `target`, and makes cargo run the build scripts again.
     pub fn set_link(&self, name: &str, target: &Path) -> Result<()> {
         let link = self.link(name);
         let deps = self.root.join(DEPS);
@@ -53,7 +52,7 @@ impl Project {
         .with_context(|| format!("can't link {} to {}", link.display(), target.display()))
     }
 
-    /// Sees to it that `.deps/links` is there even if all that the build needs was there before.
+    /// Creates `.deps/links` if no link was needed.
     pub fn ensure_listed(&self) -> Result<()> {
         if !self.link("links").exists() {
             let deps = self.root.join(DEPS);
@@ -64,7 +63,7 @@ impl Project {
         Ok(())
     }
 
-    /// Writes `.deps/links`, the one file whose change makes the build scripts look again.
+    /// Writes `.deps/links`, a list of the links. Cargo runs the build scripts again when this file changes.
     fn list_links(&self) -> std::io::Result<()> {
         let deps = self.root.join(DEPS);
         let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! Set-up: afterwards `cargo build`, `cargo test` and `cargo run` in a project need no variable and no wrapper.
+//! Set-up of a project. Afterwards plain `cargo build`, `cargo test` and `cargo run` work there.
 
 use std::env::consts::{ARCH, OS};
 use std::path::Path;
@@ -9,12 +9,12 @@ use crate::failure::usage_error;
 use crate::project::Project;
 use crate::{box2d, cuda, libtorch, sdl2};
 
-/// Downloads what the cache of this user lacks and links it into the project; with `cuda`, a libtorch that computes on
-/// NVIDIA GPUs too.
+/// Downloads the libraries that are missing in the cache of this user and links them into the project; with `cuda`, PyTorch
+/// with its CUDA libraries.
 ///
 /// # Errors
-/// The machine lacks a compiler, make, Python or, with `cuda`, a driver, all checked before anything is downloaded; or a
-/// download failed, which leaves nothing half in the cache.
+/// The machine has no compiler, make, Python or, with `cuda`, driver, which is checked before anything is downloaded; or a
+/// download failed, which leaves no incomplete folder in the cache.
 pub fn provide(project: &Project, cuda: bool) -> Result<()> {
     check_machine(cuda)?;
     let libtorch = libtorch::provide(project, cuda)?;
@@ -29,7 +29,7 @@ pub fn provide(project: &Project, cuda: bool) -> Result<()> {
     Ok(())
 }
 
-/// Fills the cache of this user, for projects to come.
+/// Fills the cache of this user without linking it into a project.
 ///
 /// # Errors
 /// As [`provide`].

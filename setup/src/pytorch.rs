@@ -1,4 +1,4 @@
-//! What PyTorch's wheel holds of a libtorch, and how that is laid out for the build.
+//! The parts of PyTorch's wheel that make up a libtorch, and their layout for the build.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +9,7 @@ use anyhow::Result;
 /// The PyTorch release that is downloaded.
 pub const VERSION: &str = "2.11.0";
 
-/// The libraries a program loads that computes on the CPU, relative to the folder the wheels are unpacked in.
+/// The libraries that a program without CUDA loads, as paths in the folder of unpacked wheels.
 pub const CPU_LIBRARIES: [&str; 5] = [
     "torch/lib/libc10.so",
     "torch/lib/libtorch_cpu.so",
@@ -18,7 +18,7 @@ pub const CPU_LIBRARIES: [&str; 5] = [
     "nvidia/cu13/lib/libcupti.so.13",
 ];
 
-/// Fills `entry/lib` with the CPU libraries found below `site`, and writes what else makes it a libtorch.
+/// Fills `entry/lib` with the CPU libraries from `site`, and writes the other files of a libtorch.
 pub fn lay_out(site: &Path, entry: &Path, place: impl Fn(&Path, &Path) -> std::io::Result<()>) -> Result<()> {
     let lib = entry.join("lib");
     fs::create_dir(&lib)?;

@@ -1,6 +1,6 @@
-//! What gym-rs is built with: cmake for the SDL2 it bundles, and the SDL2 libraries it links; and the allocator's make.
+//! cmake, with which gym-rs builds its bundled SDL2, and the SDL2 libraries that gym-rs links.
 //!
-//! The machine's own where it has them, PyPI's wheels otherwise. Nothing is installed outside the cache.
+//! The machine's own are used if there are any, else those of PyPI's wheels in the cache.
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -14,7 +14,7 @@ use crate::cache::Cache;
 use crate::pip::{self, Wheel};
 use crate::project::Project;
 
-/// Names in `.deps`: `.cargo/config.toml` points `CMAKE` to the first, build.rs the linker to the second.
+/// The links in `.deps`: `.cargo/config.toml` sets `CMAKE` to the first, build scripts pass the second to the linker.
 const CMAKE: &str = "cmake";
 const SDL2: &str = "sdl2";
 
@@ -37,14 +37,14 @@ const SDL2_WHEEL: Wheel = Wheel {
     paths: &["sdl2dll/dll/libSDL2-2.0.so", "sdl2dll/dll/libSDL2_gfx-1.0.so"],
 };
 
-/// cmake that builds with the ninja beside it, since a machine without cmake may have no make either.
+/// A script that runs cmake with the ninja of the same folder, because a machine without cmake may not have make.
 const CMAKE_WITH_NINJA: &str = r#"#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
 export CMAKE_GENERATOR="${CMAKE_GENERATOR:-Ninja}"
 PATH="$PATH:$here" exec "$here/../cmake/bin/cmake" "$@"
 "#;
 
-/// Sees to it that gym-rs can be built and linked; tells whether there was something to do.
+/// Makes cmake and SDL2 available to builds of the project; returns whether anything changed.
 pub fn provide(project: &Project) -> Result<bool> {
     let cmake_serves = project.given("CMAKE").is_some() || project.link(CMAKE).exists();
     let sdl2_serves = project.link(SDL2).join("lib").exists() || system_sdl2();
@@ -67,24 +67,24 @@ pub fn provide(project: &Project) -> Result<bool> {
     Ok(true)
 }
 
-/// Whether there is the C++ compiler that SDL2 and libtorch's binding are built with.
+/// Returns whether there is a C++ compiler, which SDL2 and torch-sys need.
 pub fn compiler_runs() -> bool {
     Command::new("c++").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-/// Whether there is the make that the allocator is built with.
+/// Returns whether there is a make, which the allocator needs.
 pub fn has_make() -> bool {
     on_path("make").is_some()
 }
 
-/// The machine's cmake, if the make that it would call is there too.
+/// Returns the machine's cmake, if it has a make for it.
 fn system_cmake() -> Option<PathBuf> {
     let cmake = on_path("cmake").filter(|_| has_make())?;
     let runs = Command::new(&cmake).arg("--version").output().is_ok_and(|output| output.status.success());
     runs.then_some(cmake)
 }
 
-/// Whether the linker finds both libraries by itself.
+/// Returns whether the linker finds SDL2 and SDL2_gfx among the machine's libraries.
 fn system_sdl2() -> bool {
     ["libSDL2.so", "libSDL2_gfx.so"].iter().all(|library| {
         // The bare name comes back if there is no such library.
@@ -93,7 +93,7 @@ fn system_sdl2() -> bool {
     })
 }
 
-/// PyPI's cmake and ninja in the cache.
+/// Returns the folder of cmake and ninja in the cache; downloads them if needed.
 fn cmake_entry(cache: &Cache) -> Result<PathBuf> {
     cache.entry(&format!("cmake-{}", CMAKE_WHEEL.version), |scratch, entry| {
         println!("set-up: downloading cmake from PyPI");
@@ -110,15 +110,15 @@ fn cmake_entry(cache: &Cache) -> Result<PathBuf> {
     })
 }
 
-/// Returns the folder of SDL2 libraries that need no others of the system, downloaded if they aren't in the cache.
+/// Returns a folder of SDL2 libraries that depend on no other library of the system; downloads them if needed.
 ///
 /// # Errors
-/// PyPI can't be reached, or the cache not be written.
+/// PyPI can't be reached, or the cache can't be written.
 pub fn sdl2_libraries(cache: &Cache) -> Result<PathBuf> {
     Ok(sdl2_entry(cache)?.join("lib"))
 }
 
-/// PyPI's SDL2 libraries in the cache, under the names that the loader and the linker look for.
+/// Returns the folder of SDL2 in the cache, with the file names that loader and linker expect; downloads it if needed.
 fn sdl2_entry(cache: &Cache) -> Result<PathBuf> {
     cache.entry(&format!("sdl2-{}", SDL2_WHEEL.version), |scratch, entry| {
         println!("set-up: downloading SDL2 from PyPI");

@@ -28,7 +28,7 @@ pub struct Case {
 
 impl Case {
     /// Creates the case of predicting `target` from `x` with the body that `body` makes and `outputs` outputs; `plain`
-    /// makes the same network from tch's layers, as a function to the loss.
+    /// makes the same network from tch's layers and returns a function that computes the loss.
     pub fn new<B, L, F>(
         name: &'static str,
         body: impl Fn(&mut ParameterBuilder) -> B,
