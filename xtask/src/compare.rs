@@ -22,8 +22,9 @@ const METHODS: [(&str, &str); 3] =
     [("alrao", ""), ("sgd", "optimizer.kind=sgd optimizer.lr=0.1"), ("adam", "optimizer.kind=adam")];
 const AGENTS: [&str; 3] = ["pendulum", "lunar-lander", "cartpole"];
 const OF_AGENTS: &str = "schedule.steps=5000 schedule.validation_episodes=5 schedule.test_episodes=5";
-/// Settings for 300 updates on a text, and an epoch of the small network on part of CIFAR-10.
+/// Settings for an epoch on a text.
 const OF_TEXT: &str = "training.max_epochs=1 training.log_every=20";
+/// Settings for an epoch of the small network on part of CIFAR-10.
 const OF_IMAGES: &str = "model.architecture=small-cnn data.batch_size=32 data.max_train_images=4000 training.max_epochs=1 training.log_every=20";
 
 /// The arguments of `cargo xtask compare`.
