@@ -18,7 +18,7 @@ pub enum FigureKind {
     Posterior,
     /// Learning rates of a run's units, and their weight changes.
     Rates,
-    /// Results by learning-rate range, with SGD on the diagonal; also by width.
+    /// Results by learning-rate range, with SGD on the diagonal; runs of several widths get a second map by width.
     Heatmap,
 }
 

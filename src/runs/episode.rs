@@ -38,7 +38,11 @@ pub fn episode(catalog: &Catalog, run: &Path, seed: Option<u64>) -> Result<Episo
     loop {
         let scene = environment.render_state();
         frames.push(
-            scene.ok_or_else(|| UsageError(format!("{name} can't be rendered: it has no render state")))?.render(),
+            scene
+                .ok_or_else(|| {
+                    UsageError(format!("{name} can't be rendered: its method `render_state` returns nothing to draw"))
+                })?
+                .render(),
         );
         let step = environment.step(greedy_actions(&network, environment.observation(), 1)?[0])?;
         sum += step.reward;
