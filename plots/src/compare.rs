@@ -3,6 +3,7 @@
 
 use crate::marks::{Mark, Point, Series};
 use crate::palette::GROUPS;
+use crate::panel::with_non_finite;
 use crate::record::Header;
 use crate::statistics::{bootstrap_ci, interquartile_mean};
 
@@ -17,6 +18,8 @@ pub(crate) struct Curve {
     pub diverged: bool,
     /// Points by x; none if the run diverged before the first.
     pub points: Vec<(f64, f64)>,
+    /// The number of values that are left out because they are non-finite.
+    pub non_finite: usize,
 }
 
 /// Returns `how` for a title if a group has several seeds, else nothing.
@@ -71,7 +74,7 @@ pub(crate) fn grouped(curves: Vec<Curve>) -> Vec<Group> {
 }
 
 impl Group {
-    /// Returns the name with the number of seeds and of diverged seeds.
+    /// Returns the name with the number of seeds, of diverged seeds and of non-finite values.
     pub(crate) fn label(&self) -> String {
         let seeds = |diverged_only: bool| {
             let counted = self.curves.iter().filter(|curve| curve.diverged || !diverged_only);
@@ -80,11 +83,12 @@ impl Group {
             seeds.dedup();
             seeds.len()
         };
-        match (seeds(false), seeds(true)) {
+        let label = match (seeds(false), seeds(true)) {
             (all, 0) => format!("{} ({})", self.name, count(all, "seed")),
             (all, diverged) if all == diverged => format!("{} (diverged)", self.name),
             (all, diverged) => format!("{} ({}, {diverged} diverged)", self.name, count(all, "seed")),
-        }
+        };
+        with_non_finite(label, self.curves.iter().map(|curve| curve.non_finite).sum())
     }
 
     /// Returns the interquartile mean of the [`counting`](Self::counting) curves over the x range they share, at most at
@@ -156,7 +160,7 @@ mod tests {
     use crate::info::tests::returns;
 
     fn curve(seed: u64, diverged: bool, points: &[(f64, f64)]) -> Curve {
-        Curve { group: "many".into(), has_lr_range: true, seed, diverged, points: points.to_vec() }
+        Curve { group: "many".into(), has_lr_range: true, seed, diverged, points: points.to_vec(), non_finite: 0 }
     }
 
     fn group(curves: Vec<Curve>) -> Group {

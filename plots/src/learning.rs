@@ -10,7 +10,7 @@ use crate::files::{null_as_nan, read_lines};
 use crate::info::MethodInfo;
 use crate::marks::{Mark, Point, Series};
 use crate::palette::{BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, YELLOW, plasma};
-use crate::panel::{Axis, Panel, padded};
+use crate::panel::{Axis, Panel, padded, result, with_non_finite};
 use crate::record::{Header, RunRecord, Source, check_one_task, read_summary};
 use crate::returns::{training_curves, validation_curves};
 
@@ -21,6 +21,8 @@ pub struct LearningRecord {
     pub header: Header,
     /// finite losses by update, each averaged over the updates since the previous one
     updates: Vec<(f64, f64)>,
+    /// number of updates with a non-finite loss
+    non_finite_updates: usize,
     epochs: Vec<Epoch>,
     diverged: bool,
     /// test metric of the best checkpoint
@@ -75,17 +77,27 @@ impl LearningRecord {
             return Err(PlotError::NotSupervised { dir: dir.clone() });
         }
         let summary: Option<Summary> = read_summary(dir)?;
-        let (mut updates, mut epochs) = (Vec::new(), Vec::new());
+        let (mut updates, mut non_finite_updates, mut epochs) = (Vec::new(), 0, Vec::new());
         for record in read_lines(&dir.join("metrics.jsonl"))? {
             match record {
-                Record::Update { step, loss } if loss.is_finite() => updates.push((step as f64, measure.of(loss))),
+                Record::Update { step, loss } if measure.of(loss).is_finite() => {
+                    updates.push((step as f64, measure.of(loss)));
+                }
+                Record::Update { .. } => non_finite_updates += 1,
                 Record::Epoch(epoch) => epochs.push(epoch),
                 _ => {}
             }
         }
         let diverged = summary.as_ref().is_some_and(|summary| summary.diverged);
         let test = summary.and_then(|summary| summary.test).map(|test| measure.of(test.loss));
-        Ok(LearningRecord { header, updates, epochs, diverged, test })
+        Ok(LearningRecord { header, updates, non_finite_updates, epochs, diverged, test })
+    }
+
+    /// Returns the number of epochs whose losses are not all finite.
+    fn non_finite_epochs(&self) -> usize {
+        let finite = |scores: &Metrics| self.header.metric.measure.of(scores.loss).is_finite();
+        let sound = |epoch: &&Epoch| [&epoch.train, &epoch.validation].into_iter().chain(&epoch.test).all(finite);
+        self.epochs.len() - self.epochs.iter().filter(sound).count()
     }
 
     /// Returns the finite losses of the epochs over `x`.
@@ -121,6 +133,7 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
             seed: run.header.seed,
             diverged: run.diverged,
             points: run.losses(|epoch| epoch.epoch, scores),
+            non_finite: run.non_finite_epochs(),
         };
         runs.iter().zip(&names).map(curve).collect()
     };
@@ -234,20 +247,26 @@ fn single(run: &LearningRecord) -> Vec<Series> {
     let best = best.map(|(n, epoch)| {
         (n + 1, vec![Point::new(epoch.step as f64, run.header.metric.measure.of(epoch.validation.loss))])
     });
-    let name = |loss: f64| format!("test, best checkpoint: {loss:.3}");
+    let name = |loss: f64| format!("test, best checkpoint: {}", result(loss, 3));
     const LINE: Mark = Mark::Line { width: 2.6, opacity: 1.0 };
     const DOTS: Mark = Mark::Dots { radius: 4.2, opacity: 1.0 };
-    let test = run.test.filter(|loss| loss.is_finite());
+    let lost = |points: &[(f64, f64)], all: usize, label: &str| Some(with_non_finite(label.into(), all - points.len()));
+    let tested = run.epochs.iter().filter(|epoch| epoch.test.is_some()).count();
     let series: [(Option<String>, _, &'static [Mark], _); 6] = [
-        (Some("training, updates".into()), SKY_BLUE, &[Mark::Line { width: 1.3, opacity: 0.7 }], points(&run.updates)),
-        (Some("training, epochs".into()), BLUE, &[LINE, DOTS], points(&train)),
-        (Some("validation".into()), VERMILION, &[LINE, DOTS], points(&validation)),
-        (Some("test".into()), GREEN, &[LINE, DOTS], points(&tests)),
         (
-            test.map(name),
+            lost(&run.updates, run.updates.len() + run.non_finite_updates, "training, updates"),
+            SKY_BLUE,
+            &[Mark::Line { width: 1.3, opacity: 0.7 }],
+            points(&run.updates),
+        ),
+        (lost(&train, run.epochs.len(), "training, epochs"), BLUE, &[LINE, DOTS], points(&train)),
+        (lost(&validation, run.epochs.len(), "validation"), VERMILION, &[LINE, DOTS], points(&validation)),
+        (lost(&tests, tested, "test"), GREEN, &[LINE, DOTS], points(&tests)),
+        (
+            run.test.map(name),
             GREEN,
             &[Mark::Dashes { width: 2.2, dash: 10.0, gap: 6.0 }],
-            test.map(level).unwrap_or_default(),
+            run.test.filter(|loss| loss.is_finite()).map(level).unwrap_or_default(),
         ),
         (
             best.as_ref().map(|(epoch, _)| format!("best checkpoint, epoch {epoch}")),
@@ -256,7 +275,9 @@ fn single(run: &LearningRecord) -> Vec<Series> {
             best.map(|(_, point)| point).unwrap_or_default(),
         ),
     ];
-    let shown = series.into_iter().filter(|(.., points)| !points.is_empty());
+    // Series of non-finite values only are in the legend.
+    let logged = |label: &Option<String>| label.as_ref().is_some_and(|label| label.contains("non-finite"));
+    let shown = series.into_iter().filter(|(label, .., points)| !points.is_empty() || logged(label));
     shown.map(|(label, color, marks, points)| Series { label, color, marks, points }).collect()
 }
 
@@ -319,14 +340,14 @@ mod tests {
             super::single(&run(Measure::Nats, metrics).unwrap()).into_iter().filter_map(|series| series.label).collect()
         };
         let all = [
-            "training, updates",
+            "training, updates (1 non-finite)",
             "training, epochs",
             "validation",
             "test, best checkpoint: 0.693",
             "best checkpoint, epoch 1",
         ];
         assert_eq!(labels(METRICS), all);
-        assert_eq!(labels(METRICS.lines().next().unwrap()), [all[0], all[3]]);
+        assert_eq!(labels(METRICS.lines().next().unwrap()), ["training, updates", all[3]]);
         assert_eq!(labels(&tested(METRICS))[2..4], ["validation", "test"]);
     }
 

@@ -20,6 +20,9 @@ const TITLE: i32 = 32;
 const COLOR_BAR_SPACE: i32 = 108;
 const COLOR_BAR: i32 = 18;
 
+/// The largest magnitude that is drawn: differences of such numbers are finite. Larger values count as non-finite.
+const LARGEST: f64 = 1e300;
+
 /// A panel. Axes without a range cover the points.
 #[derive(Clone)]
 pub(crate) struct Panel {
@@ -100,7 +103,9 @@ impl Axis {
 }
 
 impl Panel {
+    /// Creates a panel of these series without their non-finite points, of which the legend gives the number.
     pub(crate) fn new(x: Axis, y: Axis, series: Vec<Series>) -> Self {
+        let series = series.into_iter().map(drawable).collect();
         Panel { title: None, x, y, series, cells: Vec::new(), color_bar: None, height: 1.0 }
     }
 
@@ -193,8 +198,36 @@ impl Panel {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let x = || (0.0, points().map(|point| point.x).fold(0.0, f64::max).max(1.0) * 1.02);
         let y = || padded(extent(points()));
-        (self.x.range.unwrap_or_else(x), self.y.range.unwrap_or_else(y))
+        (with_length(self.x.range.unwrap_or_else(x)), with_length(self.y.range.unwrap_or_else(y)))
     }
+}
+
+/// Removes the non-finite points of a series and adds their number to its label.
+fn drawable(series: Series) -> Series {
+    let Series { label, color, marks, mut points } = series;
+    let before = points.len();
+    points.retain(|point| point.x.is_finite() && point.y.abs() <= LARGEST);
+    for point in &mut points {
+        let edge = |edge: f64| if edge.is_nan() { point.y } else { edge.clamp(-LARGEST, LARGEST) };
+        (point.low, point.high) = (edge(point.low), edge(point.high));
+    }
+    let lost = before - points.len();
+    Series { label: label.map(|label| with_non_finite(label, lost)), color, marks, points }
+}
+
+/// Adds the number of non-finite values to a label.
+pub(crate) fn with_non_finite(label: String, count: usize) -> String {
+    if count == 0 { label } else { format!("{label} ({count} non-finite)") }
+}
+
+/// Returns the range with finite ends that differ enough for ticks; without ends if there are none, as without points.
+fn with_length((low, high): (f64, f64)) -> (f64, f64) {
+    if low.is_nan() || high.is_nan() || low > high {
+        return (0.0, 1.0);
+    }
+    let (low, high) = (low.max(-2.0 * LARGEST), high.min(2.0 * LARGEST));
+    let least = (1e-6 * low.abs().max(high.abs())).max(1e-6);
+    if high - low < least { (low - least, high + least) } else { (low, high) }
 }
 
 /// Returns the lowest and the highest y, including intervals.
@@ -287,9 +320,10 @@ impl Axis {
     }
 }
 
-/// Formats a number on an axis of length `span`: 250, 2.5k or 0.25M.
+/// Formats a number on an axis of length `span`: 250, 2.5k, 0.25M or 2e12.
 fn tick(value: f64, span: f64) -> String {
     let (unit, suffix) = match span {
+        1e10.. if value != 0.0 => return rate(value),
         1e6.. => (1e6, "M"),
         1e4.. => (1e3, "k"),
         _ => (1.0, ""),
@@ -305,6 +339,15 @@ pub(crate) fn rate(value: f64) -> String {
     match rounded.abs() {
         1e-2..1e4 => minus(format!("{rounded}")),
         _ => minus(format!("{rounded:e}")),
+    }
+}
+
+/// Formats a result with a number of decimals, or a very large one to four digits.
+pub(crate) fn result(value: f64, decimals: usize) -> String {
+    match value.abs() {
+        0.0..1e7 => minus(format!("{value:.decimals$}")),
+        _ if value.is_finite() => rate(value),
+        _ => "non-finite".into(),
     }
 }
 
@@ -328,6 +371,7 @@ mod tests {
             (250_000.0, 2e6, "0.25M"),
             (-1_200.0, 1.2e3, "\u{2212}1200"),
             (0.1 + 0.2, 1.0, "0.3"),
+            (2e260, 1e261, "2e260"),
         ] {
             assert_eq!(tick(value, span), expected);
         }

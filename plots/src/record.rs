@@ -49,6 +49,8 @@ pub struct RunRecord {
     pub episodes: Vec<Episode>,
     /// Validations with a finite mean, by step.
     pub validations: Vec<Validation>,
+    /// The number of episodes without a finite return, and of validations without a finite mean.
+    pub(crate) non_finite: [usize; 2],
     /// The final metrics, once the run has finished.
     pub summary: Option<Summary>,
 }
@@ -169,18 +171,20 @@ impl RunRecord {
         if !header.is_agent() {
             return Err(PlotError::NoAgent { dir: dir.clone() });
         }
-        let (mut episodes, mut validations) = (Vec::new(), Vec::new());
+        let (mut episodes, mut validations, mut non_finite) = (Vec::new(), Vec::new(), [0, 0]);
         for record in read_lines(&dir.join("metrics.jsonl"))? {
             match record {
                 Record::Episode(episode) if episode.value.is_finite() => episodes.push(episode),
                 Record::Validation(validation) if validation.returns.mean.is_finite() => validations.push(validation),
-                _ => {}
+                Record::Episode(_) => non_finite[0] += 1,
+                Record::Validation(_) => non_finite[1] += 1,
+                Record::Other => {}
             }
         }
         // A resumed run may repeat some steps.
         episodes.sort_by_key(|episode: &Episode| episode.step);
         validations.sort_by_key(|validation: &Validation| validation.step);
-        Ok(RunRecord { header, episodes, validations, summary: read_summary(dir)? })
+        Ok(RunRecord { header, episodes, validations, non_finite, summary: read_summary(dir)? })
     }
 
     pub(crate) fn diverged(&self) -> bool {

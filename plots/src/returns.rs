@@ -7,7 +7,7 @@ use crate::compare::{Curve, comparison_series, count, group_names, if_several_se
 use crate::figure::Figure;
 use crate::marks::{Mark, Point, Series};
 use crate::palette::{BLUE, GREEN, GREY, SKY_BLUE, VERMILION, YELLOW};
-use crate::panel::{Axis, Panel, minus};
+use crate::panel::{Axis, Panel, result, with_non_finite};
 use crate::record::{Evaluation, RunRecord, Validation, check_one_task};
 
 /// Plots the episode returns of `runs` over environment steps.
@@ -41,7 +41,8 @@ pub(crate) fn validation_curves(runs: &[RunRecord]) -> Result<Vec<Curve>, PlotEr
     if let Some(run) = runs.iter().find(|run| run.validations.is_empty() && !run.diverged()) {
         return Err(PlotError::NoValidations { dir: run.header.dir.clone() });
     }
-    Ok(curves(runs, |run| run.validations.iter().map(|v| (v.step as f64, v.returns.mean)).collect()))
+    let points = |run: &RunRecord| run.validations.iter().map(|v| (v.step as f64, v.returns.mean)).collect();
+    Ok(curves(runs, points))
 }
 
 /// Returns the moving averages of the training episodes of several runs.
@@ -60,6 +61,7 @@ fn curves(runs: &[RunRecord], points: impl Fn(&RunRecord) -> Vec<(f64, f64)>) ->
         seed: run.header.seed,
         diverged: run.diverged(),
         points: points(run),
+        non_finite: run.non_finite.iter().sum(),
     };
     runs.iter().zip(names).map(curve).collect()
 }
@@ -88,7 +90,8 @@ fn single(run: &RunRecord) -> Vec<Series> {
         0 => "training episode".into(),
         hidden => format!("training episode ({hidden} outside the axis range)"),
     };
-    add(label, SKY_BLUE, &[Mark::Dots { radius: 2.6, opacity: 0.55 }], points(&shown));
+    let [lost_episodes, lost_validations] = run.non_finite;
+    add(with_non_finite(label, lost_episodes), SKY_BLUE, &[Mark::Dots { radius: 2.6, opacity: 0.55 }], points(&shown));
 
     let window = window(&episodes);
     add(
@@ -101,7 +104,7 @@ fn single(run: &RunRecord) -> Vec<Series> {
     let validations = run.validations.iter();
     let points = validations.map(|v| Point::between(v.step as f64, v.returns.mean, v.returns.std)).collect();
     add(
-        "validation, mean \u{b1} std".into(),
+        with_non_finite("validation, mean \u{b1} std".into(), lost_validations),
         VERMILION,
         &[
             Mark::Band { opacity: 0.18 },
@@ -124,8 +127,8 @@ fn single(run: &RunRecord) -> Vec<Series> {
     ] {
         if let Some(Evaluation { episodes, returns }) = trial.filter(|trial| trial.returns.mean.is_finite()) {
             let level = vec![Point::new(0.0, returns.mean), Point::new(last, returns.mean)];
-            let label = format!("{name}: {:.1} ({})", returns.mean, count(*episodes as usize, "episode"));
-            add(minus(label), color, marks, level);
+            let label = format!("{name}: {} ({})", result(returns.mean, 1), count(*episodes as usize, "episode"));
+            add(label, color, marks, level);
         }
     }
 
