@@ -3,18 +3,24 @@
 use alrao_envs::{Environment, Physics};
 use serde::{Deserialize, Serialize};
 
+use alrao_core::json::null_as_nan;
+
 use crate::Error;
 
 /// Statistics of episode returns, in raw units of reward.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Returns {
     /// Mean.
+    #[serde(deserialize_with = "null_as_nan")]
     pub mean: f64,
-    /// Standard deviation, with n - 1 in the denominator; 0 for one episode.
+    /// Standard deviation, with n - 1 in the denominator; NaN for one episode.
+    #[serde(deserialize_with = "null_as_nan")]
     pub std: f64,
     /// Smallest.
+    #[serde(deserialize_with = "null_as_nan")]
     pub min: f64,
     /// Largest.
+    #[serde(deserialize_with = "null_as_nan")]
     pub max: f64,
 }
 
@@ -34,7 +40,7 @@ impl Evaluation {
         let n = returns.len() as f64;
         let mean = returns.iter().sum::<f64>() / n;
         let squares: f64 = returns.iter().map(|r| (r - mean).powi(2)).sum();
-        let std = (squares / (n - 1.0).max(1.0)).sqrt();
+        let std = (squares / (n - 1.0)).sqrt(); // 0 / 0 for one episode
         let min = returns.iter().copied().fold(f64::INFINITY, f64::min);
         let max = returns.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         Evaluation { episodes: returns.len(), returns: Returns { mean, std, min, max } }
@@ -139,6 +145,6 @@ mod tests {
     fn summaries_match_values_by_hand() {
         let Evaluation { episodes, returns } = Evaluation::of(&[-1.0, 1.0, 3.0]);
         assert_eq!((episodes, returns.mean, returns.std, returns.min, returns.max), (3, 1.0, 2.0, -1.0, 3.0));
-        assert_eq!(Evaluation::of(&[2.0]).returns.std, 0.0);
+        assert!(Evaluation::of(&[2.0]).returns.std.is_nan(), "one episode has no spread");
     }
 }

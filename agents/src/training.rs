@@ -5,7 +5,10 @@
 //! whole state, so a resumed training is bit-identical to one that was never stopped.
 
 use std::collections::VecDeque;
+use std::ops::Bound;
+use std::time::Instant;
 
+use alrao_core::json::null_as_nan;
 use alrao_core::layers::{Body, NormalizedBody};
 use alrao_core::method::Method;
 use alrao_core::network::Network;
@@ -41,6 +44,8 @@ pub struct Schedule {
     pub test_episodes: usize,
     /// Interval of checkpoints; by default a tenth of `steps`, at most 10,000.
     pub checkpoint_every: u64,
+    /// Minutes between checkpoints, if `checkpoint_every` takes longer; by default 5.
+    pub checkpoint_minutes: f64,
     /// Interval of log lines about the updates; by default 500.
     pub log_every: u64,
 }
@@ -54,6 +59,7 @@ struct PartialSchedule {
     validation_episodes: Option<usize>,
     test_episodes: Option<usize>,
     checkpoint_every: Option<u64>,
+    checkpoint_minutes: Option<f64>,
     log_every: Option<u64>,
 }
 
@@ -66,6 +72,7 @@ impl From<PartialSchedule> for Schedule {
             validation_episodes: partial.validation_episodes.unwrap_or(default.validation_episodes),
             test_episodes: partial.test_episodes.unwrap_or(default.test_episodes),
             checkpoint_every: partial.checkpoint_every.unwrap_or(default.checkpoint_every),
+            checkpoint_minutes: partial.checkpoint_minutes.unwrap_or(default.checkpoint_minutes),
             log_every: partial.log_every.unwrap_or(default.log_every),
         }
     }
@@ -80,6 +87,7 @@ impl Schedule {
             validation_episodes: 100,
             test_episodes: 100,
             checkpoint_every: steps.div_ceil(10).clamp(1, 10_000),
+            checkpoint_minutes: 5.0,
             log_every: 500,
         }
     }
@@ -95,6 +103,7 @@ impl Schedule {
         within("schedule.validation_episodes", self.validation_episodes, 1..=MAX_EPISODES)?;
         within("schedule.test_episodes", self.test_episodes, 1..=MAX_EPISODES)?;
         within("schedule.checkpoint_every", self.checkpoint_every, 1..)?;
+        within("schedule.checkpoint_minutes", self.checkpoint_minutes, (Bound::Excluded(0.0), Bound::Unbounded))?;
         within("schedule.log_every", self.log_every, 1..)?;
         if self.steps <= learning_starts {
             let problem =
@@ -179,6 +188,8 @@ pub struct DqnTrainer {
     validation_environments: Vec<Box<dyn Environment>>,
     validation_seeds: Vec<u64>,
     progress: Progress,
+    saved: Instant,
+    checkpoint_requested: fn() -> bool,
     pending: VecDeque<DqnStopReason>,
 }
 
@@ -203,7 +214,7 @@ pub struct BestValidation {
     /// Environment steps before the validation.
     pub step: u64,
     /// Mean return.
-    #[serde(rename = "return")]
+    #[serde(rename = "return", deserialize_with = "null_as_nan")]
     pub mean_return: f64,
 }
 
@@ -293,6 +304,8 @@ impl DqnTrainer {
             validation_environments,
             validation_seeds: episode_seeds(seed, "validation", schedule.validation_episodes),
             progress,
+            saved: Instant::now(),
+            checkpoint_requested: || false,
             pending: VecDeque::new(),
             schedule: schedule.clone(),
         })
@@ -307,6 +320,11 @@ impl DqnTrainer {
             self.step()?;
         }
         Ok(self.pending.pop_front().unwrap_or(DqnStopReason::Finished))
+    }
+
+    /// Has `requested` called after each environment step; if it returns true, a checkpoint is due.
+    pub fn checkpoint_when(&mut self, requested: fn() -> bool) {
+        self.checkpoint_requested = requested;
     }
 
     /// Returns the best validation so far.
@@ -379,7 +397,12 @@ impl DqnTrainer {
         if due(self.schedule.validate_every) && step > self.learning_starts {
             self.validate()?;
         }
-        if due(self.schedule.checkpoint_every) {
+        let minutes = self.saved.elapsed().as_secs_f64() / 60.0;
+        if due(self.schedule.checkpoint_every)
+            || minutes >= self.schedule.checkpoint_minutes
+            || (self.checkpoint_requested)()
+        {
+            self.saved = Instant::now();
             self.pending.push_back(DqnStopReason::Checkpoint);
         }
         Ok(())

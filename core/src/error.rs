@@ -110,13 +110,26 @@ pub enum Error {
         /// Shape in the file.
         found: Vec<i64>,
     },
-    /// A file of tensors can't be read or written, or a tensor has another dtype.
-    #[error("{}: {source}", path.display())]
+    /// A file of tensors can't be read or written.
+    #[error("{}: {problem}", path.display())]
     TensorFile {
         /// The file.
         path: PathBuf,
-        /// Error of libtorch or the file system.
-        source: tch::TchError,
+        /// The reason, from libtorch or the file system.
+        problem: String,
+    },
+    /// The machine lacks the memory to train a network.
+    #[error(
+        "a network with a part of {parameters:.0} parameters needs about {needed:.0} GB to be trained, but this machine has \
+         {total:.0} GB: choose smaller layers (hidden_sizes, width_factor), fewer heads (num_heads) or fewer outputs"
+    )]
+    Memory {
+        /// The parameters of the body or of the heads.
+        parameters: f64,
+        /// The memory they need, in GB.
+        needed: f64,
+        /// The machine's memory, in GB.
+        total: f64,
     },
     /// The device is not available.
     #[error("{0}")]

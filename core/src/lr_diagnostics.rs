@@ -1,5 +1,6 @@
 //! Diagnostics of a run's learning rates, from the posterior over heads and the units' weights.
 
+use crate::json::{null_as_nan, nulls_as_nan};
 use serde::{Deserialize, Serialize};
 
 use crate::averaging::effective_number;
@@ -19,14 +20,19 @@ pub enum Bound {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LrDiagnostics {
     /// Learning rates `eta_j` of the heads, `[K]`.
+    #[serde(deserialize_with = "nulls_as_nan")]
     pub head_lrs: Vec<f64>,
     /// Posterior over the heads, `[K]`.
+    #[serde(deserialize_with = "nulls_as_nan")]
     pub posterior: Vec<f64>,
     /// Effective number of heads, between 1 and K.
+    #[serde(deserialize_with = "null_as_nan")]
     pub effective_heads: f64,
     /// Learning rate of the top-weighted head.
+    #[serde(deserialize_with = "null_as_nan")]
     pub top_lr: f64,
     /// Single learning rate suggested for SGD: the geometric mean of the heads' learning rates, weighted by the posterior.
+    #[serde(deserialize_with = "null_as_nan")]
     pub suggested_lr: f64,
     /// The bound whose head has most of the weight, if one has: the range should be widened there.
     pub at_bound: Option<Bound>,

@@ -148,11 +148,14 @@ impl<'a> ParameterBuilder<'a> {
     /// Allocates the parameters on `device` with this dtype and samples their initial values.
     ///
     /// # Errors
+    /// [`Error::Memory`] if the parameters don't fit in this machine's memory.
     /// [`Error::ParameterWithoutUnit`] names the first parameter without units.
     pub fn finish(self, device: Device, kind: Kind) -> Result<Parameters, Error> {
         if let Some(entry) = self.entries.iter().find(|entry| entry.units.is_none()) {
             return Err(Error::ParameterWithoutUnit { name: entry.name.clone() });
         }
+        let numel = |entry: &Entry| entry.shape.iter().map(|&length| length as f64).product::<f64>();
+        crate::memory::check_parameters(self.entries.iter().map(numel).sum())?;
         let zeros = |numbers: i64| Tensor::zeros([numbers], (kind, device));
         let theta = zeros(self.entries.iter().map(Entry::numel).sum());
         let buffer_values = zeros(self.buffers.iter().map(Buffer::numel).sum());
@@ -515,6 +518,16 @@ mod tests {
             assert_eq!((builder.numel(), builder.units()), (28, 4));
         });
         assert_eq!(parameters.unwrap().theta().size(), [28]);
+    }
+
+    #[test]
+    fn a_network_beyond_the_machines_memory_is_refused_before_it_is_made() {
+        let huge = build(|builder| {
+            let weight = builder.add("weight", &[1 << 40, 1 << 40], Init::Uniform(1.0));
+            builder.add_units(1 << 40, &[(weight, 1 << 40)]);
+        });
+        let error = huge.err().unwrap().to_string();
+        assert!(error.contains("needs about") && error.contains("num_heads"), "{error}");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use tch::{Device, Tensor};
+use safetensors::SafeTensorError;
+use tch::{Device, TchError, Tensor};
 
 use crate::Error;
 use crate::error::fits;
@@ -21,8 +22,7 @@ impl StateDict {
     /// # Errors
     /// [`Error::TensorFile`] if the file is missing or not a safetensors file.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let by_name =
-            Tensor::read_safetensors(path).map_err(|source| Error::TensorFile { path: path.into(), source })?;
+        let by_name = Tensor::read_safetensors(path).map_err(|error| tensor_file(path, error))?;
         Ok(StateDict { path: path.into(), by_name: by_name.into_iter().collect() })
     }
 
@@ -32,7 +32,7 @@ impl StateDict {
     /// [`Error::TensorFile`] if the file can't be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         let by_name: Vec<(&String, &Tensor)> = self.by_name.iter().collect();
-        Tensor::write_safetensors(&by_name, path).map_err(|source| Error::TensorFile { path: path.into(), source })
+        Tensor::write_safetensors(&by_name, path).map_err(|error| tensor_file(path, error))
     }
 
     /// Adds a copy of a tensor, on the CPU.
@@ -72,9 +72,18 @@ impl StateDict {
         let tensor = self.get(name, &[length])?;
         let mut values = vec![T::ZERO; tensor.numel()];
         let copied = tensor.f_copy_data(&mut values, tensor.numel());
-        copied.map_err(|source| Error::TensorFile { path: self.path.clone(), source })?;
+        copied.map_err(|error| tensor_file(&self.path, error))?;
         Ok(values)
     }
+}
+
+fn tensor_file(path: &Path, error: TchError) -> Error {
+    let problem = match error {
+        TchError::SafeTensorError { err: SafeTensorError::IoError(error), .. } => error.to_string(),
+        TchError::SafeTensorError { err, .. } => format!("not a whole safetensors file: {err}"),
+        error => error.to_string(),
+    };
+    Error::TensorFile { path: path.into(), problem }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use rand_seeder::Seeder;
 /// Number of bootstrap samples.
 const DRAWS: usize = 10_000;
 
-/// Mean, standard deviation (with n - 1; 0 for a single value), minimum and maximum of some values.
+/// Mean, standard deviation (with n - 1; NaN for a single value), minimum and maximum of some values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     /// The mean.
@@ -27,7 +27,7 @@ impl Spread {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        let std = (squares / (n - 1.0).max(1.0)).sqrt();
+        let std = (squares / (n - 1.0)).sqrt(); // 0 / 0 for a single value
         let min = values.iter().copied().fold(f64::INFINITY, f64::min);
         let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         Spread { mean, std, min, max }
@@ -85,7 +85,8 @@ mod tests {
     #[test]
     fn spreads_equal_hand_computed_values() {
         assert_eq!(Spread::of(&[1.0, 4.0, 7.0]), Spread { mean: 4.0, std: 3.0, min: 1.0, max: 7.0 });
-        assert_eq!(Spread::of(&[2.0]), Spread { mean: 2.0, std: 0.0, min: 2.0, max: 2.0 });
+        let one = Spread::of(&[2.0]);
+        assert!(one.std.is_nan() && one.mean == 2.0, "one value has no spread");
     }
 
     #[test]

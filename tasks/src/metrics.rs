@@ -1,5 +1,6 @@
 //! Metrics of a supervised model: loss, accuracy, and those specific to a task.
 
+use alrao_core::json::null_as_nan;
 use alrao_core::likelihood::Categorical;
 use alrao_core::network::Network;
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,10 @@ use crate::model::Model;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// `-log p(y|x)` of the mixture, in nats.
+    #[serde(deserialize_with = "null_as_nan")]
     pub loss: f64,
     /// Top-1 accuracy, in [0, 1].
+    #[serde(deserialize_with = "null_as_nan")]
     pub top1: f64,
     /// Top-5 accuracy, in [0, 1].
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use alrao_core::graphed::GraphedPasses;
+use alrao_core::json::null_as_nan;
 use alrao_core::layers::{Body, LstmState};
 use alrao_core::learner::Learner;
 use alrao_core::likelihood::Categorical;
@@ -27,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use crate::Error;
-use crate::data::{Batch, Batches, Data, MetricKind, SkippedFile, Split};
+use crate::data::{Batch, Batches, Data, MetricKind, SkippedFile, Split, check_skipped};
 use crate::metrics::{MetricAccumulator, Metrics, evaluate};
 use crate::model::{self, Model};
 
@@ -170,6 +171,7 @@ pub struct BestEpoch {
     /// The epoch, from 1.
     pub epoch: u64,
     /// The validation loss, in nats.
+    #[serde(deserialize_with = "null_as_nan")]
     pub loss: f64,
 }
 
@@ -191,6 +193,7 @@ pub struct SupervisedTrainer {
     since_log: MetricAccumulator,
     since_epoch: MetricAccumulator,
     saved: Instant,
+    checkpoint_requested: fn() -> bool,
     pending: VecDeque<SupervisedStopReason>,
     device: Device,
 }
@@ -256,6 +259,7 @@ impl SupervisedTrainer {
             since_log: MetricAccumulator::new(device),
             since_epoch: MetricAccumulator::new(device),
             saved: Instant::now(),
+            checkpoint_requested: || false,
             pending: VecDeque::new(),
             device,
         })
@@ -270,6 +274,11 @@ impl SupervisedTrainer {
             self.step()?;
         }
         Ok(self.pending.pop_front().unwrap_or(SupervisedStopReason::Finished))
+    }
+
+    /// Has `requested` called after each batch; if it returns true, a checkpoint is due.
+    pub fn checkpoint_when(&mut self, requested: fn() -> bool) {
+        self.checkpoint_requested = requested;
     }
 
     /// Returns the best epoch so far.
@@ -324,7 +333,9 @@ impl SupervisedTrainer {
     /// A batch can't be read; [`Error::TooManyCorrupt`].
     pub fn test(&self, network: &Network<Model>) -> Result<(Metrics, Vec<SkippedFile>), Error> {
         let (scores, skipped_files) = self.metrics_of(network, Split::Test)?;
-        self.check_skipped(self.progress.skipped_files.len() + skipped_files.len(), skipped_files.last())?;
+        let before = &self.progress.skipped_files;
+        let new = skipped_files.iter().filter(|file| !before.contains(&file.path)).count(); // epochs may have tested, too
+        self.check_skipped(before.len() + new, skipped_files.last())?;
         Ok((scores, skipped_files))
     }
 
@@ -391,7 +402,10 @@ impl SupervisedTrainer {
             Some(batch) => self.learn(batch?.to_device(self.device))?,
             None => self.end_epoch()?,
         }
-        if self.saved.elapsed() >= Duration::from_secs(self.schedule.checkpoint_seconds) || self.progress.batches == 0 {
+        if self.saved.elapsed() >= Duration::from_secs(self.schedule.checkpoint_seconds)
+            || self.progress.batches == 0
+            || (self.checkpoint_requested)()
+        {
             self.saved = Instant::now();
             self.pending.push_back(SupervisedStopReason::Checkpoint);
         }
@@ -456,11 +470,7 @@ impl SupervisedTrainer {
 
     /// Checks that not too many files are skipped.
     fn check_skipped(&self, count: usize, last: Option<&SkippedFile>) -> Result<(), Error> {
-        let of = self.data.images();
-        match last.filter(|_| count * 100 > of) {
-            Some(last) => Err(Error::TooManyCorrupt { count, of, last: last.clone() }),
-            None => Ok(()),
-        }
+        last.map_or(Ok(()), |last| check_skipped(count, self.data.images(), last))
     }
 
     fn emit_update(&mut self) {

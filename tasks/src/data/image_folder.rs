@@ -106,7 +106,10 @@ impl ImageDataset for ImageFolder {
 
     fn image(&self, split: Split, index: usize, draws: Option<&mut Stream>, pixels: &mut [u8]) -> Result<(), Error> {
         let path = self.path(split, index);
-        let file = fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
+        let file = fs::read(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound if path.is_symlink() => Error::file(path, "link to a file that doesn't exist"),
+            _ => Error::Read { path: path.into(), source },
+        })?;
         let image = decode::decode(&file).map_err(|problem| Error::file(path, problem))?;
         match draws {
             Some(draws) => augment::random_resized_crop(&image, self.side, draws, pixels),
@@ -239,5 +242,7 @@ mod tests {
         assert!(matches!(image(0), Error::File { problem, .. } if problem.contains("corrupt PNG")));
         fs::remove_file(folder.path().join("val/cat/1.JPEG")).unwrap();
         assert!(matches!(image(1), Error::Read { .. }));
+        std::os::unix::fs::symlink("/nowhere", folder.path().join("val/cat/1.JPEG")).unwrap();
+        assert!(matches!(image(1), Error::File { problem, .. } if problem.contains("link")));
     }
 }

@@ -18,6 +18,8 @@ pub use images::{ImageDataLoader, ImageDataset};
 pub use metric_kind::MetricKind;
 pub use text::{Symbol, Text};
 
+use crate::Error;
+
 /// The largest number of classes for which top-5 accuracy is meaningless.
 const FEW: usize = 10;
 
@@ -82,4 +84,15 @@ impl Data {
             Data::Images(_) => MetricKind::Loss,
         }
     }
+}
+
+/// Checks that at most 1 % of the dataset's `of` images are skipped, the limit of trainings and evaluations.
+///
+/// # Errors
+/// [`Error::TooManyCorrupt`], which names the last file.
+pub fn check_skipped(count: usize, of: usize, last: &SkippedFile) -> Result<(), Error> {
+    if count * 100 <= of {
+        return Ok(());
+    }
+    Err(Error::TooManyCorrupt { count, of, last: last.clone() })
 }
