@@ -1,6 +1,7 @@
 //! The command line: parses the arguments, runs the command and returns an exit code.
 //!
-//! Exit codes: 0 for success, 2 for a usage error (arguments, configuration, missing data), 1 for any other failure.
+//! Exit codes: 0 for success, 2 for a usage error (arguments, configuration, missing data), 129, 130 or 143 after SIGHUP,
+//! SIGINT or SIGTERM, 1 for any other failure. A reader that closed standard output is no failure.
 
 use std::process::ExitCode;
 
@@ -11,7 +12,10 @@ use crate::catalog::Catalog;
 use crate::commands::{
     self, EnvArgs, EvalArgs, NewArgs, PlotArgs, ReportArgs, SweepArgs, TableArgs, TrainArgs, WatchArgs,
 };
+use crate::message::{message, shorten_panics_of_libtorch};
+use crate::output::{self, Closed, note};
 use crate::program;
+use crate::runs::stop::Stopped;
 use crate::usage_error::UsageError;
 
 /// Deep Q-learning in Rust without learning-rate tuning.
@@ -49,12 +53,26 @@ enum Command {
 
 /// Runs a program with its command-line arguments; `catalog` is what it can train, or a problem of its making.
 pub fn main(catalog: Result<Catalog, UsageError>) -> ExitCode {
-    match CommandLine::from_arg_matches(&CommandLine::command().name(program::name()).get_matches()) {
-        Ok(command_line) => {
-            exit_code(catalog.map_err(Into::into).and_then(|catalog| run(command_line.command, &catalog)))
+    shorten_panics_of_libtorch();
+    let command = match parse() {
+        Ok(CommandLine { command }) => command,
+        Err(error) if error.use_stderr() => {
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
         }
-        Err(error) => error.exit(),
+        Err(help) => return exit_code(help.print().map_err(output::failed)),
+    };
+    exit_code(catalog.map_err(Into::into).and_then(|catalog| run(command, &catalog)))
+}
+
+/// Parses the arguments. A negative number is the value of the option before it, so that the message names the option.
+fn parse() -> Result<CommandLine, clap::Error> {
+    fn with_numbers(command: clap::Command) -> clap::Command {
+        let takes_value = |arg: &clap::Arg| arg.get_action().takes_values() && !arg.is_positional();
+        let command = command.mut_args(|arg| if takes_value(&arg) { arg.allow_negative_numbers(true) } else { arg });
+        command.mut_subcommands(with_numbers)
     }
+    CommandLine::from_arg_matches(&with_numbers(CommandLine::command().name(program::name())).try_get_matches()?)
 }
 
 fn run(command: Command, catalog: &Catalog) -> Result<()> {
@@ -72,12 +90,20 @@ fn run(command: Command, catalog: &Catalog) -> Result<()> {
     }
 }
 
+/// Prints an error, and returns the exit code.
 fn exit_code(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
-        }
+        Err(error) if error.is::<Closed>() => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref::<Stopped>() {
+            Some(stopped) => {
+                note!("{stopped}");
+                ExitCode::from(128 + stopped.signal as u8)
+            }
+            None => {
+                note!("error: {}", message(&error));
+                ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
+            }
+        },
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::message::{message, message_of};
 use crate::usage_error::UsageError;
 
 /// An error of a run.
@@ -12,7 +13,7 @@ pub enum Error {
     #[error(transparent)]
     Usage(UsageError),
     /// Something failed on the way; the program exits with 1 for it. The message has all causes.
-    #[error("{}", chain(&**.0))]
+    #[error("{}", message_of(&**.0))]
     Failed(Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -27,7 +28,7 @@ impl From<anyhow::Error> for Error {
         match error.downcast::<Self>() {
             Ok(error) => error,
             Err(error) => match error.is::<UsageError>() {
-                true => Error::Usage(UsageError(format!("{error:#}"))),
+                true => Error::Usage(UsageError(message(&error))),
                 false => Error::Failed(error.into()),
             },
         }
@@ -38,12 +39,6 @@ impl From<alrao_envs::EnvironmentError> for Error {
     fn from(error: alrao_envs::EnvironmentError) -> Self {
         Error::Failed(error.into())
     }
-}
-
-/// Joins an error and its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

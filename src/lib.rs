@@ -35,6 +35,8 @@ mod app;
 #[cfg(feature = "app")]
 mod catalog;
 #[cfg(feature = "app")]
+pub mod checkpoint;
+#[cfg(feature = "app")]
 mod command_line;
 #[cfg(feature = "app")]
 mod commands;
@@ -44,6 +46,10 @@ pub mod config;
 mod error;
 #[cfg(feature = "app")]
 pub mod figures;
+#[cfg(feature = "app")]
+mod message;
+#[cfg(feature = "app")]
+mod output;
 #[cfg(feature = "app")]
 mod program;
 #[cfg(feature = "app")]
@@ -56,6 +62,10 @@ pub mod run_directory;
 pub mod run_info;
 #[cfg(feature = "app")]
 pub mod runs;
+#[cfg(feature = "app")]
+mod seed;
+#[cfg(feature = "app")]
+mod shell;
 #[cfg(feature = "app")]
 pub mod summary;
 #[cfg(feature = "app")]

@@ -8,11 +8,13 @@
 //! | `metrics.jsonl`, `tensorboard/` | logs |
 //! | `checkpoints/best/` | `network.safetensors`: the network with the best validation |
 //! | `checkpoints/last/` | everything needed to resume |
+//! | `checkpoints/previous/` | the checkpoint before it, used if the last one is damaged |
 //! | `units.json` | final state of every unit |
 //! | `summary.json` | the final metrics |
 //! | `plots/` | figures |
 //!
-//! A new directory is created atomically, with its configuration and `run.json`; so is each checkpoint.
+//! A new directory is created atomically, with its configuration and `run.json`; so is each checkpoint, whose files and
+//! directories are synced to the disk first and verified at every load.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -21,11 +23,13 @@ use std::path::{Path, PathBuf};
 use alrao_core::state_dict::StateDict;
 use alrao_core::units::Units;
 use alrao_plots::RunInfo;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::checkpoint::{self, Damaged};
 use crate::config::Config;
+use crate::output::note;
 use crate::run_info::run_info;
 use crate::summary::Summary;
 use crate::usage_error::UsageError;
@@ -33,6 +37,9 @@ use crate::usage_error::UsageError;
 /// The file that a process locks while it trains in a directory. Nobody edits it: an editor would replace it with an
 /// unlocked file.
 const LOCK: &str = "lock";
+
+/// The checkpoint before the last.
+const PREVIOUS: &str = "previous";
 
 /// A run directory, locked by this process.
 #[derive(Debug)]
@@ -75,12 +82,12 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Replaces the last checkpoint: tensors by file name, and the remaining state.
+    /// Saves a checkpoint: tensors by file name, and the remaining state. The one before it is kept as `previous`.
     ///
     /// # Errors
-    /// The checkpoint can't be written; the previous one is kept.
+    /// The checkpoint can't be written; the last two are kept.
     pub fn save_last(&self, files: &[(&str, StateDict)], state: &impl Serialize) -> Result<()> {
-        self.replace_checkpoint("last", |dir| {
+        self.replace_checkpoint("last", PREVIOUS, |dir| {
             for (name, tensors) in files {
                 tensors.write(&dir.join(format!("{name}.safetensors")))?;
             }
@@ -88,21 +95,56 @@ impl RunDirectory {
         })
     }
 
-    /// Restores the last checkpoint: calls `load` with a reader of tensors by file name and the remaining state. Returns
-    /// `None` if there is no checkpoint.
+    /// Restores the last checkpoint, or the one before it if a file of the last one is damaged, which is printed to standard
+    /// error: calls `load` with a reader of tensors by file name and the remaining state. Returns `None` if there is no
+    /// checkpoint.
     ///
     /// # Errors
-    /// The checkpoint is corrupt or of another configuration.
+    /// All checkpoints are damaged, or the checkpoint is of another configuration.
     pub fn load_last<S: DeserializeOwned, R>(
         &self,
         load: impl FnOnce(&dyn Fn(&str) -> Result<StateDict>, S) -> Result<R>,
     ) -> Result<Option<R>> {
-        let Some(dir) = self.checkpoint("last")? else { return Ok(None) };
+        let Some(dir) = self.whole_checkpoint()? else { return Ok(None) };
         let path = dir.join("state.json");
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let state = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
         let read = |name: &str| Ok(StateDict::read(&dir.join(format!("{name}.safetensors")))?);
-        load(&read, state).with_context(|| dir.display().to_string()).map(Some)
+        let loaded = load(&read, state).with_context(|| dir.display().to_string())?;
+        if dir.ends_with(PREVIOUS) {
+            // So that the next checkpoint replaces the damaged one, not this one.
+            let last = dir.with_file_name("last");
+            remove(&last)?;
+            fs::rename(&dir, &last)?;
+        }
+        Ok(Some(loaded))
+    }
+
+    /// Returns the latest checkpoint without a damaged file, if there is a checkpoint.
+    fn whole_checkpoint(&self) -> Result<Option<PathBuf>> {
+        let both = ["last", PREVIOUS].map(|name| self.path.join("checkpoints").join(name));
+        let mut damages = Vec::new();
+        for dir in both.into_iter().filter(|dir| dir.exists()) {
+            match checkpoint::verify(&dir) {
+                Ok(_) => {
+                    damages.iter().for_each(|damage: &Damaged| {
+                        note!("{damage}; resuming from the checkpoint before it, which is whole");
+                    });
+                    return Ok(Some(dir));
+                }
+                Err(damage) => damages.push(damage),
+            }
+        }
+        if damages.is_empty() {
+            return Ok(None);
+        }
+        let damages = damages.iter().map(Damaged::to_string).collect::<Vec<_>>().join(", and ");
+        Err(self.beyond_repair(&damages))
+    }
+
+    fn beyond_repair(&self, damages: &str) -> anyhow::Error {
+        let checkpoints = self.path.join("checkpoints");
+        anyhow!("{damages}; restore it from a copy, or remove {} to start the run over", checkpoints.display())
     }
 
     /// Replaces the best checkpoint.
@@ -110,15 +152,19 @@ impl RunDirectory {
     /// # Errors
     /// The checkpoint can't be written; the previous one is kept.
     pub fn save_best(&self, tensors: &StateDict) -> Result<()> {
-        self.replace_checkpoint("best", |dir| Ok(tensors.write(&dir.join("network.safetensors"))?))
+        self.replace_checkpoint("best", "best.old", |dir| Ok(tensors.write(&dir.join("network.safetensors"))?))
     }
 
     /// Returns whether there is a best checkpoint.
     ///
     /// # Errors
-    /// The directory can't be read.
+    /// It is damaged.
     pub fn has_best(&self) -> Result<bool> {
-        Ok(self.checkpoint("best")?.is_some())
+        let best = best_checkpoint(&self.path);
+        best.iter()
+            .try_for_each(|dir| checkpoint::verify(dir).map(drop))
+            .map_err(|d| self.beyond_repair(&d.to_string()))?;
+        Ok(best.is_some())
     }
 
     /// Writes the final metrics, which marks the run as finished.
@@ -139,30 +185,22 @@ impl RunDirectory {
         Ok(write_atomic(&self.path.join("units.json"), &text)?)
     }
 
-    /// Writes a checkpoint to a temporary directory, then replaces the one of that name.
-    fn replace_checkpoint(&self, name: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    /// Writes a checkpoint to a temporary directory, then replaces the one of that name, which becomes the one called `old`.
+    /// A kill at any instant leaves a whole checkpoint of one of these names.
+    fn replace_checkpoint(&self, name: &str, old: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let checkpoints = self.path.join("checkpoints");
-        let (new, old, current) =
-            (checkpoints.join(format!("{name}.new")), checkpoints.join(format!("{name}.old")), checkpoints.join(name));
+        let [new, old, current] = [&format!("{name}.new"), old, name].map(|name| checkpoints.join(name));
         let replace = || -> Result<()> {
-            self.checkpoint(name)?;
             remove(&new)?;
-            fs::create_dir_all(&new)?;
-            write(&new)?;
-            for file in fs::read_dir(&new)? {
-                File::open(file?.path())?.sync_all()?;
-            }
+            checkpoint::create(&new, write)?;
             if current.exists() {
+                remove(&old)?;
                 fs::rename(&current, &old)?;
             }
             fs::rename(&new, &current)?;
-            remove(&old)
+            checkpoint::sync(&checkpoints)
         };
         replace().with_context(|| format!("{}: can't be written", current.display()))
-    }
-
-    fn checkpoint(&self, name: &str) -> Result<Option<PathBuf>> {
-        checkpoint(&self.path, name)
     }
 }
 
@@ -183,6 +221,8 @@ pub fn create_with(path: &Path, files: &[(&str, &str)]) -> Result<()> {
     for (name, text) in files {
         fs::write(unnamed.path().join(name), text).map_err(cannot)?;
     }
+    let synced = files.iter().try_for_each(|(name, _)| File::open(unnamed.path().join(name))?.sync_all());
+    synced.map_err(cannot)?;
     fs::rename(unnamed.path(), path).map_err(cannot)?;
     let _ = unnamed.keep();
     Ok(())
@@ -197,6 +237,7 @@ pub fn write_atomic(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     set_readable(file.path())?;
+    file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
 }
@@ -225,13 +266,28 @@ fn open_to_lock(file: &Path) -> std::io::Result<File> {
 /// Reads the best checkpoint of a run.
 ///
 /// # Errors
-/// [`UsageError`] if the run has none yet; else the file is corrupt.
+/// [`UsageError`] if the run has none yet; else it is damaged, and the error names the file.
 pub fn load_best(run: &Path) -> Result<StateDict> {
-    let Some(dir) = checkpoint(run, "best")? else {
+    let Some(dir) = best_checkpoint(run) else {
         let problem = "has no best checkpoint yet; wait for its first validation";
         return Err(UsageError(format!("{}: {problem}", run.display())).into());
     };
+    checkpoint::verify(&dir).map_err(|damage| anyhow!("{damage}; restore it from a copy, or train the run again"))?;
     Ok(StateDict::read(&dir.join("network.safetensors"))?)
+}
+
+/// Returns the bytes of all checkpoints of a run.
+///
+/// # Errors
+/// A directory can't be read.
+pub fn checkpoint_bytes(run: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for dir in ["best", "last", PREVIOUS].map(|name| run.join("checkpoints").join(name)) {
+        for file in dir.exists().then(|| fs::read_dir(dir)).transpose()?.into_iter().flatten() {
+            bytes += file?.metadata()?.len();
+        }
+    }
+    Ok(bytes)
 }
 
 /// Reads a run's final metrics; none before it has finished.
@@ -243,20 +299,15 @@ pub fn read_summary(run: &Path) -> Result<Option<Summary>> {
     if !path.exists() {
         return Ok(None);
     }
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    Ok(Some(serde_json::from_str(&text).with_context(|| path.display().to_string())?))
+    let damaged = || format!("{}: damaged; remove it, and `alrao train --resume` tests the run again", path.display());
+    let text = fs::read_to_string(&path).with_context(damaged)?;
+    Ok(Some(serde_json::from_str(&text).with_context(damaged)?))
 }
 
-/// Returns a checkpoint's directory, if there is one, after restoring the previous one if a replacement was interrupted.
-fn checkpoint(run: &Path, name: &str) -> Result<Option<PathBuf>> {
-    let current = run.join("checkpoints").join(name);
-    let old = run.join("checkpoints").join(format!("{name}.old"));
-    if current.exists() {
-        remove(&old)?;
-    } else if old.exists() {
-        fs::rename(&old, &current)?;
-    }
-    Ok(current.exists().then_some(current))
+/// Returns the directory of the best checkpoint, if there is one; of the one before if its replacement was interrupted.
+/// Nothing is renamed, because the run may still be training.
+fn best_checkpoint(run: &Path) -> Option<PathBuf> {
+    ["best", "best.old"].map(|name| run.join("checkpoints").join(name)).into_iter().find(|dir| dir.exists())
 }
 
 fn remove(dir: &Path) -> Result<()> {
@@ -306,11 +357,11 @@ mod tests {
     }
 
     fn write(run: &RunDirectory, text: &str) -> Result<()> {
-        run.replace_checkpoint("last", |dir| Ok(fs::write(dir.join("x"), text)?))
+        run.replace_checkpoint("last", PREVIOUS, |dir| Ok(fs::write(dir.join("x"), text)?))
     }
 
     fn read(run: &RunDirectory) -> String {
-        fs::read_to_string(run.checkpoint("last").unwrap().unwrap().join("x")).unwrap()
+        fs::read_to_string(run.whole_checkpoint().unwrap().unwrap().join("x")).unwrap()
     }
 
     #[test]
@@ -328,9 +379,9 @@ mod tests {
     #[test]
     fn a_failed_checkpoint_keeps_the_previous_one() {
         let (_root, run) = run();
-        assert!(run.checkpoint("last").unwrap().is_none());
+        assert!(run.whole_checkpoint().unwrap().is_none());
         write(&run, "first").unwrap();
-        run.replace_checkpoint("last", |_| bail!("the disk is full")).unwrap_err();
+        run.replace_checkpoint("last", PREVIOUS, |_| bail!("the disk is full")).unwrap_err();
         assert_eq!(read(&run), "first");
     }
 
@@ -341,10 +392,9 @@ mod tests {
             let (_root, run) = run();
             write(&run, "old").unwrap();
             let at = |name: &str| run.path().join("checkpoints").join(name);
-            fs::create_dir(at("last.new")).unwrap();
-            fs::write(at("last.new/x"), "new").unwrap();
+            checkpoint::create(&at("last.new"), |dir| Ok(fs::write(dir.join("x"), "new")?)).unwrap();
             if killed_after >= 1 {
-                fs::rename(at("last"), at("last.old")).unwrap();
+                fs::rename(at("last"), at("previous")).unwrap();
             }
             if killed_after >= 2 {
                 fs::rename(at("last.new"), at("last")).unwrap();
@@ -352,7 +402,21 @@ mod tests {
             assert_eq!(read(&run), if killed_after == 2 { "new" } else { "old" });
             write(&run, "newer").unwrap();
             assert_eq!(read(&run), "newer");
-            assert!(!at("last.old").exists() && !at("last.new").exists());
+            assert!(!at("last.new").exists());
         }
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
+        let (_root, run) = run();
+        write(&run, "first").unwrap();
+        write(&run, "second").unwrap();
+        let at = |name: &str| run.path().join("checkpoints").join(name);
+        fs::write(at("last/x"), "secone").unwrap();
+        assert_eq!(read(&run), "first");
+        fs::write(at("previous/checksums"), "").unwrap();
+        let error = run.whole_checkpoint().unwrap_err().to_string();
+        let words = ["last/x is damaged", "previous/checksums is damaged", "remove", "start the run over"];
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
     }
 }

@@ -7,6 +7,16 @@ use alrao_tasks::metrics::Metrics;
 use alrao_tasks::training::BestEpoch;
 use serde::{Deserialize, Serialize};
 
+/// Formats a metric, or `-` if it is undefined.
+pub fn metric(value: f64, places: usize) -> String {
+    if value.is_finite() { format!("{value:.places$}") } else { "-".into() }
+}
+
+/// Formats a mean with its standard deviation, of which there is none for a single value.
+pub fn spread(mean: f64, std: f64, places: usize) -> String {
+    format!("{} ± {}", metric(mean, places), metric(std, places))
+}
+
 /// The final metrics of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {

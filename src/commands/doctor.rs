@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::output::say;
 use alrao_agents::q_network::{QNetwork, QNetworkSettings};
 use alrao_core::device::{LIBTORCH, libtorch_path, libtorch_version, load_cuda};
 use alrao_core::method::Method;
@@ -18,28 +19,27 @@ const DATA_FOLDER: &str = "ALRAO_DATA";
 pub fn doctor() -> Result<()> {
     let path = libtorch_path();
     let version = path.as_deref().and_then(Path::parent).and_then(libtorch_version);
-    println!("alrao      {}", env!("CARGO_PKG_VERSION"));
-    println!("libtorch   {}", version.as_deref().unwrap_or("unknown version"));
-    println!("  at       {}", path.map_or("unknown".into(), |path| path.display().to_string()));
+    say!("alrao      {}", env!("CARGO_PKG_VERSION"))?;
+    say!("libtorch   {}", version.as_deref().unwrap_or("unknown version"))?;
+    say!("  at       {}", path.map_or("unknown".into(), |path| path.display().to_string()))?;
     if version.as_deref().and_then(|version| version.split('+').next()) != Some(LIBTORCH) {
-        println!("  note     alrao is built for libtorch {LIBTORCH}; install that version");
+        say!("  note     alrao is built for libtorch {LIBTORCH}; install that version")?;
     }
     match load_cuda() {
-        Ok(count) => println!("CUDA       yes, {count} device{}", if count == 1 { "" } else { "s" }),
-        Err(reason) => println!("CUDA       no: {reason}"),
+        Ok(count) => say!("CUDA       yes, {count} device{}", if count == 1 { "" } else { "s" })?,
+        Err(reason) => say!("CUDA       no: {reason}")?,
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    println!(
+    say!(
         "threads    {} by default in libtorch, {cores} CPU cores; runs use the `threads` of their configuration",
         tch::get_num_threads()
-    );
-    println!("datasets   searched in");
+    )?;
+    say!("datasets   searched in")?;
     for folder in data_folders() {
-        println!("  {:8} {}", if folder.is_dir() { "found" } else { "missing" }, folder.display());
+        say!("  {:8} {}", if folder.is_dir() { "found" } else { "missing" }, folder.display())?;
     }
     learn_something().context("training on the CPU does not work")?;
-    println!("training on the CPU works");
-    Ok(())
+    say!("training on the CPU works")
 }
 
 /// Returns the directories that are searched for datasets, in order.

@@ -1,7 +1,6 @@
 //! `alrao env`: lists, checks, benchmarks and traces environments without an agent.
 
 use std::fs;
-use std::io::Write;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::catalog::Catalog;
+use crate::output::say;
+use crate::seed::seed;
 use crate::usage_error::UsageError;
 
 /// The arguments of `alrao env`.
@@ -52,7 +53,7 @@ pub struct TraceArgs {
     /// Name of the environment.
     env: String,
     /// Seed of the episode, as in Gymnasium's `reset`.
-    #[arg(long)]
+    #[arg(long, value_parser = seed)]
     seed: u64,
     /// File with one action per line: an index, or the values of a continuous action.
     #[arg(long, value_name = "FILE", required_unless_present = "policy", conflicts_with = "policy")]
@@ -90,14 +91,10 @@ struct Line {
 /// [`UsageError`] for an unknown environment or an invalid action; else the environment's error.
 pub fn env(args: &EnvArgs, catalog: &Catalog) -> Result<()> {
     match args {
-        EnvArgs::List => {
-            catalog.environments.names().for_each(|name| println!("{name}"));
-            Ok(())
-        }
+        EnvArgs::List => catalog.environments.names().try_for_each(|name| say!("{name}")),
         EnvArgs::Check { env } => {
             find(catalog, env)?;
-            println!("{}", alrao_envs::check_env(|| catalog.environments.make(&EnvironmentSettings::new(env)), 0)?);
-            Ok(())
+            say!("{}", alrao_envs::check_env(|| catalog.environments.make(&EnvironmentSettings::new(env)), 0)?)
         }
         EnvArgs::Bench(args) => bench(args, catalog),
         EnvArgs::Trace(args) => trace(args, catalog),
@@ -128,8 +125,7 @@ fn bench(args: &BenchArgs, catalog: &Catalog) -> Result<()> {
             break seconds;
         }
     };
-    println!("{:.0} steps per CPU second ({steps} steps, {episodes} episodes)", steps as f64 / seconds);
-    Ok(())
+    say!("{:.0} steps per CPU second ({steps} steps, {episodes} episodes)", steps as f64 / seconds)
 }
 
 /// Returns the CPU seconds of this process, which hardly depend on the machine's other load.
@@ -202,7 +198,6 @@ fn trace(args: &TraceArgs, catalog: &Catalog) -> Result<()> {
         return Err(UsageError(problem).into());
     }
     let mut rng = stream(args.seed, "random policy");
-    let mut out = std::io::stdout().lock();
     environment.reset(args.seed)?;
     for t in 0..args.steps.min(given.as_ref().map_or(usize::MAX, Vec::len)) {
         let action = match (&given, heuristic) {
@@ -213,10 +208,7 @@ fn trace(args: &TraceArgs, catalog: &Catalog) -> Result<()> {
         let Step { reward, terminated, truncated } = action.take(&mut environment)?;
         let obs = environment.observation().iter().map(|&x| f64::from(x)).collect();
         let line = Line { t, action: to_json(&action), obs, reward, terminated, truncated };
-        if let Err(error) = writeln!(out, "{}", serde_json::to_string(&line)?) {
-            // the reader has closed the pipe
-            return if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) };
-        }
+        say!("{}", serde_json::to_string(&line)?)?;
         if terminated || truncated {
             break;
         }

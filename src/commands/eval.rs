@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use alrao_agents::training;
 use alrao_core::device::DeviceChoice;
-use alrao_tasks::data::Split;
+use alrao_tasks::data::{Split, check_skipped};
 use alrao_tasks::metrics::evaluate;
 use alrao_tasks::settings::SupervisedTask;
 use anyhow::Result;
 
 use crate::catalog::Catalog;
 use crate::config::{AgentTask, Config, Task};
+use crate::output::say;
 use crate::run_directory::load_best;
 use crate::runs::{agent, supervised};
+use crate::seed::seed;
+use crate::summary::metric;
 use crate::usage_error::UsageError;
 
 /// The arguments of `alrao eval`.
@@ -24,7 +27,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub episodes: Option<u32>,
     /// Random seed of the episodes [default: the run's seed, which repeats its test episodes].
-    #[arg(long)]
+    #[arg(long, value_parser = seed)]
     pub seed: Option<u64>,
     /// Dataset directory of a supervised task [default: as in training].
     #[arg(long, value_name = "DIR")]
@@ -54,9 +57,9 @@ fn of_agent(args: &EvalArgs, catalog: &Catalog, config: &Config, task: &AgentTas
     let seed = args.seed.unwrap_or(config.seed);
     let evaluation = training::test(&network, &|| task.make(catalog), seed, episodes)?;
     let returns = evaluation.returns;
-    println!("return over {episodes} episodes of {}, seed {seed}", task.environment.name);
-    println!("mean {:.1}  std {:.1}  min {:.1}  max {:.1}", returns.mean, returns.std, returns.min, returns.max);
-    Ok(())
+    say!("return over {episodes} episodes of {}, seed {seed}", task.environment.name)?;
+    let [mean, std, min, max] = [returns.mean, returns.std, returns.min, returns.max].map(|value| metric(value, 1));
+    say!("mean {mean}  std {std}  min {min}  max {max}")
 }
 
 fn of_supervised(args: &EvalArgs, config: &Config, task: &SupervisedTask) -> Result<()> {
@@ -74,6 +77,10 @@ fn of_supervised(args: &EvalArgs, config: &Config, task: &SupervisedTask) -> Res
     let network = supervised::network(config, task, &data, &load_best(&args.run)?, device)?;
     let (scores, skipped_files) = evaluate(&network, data.batches(Split::Test, 0, 0), data.metric_kind(), device)?;
     supervised::print_skipped(&skipped_files);
-    println!("test of {}: {scores}", task.name());
-    Ok(())
+    let (count, of) = (skipped_files.len(), data.images());
+    if let Some(last) = skipped_files.last() {
+        check_skipped(count, of, last)?;
+    }
+    let skipped = if count > 0 { format!("; {count} corrupt images skipped") } else { String::new() };
+    say!("test of {}: {scores}{skipped}", task.name())
 }

@@ -6,6 +6,7 @@ use alrao_plots::{PlotError, Source};
 use anyhow::Result;
 
 use crate::figures::{self, FigureKind};
+use crate::output::say;
 use crate::sweep::sources::sources_at;
 use crate::usage_error::UsageError;
 
@@ -44,8 +45,7 @@ pub fn plot(args: &PlotArgs) -> Result<()> {
     };
     let out = args.out.clone().unwrap_or_else(|| args.runs[0].join(figures::file(kind)));
     figures::figure(kind, &chosen).and_then(|figure| figure.save(&out)).map_err(wrong)?;
-    println!("{}", out.display());
-    Ok(())
+    say!("{}", out.display())
 }
 
 /// Selects the runs of one task.

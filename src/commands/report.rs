@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::catalog::Catalog;
+use crate::output::say;
 use crate::report;
 use crate::run_directory::write_atomic;
 use crate::usage_error::UsageError;
@@ -28,6 +29,5 @@ pub fn report(args: &ReportArgs, catalog: &Catalog) -> Result<()> {
     let html = report::html(&args.directory, catalog)?;
     let out = args.out.clone().unwrap_or_else(|| args.directory.join("report.html"));
     write_atomic(&out, &html).map_err(|error| UsageError(format!("{}: can't be written: {error}", out.display())))?;
-    println!("{}", out.display());
-    Ok(())
+    say!("{}", out.display())
 }

@@ -1,17 +1,17 @@
 //! `alrao sweep`: trains the runs of a sweep, several in parallel, and prints their results.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::catalog::Catalog;
 use crate::config::{Config, Task, Versions};
+use crate::output;
 use crate::program;
 use crate::run_directory::free_name;
+use crate::runs::stop::{self, Stopped};
+use crate::shell;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::executor::{End, Executor, ExecutorName};
 use crate::sweep::jobs::Job;
@@ -58,6 +58,9 @@ pub struct SweepArgs {
     /// Option of `sbatch`, as in `--slurm partition=gpu --slurm time=12:00:00 --slurm gres=gpu:1`.
     #[arg(long, value_name = "KEY[=VALUE]")]
     pub slurm: Vec<SlurmOption>,
+    /// Submit at most this many runs to Slurm, which may limit a user's jobs; `--resume` submits the next.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub submit: Option<u32>,
     /// Train only the run with this index. Used by Slurm jobs.
     #[arg(long, hide = true, requires = "resume", conflicts_with = "sweep")]
     pub run: Option<usize>,
@@ -69,21 +72,17 @@ pub struct SweepArgs {
 /// [`UsageError`] or a setting's error for a usage error, before any file is written; else an error if runs failed or
 /// were stopped, or if the sweep can't continue.
 pub fn sweep(args: &SweepArgs, catalog: &Catalog) -> Result<()> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
-    let stop = || stop.load(Ordering::Relaxed);
+    stop::listen()?;
     match args.executor {
         ExecutorName::Slurm => slurm::check()?,
-        ExecutorName::Local if !args.slurm.is_empty() => {
-            return Err(UsageError("--slurm: needs --executor slurm".into()).into());
+        ExecutorName::Local if !args.slurm.is_empty() || args.submit.is_some() => {
+            return Err(UsageError("--slurm and --submit: need --executor slurm".into()).into());
         }
         ExecutorName::Local => {}
     }
     let sweep = directory(args, catalog)?;
     if let Some(run) = args.run {
-        return train_one(&sweep, run, stop);
+        return train_one(&sweep, run);
     }
     let _lock = sweep.lock()?;
 
@@ -96,15 +95,20 @@ pub fn sweep(args: &SweepArgs, catalog: &Catalog) -> Result<()> {
         }
     }
     let mut stopped = to_go.len();
+    to_go.truncate(args.submit.map_or(usize::MAX, |most| most as usize));
+    let mut left = to_go.len();
     let mut executor: Box<dyn Executor> = match args.executor {
         ExecutorName::Local => Box::new(Local::new(&sweep, to_go, args.jobs)),
         ExecutorName::Slurm => Box::new(Slurm::new(&sweep, &to_go, &args.slurm, args.jobs)?),
     };
     let mut view = View::new(&sweep, stopped, &executor.describe());
-    let mut left = stopped;
-    while !stop() && left > 0 {
+    let executor_flag = if args.executor == ExecutorName::Slurm { " --executor slurm" } else { "" };
+    let go_on = format!("{} sweep --resume {}{executor_flag}", program::name(), shell::word(sweep.path()));
+    stop::resume_with(&go_on);
+    stop::set_working(true);
+    while !stop::is_requested() && left > 0 {
         for (run, end) in executor.poll()? {
-            view.ended(run)?;
+            view.ended(run, end)?;
             left -= 1;
             failed += usize::from(end == End::Failed);
             stopped -= usize::from(end != End::Stopped);
@@ -115,18 +119,23 @@ pub fn sweep(args: &SweepArgs, catalog: &Catalog) -> Result<()> {
     let what_goes_on = executor.detach()?.map_or(String::new(), |words| format!("; {words}"));
     view.finish();
 
-    print!("{}", Table::of(&sweep)?.write(TableFormat::Markdown));
-    let executor = if args.executor == ExecutorName::Slurm { " --executor slurm" } else { "" };
-    let go_on = format!("{} sweep --resume {}{executor}", program::name(), sweep.path().display());
+    let printed = output::print(format_args!("{}", Table::of(&sweep)?.write(TableFormat::Markdown)));
     match (stopped, failed) {
-        (0, 0) => Ok(()),
+        (0, 0) => printed,
         (0, _) => bail!("{failed} runs failed; see their process.log, then retry them with `{go_on} --retry-failed`"),
-        _ => bail!("stopped with {stopped} runs to go and {failed} failed{what_goes_on}; resume with `{go_on}`"),
+        _ => {
+            let message =
+                format!("stopped with {stopped} runs to go and {failed} failed{what_goes_on}; resume with `{go_on}`");
+            Err(match stop::requested() {
+                Some(signal) => Stopped { signal, message }.into(),
+                None => anyhow!(message),
+            })
+        }
     }
 }
 
 /// Trains one run of a sweep that another process manages, unless it has finished.
-fn train_one(sweep: &SweepDirectory, index: usize, stop: impl Fn() -> bool) -> Result<()> {
+fn train_one(sweep: &SweepDirectory, index: usize) -> Result<()> {
     let Some(run) = sweep.runs.get(index) else {
         return Err(UsageError(format!(
             "{}: has no run {index}; it has {} runs",
@@ -139,14 +148,16 @@ fn train_one(sweep: &SweepDirectory, index: usize, stop: impl Fn() -> bool) -> R
         return Ok(());
     }
     let mut job = Job::start(sweep, index)?;
+    stop::set_working(true);
     loop {
         match job.end(sweep)? {
             Some(End::Done) => return Ok(()),
             Some(End::Failed) => bail!("{} failed", run.name),
             Some(End::Stopped) => bail!("{} was stopped", run.name),
-            None if stop() => {
+            None if let Some(signal) = stop::requested() => {
                 job.stop()?;
-                bail!("{} was stopped", run.name);
+                let message = format!("{} was stopped by {}", run.name, stop::name(signal));
+                return Err(Stopped { signal, message }.into());
             }
             None => std::thread::sleep(POLL_INTERVAL),
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::output;
 use crate::sweep::directory::SweepDirectory;
 use crate::sweep::table::{Table, TableFormat};
 
@@ -23,6 +24,5 @@ pub struct TableArgs {
 /// [`UsageError`](crate::usage_error::UsageError) if the sweep doesn't exist, or one of its run
 /// directories has another configuration.
 pub fn table(args: &TableArgs) -> Result<()> {
-    print!("{}", Table::of(&SweepDirectory::read(&args.sweep)?)?.write(args.format));
-    Ok(())
+    output::print(format_args!("{}", Table::of(&SweepDirectory::read(&args.sweep)?)?.write(args.format)))
 }

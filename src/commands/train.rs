@@ -7,15 +7,19 @@ use anyhow::Result;
 
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::run_directory::{free_name, read_summary};
-use crate::runs;
-use crate::summary::{Outcome, Summary};
+use crate::message::message;
+use crate::output::{note, say};
+use crate::run_directory::{checkpoint_bytes, free_name, read_summary};
+use crate::runs::{self, stop};
+use crate::seed::seed;
+use crate::summary::{Outcome, Summary, spread};
 
 /// The test result of a run without a best checkpoint.
 const NO_TEST: &str = "none: diverged before a finite validation";
 
 /// The arguments of `alrao train`.
 #[derive(clap::Args)]
+#[command(override_usage = "alrao train [OPTIONS] <CONFIG>\n       alrao train --resume <DIR>")]
 pub struct TrainArgs {
     /// TOML file or built-in configuration.
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
@@ -24,7 +28,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
     /// Random seed.
-    #[arg(long, conflicts_with = "resume")]
+    #[arg(long, conflicts_with = "resume", value_parser = seed)]
     pub seed: Option<u64>,
     /// Dataset directory.
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
@@ -38,10 +42,11 @@ pub struct TrainArgs {
     /// New run directory [default: runs/TASK-METHOD-seedN].
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
-    /// Resume this run from its last checkpoint.
+    /// Resume this run from its last checkpoint, with its own configuration: schedules depend on a run's length, so a
+    /// longer run is a new one.
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
-    /// Wait until no other process trains in the directory; exit when standard input closes. Used by `alrao sweep`.
+    /// Wait until no other process trains in the directory; stop when standard input closes. Used by `alrao sweep`.
     #[arg(long, hide = true, requires = "resume", conflicts_with = "config")]
     pub in_sweep: bool,
 }
@@ -50,10 +55,11 @@ pub struct TrainArgs {
 ///
 /// # Errors
 /// [`UsageError`](crate::usage_error::UsageError) for a usage error, before any file is written; else the error
-/// that stopped the run.
+/// that stopped the run, or [`Stopped`](stop::Stopped).
 pub fn train(args: &TrainArgs, catalog: &Catalog) -> Result<()> {
+    stop::listen()?;
     if args.in_sweep {
-        end_with_standard_input();
+        stop::end_with_standard_input();
     }
     let Some(path) = &args.resume else {
         let config = requested(args, catalog)?;
@@ -66,18 +72,9 @@ pub fn train(args: &TrainArgs, catalog: &Catalog) -> Result<()> {
     let resume = if args.in_sweep { runs::resume_when_free } else { runs::resume };
     let summary = resume(path, catalog)?;
     if was_done {
-        println!("{} has already finished", path.display());
+        note!("{} has already finished", path.display());
     }
     report(path, &summary)
-}
-
-/// Exits this process as soon as its parent closes the standard input or dies. No cleanup is needed, because a run can
-/// be resumed after a kill at any instant.
-fn end_with_standard_input() {
-    std::thread::spawn(|| {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        signal_hook::low_level::exit(1)
-    });
 }
 
 /// Returns the configuration given by the arguments.
@@ -95,30 +92,31 @@ fn requested(args: &TrainArgs, catalog: &Catalog) -> Result<Config> {
     Ok(config)
 }
 
-/// Prints the result and plots the figure.
+/// Plots the figure and prints the result.
 fn report(path: &Path, summary: &Summary) -> Result<()> {
+    let figure = runs::draw(path).unwrap_or_else(|error| {
+        note!("no figure: {}", message(&error));
+        None
+    });
     match &summary.outcome {
         Outcome::Agent { test, random_policy, .. } => {
             let words = |evaluation: &alrao_agents::evaluation::Evaluation| {
                 let returns = evaluation.returns;
-                format!("{:.1} ± {:.1} ({} episodes)", returns.mean, returns.std, evaluation.episodes)
+                format!("{} ({} episodes)", spread(returns.mean, returns.std, 1), evaluation.episodes)
             };
-            println!("test return    {}", test.as_ref().map_or(NO_TEST.into(), words));
-            println!("random policy  {}", words(random_policy));
+            say!("test return    {}", test.as_ref().map_or(NO_TEST.into(), words))?;
+            say!("random policy  {}", words(random_policy))?;
         }
         Outcome::Supervised { epochs, best, test, .. } => {
-            println!("test           {}", test.map_or(NO_TEST.into(), |test| test.to_string()));
+            say!("test           {}", test.map_or(NO_TEST.into(), |test| test.to_string()))?;
             let best = best.map_or("none".into(), |best| best.epoch.to_string());
-            println!("best epoch     {best} of {epochs}");
+            say!("best epoch     {best} of {epochs}")?;
         }
     }
     if let Some(diagnostics) = &summary.lr_diagnostics {
-        let lines = diagnostics.to_string().replace('\n', "\n               ");
-        println!("learning rates {lines}");
+        say!("learning rates {}", diagnostics.to_string().replace('\n', "\n               "))?;
     }
-    println!("run directory  {}", path.display());
-    if let Some(figure) = runs::draw(path)? {
-        println!("figure         {}", figure.display());
-    }
-    Ok(())
+    say!("run directory  {}", path.display())?;
+    say!("checkpoints    {:.1} MB", checkpoint_bytes(path)? as f64 / 1e6)?;
+    figure.map_or(Ok(()), |figure| say!("figure         {}", figure.display()))
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::catalog::Catalog;
+use crate::output::say;
 use crate::runs::episode;
+use crate::seed::seed;
 
 /// The arguments of `alrao watch`.
 #[derive(clap::Args)]
@@ -19,7 +21,7 @@ pub struct WatchArgs {
     #[arg(long)]
     pub window: bool,
     /// Random seed of the episode [default: that of the run's first test episode].
-    #[arg(long)]
+    #[arg(long, value_parser = seed)]
     pub seed: Option<u64>,
 }
 
@@ -30,10 +32,12 @@ pub struct WatchArgs {
 /// there is no display; else the file can't be written.
 pub fn watch(args: &WatchArgs, catalog: &Catalog) -> Result<()> {
     let episode = episode(catalog, &args.run, args.seed)?;
-    println!("{}", episode.describe());
     if let Some(path) = &args.gif {
         episode.save_gif(path)?;
-        println!("{}", path.display());
+    }
+    say!("{}", episode.describe())?;
+    if let Some(path) = &args.gif {
+        say!("{}", path.display())?;
     }
     if args.window {
         episode.show()?;

@@ -12,9 +12,10 @@ use self::page::Page;
 use crate::catalog::Catalog;
 use crate::config::{Config, OptimizerKind, Task, Versions};
 use crate::figures::{self, FigureKind};
+use crate::message::message;
 use crate::run_directory::read_summary;
 use crate::runs::episode;
-use crate::summary::{Outcome, Summary};
+use crate::summary::{Outcome, Summary, spread};
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::paper::published;
 use crate::sweep::sources::sources_at;
@@ -136,7 +137,7 @@ fn result(config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, Stri
     let returns = |evaluation: &alrao_agents::evaluation::Evaluation| {
         let of = evaluation.returns;
         let (mean, std, min, max) = (of.mean, of.std, of.min, of.max);
-        format!("{mean:.1} ± {std:.1} ({} episodes, min {min:.1}, max {max:.1})", evaluation.episodes)
+        format!("{} ({} episodes, min {min:.1}, max {max:.1})", spread(mean, std, 1), evaluation.episodes)
     };
     let none = || "none: diverged before a finite validation".to_string();
     match summary.map(|summary| &summary.outcome) {
@@ -201,7 +202,7 @@ fn inside(
                 page.text(&words);
                 page.gif(&bytes, &words);
             }
-            Err(error) => page.text(&format!("No episode to show: {error:#}")),
+            Err(error) => page.text(&format!("No episode to show: {}", message(&error))),
         }
     }
     Ok(())

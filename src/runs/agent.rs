@@ -37,7 +37,9 @@ impl AgentRun {
         let (method, body) = (config.method()?, catalog.bodies.body(&task.agent.network).map_err(UsageError::of)?);
         let training = DqnTrainer::with_body(&task.schedule, &task.agent, body, &method, &make, config.seed, device);
         let training = training.map_err(|error| match error {
-            Error::Setting { .. } | Error::NoActions => UsageError::of(error).into(),
+            Error::Setting { .. } | Error::NoActions | Error::Core(alrao_core::Error::Memory { .. }) => {
+                UsageError::of(error).into()
+            }
             error => anyhow::Error::from(error),
         })?;
         Ok(AgentRun { training, task, catalog: catalog.clone(), device, _watchdog: Watchdog::start() })
@@ -53,6 +55,10 @@ impl Trainer for AgentRun {
             DqnStopReason::Checkpoint => StopReason::Checkpoint,
             DqnStopReason::Finished => StopReason::Finished,
         })
+    }
+
+    fn checkpoint_when(&mut self, requested: fn() -> bool) {
+        self.training.checkpoint_when(requested);
     }
 
     fn budget_unit(&self) -> &'static str {

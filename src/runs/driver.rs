@@ -11,12 +11,17 @@ use serde::{Deserialize, Serialize};
 use super::agent::AgentRun;
 use super::log::{Log, LogPosition};
 use super::progress::Progress;
+use super::stop::{self, Stopped};
 use super::supervised::SupervisedRun;
 use super::trainer::{StopReason, Trainer, diverged};
 use crate::catalog::Catalog;
 use crate::config::{Config, Task};
 use crate::figures;
+use crate::message::message;
+use crate::output::note;
+use crate::program;
 use crate::run_directory::{RunDirectory, load_best, read_summary};
+use crate::shell;
 use crate::summary::Summary;
 
 /// Trains and tests a run of this configuration, [completed](Config::complete), in a new directory. Sets libtorch's number
@@ -84,8 +89,8 @@ struct CheckpointState<S> {
 /// Trains to the end, from the last checkpoint if there is one, tests, and writes all results to the directory.
 ///
 /// # Errors
-/// The checkpoint is corrupt or of another configuration; else the error that stopped the run. Divergence is a result,
-/// not an error.
+/// [`Stopped`], after a checkpoint, if a stop was [requested](stop). The checkpoint is damaged or of another configuration;
+/// else the error that stopped the run. Divergence is a result, not an error.
 pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer: T) -> Result<Summary> {
     if let Some(summary) = read_summary(directory.path())? {
         return Ok(summary); // another process finished it while this one waited
@@ -103,6 +108,10 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
     let mut progress = Progress::new(config.budget(), trainer.budget_unit(), trainer.progress());
     let mut speed = Speed { work_done: trainer.work_done(), since: Instant::now() };
     let mut has_best = directory.has_best()?;
+    let resume = format!("{} train --resume {}", program::name(), shell::word(directory.path()));
+    stop::resume_with(&resume);
+    stop::set_working(true);
+    trainer.checkpoint_when(stop::is_requested);
     let diverged = loop {
         match trainer.advance() {
             Ok(StopReason::Event(event)) => {
@@ -116,12 +125,16 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
             }
             Ok(StopReason::Checkpoint) => {
                 let (files, training) = trainer.save();
-                let state = CheckpointState { seconds: seconds(), log: log.flush()?, training };
+                let state = CheckpointState { seconds: seconds(), log: log.sync()?, training };
                 directory.save_last(&files, &state)?;
+                if let Some(signal) = stop::requested() {
+                    progress.finish();
+                    return Err(stopped(signal, &trainer, config, &resume).into());
+                }
             }
             Ok(StopReason::Finished) => break false,
             Err(error) if diverged(&error) => {
-                eprintln!("{error:#}");
+                note!("{}", message(&error));
                 break true;
             }
             Err(error) => return Err(error),
@@ -129,6 +142,10 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
     };
     progress.finish();
     log.flush()?;
+    stop::set_working(false);
+    if let Some(signal) = stop::requested() {
+        return Err(stopped(signal, &trainer, config, &resume).into()); // after the last checkpoint
+    }
     let seconds = seconds();
     let best = has_best.then(|| load_best(directory.path())).transpose()?;
     if let Some(units) = trainer.units(config)? {
@@ -137,6 +154,12 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
     let summary = trainer.summary(config, best, seconds, diverged)?;
     directory.write_summary(&summary)?;
     Ok(summary)
+}
+
+/// Says how far a training came and how to resume it.
+fn stopped(signal: i32, trainer: &impl Trainer, config: &Config, resume: &str) -> Stopped {
+    let done = format!("{} of {} {}", (1e3 * trainer.progress()).floor() / 1e3, config.budget(), trainer.budget_unit());
+    Stopped { signal, message: format!("stopped by {} after {done}; resume with `{resume}`", stop::name(signal)) }
 }
 
 /// Draws the default figure of a run and returns its path; none for a run that diverged at once.

@@ -106,6 +106,17 @@ impl Log {
         Ok(())
     }
 
+    /// Flushes the files, has the disk keep them, and returns their lengths, for a checkpoint.
+    ///
+    /// # Errors
+    /// The files can't be written.
+    pub fn sync(&mut self) -> Result<LogPosition> {
+        let position = self.flush()?;
+        self.metrics.get_ref().sync_data().context(METRICS)?;
+        File::open(self.tensorboard.path()).and_then(|file| file.sync_data()).context(TENSORBOARD)?;
+        Ok(position)
+    }
+
     /// Flushes the files and returns their lengths.
     ///
     /// # Errors

@@ -16,6 +16,7 @@
 
 pub mod agent;
 pub mod log;
+pub mod stop;
 pub mod supervised;
 
 mod driver;

@@ -1,6 +1,5 @@
 //! The progress display of a run: a bar with the latest metrics on a terminal, otherwise a line every ten seconds.
 
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use alrao_agents::training::DqnEvent;
@@ -8,8 +7,10 @@ use alrao_tasks::training::SupervisedEvent;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::Event;
+use crate::output::{self, note};
+use crate::summary::spread;
 
-/// Interval between lines when the output is not a terminal.
+/// Interval between lines where there is no bar.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// The progress display of a run.
@@ -35,7 +36,7 @@ struct Latest {
 impl Progress {
     /// Creates the display of a run with `budget` in `unit`, of which `spent` was done before it was resumed.
     pub fn new(budget: u64, unit: &'static str, spent: f64) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = output::is_live().then(|| {
             let template = format!("{{wide_bar}} {{human_pos}}/{{human_len}} {unit}  {{msg}}");
             let style = ProgressStyle::with_template(&template).expect("a good template");
             ProgressBar::new(budget).with_position(spent as u64).with_style(style)
@@ -51,7 +52,7 @@ impl Progress {
             let line = format!("{}: {}; skipped", file.path.display(), file.problem);
             match &self.bar {
                 Some(bar) => bar.println(line),
-                None => eprintln!("{line}"),
+                None => note!("{line}"),
             }
         }
         if let Some((speed, what)) = speed {
@@ -65,7 +66,7 @@ impl Progress {
             None if self.printed.elapsed() >= EVERY => {
                 self.printed = Instant::now();
                 let (budget, unit) = (self.budget, self.unit);
-                eprintln!("{}/{budget} {unit} | {} | {}", spent as u64, self.left(spent), self.latest.words(" | "));
+                note!("{}/{budget} {unit} | {} | {}", spent as u64, self.left(spent), self.latest.words(" | "));
             }
             None => {}
         }
@@ -106,7 +107,7 @@ impl Latest {
             Event::Supervised(SupervisedEvent::SkippedFile { .. }) => {}
             Event::Agent(DqnEvent::Validation { step, evaluation, .. }) => {
                 let returns = evaluation.returns;
-                self.validation = Some(format!("validation at step {step}: {:.1} ± {:.1}", returns.mean, returns.std));
+                self.validation = Some(format!("validation at step {step}: {}", spread(returns.mean, returns.std, 1)));
             }
         }
     }

@@ -3,6 +3,7 @@
 use alrao_core::network::Network;
 use alrao_core::state_dict::StateDict;
 use alrao_core::units::Units;
+use alrao_tasks::Error;
 use alrao_tasks::data::{Data, SkippedFile};
 use alrao_tasks::model::Model;
 use alrao_tasks::settings::SupervisedTask;
@@ -12,6 +13,7 @@ use tch::Device;
 
 use super::{Event, StopReason, Trainer};
 use crate::config::{Config, OptimizerKind};
+use crate::output::note;
 use crate::summary::{Outcome, Summary};
 use crate::usage_error::UsageError;
 
@@ -29,7 +31,10 @@ impl SupervisedRun {
     /// The dataset or a setting is invalid.
     pub fn new(config: &Config, task: &SupervisedTask, device: Device) -> Result<Self> {
         let (data, method) = (task.read(config.seed).map_err(UsageError::of)?, config.method()?);
-        let network = task.network(&data, &method, config.seed, device)?;
+        let network = task.network(&data, &method, config.seed, device).map_err(|error| match error {
+            Error::Core(alrao_core::Error::Memory { .. }) => UsageError::of(error).into(),
+            error => anyhow::Error::from(error),
+        })?;
         let training = SupervisedTrainer::new(&task.training, data, network, &method, config.seed, device)?;
         Ok(SupervisedRun { task: task.clone(), training, device })
     }
@@ -44,6 +49,10 @@ impl Trainer for SupervisedRun {
             SupervisedStopReason::Checkpoint => StopReason::Checkpoint,
             SupervisedStopReason::Finished => StopReason::Finished,
         })
+    }
+
+    fn checkpoint_when(&mut self, requested: fn() -> bool) {
+        self.training.checkpoint_when(requested);
     }
 
     fn budget_unit(&self) -> &'static str {
@@ -125,5 +134,5 @@ pub fn network(
 
 /// Prints the files that a test skipped.
 pub fn print_skipped(skipped_files: &[SkippedFile]) {
-    skipped_files.iter().for_each(|file| eprintln!("{}: {}; skipped", file.path.display(), file.problem));
+    skipped_files.iter().for_each(|file| note!("{}: {}; skipped", file.path.display(), file.problem));
 }

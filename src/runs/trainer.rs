@@ -41,6 +41,9 @@ pub trait Trainer {
     /// Training diverged, see [`diverged`], or the task failed.
     fn advance(&mut self) -> Result<StopReason>;
 
+    /// Has `requested` called after each step; if it returns true, a checkpoint is due.
+    fn checkpoint_when(&mut self, requested: fn() -> bool);
+
     /// Returns the unit of [`Config::budget`].
     fn budget_unit(&self) -> &'static str;
 

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use alrao_envs::{RunningReset, running_resets};
 
+use crate::output::note;
+
 /// The time after which a reset is reported.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -24,7 +26,7 @@ impl Watchdog {
                 if let Some(reset) = hanging(&running_resets(), Instant::now())
                     && reported != Some(reset.since)
                 {
-                    eprintln!("{}", message(reset));
+                    note!("{}", message(reset));
                     reported = Some(reset.since);
                 }
             }

@@ -20,6 +20,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::{Config, Versions, other_names};
+use crate::message::message;
 use crate::program;
 use crate::run_directory::{RunDirectory, create_with, lock, read_summary};
 use crate::run_info::run_info;
@@ -127,15 +128,16 @@ impl SweepDirectory {
         self.path.join(&run.name)
     }
 
-    /// Describes a run, from its directory or, before that exists, from its configuration.
+    /// Describes a run, from its directory or, if that can't be read, from its configuration.
     ///
     /// # Errors
     /// [`UsageError`] if the directory is from an unsupported version, or corrupt.
     pub fn info(&self, run: &Run) -> Result<RunInfo> {
         let directory = self.of(run);
-        match directory.exists() {
-            true => Ok(RunInfo::read(&directory).map_err(UsageError::of)?),
-            false => run_info(&run.config),
+        match RunInfo::read(&directory) {
+            Ok(info) => Ok(info),
+            Err(error @ PlotError::OlderVersion { .. }) if directory.exists() => Err(UsageError::of(error).into()),
+            Err(_) => run_info(&run.config),
         }
     }
 
@@ -144,16 +146,22 @@ impl SweepDirectory {
         self.runs.iter().map(|run| run.config.threads).max().unwrap_or(1)
     }
 
-    /// Reads the state of a run.
+    /// Reads the state of a run; one whose files can't be read has failed for that reason.
     ///
     /// # Errors
-    /// [`UsageError`] if the run has another configuration or other versions, or can't be read.
+    /// [`UsageError`] if the run has another configuration or other versions.
     pub fn state(&self, run: &Run) -> Result<State> {
         let directory = self.of(run);
         if !directory.exists() {
             return Ok(State::Missing);
         }
-        let found = Config::of_run(&directory)?;
+        let found = match Config::of_run(&directory) {
+            Ok(found) => found,
+            Err(error) if matches!(RunInfo::read(&directory), Err(PlotError::OlderVersion { .. })) => {
+                return Err(error);
+            }
+            Err(error) => return Ok(State::Failed(message(&error))),
+        };
         if found != run.config {
             let (by, of_sweep) = (found.made_by(), run.config.made_by());
             let problem = match by == of_sweep {
@@ -163,8 +171,10 @@ impl SweepDirectory {
             let problem = format!("{problem}; delete the directory to train the run again");
             return Err(UsageError(format!("{}: {problem}", directory.display())).into());
         }
-        if let Some(summary) = read_summary(&directory).map_err(|error| UsageError(format!("{error:#}")))? {
-            return Ok(State::Done(Box::new(summary)));
+        match read_summary(&directory) {
+            Ok(None) => {}
+            Ok(Some(summary)) => return Ok(State::Done(Box::new(summary))),
+            Err(error) => return Ok(State::Failed(message(&error))),
         }
         Ok(read_if_there(&directory.join(FAILURE))?.map_or(State::Unfinished, State::Failed))
     }

@@ -1,14 +1,17 @@
 //! The processes that train a sweep's runs, one for each run.
 //!
-//! A process resumes an existing run directory, waits until no other process trains in it, and exits when its standard
-//! input closes, because the sweep stops it or was killed itself. So no run is trained twice at a time or outlives its
+//! A process resumes an existing run directory, waits until no other process trains in it, and saves a checkpoint and exits
+//! when its standard input closes, because the sweep stops it or was killed itself. So no run is trained twice at a time or outlives its
 //! sweep.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
 
+use crate::message::message;
+use crate::output::note;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::executor::End;
 use crate::sweep::plan::Run;
@@ -45,7 +48,12 @@ impl Job {
         }
     }
 
-    /// Stops the process at once.
+    /// Closes the process's standard input, on which it saves a checkpoint and exits.
+    pub fn request_stop(&mut self) {
+        drop(self.process.stdin.take());
+    }
+
+    /// Has the process save a checkpoint and exit, and waits for it.
     ///
     /// # Errors
     /// The process can't be waited for.
@@ -56,14 +64,17 @@ impl Job {
 }
 
 fn end(sweep: &SweepDirectory, run: &Run, status: ExitStatus) -> Result<End> {
-    const SENT_BY_SOMEBODY: [i32; 4] = [1, 2, 9, 15]; // SIGHUP, SIGINT, SIGKILL, SIGTERM
+    const SENT_BY_SOMEBODY: [i32; 4] = [SIGHUP, SIGINT, SIGKILL, SIGTERM];
     if status.success() && matches!(sweep.state(run)?, State::Done(_)) {
         return Ok(End::Done);
     }
-    Ok(match status.signal() {
+    let noticed = status.code().map(|code| code - 128); // the exit code of a run that was stopped
+    Ok(match status.signal().or(noticed) {
         Some(signal) if SENT_BY_SOMEBODY.contains(&signal) => End::Stopped,
         _ => {
-            sweep.note_failure(run, &status.to_string())?;
+            if let Err(error) = sweep.note_failure(run, &status.to_string()) {
+                note!("{}: failed ({status}); can't record it: {}", run.name, message(&error));
+            }
             End::Failed
         }
     })

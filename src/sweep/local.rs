@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use anyhow::Result;
 
+use crate::message::message;
+use crate::output::note;
 use crate::sweep::directory::SweepDirectory;
 use crate::sweep::executor::{End, Executor};
 use crate::sweep::jobs::Job;
@@ -41,7 +43,13 @@ impl Executor for Local<'_> {
         while self.jobs.len() < self.at_a_time
             && let Some(run) = self.waiting.pop_front()
         {
-            self.jobs.push(Job::start(self.sweep, run)?);
+            match Job::start(self.sweep, run) {
+                Ok(job) => self.jobs.push(job),
+                Err(error) => {
+                    note!("{}: can't be started: {}", self.sweep.runs[run].name, message(&error));
+                    ended.push((run, End::Failed));
+                }
+            }
         }
         Ok(ended)
     }
@@ -54,8 +62,9 @@ impl Executor for Local<'_> {
         self.waiting.iter().copied().collect()
     }
 
-    /// Stops the runs at once.
-    fn detach(self: Box<Self>) -> Result<Option<String>> {
+    /// Has the runs save their checkpoints and exit.
+    fn detach(mut self: Box<Self>) -> Result<Option<String>> {
+        self.jobs.iter_mut().for_each(Job::request_stop);
         self.jobs.into_iter().try_for_each(Job::stop)?;
         Ok(None)
     }

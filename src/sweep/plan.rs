@@ -168,7 +168,7 @@ impl Sweep<'_> {
                         let task = task_block.label(task, || config.task.name());
                         let variant = variant_block.label(variant, || config.optimizer.kind.name().into());
                         runs.extend(self.seeds.0.iter().map(|&seed| Run {
-                            name: format!("{task}-{variant}-seed{seed}"),
+                            name: run_name(&format!("{task}-{variant}"), seed),
                             task: task.clone(),
                             variant: variant.clone(),
                             config: Config { seed, ..config.clone() },
@@ -318,6 +318,16 @@ fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() || "._=+-".contains(c) { c } else { '_' }).collect()
 }
 
+/// Returns a run's name, which a file's name must have room for: a hash replaces the end of a long one.
+fn run_name(task_and_variant: &str, seed: u64) -> String {
+    const MOST: usize = 180; // of 255 bytes, which leaves room for what other programs add
+    let hash = crc32c::crc32c(task_and_variant.as_bytes());
+    match task_and_variant.get(..MOST) {
+        Some(start) if task_and_variant.len() > MOST => format!("{start}-{hash:08x}-seed{seed}"),
+        _ => format!("{task_and_variant}-seed{seed}"),
+    }
+}
+
 fn no_run_twice(runs: &[Run]) -> Result<(), UsageError> {
     let (mut names, mut configs) = (HashMap::new(), HashMap::new());
     for run in runs {
@@ -376,6 +386,13 @@ impl TryFrom<Value> for Seeds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_names_of_runs_are_shortened_and_stay_apart() {
+        assert_eq!(run_name("pendulum-sgd", 3), "pendulum-sgd-seed3");
+        let [one, two] = ["1", "2"].map(|end| run_name(&("x".repeat(300) + end), 3));
+        assert!(one != two && one.len() < 255 && one.ends_with("-seed3"), "{one}");
+    }
 
     use crate::config::Task;
 

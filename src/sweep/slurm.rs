@@ -17,7 +17,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::message::message;
+use crate::output::note;
 use crate::program;
+use crate::shell;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::executor::{End, Executor};
 use crate::usage_error::UsageError;
@@ -33,6 +36,9 @@ const END_SEEN_WITHIN: Duration = Duration::from_secs(30);
 
 /// The maximum size of an array if Slurm doesn't report it: its default.
 const USUAL_ARRAY_SIZE: usize = 1001;
+
+/// Slurm sends SIGTERM to a job's script so many seconds before the time limit; the run then saves a checkpoint.
+const STOP_BEFORE_LIMIT: &str = "B:TERM@90";
 
 /// Options of `sbatch` that the sweep sets.
 const OWN_OPTIONS: [&str; 11] = [
@@ -126,7 +132,14 @@ impl<'a> Slurm<'a> {
                     sweep.prepare(&sweep.runs[run])?; // clears the failure
                 }
             }
-            let job = submit(sweep, array, array[0] / size * size, at_a_time)?;
+            let job = submit(sweep, array, array[0] / size * size, at_a_time).map_err(|error| {
+                let queued = match slurm.tasks.len() {
+                    0 => "no run is queued".to_string(),
+                    count => format!("{count} runs are queued, by job {}", slurm.jobs().join(" and ")),
+                };
+                let fewer = "if Slurm limits the number of submitted jobs, submit fewer runs with --submit N";
+                UsageError(format!("{error:#}\n{queued}; {fewer}."))
+            })?;
             slurm.tasks.extend(array.iter().map(|&run| (run, Task { job: job.clone(), place: Place::Queued })));
         }
         Ok(slurm)
@@ -169,7 +182,7 @@ impl Executor for Slurm<'_> {
             // The controller may be down for a while; the jobs still run.
             Err(error) => {
                 if std::mem::replace(&mut self.answered, false) {
-                    eprintln!("{error:#}; retrying every {} s", POLL_INTERVAL.as_secs());
+                    note!("{}; retrying every {} s", message(&error), POLL_INTERVAL.as_secs());
                 }
             }
         }
@@ -205,6 +218,18 @@ impl Executor for Slurm<'_> {
     }
 }
 
+impl SlurmOption {
+    /// Returns the option for an `#SBATCH` line, where blanks separate options unless they are quoted.
+    fn quoted(&self) -> String {
+        match self.text.split_once('=') {
+            Some((key, value)) if value.contains([' ', '"', '\'', '\\', '#']) => {
+                format!("{key}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+            }
+            _ => self.text.clone(),
+        }
+    }
+}
+
 /// Returns the absolute path of the job script.
 fn script(sweep: &SweepDirectory) -> Result<PathBuf> {
     Ok(sweep.path().canonicalize().with_context(|| sweep.path().display().to_string())?.join(SCRIPT))
@@ -212,9 +237,10 @@ fn script(sweep: &SweepDirectory) -> Result<PathBuf> {
 
 fn script_text(options: &[SlurmOption], threads: u32) -> String {
     let mut text = "#!/bin/sh\n".to_string();
-    let own = SlurmOption { key: "cpus-per-task".into(), text: format!("cpus-per-task={threads}") };
-    for option in [own].iter().filter(|own| options.iter().all(|option| option.key != own.key)).chain(options) {
-        writeln!(text, "#SBATCH --{}", option.text).expect("memory");
+    let own = [("cpus-per-task", threads.to_string()), ("signal", STOP_BEFORE_LIMIT.into())]
+        .map(|(key, value)| SlurmOption { key: key.into(), text: format!("{key}={value}") });
+    for option in own.iter().filter(|own| options.iter().all(|option| option.key != own.key)).chain(options) {
+        writeln!(text, "#SBATCH --{}", option.quoted()).expect("memory");
     }
     text + "\n# Trains one run of the sweep in this directory; submitted by `alrao sweep --executor slurm`. You may change the\n\
             # options above and add lines here.\n\
@@ -234,8 +260,9 @@ fn submit(sweep: &SweepDirectory, runs: &[usize], first: usize, at_a_time: Optio
     command.arg(format!("--job-name={name}")).arg(format!("--array={}{at_a_time}", ranges(&places)));
     command.arg(&script).arg(std::env::current_exe()?).arg(folder).arg(first.to_string());
     let job = answer(&mut command).map_err(|error| {
-        let go_on = format!("{} sweep --resume {} --executor slurm", program::name(), sweep.path().display());
-        UsageError(format!("{error:#}\nResume with `{go_on}`, and change options with --slurm KEY=VALUE if needed."))
+        let go_on = format!("{} sweep --resume {} --executor slurm", program::name(), shell::word(sweep.path()));
+        let error = message(&error);
+        UsageError(format!("{error}\nResume with `{go_on}`, and change options with --slurm KEY=VALUE if needed."))
     })?;
     Ok(job.trim().split(';').next().unwrap_or_default().into()) // the cluster's name may follow
 }
@@ -327,8 +354,12 @@ mod tests {
     #[test]
     fn options_are_written_to_the_script_and_the_sweeps_own_are_errors() {
         let options = ["gres=gpu:1", "--exclusive", "cpus-per-task=4"].map(|text| text.parse().unwrap());
-        let lines = "#!/bin/sh\n#SBATCH --gres=gpu:1\n#SBATCH --exclusive\n#SBATCH --cpus-per-task=4\n";
+        let lines = "#!/bin/sh\n#SBATCH --signal=B:TERM@90\n#SBATCH --gres=gpu:1\n#SBATCH --exclusive\n\
+                     #SBATCH --cpus-per-task=4\n";
         assert!(script_text(&options, 1).starts_with(lines));
+        let quoted = |text: &str| text.parse::<SlurmOption>().unwrap().quoted();
+        assert_eq!(quoted("comment=my runs"), "comment=\"my runs\"");
+        assert_eq!(quoted(r#"comment=a "b" \ #c"#), r#"comment="a \"b\" \\ #c""#);
         assert!(script_text(&options[..2], 3).contains("#SBATCH --cpus-per-task=3\n"));
         for wrong in ["array=0-3", "p=gpu", "=gpu", "time=1\n2", "partition gpu"] {
             let error = wrong.parse::<SlurmOption>().unwrap_err();

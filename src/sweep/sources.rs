@@ -6,6 +6,7 @@ use alrao_plots::Source;
 use anyhow::Result;
 
 use crate::config::Config;
+use crate::output::note;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::usage_error::UsageError;
 
@@ -34,7 +35,7 @@ pub fn sources_at(path: &Path) -> Result<Vec<Source>> {
         return Err(UsageError(format!("{}: {problem}", path.display())).into());
     }
     if sources.len() < sweep.runs.len() {
-        eprintln!("{}: {} of {} runs finished", path.display(), sources.len(), sweep.runs.len());
+        note!("{}: {} of {} runs finished", path.display(), sources.len(), sweep.runs.len());
     }
     Ok(sources)
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::config::{Config, OptimizerKind, Task};
-use crate::summary::Outcome;
+use crate::summary::{Outcome, metric, spread};
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::paper::{Published, published};
 use crate::sweep::plan::Run;
@@ -221,12 +221,9 @@ impl Row {
                     Outcome::Supervised { test, .. } => (test.map(|test| 100.0 * test.top1), None),
                     Outcome::Agent { random_policy, .. } => (None, Some(random_policy.returns.mean)),
                 };
-                self.tests.extend(outcome.primary_metric().map(|value| SeedResult {
-                    seed,
-                    value,
-                    top1,
-                    random_policy,
-                }));
+                // An undefined metric is none, as of a loss that is infinite.
+                let value = outcome.primary_metric().filter(|value| value.is_finite());
+                self.tests.extend(value.map(|value| SeedResult { seed, value, top1, random_policy }));
             }
             State::Failed(_) => self.failed += 1,
             State::Missing | State::Unfinished => self.unfinished += 1,
@@ -287,9 +284,8 @@ impl Row {
     fn markdown(&self, papers: bool) -> String {
         let s = self.statistics;
         let places = if self.is_supervised() || self.budget.is_none() { 3 } else { 1 };
-        let digits = |x: f64| format!("{x:.places$}");
+        let digits = |x: f64| metric(x, places);
         let number = |x: Option<f64>| x.map_or("-".into(), digits);
-        let spread = |mean: f64, std: f64| format!("{} ± {}", digits(mean), digits(std));
         let published = |pair: Option<[f64; 2]>| match pair {
             Some([mean, std]) if std.is_nan() => mean.to_string(),
             Some([mean, std]) => format!("{mean} ± {std}"),
@@ -300,7 +296,7 @@ impl Row {
         let (paper, papers_top1) = (self.paper.map(|paper| paper.value), self.paper.and_then(|paper| paper.top1));
         let mut cells = vec![
             format!("{}{}", self.variant, if self.best_rate { " *" } else { "" }),
-            s.map_or("-".into(), |s| spread(s.mean, s.std)),
+            s.map_or("-".into(), |s| spread(s.mean, s.std, places)),
             format!("{} of {}", self.tests.len(), self.runs),
             number(s.map(|s| s.worst)),
             number(s.map(|s| s.best)),
@@ -308,7 +304,7 @@ impl Row {
             self.diverged.to_string(),
         ];
         if self.is_supervised() {
-            cells.push(self.top1.map_or("-".into(), |[mean, std]| format!("{mean:.1} ± {std:.1}")));
+            cells.push(self.top1.map_or("-".into(), |[mean, std]| spread(mean, std, 1)));
         }
         cells.extend(papers.then(|| published(paper)));
         cells.extend((papers && self.is_supervised()).then(|| published(papers_top1)));
@@ -413,8 +409,8 @@ mod tests {
             "## pendulum: test return after 50000 env steps",
             // A learning rate at which a run has no return is not the best, however good the others are.
             "| sgd-lr=0.1 * | -150.0 ± 70.7 | 2 of 2 | -200.0 | -100.0 | -150.0 [-200.0, -100.0] | 1 | -372 ± 24 |",
-            "| sgd-lr=1 | -10.0 ± 0.0 | 1 of 2 | -10.0 | -10.0 | -10.0 | 1 |  |",
-            "| alrao | -150.0 ± 0.0 | 1 of 2 | -150.0 | -150.0 | -150.0 | 0 | -371 ± 36 |",
+            "| sgd-lr=1 | -10.0 ± - | 1 of 2 | -10.0 | -10.0 | -10.0 | 1 |  |",
+            "| alrao | -150.0 ± - | 1 of 2 | -150.0 | -150.0 | -150.0 | 0 | -371 ± 36 |",
             "pendulum, alrao: 0 of 2 runs failed, 1 unfinished",
             "| sgd-lr=1 | - | 0 of 2 | - | - | - | 0 |", // the paper has no CartPole
         ] {
@@ -423,7 +419,7 @@ mod tests {
         let csv = table.write(TableFormat::Csv);
         let columns: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
         assert_eq!(columns, [23; 10]);
-        assert!(csv.contains("pendulum,sgd-lr=1,test return,50000,-10,0,1,-10,-10,-10,,,false,,,,,,,2,1,0,0"), "{csv}");
+        assert!(csv.contains("pendulum,sgd-lr=1,test return,50000,-10,,1,-10,-10,-10,,,false,,,,,,,2,1,0,0"), "{csv}");
         let json: serde_json::Value = serde_json::from_str(&table.write(TableFormat::Json)).unwrap();
         assert_eq!(json[0]["tests"][1], serde_json::json!({"seed": 1, "value": -200.0, "random_policy": -1000.0}));
     }
@@ -496,12 +492,12 @@ mod tests {
             "| variant | mean ± std | seeds | worst | best | IQM [95 %] | diverged | top-1 % | paper | paper's top-1 % |",
             "| 0.550 ± 0.071 | 2 of 2 | 0.600 | 0.500 | 0.550 [0.500, 0.600] | 0 | 90.0 ± 0.0 | 0.47 ± 0.04 | 89.8 ± 0.4 |",
             "| 90.0 ± 0.0 | 0.47 ± 0.03 | 88.9 ± 0.8 |",
-            "| 0.500 ± 0.000 | 1 of 2 | 0.500 | 0.500 | 0.500 | 0 | 90.0 ± 0.0 | 1.42 | 67.5 |",
+            "| 0.500 ± - | 1 of 2 | 0.500 | 0.500 | 0.500 | 0 | 90.0 ± - | 1.42 | 67.5 |",
         ] {
             assert!(markdown.lines().any(|found| found.ends_with(end)), "no {end} in\n{markdown}");
         }
         let csv = table.write(TableFormat::Csv);
-        assert!(csv.lines().any(|line| line.ends_with(",false,90,0,1.42,,67.5,,2,0,0,1")), "{csv}");
+        assert!(csv.lines().any(|line| line.ends_with(",false,90,,1.42,,67.5,,2,0,0,1")), "{csv}");
         let json: serde_json::Value = serde_json::from_str(&table.write(TableFormat::Json)).unwrap();
         assert_eq!(json[3]["paper"], serde_json::json!({"value": [1.42, null], "top1": [67.5, null]}));
     }

@@ -2,7 +2,7 @@
 //! otherwise a line for each run that ends, and a progress line every minute.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use crate::config::{Config, Task};
+use crate::output::{self, note};
 use crate::sweep::directory::{State, SweepDirectory};
+use crate::sweep::executor::End;
 
 /// Intervals between readings of the runs' progress.
 const LOOK_EVERY_ON_TERMINAL: Duration = Duration::from_secs(1);
@@ -56,7 +58,7 @@ impl<'a> View<'a> {
     /// Creates the display of a sweep with `to_go` unfinished runs, which are trained in this `way`.
     pub fn new(sweep: &'a SweepDirectory, to_go: usize, way: &str) -> Self {
         let style = || ProgressStyle::with_template("{msg}").expect("a good template");
-        let live = std::io::stderr().is_terminal().then(|| ProgressBar::new_spinner().with_style(style()));
+        let live = output::is_live().then(|| ProgressBar::new_spinner().with_style(style()));
         let longest_name = sweep.runs.iter().map(|run| run.name.chars().count()).max().unwrap_or(0);
         let total = sweep.runs.len();
         let view = View { sweep, live, longest_name, ended: total - to_go, looked: None, pace: f64::NAN };
@@ -73,7 +75,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// Its directory can't be read.
-    pub fn ended(&mut self, run: usize) -> Result<()> {
+    pub fn ended(&mut self, run: usize, end: End) -> Result<()> {
         let run = &self.sweep.runs[run];
         self.ended += 1;
         let mut line = Line { name: &run.name, ..Line::default() };
@@ -89,6 +91,10 @@ impl<'a> View<'a> {
             State::Failed(reason) => {
                 line.state = "failed";
                 format!("failed: {}", reason.trim_end().replace('\n', "\n    "))
+            }
+            State::Missing | State::Unfinished if end == End::Failed => {
+                line.state = "failed";
+                "failed: the reason can't be recorded, see above".into()
             }
             State::Missing | State::Unfinished => {
                 line.state = "stopped";
@@ -155,8 +161,8 @@ impl<'a> View<'a> {
     /// Prints a line that stays.
     fn say(&self, line: &str) {
         match &self.live {
-            Some(live) => live.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(live) => live.suspend(|| note!("{line}")),
+            None => note!("{line}"),
         }
     }
 
@@ -271,7 +277,7 @@ impl Progress {
             let Ok(line) = serde_json::from_str::<Value>(line) else { continue }; // truncated at either end
             progress.step = match line["epoch"].as_u64() {
                 Some(epoch) if line["kind"] == "epoch" => epoch,
-                Some(under_way) => under_way - 1,
+                Some(under_way) => under_way.saturating_sub(1),
                 None => line["step"].as_u64().unwrap_or(progress.step),
             };
             progress.seconds = line["seconds"].as_f64().unwrap_or(progress.seconds);

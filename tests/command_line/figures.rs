@@ -154,7 +154,6 @@ fn the_report_of_a_run_has_all_sections() {
     let page = report(&alrao_run());
     for expected in [
         "<h1>pendulum, Alrao, seed 0</h1>",
-        "-371 ± 36",
         "head weight",
         "heads effective",
         "layer 2 (16 units)",

@@ -1,11 +1,11 @@
 //! A run that was killed resumes to the same result as an uninterrupted run.
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::RngExt;
 
-use crate::{SMALL, alrao, assert_same, succeed};
+use crate::{SMALL, alrao, assert_same, code_and_text, killed_when, outcome, succeed};
 
 const KILLS: usize = 5;
 
@@ -34,6 +34,85 @@ fn a_run_killed_five_times_has_the_same_result() {
         succeed(with_path("train --resume", &killed));
     }
     assert_same(&uninterrupted, &killed);
+}
+
+/// Runs until a signal arrives after `pause`; returns the exit code and what was said.
+fn signalled(mut command: Command, signals: &[&str], pause: Duration) -> (i32, String) {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for name in signals {
+        std::thread::sleep(pause);
+        let _ = Command::new("kill").args(["-s", name, &child.id().to_string()]).output().unwrap();
+    }
+    code_and_text(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn stopped_twenty_times_by_signals_a_run_loses_no_step() {
+    let root = tempfile::tempdir().unwrap();
+    let (left_alone, stopped) = (root.path().join("left alone"), root.path().join("it's stopped"));
+    let started = Instant::now();
+    succeed(with_path(&format!("{SMALL} --out"), &left_alone));
+    let duration = started.elapsed();
+    let (started, brief) = (Instant::now(), root.path().join("brief"));
+    killed_when(with_path(&format!("{SMALL} --out"), &brief), || brief.join("metrics.jsonl").exists());
+    let startup = started.elapsed();
+
+    let mut moments = alrao::core::streams::stream(started.elapsed().as_nanos() as u64, "moments");
+    let mut steps = 0;
+    for stop in 0..20 {
+        let words = if stopped.exists() { "train --resume" } else { &format!("{SMALL} --out") };
+        let (name, exit_code) = [("TERM", 143), ("INT", 130), ("HUP", 129)][stop % 3];
+        let pause = startup.mul_f64(0.9) + duration.mul_f64(moments.random_range(0.0..0.06));
+        let (code, said) = signalled(with_path(words, &stopped), &[name], pause);
+        assert_eq!(code, exit_code, "{said}");
+        let Ok(state) = std::fs::read_to_string(stopped.join("checkpoints/last/state.json")) else { continue };
+        let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+        let step = state["training"]["progress"]["step"].as_u64().unwrap();
+        if said.contains("stopping; once more") {
+            let hint = format!("after {step} of 4000 env steps; resume with `alrao train --resume '");
+            assert!(said.contains(&hint), "step {step}: {said}");
+            assert!(step > steps, "step {step} after {steps}: {said}");
+        }
+        steps = step;
+    }
+    assert!(steps > 100, "no signal came while training");
+    succeed(with_path("train --resume", &stopped));
+    assert_same(&left_alone, &stopped);
+}
+
+/// The step that the signal interrupts has a validation of many episodes.
+#[test]
+fn a_second_signal_ends_a_run_at_once() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    let long =
+        "--set schedule.checkpoint_every=250 --set schedule.validate_every=251 --set schedule.validation_episodes=3000";
+    let started = Instant::now();
+    let mut command = with_path(&format!("{SMALL} {long} --out"), &run);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    while !run.join("checkpoints/last").exists() {
+        assert!(started.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    for _ in 0..2 {
+        std::thread::sleep(Duration::from_millis(200));
+        Command::new("kill").args(["-s", "INT", &child.id().to_string()]).output().unwrap();
+    }
+    let stopped = Instant::now();
+    let (code, said) = code_and_text(child.wait_with_output().unwrap());
+    assert!(code == 130 && said.contains("once more") && said.contains("stopped by SIGINT; resume"), "{code} {said}");
+    assert!(stopped.elapsed() < Duration::from_secs(2), "{:?}", stopped.elapsed());
+}
+
+/// A checkpoint by minutes doesn't wait for one by steps.
+#[test]
+fn checkpoints_are_saved_by_minutes_too() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    let words = "--set schedule.checkpoint_every=4000 --set schedule.checkpoint_minutes=0.001 --out";
+    killed_when(with_path(&format!("{SMALL} {words}"), &run), || run.join("checkpoints/previous").exists());
+    let (code, said) = outcome(alrao("train pendulum --set schedule.checkpoint_minutes=0"));
+    assert!(code == 2 && said.contains("schedule.checkpoint_minutes = 0: must be above 0"), "{code} {said}");
 }
 
 #[test]

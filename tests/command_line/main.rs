@@ -1,17 +1,22 @@
 //! Tests of the program as a process: exit codes, output and files.
 
+mod checkpoints;
 mod environments;
 mod figures;
 mod interruption;
+mod mishaps;
 mod mistakes;
+mod outputs;
 mod reproducibility;
 mod slurm;
 mod supervised;
 mod sweeps;
 mod whole_run;
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 /// A run of a few seconds: a small network, a checkpoint every 400 steps.
 const SMALL: &str = "train pendulum --set schedule.steps=4000 --set schedule.validate_every=700 \
@@ -33,7 +38,8 @@ fn outcome(mut command: Command) -> (i32, String) {
 
 fn code_and_text(Output { status, stdout, stderr }: Output) -> (i32, String) {
     let text = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
-    (status.code().expect("an exit code"), text)
+    // as a shell tells it of a process that a signal ended
+    (status.code().or(status.signal().map(|signal| 128 + signal)).expect("an end"), text)
 }
 
 /// Runs a command that must succeed, and returns its output.
@@ -41,6 +47,17 @@ fn succeed(command: Command) -> String {
     let (code, text) = outcome(command);
     assert_eq!(code, 0, "{text}");
     text
+}
+
+/// Starts a command and kills it as soon as `due`.
+fn killed_when(mut command: Command, due: impl Fn() -> bool) {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !due() {
+        assert!(child.try_wait().unwrap().is_none(), "ended before its kill");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
 }
 
 /// Reads `metrics.jsonl` without wall-clock fields.
@@ -61,7 +78,7 @@ fn metrics(run: &Path) -> Vec<serde_json::Value> {
 fn assert_same(left: &Path, right: &Path) {
     assert_eq!(metrics(left), metrics(right));
     for file in ["best/network.safetensors", "last/learner.safetensors", "last/replay.safetensors"] {
-        let bytes = |run: &Path| std::fs::read(run.join("checkpoints").join(file)).unwrap();
+        let bytes = |run: &Path| std::fs::read(run.join("checkpoints").join(file)).ok(); // supervised runs have no replay
         assert!(bytes(left) == bytes(right), "{file} differs");
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::{alrao, metrics, outcome, succeed};
 
 /// Creates a text dataset of the repeated alphabet.
-fn alphabet() -> tempfile::TempDir {
+pub(crate) fn alphabet() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, times) in [("train", 60), ("valid", 8), ("test", 8)] {
         let text = "abcdefghijklmnopqrstuvwxyz\n".repeat(times);
@@ -88,6 +88,28 @@ fn corrupt_images_are_skipped_and_too_many_are_an_error() {
     let (code, text) = train("imagenet-resnet50", &root.path().join("too-many"));
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("2 of 144 images are corrupt") && text.contains("neither JPEG nor PNG"), "{text}");
+}
+
+#[test]
+fn a_corrupt_image_counts_once_and_an_evaluation_has_the_limit_of_training() {
+    let (data, root) = (cats_and_dogs(), tempfile::tempdir().unwrap());
+    let run = root.path().join("run");
+    let damaged = data.path().join("val/cat/7.JPEG");
+    fs::remove_file(&damaged).unwrap();
+    std::os::unix::fs::symlink("/nowhere", &damaged).unwrap();
+    let words = "--set model.architecture=small-cnn --set data.image_size=32 --set data.batch_size=16 --set training.max_epochs=2 \
+                 --set training.test_every=1 --device cpu";
+    let train = format!("train imagenet-resnet50 --data {} {words} --out {}", data.path().display(), run.display());
+    let said = succeed(alrao(&train)); // counted twice, it were 2 of 144, more than 1 %
+    assert!(said.contains("7.JPEG: link to a file that doesn't exist"), "{said}");
+    let eval = format!("eval {}", run.display());
+    let said = succeed(alrao(&eval));
+    assert!(said.contains("1 corrupt images skipped"), "{said}");
+    for image in fs::read_dir(data.path().join("val/dog")).unwrap().map(|image| image.unwrap().path()) {
+        fs::write(image, [0xff, 0xd8, 0xff]).unwrap(); // begins as a JPEG
+    }
+    let (code, said) = outcome(alrao(&eval));
+    assert!(code == 1 && said.contains("images are corrupt, more than 1 %"), "{code} {said}");
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn a_stopped_sweep_can_be_resumed() {
     wait_until("the sweep ends", || process.try_wait().unwrap().is_some());
     assert!(locked(&out).is_empty());
     let (code, text) = code_and_text(process.wait_with_output().unwrap());
-    assert_eq!(code, 1, "{text}");
+    assert_eq!(code, 130, "{text}");
     assert!(text.contains("stopped with 4 runs to go") && text.contains("alrao sweep --resume"), "{text}");
     assert!(text.contains("0 of 2 runs failed, 2 unfinished"), "{text}");
     fs::remove_dir_all(locked_or_not(&out).remove(0)).unwrap(); // missing runs are trained, too
@@ -120,9 +120,9 @@ fn a_failed_run_does_not_stop_others_and_is_retried_on_request() {
     succeed(sweep(root.path(), &out));
     let before = table(&out);
     let run = out.join("pendulum-alrao-seed1");
-    let state = run.join("checkpoints/last/state.json");
-    let good = fs::read_to_string(&state).unwrap();
-    fs::write(&state, "corrupt").unwrap();
+    let states = ["last", "previous"].map(|name| run.join("checkpoints").join(name).join("state.json"));
+    let good = states.each_ref().map(|state| fs::read_to_string(state).unwrap());
+    states.iter().for_each(|state| fs::write(state, "corrupt").unwrap());
     fs::remove_file(run.join("summary.json")).unwrap();
     fs::remove_dir_all(out.join("pendulum-sgd-seed0")).unwrap();
 
@@ -132,7 +132,7 @@ fn a_failed_run_does_not_stop_others_and_is_retried_on_request() {
     assert!(text.contains("sgd-seed0: test return") && text.contains("1 runs failed"), "{text}");
     let (code, text) = outcome(resume(&out));
     assert!(code == 1 && text.contains("0 of 4 runs to go") && text.contains("--retry-failed"), "{code} {text}");
-    fs::write(&state, good).unwrap();
+    states.iter().zip(good).for_each(|(state, good)| fs::write(state, good).unwrap());
     let mut retry = resume(&out);
     succeed({
         retry.arg("--retry-failed");

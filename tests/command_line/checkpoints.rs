@@ -1,0 +1,132 @@
+//! Checkpoints that were damaged on the disk: every damage is refused or harmless, and the checkpoint before is used.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use alrao::checkpoint::verify;
+use rand::RngExt;
+
+use crate::supervised::alphabet;
+use crate::{SMALL, alrao, assert_same, killed_when, outcome, succeed};
+
+/// Copies a directory with everything in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+fn flip(file: &Path, bit: usize) {
+    let mut bytes = fs::read(file).unwrap();
+    bytes[bit / 8] ^= 1 << (bit % 8);
+    fs::write(file, bytes).unwrap();
+}
+
+/// A finished run and one that was killed after its second checkpoint.
+fn runs(words: &str, root: &Path) -> (PathBuf, PathBuf) {
+    let (whole, killed) = (root.join("whole"), root.join("killed"));
+    succeed(alrao(&format!("{words} --out {}", whole.display())));
+    killed_when(alrao(&format!("{words} --out {}", killed.display())), || {
+        killed.join("checkpoints/previous/checksums").exists() && killed.join("checkpoints/last").exists()
+    });
+    (whole, killed)
+}
+
+fn files(checkpoint: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(checkpoint).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// Flips a thousand bits, one at a time, of the files of these checkpoints.
+fn every_flip_is_found(checkpoints: &[PathBuf]) {
+    let mut draws = alrao::core::streams::stream(0, "flips");
+    let files: Vec<(PathBuf, u64)> = checkpoints
+        .iter()
+        .flat_map(|dir| files(dir))
+        .map(|file| (file.clone(), fs::metadata(file).unwrap().len()))
+        .collect();
+    for flip_number in 0..1000 {
+        let (file, bytes) = match flip_number % 2 {
+            0 => &files[draws.random_range(0..files.len())],
+            _ => {
+                let at = draws.random_range(0..files.iter().map(|(_, bytes)| bytes).sum::<u64>());
+                let mut before = 0;
+                files.iter().find(|(_, bytes)| (before += bytes, at < before).1).unwrap()
+            }
+        };
+        let bit = draws.random_range(0..8 * *bytes) as usize;
+        flip(file, bit);
+        let error = verify(file.parent().unwrap()).expect_err("a flipped bit");
+        assert_eq!(&error.path, file, "bit {bit}");
+        flip(file, bit);
+    }
+    checkpoints.iter().for_each(|checkpoint| assert!(verify(checkpoint).is_ok()));
+}
+
+/// Damages each file of the last checkpoint and then of the one before, too.
+fn damage_is_survived_or_refused(whole: &Path, killed: &Path, damage: &dyn Fn(&Path)) {
+    let root = tempfile::tempdir().unwrap();
+    let copied = |name: &str| {
+        let copied = root.path().join(name);
+        copy(killed, &copied);
+        copied
+    };
+    for (number, file) in files(&killed.join("checkpoints/last")).into_iter().enumerate() {
+        let run = copied(&number.to_string());
+        let damaged = run.join("checkpoints/last").join(file.file_name().unwrap());
+        damage(&damaged);
+        let said = succeed(alrao(&format!("train --resume {}", run.display())));
+        assert!(said.contains(&damaged.display().to_string()) && said.contains("checkpoint before it"), "{said}");
+        assert_same(whole, &run);
+    }
+    let run = copied("both");
+    damage(&run.join("checkpoints/last/learner.safetensors"));
+    damage(&run.join("checkpoints/previous/state.json"));
+    let (code, said) = outcome(alrao(&format!("train --resume {}", run.display())));
+    let words = ["last/learner.safetensors", "previous/state.json", "start the run over"];
+    assert!(code == 1 && words.iter().all(|word| said.contains(word)), "{code} {said}");
+    fs::remove_dir_all(run.join("checkpoints")).unwrap(); // as the message says
+    succeed(alrao(&format!("train --resume {}", run.display())));
+    assert_same(whole, &run);
+}
+
+#[test]
+fn a_bit_that_flipped_in_an_agents_checkpoint_is_noticed() {
+    let root = tempfile::tempdir().unwrap();
+    let (whole, killed) = runs(SMALL, root.path());
+    every_flip_is_found(&["best", "last", "previous"].map(|name| whole.join("checkpoints").join(name)));
+    damage_is_survived_or_refused(&whole, &killed, &|file| flip(file, 8 * 50 + 3));
+
+    let best = whole.join("checkpoints/best/network.safetensors");
+    flip(&best, 8 * 1000);
+    for words in ["eval", "watch --gif episode.gif"] {
+        let (code, said) = outcome(alrao(&format!("{words} {}", whole.display())));
+        assert!(code == 1 && said.contains(&format!("{} is damaged", best.display())), "{words}: {code} {said}");
+    }
+    succeed(alrao(&format!("report {}", whole.display())));
+    assert!(fs::read_to_string(whole.join("report.html")).unwrap().contains("network.safetensors is damaged"));
+}
+
+#[test]
+fn a_supervised_checkpoint_that_is_missing_empty_truncated_or_flipped_is_noticed() {
+    let (data, root) = (alphabet(), tempfile::tempdir().unwrap());
+    let words = format!(
+        "train ptb-char --data {} --set data.batch_size=4 --set data.bptt=10 --set training.max_epochs=4 --device cpu",
+        data.path().display()
+    );
+    let (whole, killed) = runs(&words, root.path());
+    every_flip_is_found(&["best", "last", "previous"].map(|name| whole.join("checkpoints").join(name)));
+    damage_is_survived_or_refused(&whole, &killed, &|file| fs::remove_file(file).unwrap());
+    damage_is_survived_or_refused(&whole, &killed, &|file| fs::write(file, "").unwrap());
+    damage_is_survived_or_refused(&whole, &killed, &|file| {
+        let half = fs::metadata(file).unwrap().len() / 2;
+        fs::OpenOptions::new().write(true).open(file).unwrap().set_len(half).unwrap();
+    });
+}

@@ -1,0 +1,106 @@
+//! Mishaps of users: undefined numbers, budgets that are too short, numbers that are too large or negative.
+
+use std::fs;
+use std::path::Path;
+
+use crate::supervised::alphabet;
+use crate::sweeps::SMALL_SWEEP;
+use crate::{SMALL, alrao, outcome, succeed};
+
+fn refused(words: &str, expected: &[&str]) {
+    let (code, said) = outcome(alrao(words));
+    let lines = said.lines().count();
+    assert!(code == 2 && lines < 8 && !said.contains("panicked"), "{words}: {code} {said}");
+    assert!(expected.iter().all(|word| said.contains(word)), "{words}: {said}");
+}
+
+fn replace(file: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(file).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(file, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn one_run_with_an_undefined_or_damaged_summary_spoils_no_other() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("small.toml"), SMALL_SWEEP).unwrap();
+    let sweep = root.path().join("sweep");
+    let words = format!("sweep {0}/small.toml --seeds 0-1 --set schedule.steps=300 --out", root.path().display());
+    succeed(alrao(&format!("{words} {}", sweep.display())));
+    let summary = |run: &str| sweep.join(run).join("summary.json");
+    let text = fs::read_to_string(summary("pendulum-sgd-seed0")).unwrap();
+    let mut values: serde_json::Value = serde_json::from_str(&text).unwrap();
+    values["test"]["return"]["mean"] = serde_json::Value::Null; // as the program writes NaN
+    fs::write(summary("pendulum-sgd-seed0"), values.to_string()).unwrap();
+    fs::write(summary("pendulum-sgd-seed1"), "{").unwrap();
+    let run = sweep.display();
+    let table = succeed(alrao(&format!("table {run}")));
+    assert!(table.contains("| sgd | - | 0 of 2 |") && table.contains("| 2 of 2 |"), "{table}");
+    assert!(table.contains("pendulum, sgd: 1 of 2 runs failed"), "{table}");
+    succeed(alrao(&format!("report {run}")));
+    let (code, said) = outcome(alrao(&format!("sweep --resume {run}")));
+    assert!(code == 1 && said.contains("1 runs failed"), "{code} {said}");
+    let (code, said) = outcome(alrao(&format!("train --resume {run}/pendulum-sgd-seed1")));
+    assert!(code == 1 && said.contains("summary.json: damaged; remove it"), "{code} {said}");
+}
+
+#[test]
+fn a_budget_shorter_than_an_episode_is_a_run_without_a_figure() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    let words = "--set schedule.steps=150 --set agent.learning_starts=50 --set schedule.test_episodes=1";
+    let said = succeed(alrao(&format!("{SMALL} {words} --out {}", run.display())));
+    assert!(said.contains("no figure:") && said.contains("no finished episode"), "{said}");
+    // One episode has no spread.
+    assert!(said.contains(" ± - (1 episodes)"), "{said}");
+    let summary: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(run.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["test"]["return"]["std"], serde_json::Value::Null);
+    assert!(succeed(alrao(&format!("eval {}", run.display()))).contains("std -"));
+    assert!(succeed(alrao(&format!("train --resume {}", run.display()))).contains("already finished"));
+}
+
+#[test]
+fn sizes_beyond_memory_are_refused_with_their_field() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("run");
+    let layers = format!("agent.network.hidden_sizes=[{}]", ["16384"; 400].join(","));
+    for (set, field) in [
+        ("optimizer.num_heads=1000000000", "num_heads"),
+        ("environment.torques=1000000000", "outputs"),
+        (&layers, "hidden_sizes"),
+    ] {
+        refused(&format!("train pendulum --set {set} --device cpu --out {}", out.display()), &[field, "GB"]);
+    }
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_negative_number_is_the_value_of_its_option() {
+    for words in ["train pendulum --seed -1", "eval run --seed -1", "watch run --gif x.gif --seed -1"] {
+        refused(words, &["'-1'", "--seed", "from 0"]);
+    }
+    refused("train pendulum --threads -1", &["'-1'", "--threads"]);
+    refused("eval run --episodes -1", &["-1", "--episodes", "1..=10000"]);
+}
+
+#[test]
+fn a_finished_run_is_not_extended_and_the_usage_says_so() {
+    refused("train --resume run --set schedule.steps=9", &["cannot be used with", "alrao train --resume <DIR>"]);
+    let help = succeed(alrao("train --help"));
+    assert!(help.contains("longer run is a new one"), "{help}");
+}
+
+#[test]
+fn a_training_of_overflowing_perplexity_ends_and_is_marked() {
+    let (data, root) = (alphabet(), tempfile::tempdir().unwrap());
+    let run = root.path().join("run");
+    let words = "--set optimizer.kind=sgd --set optimizer.lr=1000 --set data.batch_size=4 --set data.bptt=10 \
+                 --set training.max_epochs=2 --set training.log_every=1 --device cpu";
+    let said =
+        succeed(alrao(&format!("train ptb-char --data {} {words} --out {}", data.path().display(), run.display())));
+    assert!(said.contains("plots/learning.svg") || said.contains("diverged"), "{said}");
+    replace(&run.join("run.json"), "\"bits\"", "\"perplexity\"");
+    succeed(alrao(&format!("plot {}", run.display())));
+    succeed(alrao(&format!("report {}", run.display())));
+}
