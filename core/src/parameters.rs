@@ -523,8 +523,8 @@ mod tests {
     #[test]
     fn a_network_beyond_the_machines_memory_is_refused_before_it_is_made() {
         let huge = build(|builder| {
-            let weight = builder.add("weight", &[1 << 40, 1 << 40], Init::Uniform(1.0));
-            builder.add_units(1 << 40, &[(weight, 1 << 40)]);
+            let weight = builder.add("weight", &[1 << 20, 1 << 20], Init::Uniform(1.0));
+            builder.add_units(1 << 20, &[(weight, 1 << 20)]);
         });
         let error = huge.err().unwrap().to_string();
         assert!(error.contains("needs about") && error.contains("num_heads"), "{error}");
