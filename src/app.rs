@@ -87,8 +87,8 @@ impl App {
     /// Returns what the program can train.
     ///
     /// # Errors
-    /// The first problem of what was added: two environments, bodies or configurations of one name, or an environment
-    /// that can't be made with its default settings.
+    /// The first problem found: two environments, bodies or configurations have the same name, or an environment can't be
+    /// made with its default settings.
     pub fn catalog(self) -> Result<Catalog, UsageError> {
         self.problem.map_or(Ok(self.catalog), Err)
     }

@@ -123,7 +123,7 @@ fn figures_that_cannot_be_drawn_are_usage_errors() {
     assert_usage_error(&format!("plot {run} {run} --figure rates"), &["one run", "2"]);
     assert_usage_error(
         &format!("plot {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure rates"),
-        &["units.json", "single learning rate"],
+        &["units.json", "learning rate for each unit"],
     );
     assert_usage_error(
         &format!("plot {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure posterior"),
