@@ -149,7 +149,7 @@ impl<B> Network<B> {
         ForwardPass { body_backward: BodyBackward::Autograd(theta), z, out }
     }
 
-    /// Creates the pass with the features, `[B, H]`, of a CUDA graph.
+    /// Creates the forward pass whose features `z`, `[B, H]`, a CUDA graph computed.
     pub(crate) fn graphed_pass(&self, z: Tensor, backward: GraphedBackward) -> ForwardPass {
         let out = tch::no_grad(|| self.heads.forward(&z));
         ForwardPass { body_backward: BodyBackward::Graphed(backward), z, out }

@@ -135,7 +135,7 @@ impl<'a> Slurm<'a> {
             let job = submit(sweep, array, array[0] / size * size, at_a_time).map_err(|error| {
                 let queued = match slurm.tasks.len() {
                     0 => "no run is queued".to_string(),
-                    count => format!("{count} runs are queued, by job {}", slurm.jobs().join(" and ")),
+                    count => format!("{count} runs were queued before, in Slurm job {}", slurm.jobs().join(" and ")),
                 };
                 let fewer = "if Slurm limits the number of submitted jobs, submit fewer runs with --submit N";
                 UsageError(format!("{error:#}\n{queued}; {fewer}."))

@@ -22,7 +22,7 @@ const RAMP_WAIT: i32 = 100; // steps between stages, less 2
 /// | 3 | gold | | 3 | right |
 /// | | | | 4 | down |
 ///
-/// Gold is worth 1; touching an enemy ends the episode. With difficulty ramping, enemies and gold come faster every 102
+/// Gold is worth 1; touching an enemy ends the episode. With difficulty ramping, enemies and gold appear more often and move faster every 102
 /// steps, nine times.
 #[derive(Clone, Debug)]
 pub struct Asterix {

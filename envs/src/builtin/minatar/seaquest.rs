@@ -30,7 +30,8 @@ const GAUGE_LENGTH: i32 = 10; // cells
 ///
 /// A fish or an enemy submarine is worth 1, and six divers brought to the surface up to 10, by the oxygen left. The
 /// episode ends when the front touches an enemy or a bullet, when the oxygen is used up, and when surfacing without a
-/// diver on board; each surfacing takes one. With difficulty ramping, enemies come faster after each.
+/// diver on board; each surfacing takes one. With difficulty ramping, enemies appear more often and
+/// move faster after each surfacing.
 #[derive(Clone, Debug)]
 pub struct Seaquest {
     x: i32,
