@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
-use crate::setup;
+use crate::{downstream, setup};
 
 const CHECKS: [(&str, &[&str]); 4] = [
     ("format", &["fmt", "--all", "--check"]),
@@ -20,19 +20,23 @@ pub fn run(checkout: &Checkout) -> Result<()> {
     setup::run(checkout, false)?;
     let start = Instant::now();
     for (what, arguments) in CHECKS {
-        let command_line = format!("cargo {}", arguments.join(" "));
-        println!("\n== {what}: {command_line}");
-        let begin = Instant::now();
-        let outcome = run_command(
-            &format!("{what} (`{command_line}`)"),
-            cargo(checkout).args(arguments).env("RUSTDOCFLAGS", "-D warnings"),
-        );
-        let verdict = if outcome.is_ok() { "passed" } else { "FAILED" };
-        println!("== {what} {verdict} in {}", format_duration(begin.elapsed()));
-        outcome?;
+        check(what, &format!("cargo {}", arguments.join(" ")), |named| {
+            run_command(named, cargo(checkout).args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
+        })?;
     }
+    check("crates outside", "cargo xtask downstream", |_| downstream::run(checkout))?;
     println!("\n== all checks passed in {}", format_duration(start.elapsed()));
     Ok(())
+}
+
+/// Runs one check, which gets its name and command line, and prints its result and duration.
+fn check(what: &str, command_line: &str, run: impl FnOnce(&str) -> Result<()>) -> Result<()> {
+    println!("\n== {what}: {command_line}");
+    let begin = Instant::now();
+    let outcome = run(&format!("{what} (`{command_line}`)"));
+    let verdict = if outcome.is_ok() { "passed" } else { "FAILED" };
+    println!("== {what} {verdict} in {}", format_duration(begin.elapsed()));
+    outcome
 }
 
 /// Formats a duration as `4.2 s` or `3 min 05 s`.

@@ -22,8 +22,8 @@ const RAMP_WAIT: i32 = 100; // steps between stages, less 2
 /// | 3 | gold | | 3 | right |
 /// | | | | 4 | down |
 ///
-/// Gold is worth 1; touching an enemy ends the episode. With difficulty ramping, enemies and gold appear more often and move faster every 102
-/// steps, nine times.
+/// Gold is worth 1; touching an enemy ends the episode. With difficulty ramping, enemies and gold appear more often and move
+/// faster every 102 steps, nine times.
 #[derive(Clone, Debug)]
 pub struct Asterix {
     player: (i32, i32),
