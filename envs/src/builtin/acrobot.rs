@@ -131,7 +131,7 @@ fn runge_kutta(state: [f64; 4], derivative: impl Fn([f64; 4]) -> [f64; 4]) -> [f
     along(from_fn(|i| k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]), DT / 6.0)
 }
 
-/// Wraps an angle to -pi..pi by subtracting full turns one at a time, because each subtraction rounds.
+/// Wraps an angle to -pi..pi. Full turns are subtracted one at a time, as in Gymnasium, so that results round as there.
 fn wrap(mut angle: f64) -> f64 {
     while angle > PI {
         angle -= 2.0 * PI;

@@ -132,7 +132,7 @@ impl Measurement {
     }
 }
 
-/// Creates a command restricted to the last of the cores that this process may use.
+/// Creates a command that runs on the last `count` of the cores that this process may use.
 pub fn on_cores(count: usize, program: impl AsRef<OsStr>) -> Result<Command> {
     let status = fs::read_to_string("/proc/self/status")?;
     let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or("0");
