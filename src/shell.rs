@@ -3,8 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// Returns a file name or another argument as a word that a POSIX shell (for bytes that are no UTF-8: bash or zsh) reads as
-/// such.
+/// Quotes an argument, so that a POSIX shell reads it back unchanged; an argument that is not UTF-8 needs bash or zsh.
 pub fn word(argument: impl AsRef<OsStr>) -> String {
     let argument = argument.as_ref();
     let plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);

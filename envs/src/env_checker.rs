@@ -47,7 +47,7 @@ pub enum CheckError {
     Make(#[source] EnvironmentError),
 
     /// An empty observation space, or not exactly one action space.
-    #[error("{0}: `obs_dim` must be above 0, and exactly one of `num_actions` and `action_dim`")]
+    #[error("{0}: `obs_dim` must be above 0, and so must be exactly one of `num_actions` and `action_dim`")]
     InvalidSpaces(EnvSpaces),
 
     /// Spaces that change.
