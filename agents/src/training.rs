@@ -30,7 +30,7 @@ use crate::exploration::{ActionRepeat, Exploration};
 use crate::q_network::greedy_actions;
 use crate::replay::{End, Transition};
 
-/// Length of a training, and intervals of its validations, checkpoints and logs, in environment steps.
+/// Length of a training run, and intervals of its validations, checkpoints and logs, in environment steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "PartialSchedule")]
 pub struct Schedule {
@@ -79,7 +79,7 @@ impl From<PartialSchedule> for Schedule {
 }
 
 impl Schedule {
-    /// Returns the default schedule of a training of `steps` environment steps.
+    /// Returns the default schedule of a training run of `steps` environment steps.
     pub fn of(steps: u64) -> Self {
         Schedule {
             steps,
@@ -193,7 +193,7 @@ pub struct DqnTrainer {
     pending: VecDeque<DqnStopReason>,
 }
 
-/// State of a training, apart from tensors.
+/// State of a training run, apart from tensors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Progress {
     step: u64,

@@ -120,7 +120,7 @@ fn advance_to(reason: &DqnStopReason, training: &mut DqnTrainer) -> Vec<DqnEvent
     }
 }
 
-/// Returns the bytes of a training's saved tensors.
+/// Returns the bytes of a training run's saved tensors.
 fn bytes(training: &DqnTrainer) -> Vec<Vec<u8>> {
     let directory = tempfile::tempdir().unwrap();
     let (tensors, memory, _) = training.save();

@@ -156,7 +156,7 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
     Ok(summary)
 }
 
-/// Says how far a training came and how to resume it.
+/// Says how far a training run came and how to resume it.
 fn stopped(signal: i32, trainer: &impl Trainer, config: &Config, resume: &str) -> Stopped {
     let done = format!("{} of {} {}", (1e3 * trainer.progress()).floor() / 1e3, config.budget(), trainer.budget_unit());
     Stopped { signal, message: format!("stopped by {} after {done}; resume with `{resume}`", stop::name(signal)) }

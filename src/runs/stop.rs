@@ -1,6 +1,6 @@
 //! Requests to stop: SIGINT, SIGTERM, SIGHUP, or the closed standard input of a run that belongs to a sweep.
 //!
-//! While there is work to save, the first request is only noted: a training finishes its step and saves a checkpoint, a
+//! While there is work to save, the first request is only noted: a training run finishes its step and saves a checkpoint, a
 //! sweep stops its runs. A second signal, or one without work to save, ends the process at once. Exit codes are 128 plus
 //! the signal's number: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM.
 

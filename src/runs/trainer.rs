@@ -65,7 +65,7 @@ pub trait Trainer {
     /// Restores the state written by `save`; `read` returns the tensors of a file.
     ///
     /// # Errors
-    /// The state is from a training with other settings.
+    /// The state is from a training run with other settings.
     fn load(&mut self, read: &dyn Fn(&str) -> Result<StateDict>, state: Self::State) -> Result<()>;
 
     /// Returns the final state of every unit; none if units have no learning rates of their own.

@@ -198,7 +198,7 @@ pub struct SupervisedTrainer {
     device: Device,
 }
 
-/// The changing state of a training besides its tensors.
+/// The changing state of a training run besides its tensors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Progress {
     /// finished epochs
@@ -356,7 +356,7 @@ impl SupervisedTrainer {
         (tensors, SupervisedTrainerState { progress: self.progress.clone(), since_log, since_epoch })
     }
 
-    /// Restores the state written by `save` of a training with the same settings.
+    /// Restores the state written by `save` of a training run with the same settings.
     ///
     /// # Errors
     /// [`Error::Core`] if the state is of another network.

@@ -1,6 +1,6 @@
 //! Training runs on CIFAR-10 to early stopping, several in parallel on one GPU, until the time limit.
 //!
-//! They are processes of `alrao train`, which share the GPU through NVIDIA's multi-process service. A training whose first
+//! They are processes of `alrao train`, which share the GPU through NVIDIA's multi-process service. A training run whose first
 //! epoch wouldn't end before the time limit isn't started. Each writes checkpoints at least after every epoch, so that a
 //! later call resumes it.
 
@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::programs::Programs;
 use alrao_setup::usage_error;
 
-/// A training: its name, network, configuration and settings.
+/// A training run: its name, network, configuration and settings.
 pub struct Training {
     /// `NETWORK-METHOD`
     pub name: String,
@@ -25,7 +25,7 @@ pub struct Training {
     settings: Vec<&'static str>,
 }
 
-/// The results of a training so far.
+/// The results of a training run so far.
 pub struct Row {
     /// The training's name.
     pub name: String,
