@@ -84,7 +84,7 @@ impl Series {
         Ok(())
     }
 
-    /// Draws the marks on a short line, single ones at its center.
+    /// Draws a sample of the marks for the legend: lines at full length, points and stars once, at the center.
     pub(crate) fn draw_sample(&self, canvas: &Canvas, x: i32, y: i32) -> Drawn {
         let ((left, y), half) = (fine(x, y), 8 * FINE);
         let at = |x| Point { x, y, low: y + half, high: y - half };
