@@ -8,7 +8,9 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum FrameError {
     /// The number of values doesn't fit the size, or is 0.
-    #[error("{width} x {height} pixels can't have {values} values: give 3 for each pixel, of at least one pixel")]
+    #[error(
+        "a frame of {width} x {height} pixels can't have {values} values: give 3 values for each pixel, and at least one pixel"
+    )]
     Values {
         /// The width, in pixels.
         width: u16,

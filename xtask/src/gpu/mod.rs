@@ -164,7 +164,7 @@ fn open(out: &Path, commit: &str, rehearse: bool) -> Result<()> {
     match theirs {
         Some(theirs) if theirs == ours => Ok(()),
         Some(theirs) => Err(usage_error(format!(
-            "{} contains trainings by {theirs}, but these programs are {ours}: choose another --out",
+            "{} contains training runs of the build {theirs}, but this is the build {ours}: choose another --out",
             out.display()
         ))),
         None => Err(usage_error(format!(

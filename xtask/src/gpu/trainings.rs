@@ -246,7 +246,7 @@ impl Service {
                 return Some(Service { program, pipes });
             }
         }
-        println!("nvidia-cuda-mps-control can't be started: trainings take turns on the GPU");
+        println!("nvidia-cuda-mps-control can't be started: training runs take turns on the GPU");
         None
     }
 
