@@ -13,7 +13,8 @@ use crate::checkout::Checkout;
 use crate::setup;
 
 /// Libraries that every Debian has, down to the smallest.
-const THERE: [&str; 7] = ["ld-linux", "libc.so", "libm.so", "libdl.so", "libpthread.so", "libstdc++", "libgcc_s"];
+const THERE: [&str; 8] =
+    ["ld-linux", "libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libstdc++", "libgcc_s"];
 
 /// Builds the program and writes `target/dist/alrao-VERSION-x86_64-linux.tar.gz`.
 ///
