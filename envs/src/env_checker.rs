@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Action, Environment, EnvironmentError, PassiveEnvChecker, Step};
+use crate::{Action, Environment, EnvironmentError, ObservationSpace, PassiveEnvChecker, Step};
 
 /// The maximum length of an episode, in environment steps.
 const MAX_STEPS: u64 = 1000;
@@ -17,7 +17,7 @@ const OPENING: u64 = 20;
 pub struct CheckReport {
     /// The observation and action spaces.
     pub spaces: EnvSpaces,
-    /// The minimum and maximum of each value of the observations.
+    /// The minimum and maximum of each value of the observations; false counts as 0 and true as 1.
     pub observations: Vec<[f32; 2]>,
     /// The minimum and maximum reward.
     pub rewards: [f64; 2],
@@ -89,8 +89,10 @@ pub enum CheckError {
 /// The observation and action spaces that an environment declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnvSpaces {
-    /// The length of an observation.
+    /// The number of an observation's values.
     pub obs_dim: usize,
+    /// Shape and dtype of the observations.
+    pub observations: ObservationSpace,
     /// The number of discrete actions; 0 if actions are continuous.
     pub num_actions: usize,
     /// The length of a continuous action; 0 if actions are discrete.
@@ -99,7 +101,7 @@ pub struct EnvSpaces {
 
 /// Checks with random actions that the environments returned by `make` conform to the API:
 ///
-/// - observations have the declared length; observations and rewards are finite;
+/// - observations have the declared length and dtype; observations and rewards are finite;
 /// - every discrete action is valid, or continuous actions from -1 to 1 are;
 /// - an episode depends only on its seed and its actions, not on earlier episodes, even if it starts by a reset in the
 ///   middle of an episode.
@@ -232,7 +234,7 @@ impl Player {
         if then != self.spaces {
             return Err(CheckError::SpacesChanged { first: self.spaces, then });
         }
-        Ok(Outcome { observation: self.env.observation().to_vec(), step })
+        Ok(Outcome { observation: self.env.typed_observation().to_f32(), step })
     }
 
     /// Plays the start of an episode with actions that don't depend on the seed.
@@ -251,7 +253,7 @@ impl Player {
 impl EnvSpaces {
     fn of(env: &impl Environment) -> Self {
         let (obs_dim, num_actions) = (env.obs_dim(), env.num_actions());
-        Self { obs_dim, num_actions, action_dim: env.action_dim() }
+        Self { obs_dim, observations: env.observation_space(), num_actions, action_dim: env.action_dim() }
     }
 
     /// Returns the `t`-th action of a random stream.
@@ -330,8 +332,14 @@ impl fmt::Display for CheckReport {
         let [low, high] = self.rewards;
         writeln!(f, "{}", self.spaces)?;
         writeln!(f, "rewards from {low} to {high}")?;
-        for (i, [low, high]) in self.observations.iter().enumerate() {
-            writeln!(f, "observation[{i}] from {low} to {high}")?;
+        if self.spaces.observations.image().is_some() {
+            let low = self.observations.iter().fold(f32::INFINITY, |low, range| low.min(range[0]));
+            let high = self.observations.iter().fold(f32::NEG_INFINITY, |high, range| high.max(range[1]));
+            writeln!(f, "observations from {low} to {high}")?;
+        } else {
+            for (i, [low, high]) in self.observations.iter().enumerate() {
+                writeln!(f, "observation[{i}] from {low} to {high}")?;
+            }
         }
         match self.episode_length {
             Some(steps) => write!(f, "an episode with random actions ended after {steps} steps")?,
@@ -343,7 +351,10 @@ impl fmt::Display for CheckReport {
 
 impl fmt::Display for EnvSpaces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "observations of {} values, ", self.obs_dim)?;
+        match self.observations == ObservationSpace::vector(self.obs_dim) {
+            true => write!(f, "observations of {} values, ", self.obs_dim)?,
+            false => write!(f, "observations {}, ", self.observations)?,
+        }
         match self.action_dim {
             0 => write!(f, "{} actions", self.num_actions),
             len => write!(f, "actions of {len} values"),
@@ -431,7 +442,10 @@ mod tests {
     #[test]
     fn the_report_has_ranges_episode_length_and_warnings() {
         let report = checked(Flaw::None).unwrap();
-        assert_eq!(report.spaces, EnvSpaces { obs_dim: 2, num_actions: 2, action_dim: 0 });
+        assert_eq!(
+            report.spaces,
+            EnvSpaces { observations: ObservationSpace::vector(2), obs_dim: 2, num_actions: 2, action_dim: 0 }
+        );
         assert_eq!(report.observations, [[5.0, 6.0], [0.0, 30.0]]);
         assert_eq!((report.rewards, report.episode_length, &*report.warnings), ([0.0, 1.0], Some(30), &[][..]));
         assert_eq!(checked(Flaw::SeedIgnored).unwrap().warnings, [CheckWarning::SeedIgnored]);
@@ -456,8 +470,7 @@ mod tests {
         );
         assert_eq!(
             failure(Flaw::ChangingSpaces),
-            "the spaces were observations of 2 values, 2 actions, then observations of 3 values, 2 actions: \
-             they must not change"
+            "seed 5, action 1: after step 4 the observation has 3 values, but `obs_dim` is 2"
         );
         assert_eq!(failure(Flaw::InvalidAction), "seed 5, action 1: jammed");
         assert!(failure(Flaw::NonFinite).ends_with("after step 1 the observation's value 0 is NaN"));

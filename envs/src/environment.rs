@@ -1,6 +1,6 @@
 //! The interface of environments: [`Environment`] and [`Step`].
 
-use crate::{EnvironmentError, Physics, RenderState};
+use crate::{EnvironmentError, ObservationRef, ObservationSpace, Physics, RenderState};
 
 /// The result of a step, besides the observation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,7 +21,9 @@ impl Step {
     }
 }
 
-/// An environment with vector observations and discrete or continuous actions.
+/// An environment with discrete or continuous actions. Its observations are vectors of `f32`, unless it overrides
+/// [`observation_space`](Self::observation_space) and, for values of another type,
+/// [`typed_observation`](Self::typed_observation).
 ///
 /// Implementations may assume that methods are called in order and with valid actions, because callers wrap them in
 /// [`PassiveEnvChecker`](crate::PassiveEnvChecker), which returns an error for invalid calls and non-finite observations.
@@ -59,8 +61,13 @@ impl Step {
 /// # Ok::<(), EnvironmentError>(())
 /// ```
 pub trait Environment {
-    /// Returns the length of an observation.
+    /// Returns the number of an observation's values.
     fn obs_dim(&self) -> usize;
+
+    /// Returns shape and dtype of the observations, which must not change; by default `[obs_dim]` of `f32`.
+    fn observation_space(&self) -> ObservationSpace {
+        ObservationSpace::vector(self.obs_dim())
+    }
 
     /// Returns the number of discrete actions, whose indices start at 0; 0 if actions are continuous.
     fn num_actions(&self) -> usize;
@@ -96,8 +103,15 @@ pub trait Environment {
         Err(EnvironmentError::NeedsDiscreteAction)
     }
 
-    /// Returns the current observation, `[obs_dim]`; undefined before the first reset.
+    /// Returns the current observation, `[obs_dim]`, in row-major order; undefined before the first reset. An environment
+    /// that observes values of another type returns `&[]`.
     fn observation(&self) -> &[f32];
+
+    /// Returns the current observation in the dtype of [`observation_space`](Self::observation_space); by default
+    /// [`observation`](Self::observation).
+    fn typed_observation(&self) -> ObservationRef<'_> {
+        self.observation().into()
+    }
 
     /// Returns the visible state; none if the environment can't be rendered or was never reset.
     fn render_state(&self) -> Option<RenderState> {

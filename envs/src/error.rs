@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use crate::{ObservationDtype, ObservationSpace};
+
 /// An error of creating, resetting or stepping an environment.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -62,6 +64,29 @@ pub enum EnvironmentError {
         len: usize,
         /// The observation space's dimension.
         expected: usize,
+    },
+
+    /// Another number of values in the observation space than `obs_dim`.
+    #[error("`obs_dim` is {obs_dim}, but the observation space {space} has {} values: make them equal", .space.len())]
+    ObservationSpaceLength {
+        /// The declared number of values.
+        obs_dim: usize,
+        /// The observation space.
+        space: ObservationSpace,
+    },
+
+    /// An observation of another dtype than its space.
+    #[error(
+        "after step {step} the observation is of {dtype}, but the observation space is {space}: override \
+         `observation_space` and `typed_observation` with one dtype"
+    )]
+    ObservationDtype {
+        /// Steps since the reset; 0 is the reset itself.
+        step: u64,
+        /// The observation's dtype.
+        dtype: ObservationDtype,
+        /// The observation space.
+        space: ObservationSpace,
     },
 
     /// A non-finite observation.

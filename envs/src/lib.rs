@@ -1,6 +1,7 @@
 //! Reinforcement-learning environments, modeled on Gymnasium.
 //!
-//! [`Environment`] is the interface: reset from a seed, step, observe. Wrappers modify an environment:
+//! [`Environment`] is the interface: reset from a seed, step, observe; an [`ObservationSpace`] says whether observations
+//! are vectors or images, of `f32`, `u8` or `bool`. Wrappers modify an environment:
 //! [`PassiveEnvChecker`] checks calls and results, [`TimeLimit`] truncates long episodes, [`RewardScale`] scales
 //! rewards, [`Resumable`] saves and restores an episode. [`VectorEnv`] steps many environments in parallel, and
 //! [`check_env`] checks that an environment conforms to the API. A [`Registry`] makes environments by name from their
@@ -21,6 +22,7 @@ mod action;
 mod env_checker;
 mod environment;
 mod error;
+mod observation;
 mod passive_env_checker;
 mod physics;
 mod registry;
@@ -52,6 +54,8 @@ pub use action::{Action, ActionSpace};
 pub use env_checker::{CheckError, CheckReport, CheckWarning, EnvSpaces, check_env};
 pub use environment::{Environment, Step};
 pub use error::EnvironmentError;
+pub(crate) use observation::ObservationMut;
+pub use observation::{ObservationBuffer, ObservationDtype, ObservationRef, ObservationShape, ObservationSpace};
 pub use passive_env_checker::PassiveEnvChecker;
 pub use physics::Physics;
 pub use registry::{EnvironmentSettings, Registry};

@@ -4,12 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::running_resets;
-use crate::{Action, Environment, EnvironmentError, Physics, Step, Wrapper};
+use crate::{Action, Environment, EnvironmentError, ObservationRef, ObservationSpace, Physics, Step, Wrapper};
 
 /// A wrapper that checks every call and result of an environment, named for a wrapper of Gymnasium.
 ///
-/// It returns an error for a step without an episode, an invalid action, an observation of the wrong length, and
-/// non-finite observations and rewards. It catches a panic of the environment and returns it as an error. [`Registry::make`](crate::Registry::make) and [`Resumable`](crate::Resumable)
+/// It returns an error for a step without an episode, an invalid action, an observation of another length or dtype than
+/// the observation space, and non-finite observations and rewards. It catches a panic of the environment and returns it
+/// as an error. [`Registry::make`](crate::Registry::make) and [`Resumable`](crate::Resumable)
 /// wrap environments in it.
 #[derive(Clone, Debug)]
 pub struct PassiveEnvChecker<E> {
@@ -17,7 +18,7 @@ pub struct PassiveEnvChecker<E> {
     episode: Episode,
     name: Option<Arc<str>>,
     /// as first declared, and so for good
-    obs_dim: usize,
+    space: ObservationSpace,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,7 @@ enum Episode {
 impl<E: Environment> PassiveEnvChecker<E> {
     /// Wraps an environment, which must be reset first.
     pub fn new(env: E) -> Self {
-        Self { obs_dim: env.obs_dim(), env, episode: Episode::None, name: None }
+        Self { space: env.observation_space(), env, episode: Episode::None, name: None }
     }
 
     /// Names the environment in its errors.
@@ -48,6 +49,7 @@ impl<E: Environment> PassiveEnvChecker<E> {
 
     fn checked_reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
         self.episode = Episode::None;
+        self.check_space()?;
         let mut reset = || guard(0, || self.env.reset(seed));
         match &self.name {
             Some(name) => running_resets::listed(name, seed, reset)?,
@@ -71,12 +73,24 @@ impl<E: Environment> PassiveEnvChecker<E> {
         Ok(step)
     }
 
-    fn check_observation(&self, step: u64) -> Result<(), EnvironmentError> {
-        let observation = self.env.observation();
-        let (len, expected) = (observation.len(), self.obs_dim);
-        if len != expected {
-            return Err(EnvironmentError::ObservationLength { step, len, expected });
+    fn check_space(&self) -> Result<(), EnvironmentError> {
+        let obs_dim = self.env.obs_dim();
+        if obs_dim == self.space.len() {
+            return Ok(());
         }
+        Err(EnvironmentError::ObservationSpaceLength { obs_dim, space: self.space })
+    }
+
+    fn check_observation(&self, step: u64) -> Result<(), EnvironmentError> {
+        let (observation, space) = (self.env.typed_observation(), self.space);
+        let dtype = observation.dtype();
+        if dtype != space.dtype {
+            return Err(EnvironmentError::ObservationDtype { step, dtype, space });
+        }
+        if observation.len() != space.len() {
+            return Err(EnvironmentError::ObservationLength { step, len: observation.len(), expected: space.len() });
+        }
+        let ObservationRef::F32(observation) = observation else { return Ok(()) };
         // An exponent of ones is an infinity or NaN. Together, values below 2 show none: most need no second look, and a
         // loop without branches takes vectors.
         const EXPONENT: u32 = 0x7f80_0000;
@@ -157,6 +171,7 @@ fn guard<T>(step: u64, call: impl FnOnce() -> Result<T, EnvironmentError>) -> Re
 mod tests {
     use super::*;
     use crate::environment::tests::Counter;
+    use crate::{ObservationDtype, ObservationShape};
 
     /// An environment that panics in its second step.
     struct Faulty(u64);
@@ -223,6 +238,61 @@ mod tests {
         fn observation(&self) -> &[f32] {
             &self.observation
         }
+    }
+
+    /// An environment with a constant image.
+    struct Picture {
+        space: ObservationSpace,
+        pixels: Vec<u8>,
+    }
+
+    impl Environment for Picture {
+        fn obs_dim(&self) -> usize {
+            6
+        }
+
+        fn num_actions(&self) -> usize {
+            1
+        }
+
+        fn reset(&mut self, _seed: u64) -> Result<(), EnvironmentError> {
+            Ok(())
+        }
+
+        fn step(&mut self, _action: usize) -> Result<Step, EnvironmentError> {
+            self.pixels.push(0);
+            Ok(Step { reward: 0.0, terminated: false, truncated: false })
+        }
+
+        fn observation_space(&self) -> ObservationSpace {
+            self.space
+        }
+
+        fn observation(&self) -> &[f32] {
+            &[]
+        }
+
+        fn typed_observation(&self) -> ObservationRef<'_> {
+            self.pixels.as_slice().into()
+        }
+    }
+
+    #[test]
+    fn observations_that_differ_from_their_space_are_errors() {
+        let picture = |shape, dtype| {
+            PassiveEnvChecker::new(Picture { space: ObservationSpace { shape, dtype }, pixels: vec![0; 6] })
+        };
+        let mut env = picture(ObservationShape::ChannelsFirst([1, 2, 3]), ObservationDtype::U8);
+        env.reset(0).unwrap();
+        let error = env.step(0).unwrap_err().to_string();
+        assert_eq!(error, "after step 1 the observation has 7 values, but `obs_dim` is 6");
+        let error = picture(ObservationShape::ChannelsLast([2, 2, 1]), ObservationDtype::U8).reset(0).unwrap_err();
+        let expected = "`obs_dim` is 6, but the observation space [2, 2, 1] of u8 has 4 values: make them equal";
+        assert_eq!(error.to_string(), expected);
+        let error = picture(ObservationShape::Vector(6), ObservationDtype::F32).reset(0).unwrap_err();
+        let expected = "after step 0 the observation is of u8, but the observation space is [6] of f32: override \
+                        `observation_space` and `typed_observation` with one dtype";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

@@ -11,7 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::{Environment, EnvironmentError, PassiveEnvChecker, Physics, Step};
+use crate::{
+    Environment, EnvironmentError, ObservationBuffer, ObservationMut, ObservationRef, ObservationSpace,
+    PassiveEnvChecker, Physics, Step,
+};
 
 /// A vector of environments with discrete actions. An environment whose episode ends is reset in the same step.
 ///
@@ -34,11 +37,11 @@ use crate::{Environment, EnvironmentError, PassiveEnvChecker, Physics, Step};
 /// ```
 pub struct VectorEnv {
     workers: Workers,
-    obs_dim: usize,
+    space: ObservationSpace,
     num_actions: usize,
     running: bool,
-    observations: Vec<f32>,
-    final_observations: Vec<f32>,
+    observations: ObservationBuffer,
+    final_observations: ObservationBuffer,
     steps: Vec<Step>,
 }
 
@@ -66,8 +69,8 @@ struct SubEnv {
 /// One environment's part of the buffers.
 struct Row<'a> {
     action: usize,
-    observation: &'a mut [f32],
-    final_observation: &'a mut [f32],
+    observation: ObservationMut<'a>,
+    final_observation: ObservationMut<'a>,
     step: &'a mut Step,
 }
 
@@ -91,7 +94,7 @@ impl VectorEnv {
             let env = PassiveEnvChecker::new(make(index).map_err(|error| error.in_vector_env(index))?);
             Ok(SubEnv { index, env, seed: seed.clone(), episode: 0 })
         };
-        let spaces_of = |sub_env: &SubEnv| (sub_env.env.obs_dim(), sub_env.env.num_actions());
+        let spaces_of = |sub_env: &SubEnv| (sub_env.env.observation_space(), sub_env.env.num_actions());
 
         let (workers, spaces) = if threads == 1 {
             let made: Vec<SubEnv> = (0..num_envs).map(make).collect::<Result<_, _>>()?;
@@ -114,21 +117,27 @@ impl VectorEnv {
         if let Some(index) = spaces.iter().position(|of_env| *of_env != spaces[0]) {
             return Err(EnvironmentError::MismatchedSpaces { index });
         }
-        let (obs_dim, num_actions) = spaces[0];
+        let (space, num_actions) = spaces[0];
+        let zeros = || ObservationBuffer::zeros(space.dtype, num_envs * space.len());
         Ok(Self {
             workers,
-            obs_dim,
+            space,
             num_actions,
             running: false,
-            observations: vec![0.0; num_envs * obs_dim],
-            final_observations: vec![0.0; num_envs * obs_dim],
+            observations: zeros(),
+            final_observations: zeros(),
             steps: vec![Step { reward: 0.0, terminated: false, truncated: false }; num_envs],
         })
     }
 
-    /// Returns the length of an environment's observation.
+    /// Returns the number of values of an environment's observation.
     pub fn obs_dim(&self) -> usize {
-        self.obs_dim
+        self.space.len()
+    }
+
+    /// Returns shape and dtype of an environment's observations.
+    pub fn observation_space(&self) -> ObservationSpace {
+        self.space
     }
 
     /// Returns the number of an environment's actions.
@@ -143,9 +152,9 @@ impl VectorEnv {
     pub fn reset(&mut self) -> Result<(), EnvironmentError> {
         let no_actions = vec![0; self.steps.len()];
         self.for_each_worker(&no_actions, |envs, rows| {
-            for_each_env(envs, rows, |env, row| {
+            for_each_env(envs, rows, |env, mut row| {
                 env.episode = 0;
-                env.start(row.observation)
+                env.start(&mut row.observation)
             })
         })
     }
@@ -165,14 +174,14 @@ impl VectorEnv {
         }
         self.for_each_worker(actions, |envs, rows| {
             Physics::step_batch(envs.iter_mut().zip(&rows).filter_map(|(env, row)| env.env.begin_step(row.action)));
-            for_each_env(envs, rows, |env, row| {
+            for_each_env(envs, rows, |env, mut row| {
                 *row.step = env.env.step(row.action)?;
-                row.final_observation.copy_from_slice(env.env.observation());
+                row.final_observation.copy_from(env.env.typed_observation());
                 if row.step.ended() {
                     env.episode += 1;
-                    env.start(row.observation)
+                    env.start(&mut row.observation)
                 } else {
-                    row.observation.copy_from_slice(row.final_observation);
+                    row.observation.copy_from(env.env.typed_observation());
                     Ok(())
                 }
             })
@@ -180,14 +189,26 @@ impl VectorEnv {
     }
 
     /// Returns the current observations, `[num_envs, obs_dim]`; after the end of an episode, the first of the next one.
+    /// Empty if observations aren't of `f32`: see [`typed_observations`](Self::typed_observations).
     pub fn observations(&self) -> &[f32] {
-        &self.observations
+        floats(&self.observations)
     }
 
     /// Returns the observations after the last actions, before any reset, `[num_envs, obs_dim]`: after the end of an
-    /// episode, its final observation. Zeros before the first step.
+    /// episode, its final observation. Zeros before the first step. Empty if observations aren't of `f32`.
     pub fn final_observations(&self) -> &[f32] {
-        &self.final_observations
+        floats(&self.final_observations)
+    }
+
+    /// Returns the current observations of any dtype, `[num_envs, obs_dim]`, as [`observations`](Self::observations).
+    pub fn typed_observations(&self) -> ObservationRef<'_> {
+        self.observations.as_ref()
+    }
+
+    /// Returns the observations after the last actions of any dtype, `[num_envs, obs_dim]`, as
+    /// [`final_observations`](Self::final_observations).
+    pub fn typed_final_observations(&self) -> ObservationRef<'_> {
+        self.final_observations.as_ref()
     }
 
     /// Returns rewards and flags of the last actions, `[num_envs]`.
@@ -203,12 +224,12 @@ impl VectorEnv {
     ) -> Result<(), EnvironmentError> {
         self.running = false; // after a failure the environments' state is undefined
         let rows = self.steps.iter_mut().zip(actions);
-        let mut rest = (self.observations.as_mut_slice(), self.final_observations.as_mut_slice());
-        let len = self.obs_dim;
+        let mut rest = (self.observations.as_mut(), self.final_observations.as_mut());
+        let len = self.space.len();
         let rows = rows.map(|(step, &action)| Row {
             action,
-            observation: rest.0.split_off_mut(..len).expect("a row for each environment"),
-            final_observation: rest.1.split_off_mut(..len).expect("a row for each environment"),
+            observation: rest.0.split_off(len),
+            final_observation: rest.1.split_off(len),
             step,
         });
         match &mut self.workers {
@@ -239,10 +260,17 @@ fn for_each_env(
 }
 
 impl SubEnv {
-    fn start(&mut self, observation: &mut [f32]) -> Result<(), EnvironmentError> {
+    fn start(&mut self, observation: &mut ObservationMut<'_>) -> Result<(), EnvironmentError> {
         self.env.reset((self.seed)(self.index, self.episode))?;
-        observation.copy_from_slice(self.env.observation());
+        observation.copy_from(self.env.typed_observation());
         Ok(())
+    }
+}
+
+fn floats(observations: &ObservationBuffer) -> &[f32] {
+    match observations.as_ref() {
+        ObservationRef::F32(values) => values,
+        _ => &[],
     }
 }
 
@@ -251,6 +279,7 @@ mod tests {
     use super::*;
     use std::rc::Rc;
 
+    use crate::ObservationShape;
     use crate::environment::tests::Counter;
 
     /// A counter that isn't `Send`.
@@ -331,6 +360,55 @@ mod tests {
             assert!(matches!(vector.step(&[0; 5]), Err(EnvironmentError::StepBeforeReset)));
             vector.reset().unwrap();
             vector.step(&[0; 5]).unwrap();
+        }
+    }
+
+    #[test]
+    fn images_keep_their_dtype() {
+        /// An image of one pixel, which counts the steps.
+        struct Pixel([u8; 1]);
+
+        impl Environment for Pixel {
+            fn obs_dim(&self) -> usize {
+                1
+            }
+
+            fn num_actions(&self) -> usize {
+                1
+            }
+
+            fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
+                self.0 = [seed as u8];
+                Ok(())
+            }
+
+            fn step(&mut self, _action: usize) -> Result<Step, EnvironmentError> {
+                self.0[0] += 1;
+                Ok(Step { reward: 0.0, terminated: self.0[0] == 2, truncated: false })
+            }
+
+            fn observation_space(&self) -> ObservationSpace {
+                ObservationSpace::pixels(ObservationShape::ChannelsFirst([1; 3]))
+            }
+
+            fn observation(&self) -> &[f32] {
+                &[]
+            }
+
+            fn typed_observation(&self) -> ObservationRef<'_> {
+                self.0.as_slice().into()
+            }
+        }
+
+        for threads in [1, 2] {
+            let make = |_| Ok(Box::new(Pixel([0])) as Box<dyn Environment>);
+            let seed = |env, episode| 10 * episode + env as u64;
+            let mut vector = VectorEnv::new(2.try_into().unwrap(), threads.try_into().unwrap(), make, seed).unwrap();
+            vector.reset().unwrap();
+            vector.step(&[0, 0]).unwrap();
+            assert_eq!(vector.typed_final_observations(), [1u8, 2].as_slice().into());
+            assert_eq!(vector.typed_observations(), [1u8, 11].as_slice().into());
+            assert_eq!((vector.observations().len(), vector.observation_space().image()), (0, Some([1; 3])));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Wrappers of environments: [`Wrapper`].
 
-use crate::{Action, Environment, EnvironmentError, Physics, RenderState, Step};
+use crate::{Action, Environment, EnvironmentError, ObservationRef, ObservationSpace, Physics, RenderState, Step};
 
 /// A wrapper, which implements [`Environment`] by calling the inner environment unless a method is overridden.
 ///
@@ -61,6 +61,10 @@ impl<W: Wrapper> Environment for W {
         self.inner().obs_dim()
     }
 
+    fn observation_space(&self) -> ObservationSpace {
+        self.inner().observation_space()
+    }
+
     fn num_actions(&self) -> usize {
         self.inner().num_actions()
     }
@@ -89,6 +93,10 @@ impl<W: Wrapper> Environment for W {
         self.inner().observation()
     }
 
+    fn typed_observation(&self) -> ObservationRef<'_> {
+        self.inner().typed_observation()
+    }
+
     fn render_state(&self) -> Option<RenderState> {
         self.inner().render_state()
     }
@@ -109,12 +117,17 @@ impl<E: Environment + ?Sized> Wrapper for Box<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{PassiveEnvChecker, PendulumRenderState, Resumable, RewardScale, TimeLimit};
+    use crate::{
+        ObservationDtype, ObservationShape, PassiveEnvChecker, PendulumRenderState, Resumable, RewardScale, TimeLimit,
+    };
 
     const RENDER_STATE: RenderState = RenderState::Pendulum(PendulumRenderState { theta: 0.0, torque: None });
 
     /// An environment that overrides every provided method, with one discrete action.
-    struct Full([f32; 1]);
+    struct Full([u8; 1]);
+
+    const SPACE: ObservationSpace =
+        ObservationSpace { shape: ObservationShape::ChannelsLast([1; 3]), dtype: ObservationDtype::U8 };
 
     impl Environment for Full {
         fn obs_dim(&self) -> usize {
@@ -130,7 +143,7 @@ mod tests {
         }
 
         fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
-            self.0 = [seed as f32];
+            self.0 = [seed as u8];
             Ok(())
         }
 
@@ -142,8 +155,16 @@ mod tests {
             Ok(Step { reward: action[1].into(), terminated: true, truncated: false })
         }
 
+        fn observation_space(&self) -> ObservationSpace {
+            SPACE
+        }
+
         fn observation(&self) -> &[f32] {
-            &self.0
+            &[]
+        }
+
+        fn typed_observation(&self) -> ObservationRef<'_> {
+            self.0.as_slice().into()
         }
 
         fn render_state(&self) -> Option<RenderState> {
@@ -156,7 +177,8 @@ mod tests {
         fn all<E: Environment>(mut env: E) {
             env.reset(3).unwrap();
             assert_eq!((env.obs_dim(), env.num_actions(), env.action_dim()), (1, 1, 2));
-            assert_eq!((env.observation(), env.render_state()), (&[3.0][..], Some(RENDER_STATE)));
+            assert_eq!((env.observation_space(), env.observation()), (SPACE, &[][..]));
+            assert_eq!((env.typed_observation(), env.render_state()), ([3u8][..].into(), Some(RENDER_STATE)));
             assert_eq!(env.step(0).unwrap(), Step { reward: 0.0, terminated: false, truncated: false });
         }
         fn continuous<E: Environment>(mut env: E) {
@@ -165,7 +187,7 @@ mod tests {
             assert_eq!(step, Step { reward: 1.0, terminated: true, truncated: false });
             all(env);
         }
-        let full = || Full([0.0]);
+        let full = || Full([0]);
         continuous(Box::new(full()) as Box<dyn Environment>);
         continuous(PassiveEnvChecker::new(full()));
         continuous(TimeLimit::new(full(), 9));

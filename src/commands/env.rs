@@ -206,7 +206,7 @@ fn trace(args: &TraceArgs, catalog: &Catalog) -> Result<()> {
             (None, None) => random_action(spec.actions, &mut rng),
         };
         let Step { reward, terminated, truncated } = action.take(&mut environment)?;
-        let obs = environment.observation().iter().map(|&x| f64::from(x)).collect();
+        let obs = environment.typed_observation().to_f32().into_iter().map(f64::from).collect();
         let line = Line { t, action: to_json(&action), obs, reward, terminated, truncated };
         say!("{}", serde_json::to_string(&line)?)?;
         if terminated || truncated {
