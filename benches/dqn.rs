@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use alrao::agents::dqn::{Agent, AgentSettings};
 use alrao::agents::exploration::Exploration;
+use alrao::agents::inputs::Inputs;
 use alrao::agents::priority::PrioritizedReplaySettings;
 use alrao::agents::q_network::QNetworkSettings;
 use alrao::agents::replay::{End, ReplayBuffer, Transition};
@@ -23,7 +24,7 @@ use alrao::agents::training::{DqnStopReason, DqnTrainer, Schedule};
 use alrao::core::method::Method;
 use alrao::core::streams::stream;
 use alrao::core::tch::{self, Device};
-use alrao::envs::{Environment, EnvironmentError, EnvironmentSettings, Registry};
+use alrao::envs::{Environment, EnvironmentError, EnvironmentSettings, ObservationSpace, Registry};
 use anyhow::{Context, Result, bail};
 
 const WARM_UP: u64 = 2_000;
@@ -75,14 +76,15 @@ fn make() -> Result<Box<dyn Environment>, EnvironmentError> {
 
 fn updates((settings, method): &(AgentSettings, Method), time: Duration) -> Result<()> {
     let mut environment = make()?;
-    let (mut agent, mut rng) = (Agent::new(OBSERVATION, 4, settings, method, 0, Device::Cpu)?, stream(0, "replay"));
+    let (mut agent, mut rng) =
+        (Agent::new(ObservationSpace::vector(OBSERVATION), 4, settings, method, 0, Device::Cpu)?, stream(0, "replay"));
     environment.reset(0)?;
     for i in 0..WARM_UP {
         let observation = environment.observation().to_vec();
         let action = i as usize % 4;
         let step = environment.step(action)?;
-        let (next, end) = (environment.observation(), End::of(&step));
-        agent.add(Transition { observation: &observation, action, reward: step.reward, next, end });
+        let (next, end) = (environment.typed_observation(), End::of(&step));
+        agent.add(Transition { observation: observation.as_slice().into(), action, reward: step.reward, next, end });
         if end != End::NotDone {
             environment.reset(i)?;
         }
@@ -123,11 +125,12 @@ fn measure(time: Duration, mut work: impl FnMut() -> Result<u64>) -> Result<()> 
 
 fn memory(transitions: usize) -> Result<()> {
     let before = resident()?;
-    let mut replay = ReplayBuffer::new(transitions, OBSERVATION, PrioritizedReplaySettings::default());
+    let mut replay = ReplayBuffer::new(transitions, Inputs::vector(OBSERVATION), PrioritizedReplaySettings::default());
     for i in 0..transitions {
         let (observation, next) = ([i as f32; OBSERVATION], [i as f32 + 1.0; OBSERVATION]);
         let end = if (i + 1).is_multiple_of(EPISODE) { End::Terminated } else { End::NotDone };
-        replay.add(Transition { observation: &observation, action: i % 4, reward: 1.0, next: &next, end });
+        let (observation, next) = (observation.as_slice().into(), next.as_slice().into());
+        replay.add(Transition { observation, action: i % 4, reward: 1.0, next, end });
     }
     println!("{:.1} MB", (resident()? - before) / 1e6);
     black_box(replay);

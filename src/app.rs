@@ -72,6 +72,18 @@ impl App {
         self.note(added)
     }
 
+    /// Adds a body for Q-networks whose observations are images of at least `smallest` pixels a side: `new` creates it from
+    /// the images' channels, height and width.
+    pub fn body_for_images<B: Body + 'static>(
+        mut self,
+        name: &str,
+        smallest: i64,
+        new: impl Fn(&mut ParameterBuilder, [i64; 3], &QNetworkSettings) -> B + Send + Sync + 'static,
+    ) -> Self {
+        let added = self.catalog.bodies.add_for_images(name, smallest, new).map_err(UsageError::of);
+        self.note(added)
+    }
+
     /// Adds a configuration, a TOML text as [`include_str!`] gives it; an environment's takes its name. Without one, an
     /// environment is trained for 50,000 steps.
     pub fn configuration(mut self, name: &str, text: impl Into<Cow<'static, str>>) -> Self {

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use alrao_agents::dqn::AgentSettings;
+use alrao_agents::frame_stack::stack_frames;
 use alrao_agents::training::Schedule;
 use alrao_core::device::{self, DeviceChoice, LIBTORCH};
 use alrao_core::method::Method;
@@ -323,7 +324,6 @@ impl AgentTask {
     /// Checks all settings and fills in the environment's defaults.
     fn resolve(&mut self, catalog: &Catalog) -> Result<()> {
         self.agent.check().map_err(UsageError::of)?;
-        drop(catalog.bodies.body(&self.agent.network).map_err(UsageError::of)?);
         self.schedule.check(self.agent.learning_starts).map_err(UsageError::of)?;
         let wrong = |error| {
             let foreign = matches!(error, EnvironmentError::UnknownEnvironment { .. });
@@ -337,6 +337,7 @@ impl AgentTask {
             let problem = alrao_agents::Error::NoActions;
             return Err(UsageError(format!("environment.name = {}: {problem}", self.environment.name)).into());
         }
+        self.agent = self.agent.resolve(environment.observation_space(), &catalog.bodies).map_err(UsageError::of)?;
         Ok(())
     }
 
@@ -346,6 +347,14 @@ impl AgentTask {
     /// As [`Registry::make`](alrao_envs::Registry::make).
     pub fn make(&self, catalog: &Catalog) -> Result<Box<dyn Environment>, EnvironmentError> {
         catalog.environments.make(&self.environment)
+    }
+
+    /// Creates an instance of the environment that returns the inputs of the agent's network: stacked frames.
+    ///
+    /// # Errors
+    /// As [`make`](Self::make).
+    pub fn make_stacked(&self, catalog: &Catalog) -> Result<Box<dyn Environment>, EnvironmentError> {
+        Ok(stack_frames(self.make(catalog)?, self.agent.frame_stack))
     }
 }
 

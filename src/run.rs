@@ -98,7 +98,7 @@ impl Run {
         let evaluate = || -> Anyhow<Evaluation> {
             let task = self.config.task.agent()?;
             let policy = self.policy()?;
-            Ok(training::test(&policy.network, &|| task.make(&self.catalog), seed, episodes)?)
+            Ok(training::test(&policy.network, &|| task.make_stacked(&self.catalog), seed, episodes)?)
         };
         evaluate().map_err(Error::from)
     }
@@ -122,7 +122,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Returns the action with the largest value for an observation, `[obs_dim]`.
+    /// Returns the action with the largest value for an observation, `[obs_dim]`, as the network's inputs: a `u8` divided by
+    /// 255, a `bool` as 0 or 1, and `agent.frame_stack` observations in a row, oldest first.
     ///
     /// # Errors
     /// [`Error::Usage`] if the observation has another length.
@@ -130,7 +131,7 @@ impl Policy {
         Ok(self.actions(observation, 1)?[0])
     }
 
-    /// Returns the actions for `n` observations, `[n, obs_dim]` in one slice.
+    /// Returns the actions for `n` observations as the network's inputs, in one slice.
     ///
     /// # Errors
     /// [`Error::Usage`] if the observations have another length.

@@ -15,6 +15,7 @@ use alrao_core::optimizer::LrScheduleKind;
 use alrao_core::parameters::ParameterBuilder;
 use alrao_core::state_dict::StateDict;
 use alrao_core::streams::Stream;
+use alrao_envs::ObservationSpace;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -22,11 +23,13 @@ use crate::Error;
 use crate::bodies::Bodies;
 use crate::error::within;
 use crate::exploration::Exploration;
+use crate::inputs::{Inputs, to_inputs};
 use crate::obs_normalizer::ObsNormalizer;
 use crate::priority::PrioritizedReplaySettings;
 use crate::q_network::{QNetwork, QNetworkSettings, to_vec};
 use crate::replay::{Batch, End, NStep, ReplayBuffer, Transition};
 use crate::return_scale::ReturnScale;
+use crate::shape_defaults;
 
 /// Settings of an agent, apart from its environment and its optimizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,14 +37,18 @@ use crate::return_scale::ReturnScale;
 pub struct AgentSettings {
     /// Discount factor.
     pub gamma: f64,
-    /// Transitions per batch.
-    pub batch_size: usize,
+    /// Transitions per batch; by default chosen by the observations' shape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<usize>,
     /// Capacity of the replay buffer, in transitions.
     pub buffer_size: usize,
+    /// Consecutive observations that the network sees at once.
+    pub frame_stack: usize,
     /// Environment steps before the first update.
     pub learning_starts: u64,
-    /// Environment steps between updates.
-    pub train_freq: u64,
+    /// Environment steps between updates; by default chosen by the observations' shape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_freq: Option<u64>,
     /// Updates every `train_freq` environment steps.
     pub gradient_steps: u64,
     /// Rewards summed before bootstrapping.
@@ -54,7 +61,7 @@ pub struct AgentSettings {
     pub double_q: bool,
     /// Standard deviation that discounted returns are scaled to, in units of the likelihood's sigma.
     pub return_std: f64,
-    /// Whether observations are normalized to mean 0 and standard deviation 1, feature by feature.
+    /// Whether observations are normalized to mean 0 and standard deviation 1, feature by feature; images are not.
     pub normalize_obs: bool,
     /// Epsilon-greedy exploration.
     pub exploration: Exploration,
@@ -68,10 +75,11 @@ impl Default for AgentSettings {
     fn default() -> Self {
         AgentSettings {
             gamma: 0.99,
-            batch_size: 128,
+            batch_size: None,
             buffer_size: 100_000,
+            frame_stack: 1,
             learning_starts: 1_000,
-            train_freq: 1,
+            train_freq: None,
             gradient_steps: 1,
             n_step: 5,
             tau: 0.005,
@@ -87,6 +95,26 @@ impl Default for AgentSettings {
 }
 
 impl AgentSettings {
+    /// Fills in the defaults that depend on the observations' shape: body, batch size and train frequency.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for the first invalid field, or if the body doesn't take these observations.
+    pub fn resolve(&self, space: ObservationSpace, bodies: &Bodies) -> Result<Self, Error> {
+        let settings = self.with_shape_defaults(space);
+        settings.check()?;
+        let body = bodies.resolve(&settings.network, Inputs::new(space, settings.frame_stack))?.to_owned();
+        let network = QNetworkSettings { body, ..settings.network };
+        Ok(AgentSettings { network, ..settings })
+    }
+
+    pub(crate) fn with_shape_defaults(&self, space: ObservationSpace) -> Self {
+        AgentSettings {
+            batch_size: self.batch_size.or(Some(shape_defaults::batch_size(&space))),
+            train_freq: self.train_freq.or(Some(shape_defaults::train_freq(&space))),
+            ..self.clone()
+        }
+    }
+
     /// Checks every field.
     ///
     /// # Errors
@@ -106,13 +134,19 @@ impl AgentSettings {
         within("agent.network.sigma", self.network.sigma, positive)?;
         within("agent.prioritized_replay.alpha", self.prioritized_replay.alpha, 0.0..=1.0)?;
         within("agent.prioritized_replay.beta", self.prioritized_replay.beta, 0.0..=1.0)?;
-        within("agent.train_freq", self.train_freq, 1..)?;
+        within("agent.train_freq", self.train_freq.unwrap_or(1), 1..)?;
         within("agent.gradient_steps", self.gradient_steps, 1..=1_000)?;
         within("agent.n_step", self.n_step, 1..=1_000)?;
-        within("agent.batch_size", self.batch_size, 1..=65_536)?;
-        if self.buffer_size < self.batch_size {
-            let problem = format!("must hold at least a batch of {}", self.batch_size);
+        let batch_size = self.batch_size.unwrap_or(1);
+        within("agent.batch_size", batch_size, 1..=65_536)?;
+        if self.buffer_size < batch_size {
+            let problem = format!("must hold at least a batch of {batch_size}");
             return Err(Error::setting("agent.buffer_size", self.buffer_size, problem));
+        }
+        within("agent.frame_stack", self.frame_stack, 1..=1_000)?;
+        if self.frame_stack > self.buffer_size {
+            let problem = format!("the replay buffer holds {} observations; stack at most so many", self.buffer_size);
+            return Err(Error::setting("agent.frame_stack", self.frame_stack, problem));
         }
         let hidden = &self.network.hidden_sizes;
         if hidden.is_empty() || hidden.iter().any(|width| !(2..=WIDEST).contains(width)) {
@@ -126,6 +160,8 @@ impl AgentSettings {
 /// An agent: its networks, its replay buffer, and its scales of observations and returns.
 pub struct Agent {
     settings: AgentSettings,
+    inputs: Inputs,
+    batch_size: usize,
     q: QNetwork,
     target: Network<NormalizedBody>,
     replay: ReplayBuffer,
@@ -156,21 +192,21 @@ pub struct Update {
 }
 
 impl Agent {
-    /// Creates an agent for observations of `obs_dim` features and `actions` discrete actions. Its initial
-    /// weights and learning rates derive from `seed`.
+    /// Creates an agent for observations of a space and `actions` discrete actions. Its initial weights and learning rates
+    /// derive from `seed`.
     ///
     /// # Errors
     /// [`Error::Setting`], [`Error::Core`]: the settings are invalid.
     pub fn new(
-        obs_dim: usize,
+        space: ObservationSpace,
         actions: usize,
         settings: &AgentSettings,
         method: &Method,
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
-        let body = Bodies::default().body(&settings.network)?;
-        Self::with_body(obs_dim, actions, settings, body, method, seed, device)
+        let body = Bodies::default().body(&settings.network, Inputs::new(space, settings.frame_stack))?;
+        Self::with_body(space, actions, settings, body, method, seed, device)
     }
 
     /// Creates an agent whose Q-network has a custom body, see [`QNetwork::with_body`].
@@ -178,7 +214,7 @@ impl Agent {
     /// # Errors
     /// [`Error::Setting`], [`Error::Core`]: the settings or the body are invalid.
     pub fn with_body<B: Body + 'static>(
-        obs_dim: usize,
+        space: ObservationSpace,
         actions: usize,
         settings: &AgentSettings,
         body: impl FnOnce(&mut ParameterBuilder, i64) -> B,
@@ -186,24 +222,34 @@ impl Agent {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
+        let settings = settings.with_shape_defaults(space);
         settings.check()?;
-        let q = QNetwork::with_body(obs_dim, actions, &settings.network, body, method, seed, device)?;
+        let inputs = Inputs::new(space, settings.frame_stack);
+        let q = QNetwork::with_body(inputs, actions, &settings.network, body, method, seed, device)?;
+        let normalized = if space.image().is_some() { 0 } else { space.len() };
         Ok(Agent {
+            inputs,
+            batch_size: settings.batch_size.expect("a default"),
             target: q.network().copy(),
             q,
-            replay: ReplayBuffer::new(settings.buffer_size, obs_dim, settings.prioritized_replay),
+            replay: ReplayBuffer::new(settings.buffer_size, inputs, settings.prioritized_replay),
             scales: Scales {
-                observations: ObsNormalizer::new(obs_dim),
+                observations: ObsNormalizer::new(normalized),
                 observations_used: 0,
                 returns: ReturnScale::new(settings.return_std, settings.gamma),
                 factor: 1.0,
             },
-            settings: settings.clone(),
+            settings,
             device,
         })
     }
 
-    /// Returns the greedy action of the network for an observation, `[obs_dim]`.
+    /// Returns the network's inputs.
+    pub fn inputs(&self) -> Inputs {
+        self.inputs
+    }
+
+    /// Returns the greedy action of the network for an observation as its inputs, `[len]`.
     ///
     /// # Errors
     /// [`Error::Core`] if the observation's length differs.
@@ -213,7 +259,9 @@ impl Agent {
 
     /// Adds a transition to the replay buffer and to the running statistics.
     pub fn add(&mut self, transition: Transition) {
-        self.scales.observations.update(transition.observation);
+        if self.inputs.image().is_none() {
+            self.scales.observations.update(&to_inputs(transition.observation));
+        }
         self.scales.returns.update(transition.reward, transition.end != End::NotDone);
         self.replay.add(transition);
     }
@@ -226,8 +274,8 @@ impl Agent {
     pub fn learn(&mut self, progress: f64, rng: &mut Stream) -> Result<Update, Error> {
         // passes that need autograd turn it on themselves, and libtorch's calls are faster without it
         let _without_autograd = tch::no_grad_guard();
-        let AgentSettings { batch_size, n_step: n, gamma, double_q, tau, .. } = self.settings;
-        let batch = self.replay.sample(batch_size, NStep { n, gamma }, progress, rng, self.device);
+        let AgentSettings { n_step: n, gamma, double_q, tau, .. } = self.settings;
+        let batch = self.replay.sample(self.batch_size, NStep { n, gamma }, progress, rng, self.device);
         self.update_return_scale();
         self.update_obs_stats();
         let scale = self.scales.factor;
@@ -286,11 +334,12 @@ impl Agent {
     /// Updates the network's observation statistics, once there are 1 % more observations; the next soft update copies
     /// them to the target network.
     fn update_obs_stats(&mut self) {
-        let scales = &mut self.scales;
+        let (scales, of_vectors) = (&mut self.scales, self.inputs.image().is_none());
         let observations = scales.observations.count();
-        if self.settings.normalize_obs && observations as f64 >= 1.01 * scales.observations_used as f64 {
+        if self.settings.normalize_obs && of_vectors && observations as f64 >= 1.01 * scales.observations_used as f64 {
             scales.observations_used = observations;
-            self.q.set_obs_stats(&scales.observations.mean(), &scales.observations.std());
+            let frames = self.inputs.frame_stack;
+            self.q.set_obs_stats(&scales.observations.mean().repeat(frames), &scales.observations.std().repeat(frames));
         }
     }
 
@@ -358,6 +407,8 @@ fn argmax(values: &[f32]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use alrao_envs::ObservationShape;
+
     use super::*;
 
     #[test]
@@ -388,13 +439,30 @@ mod tests {
     }
 
     #[test]
+    fn the_shape_of_observations_chooses_body_batch_size_and_train_frequency() {
+        let resolved = |settings: AgentSettings, space| {
+            let AgentSettings { batch_size, train_freq, network, .. } =
+                settings.resolve(space, &Bodies::default()).unwrap();
+            (batch_size.unwrap(), train_freq.unwrap(), network.body)
+        };
+        let image = ObservationSpace::pixels(ObservationShape::ChannelsLast([10, 10, 4]));
+        assert_eq!(resolved(AgentSettings::default(), ObservationSpace::vector(8)), (128, 1, "mlp".into()));
+        assert_eq!(resolved(AgentSettings::default(), image), (32, 4, "minatar-cnn".into()));
+        let given = AgentSettings { batch_size: Some(8), train_freq: Some(2), ..Default::default() };
+        assert_eq!(resolved(given, image), (8, 2, "minatar-cnn".into()));
+    }
+
+    #[test]
     fn errors_name_the_invalid_setting() {
         let bad = [
             (AgentSettings { gamma: 1.5, ..Default::default() }, "agent.gamma"),
-            (AgentSettings { buffer_size: 10, ..Default::default() }, "agent.buffer_size"),
+            (AgentSettings { buffer_size: 10, batch_size: Some(11), ..Default::default() }, "agent.buffer_size"),
             (AgentSettings { tau: 0.0, ..Default::default() }, "agent.tau"),
             (AgentSettings { return_std: f64::NAN, ..Default::default() }, "agent.return_std"),
-            (AgentSettings { train_freq: 0, ..Default::default() }, "agent.train_freq"),
+            (AgentSettings { train_freq: Some(0), ..Default::default() }, "agent.train_freq"),
+            (AgentSettings { batch_size: Some(0), ..Default::default() }, "agent.batch_size"),
+            (AgentSettings { frame_stack: 0, ..Default::default() }, "agent.frame_stack"),
+            (AgentSettings { frame_stack: 9, buffer_size: 8, ..Default::default() }, "agent.frame_stack"),
             (AgentSettings { gradient_steps: 0, ..Default::default() }, "agent.gradient_steps"),
             (AgentSettings { n_step: 0, ..Default::default() }, "agent.n_step"),
             (

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use alrao_core::json::null_as_nan;
 
 use crate::Error;
+use crate::inputs::to_inputs;
 
 /// Statistics of episode returns, in raw units of reward.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +49,8 @@ impl Evaluation {
 }
 
 /// Plays one episode per seed, in parallel, each in its own environment, and returns their returns in the order of the
-/// seeds. The policy gets `n` observations, `[n, obs_dim]` in one slice, and returns n actions.
+/// seeds. The policy gets `n` observations as a network's [inputs](crate::inputs), `[n, len]` in one slice, and returns n
+/// actions.
 ///
 /// # Errors
 /// [`Error::Environment`] if an environment fails; errors of the policy.
@@ -66,7 +68,9 @@ pub fn play(
     let mut observations = Vec::new();
     while !playing.is_empty() {
         observations.clear();
-        playing.iter().for_each(|(environment, _)| observations.extend_from_slice(environment.observation()));
+        for (environment, _) in &playing {
+            observations.extend_from_slice(&to_inputs(environment.typed_observation()));
+        }
         let actions = policy(&observations, playing.len())?;
         let moved =
             playing.iter_mut().zip(&actions).filter_map(|((environment, _), &action)| environment.begin_step(action));

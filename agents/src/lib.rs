@@ -7,6 +7,8 @@ pub mod bodies;
 pub mod dqn;
 pub mod evaluation;
 pub mod exploration;
+pub mod frame_stack;
+pub mod inputs;
 pub mod obs_normalizer;
 pub mod priority;
 pub mod q_network;
@@ -15,7 +17,9 @@ pub mod return_scale;
 pub mod training;
 
 mod error;
+mod frames;
 mod q_network_settings;
 mod running_mean_std;
+mod shape_defaults;
 
 pub use error::Error;

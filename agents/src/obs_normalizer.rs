@@ -1,10 +1,11 @@
-//! Running mean and standard deviation of each observation feature, for normalization.
+//! Running mean and standard deviation of each observation feature, for normalization. Images have none: their values
+//! have one scale.
 
 use serde::{Deserialize, Serialize};
 
 use crate::running_mean_std::RunningMeanStd;
 
-/// Running statistics of observations, `[obs_dim]` each.
+/// Running statistics of observations, `[obs_dim]` each; of images `[0]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ObsNormalizer {
     features: Vec<RunningMeanStd>,

@@ -51,6 +51,11 @@ impl SumTree {
         self.set_leaf(slot, self.largest);
     }
 
+    /// Gives a slot the priority 0: it is not sampled.
+    pub fn remove(&mut self, slot: usize) {
+        self.set_leaf(slot, 0.0);
+    }
+
     /// Sets the priority of a slot from its TD error; a non-finite error is ignored.
     pub fn set(&mut self, slot: usize, error: f32) {
         if error.is_finite() {

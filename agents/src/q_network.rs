@@ -3,11 +3,12 @@
 //!
 //! It can be used alone, in a custom training loop:
 //! ```
+//! use alrao_agents::inputs::Inputs;
 //! use alrao_agents::q_network::{QNetwork, QNetworkSettings};
 //! use alrao_core::{method::Method, tch::{Device, Tensor}};
 //!
 //! let settings = QNetworkSettings { hidden_sizes: vec![32, 32], ..Default::default() };
-//! let mut q = QNetwork::new(2, 3, &settings, &Method::default(), 0, Device::Cpu)?;
+//! let mut q = QNetwork::new(Inputs::vector(2), 3, &settings, &Method::default(), 0, Device::Cpu)?;
 //! let observations = Tensor::from_slice(&[0.0f32, 1.0, 1.0, 0.0]).view([2, 2]); // [B, observation]
 //! let (actions, targets) = (Tensor::from_slice(&[0i64, 2]), Tensor::from_slice(&[0.5f32, -0.5])); // [B]
 //! q.learn(&observations, actions, targets)?;
@@ -33,6 +34,7 @@ use rand::RngExt;
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::bodies::Bodies;
+use crate::inputs::Inputs;
 
 pub use crate::q_network_settings::QNetworkSettings;
 
@@ -46,28 +48,29 @@ pub struct QNetwork {
 }
 
 impl QNetwork {
-    /// Creates a Q-network with an MLP from observations of `obs_dim` features to the values of `actions`
-    /// actions. Its initial weights and learning rates derive from `seed`.
+    /// Creates a Q-network with the settings' body from these inputs to the values of `actions` actions. Its initial
+    /// weights and learning rates derive from `seed`.
     ///
     /// # Errors
-    /// [`Setting`](crate::Error::Setting): no body has this name; [`Error::NoHeads`]: the method has no heads.
+    /// [`Setting`](crate::Error::Setting): no body has this name, or the body doesn't take these inputs; [`Error::NoHeads`]: the method has no heads.
     pub fn new(
-        obs_dim: usize,
+        inputs: Inputs,
         actions: usize,
         settings: &QNetworkSettings,
         method: &Method,
         seed: u64,
         device: Device,
     ) -> Result<Self, crate::Error> {
-        let body = Bodies::default().body(settings)?;
-        Ok(Self::with_body(obs_dim, actions, settings, body, method, seed, device)?)
+        let body = Bodies::default().body(settings, inputs)?;
+        Ok(Self::with_body(inputs, actions, settings, body, method, seed, device)?)
     }
 
-    /// Creates a Q-network with a custom body: `body` gets the number of input features and makes a body for normalized
-    /// observations, `[B, obs_dim]`. Of the settings, only `dueling` and `sigma` apply. The body's noise
+    /// Creates a Q-network with a custom body: `body` gets the number of inputs and makes a body for `[B, len]`: for
+    /// normalized observations, or for images' values, which stay as they are. Of the settings, only `dueling` and `sigma` apply. The body's noise
     /// derives from `seed` too.
     ///
     /// ```
+    /// use alrao_agents::inputs::Inputs;
     /// use alrao_agents::q_network::{QNetwork, QNetworkSettings};
     /// use alrao_core::layers::{Body, Linear};
     /// use alrao_core::parameters::{ParameterBuilder, Weights};
@@ -87,7 +90,7 @@ impl QNetwork {
     ///
     /// let body = |builder: &mut ParameterBuilder, inputs| Tanh(Linear::new(builder, inputs, 16));
     /// let settings = QNetworkSettings::default();
-    /// let q = QNetwork::with_body(2, 3, &settings, body, &Method::default(), 0, Device::Cpu)?;
+    /// let q = QNetwork::with_body(Inputs::vector(2), 3, &settings, body, &Method::default(), 0, Device::Cpu)?;
     /// assert!(q.greedy(&[0.0, 1.0])? < 3);
     /// # Ok::<(), alrao_core::Error>(())
     /// ```
@@ -96,7 +99,7 @@ impl QNetwork {
     /// [`Error::NoHeads`]: the method has no heads; [`Error::ParameterWithoutUnit`]: a parameter of the body has no
     /// unit.
     pub fn with_body<B: Body + 'static>(
-        obs_dim: usize,
+        inputs: Inputs,
         actions: usize,
         settings: &QNetworkSettings,
         body: impl FnOnce(&mut ParameterBuilder, i64) -> B,
@@ -105,9 +108,13 @@ impl QNetwork {
         device: Device,
     ) -> Result<Self, Error> {
         let outputs = if settings.dueling { Outputs::Dueling } else { Outputs::Linear };
-        let inputs = obs_dim as i64;
+        let (len, is_image) = (inputs.len() as i64, inputs.image().is_some());
+        let body = |builder: &mut ParameterBuilder| body(builder, len);
         let network = Network::new(
-            |builder| NormalizedBody::new(builder, inputs, |builder| body(builder, inputs)),
+            |builder| match is_image {
+                true => NormalizedBody::without_norm(builder, len, body),
+                false => NormalizedBody::new(builder, len, body),
+            },
             method.num_heads,
             outputs(actions as i64),
             &mut stream(seed, "weights"),
@@ -117,7 +124,7 @@ impl QNetwork {
         Ok(QNetwork { network, learner, likelihood: TakenAction(Huber { sigma: settings.sigma }), seed })
     }
 
-    /// Runs a forward pass in training mode on observations, `[B, obs_dim]`. The noise of bodies that have some
+    /// Runs a forward pass in training mode on inputs, `[B, len]`. The noise of bodies that have some
     /// derives from the seed and the number of updates.
     ///
     /// # Errors
@@ -131,7 +138,7 @@ impl QNetwork {
     }
 
     /// Makes one update towards `targets`, `[B]`, for the values of `actions`, `[B]` indices, at `observations`,
-    /// `[B, obs_dim]`.
+    /// `[B, len]`.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Index`]: the arguments don't fit each other or the network; errors of
@@ -157,7 +164,7 @@ impl QNetwork {
         self.learner.step(&mut self.network, pass, &self.likelihood, &target)
     }
 
-    /// Returns the greedy action for one observation, `[obs_dim]`.
+    /// Returns the greedy action for one observation as the network's inputs, `[len]`.
     ///
     /// # Errors
     /// [`Error::Shape`] if the observation's length differs.
@@ -170,9 +177,11 @@ impl QNetwork {
         &self.network
     }
 
-    /// Sets the mean and standard deviation that observations are normalized by, `[obs_dim]` each.
+    /// Sets the mean and standard deviation that observations are normalized by, `[len]` each; images are not.
     pub fn set_obs_stats(&mut self, mean: &[f64], std: &[f64]) {
-        self.network.body().input_norm().set(self.network.parameters().weights(), mean, std);
+        if let Some(norm) = self.network.body().input_norm() {
+            norm.set(self.network.parameters().weights(), mean, std);
+        }
     }
 
     /// Multiplies all action values by `factor`, by rescaling the heads.
@@ -201,7 +210,7 @@ impl QNetwork {
     }
 }
 
-/// Returns the greedy actions, `[n]`, for `n` observations, `[n, obs_dim]` in one slice.
+/// Returns the greedy actions, `[n]`, for `n` observations as the network's inputs, `[n, len]` in one slice.
 ///
 /// # Errors
 /// [`Error::Shape`] if the observations' length differs.
@@ -319,7 +328,7 @@ mod tests {
     fn table_error(method: &Method, steps: usize, dueling: bool) -> f64 {
         tch::set_num_threads(1); // more threads slow each other down when tests run in parallel
         let settings = QNetworkSettings { hidden_sizes: vec![64, 64], dueling, ..Default::default() };
-        let mut q = QNetwork::new(2, 2, &settings, method, 0, Device::Cpu).unwrap();
+        let mut q = QNetwork::new(Inputs::vector(2), 2, &settings, method, 0, Device::Cpu).unwrap();
         let observations = Tensor::from_slice(&[0f32, 0., 0., 1., 1., 0., 1., 1.]).view([4, 2]).repeat([2, 1]);
         let actions = Tensor::from_slice(&[0i64, 0, 0, 0, 1, 1, 1, 1]);
         let targets = Tensor::from_slice(&[0.5f32, -0.5, -0.5, 0.5, 0.1, 0.2, 0.3, 0.4]);
@@ -346,7 +355,8 @@ mod tests {
 
     #[test]
     fn an_action_out_of_range_is_an_error() {
-        let mut q = QNetwork::new(2, 3, &QNetworkSettings::default(), &Method::default(), 0, Device::Cpu).unwrap();
+        let (inputs, settings) = (Inputs::vector(2), QNetworkSettings::default());
+        let mut q = QNetwork::new(inputs, 3, &settings, &Method::default(), 0, Device::Cpu).unwrap();
         for action in [-1i64, 3] {
             let actions = Tensor::from_slice(&[0, action]);
             let error = q.learn(&Tensor::zeros([2, 2], tch::kind::FLOAT_CPU), actions, Tensor::from_slice(&[0f32; 2]));

@@ -1,33 +1,40 @@
 //! Replay buffer, sampled uniformly (Mnih et al., 2015) or by priority.
 //!
-//! Each observation is stored once: the next observation of a transition is the observation of the one after it. Only
-//! the final observation of an episode, from which no transition starts, is stored separately. n-step returns are
-//! computed when a batch is sampled, so n costs no memory.
+//! Each observation is stored once, in its dtype: the next observation of a transition is the observation of the one after
+//! it. Only the final observation of an episode, from which no transition starts, is stored separately. n-step returns
+//! and stacks of k frames are made when a batch is sampled, so n and k cost no memory.
 
 use std::collections::BTreeMap;
+use std::iter::repeat_with;
+use std::rc::Rc;
 
 use alrao_core::Error;
+use alrao_core::device::readable_without_sync;
 use alrao_core::filled::{filled, filled_from};
 use alrao_core::state_dict::StateDict;
+use alrao_envs::{ObservationBuffer, ObservationDtype, ObservationRef};
 use rand::{Rng, RngExt};
-use tch::{Device, Tensor};
+use tch::kind::Element;
+use tch::{Device, Kind, Tensor};
 
+use crate::frames::Frames;
+use crate::inputs::{Inputs, write_inputs};
 use crate::priority::{PrioritizedReplaySettings, SumTree};
 
 /// The most recent transitions, up to a capacity.
 #[derive(Debug)]
 pub struct ReplayBuffer {
     capacity: usize,
-    obs_dim: usize,
-    /// `[len, obs_dim]`
-    observations: Vec<f32>,
+    inputs: Inputs,
+    /// `[len, obs_dim]`; shared with a checkpoint while it is written
+    observations: Rc<Frames>,
     actions: Vec<i32>,
     rewards: Vec<f32>,
     ends: Vec<End>,
     /// the final observation of each ended episode, by the slot of its last transition
-    finals: BTreeMap<usize, Vec<f32>>,
+    finals: BTreeMap<usize, ObservationBuffer>,
     /// the observation after the newest transition
-    latest: Vec<f32>,
+    latest: ObservationBuffer,
     /// the slot of the next transition
     head: usize,
     /// priorities of the slots, for prioritized replay
@@ -49,14 +56,14 @@ pub enum End {
 /// One step of an agent in its environment.
 #[derive(Clone, Copy, Debug)]
 pub struct Transition<'a> {
-    /// Observation, `[obs_dim]`.
-    pub observation: &'a [f32],
+    /// Observation, `[obs_dim]`; one frame, if the agent stacks frames.
+    pub observation: ObservationRef<'a>,
     /// Index of the action taken.
     pub action: usize,
     /// Raw reward.
     pub reward: f64,
     /// Next observation, `[obs_dim]`.
-    pub next: &'a [f32],
+    pub next: ObservationRef<'a>,
     /// Whether and how the episode ended.
     pub end: End,
 }
@@ -73,7 +80,7 @@ pub struct NStep {
 /// B transitions, each over m <= n steps.
 #[derive(Debug)]
 pub struct Batch {
-    /// Observations before the m steps and, below them, those after, `[2B, obs_dim]`.
+    /// Inputs of the network before the m steps and, below them, those after, `[2B, len]`.
     pub both: Tensor,
     /// Indices of actions, `[B]`.
     pub actions: Tensor,
@@ -98,12 +105,12 @@ struct NStepReturn {
 }
 
 impl Batch {
-    /// Returns the observations before the m steps, `[B, obs_dim]`.
+    /// Returns the inputs before the m steps, `[B, len]`.
     pub fn observations(&self) -> Tensor {
         self.both.narrow(0, 0, self.samples())
     }
 
-    /// Returns the observations after the m steps, `[B, obs_dim]`.
+    /// Returns the inputs after the m steps, `[B, len]`.
     pub fn next(&self) -> Tensor {
         self.both.narrow(0, self.samples(), self.samples())
     }
@@ -122,18 +129,24 @@ fn with_reserved<T>(mut items: Vec<T>, all: usize) -> Vec<T> {
 }
 
 impl ReplayBuffer {
-    /// Creates an empty buffer for `capacity` transitions.
-    pub fn new(capacity: usize, obs_dim: usize, priority: PrioritizedReplaySettings) -> Self {
+    /// Creates an empty buffer for `capacity` transitions, from which these inputs of a network are sampled.
+    ///
+    /// # Panics
+    /// If the frames of one input exceed the capacity.
+    pub fn new(capacity: usize, inputs: Inputs, priority: PrioritizedReplaySettings) -> Self {
+        assert!(inputs.frame_stack <= capacity, "{} frames from {capacity}", inputs.frame_stack);
+        let space = inputs.space;
+        let reserved = ObservationBuffer::with_capacity(space.dtype, capacity.saturating_mul(space.len()));
         ReplayBuffer {
             priorities: (priority.alpha > 0.0).then(|| SumTree::new(priority, capacity)),
             capacity,
-            obs_dim,
-            observations: with_reserved(Vec::new(), capacity.saturating_mul(obs_dim)),
+            inputs,
+            observations: Rc::new(Frames(reserved)),
             actions: with_reserved(Vec::new(), capacity),
             rewards: with_reserved(Vec::new(), capacity),
             ends: with_reserved(Vec::new(), capacity),
             finals: BTreeMap::new(),
-            latest: vec![0.0; obs_dim],
+            latest: ObservationBuffer::zeros(space.dtype, space.len()),
             head: 0,
         }
     }
@@ -153,49 +166,52 @@ impl ReplayBuffer {
     pub fn add(&mut self, transition: Transition) {
         let slot = self.head;
         let Transition { observation, action, reward, next, end } = transition;
-        assert_eq!((observation.len(), next.len()), (self.obs_dim, self.obs_dim), "observation length");
-        if slot == self.len() {
-            self.observations.extend_from_slice(observation);
+        let obs_dim = self.inputs.space.len();
+        assert_eq!((observation.len(), next.len()), (obs_dim, obs_dim), "observation length");
+        let Frames(observations) = Rc::make_mut(&mut self.observations);
+        if slot == self.ends.len() {
+            observations.extend(observation);
             self.actions.push(action as i32);
             self.rewards.push(reward as f32);
             self.ends.push(end);
         } else {
-            self.observations[slot * self.obs_dim..][..self.obs_dim].copy_from_slice(observation);
+            observations.write(slot * obs_dim, observation);
             self.actions[slot] = action as i32;
             self.rewards[slot] = reward as f32;
             self.ends[slot] = end;
             self.finals.remove(&slot);
         }
         if end != End::NotDone {
-            self.finals.insert(slot, next.to_vec());
+            self.finals.insert(slot, next.to_buffer());
         }
+        self.latest.write(0, next);
+        self.head = (slot + 1) % self.capacity;
+        let replaced = if self.len() == self.capacity { self.inputs.frame_stack - 1 } else { 0 };
+        let oldest = (0..replaced).map(|i| (self.head + i) % self.capacity);
+        let incomplete: Vec<usize> = oldest.filter(|&slot| !self.is_complete(slot)).collect();
         if let Some(priorities) = &mut self.priorities {
             priorities.add(slot);
+            incomplete.into_iter().for_each(|slot| priorities.remove(slot));
         }
-        self.latest.copy_from_slice(next);
-        self.head = (slot + 1) % self.capacity;
     }
 
-    /// Samples `size` transitions with replacement, on `device`; `progress` is the fraction of the training completed,
+    /// Samples `size` transitions with replacement, on `device`, of those whose stack of frames is still in the buffer; `progress` is the fraction of the training completed,
     /// in [0, 1].
     pub fn sample(&self, size: usize, n_step: NStep, progress: f64, rng: &mut impl Rng, device: Device) -> Batch {
         let (slots, weights) = match &self.priorities {
-            None => ((0..size).map(|_| rng.random_range(0..self.len())).collect::<Vec<_>>(), None),
+            None => {
+                let drawn = repeat_with(|| rng.random_range(0..self.len())).filter(|&slot| self.is_complete(slot));
+                (drawn.take(size).collect::<Vec<_>>(), None)
+            }
             Some(priorities) => {
                 let (slots, weights) = priorities.sample(size, self.len(), progress, rng);
                 (slots, Some(Tensor::from_slice(&weights).to_device(device)))
             }
         };
         let ahead: Vec<NStepReturn> = slots.iter().map(|&slot| self.n_step_return(slot, n_step)).collect();
-        let both = filled(&[2 * size as i64, self.obs_dim as i64], |rows| {
-            let before = slots.iter().map(|&slot| self.observation(slot));
-            let after = ahead.iter().map(|ahead| self.next(ahead.last));
-            let rows = rows.chunks_exact_mut(self.obs_dim);
-            rows.zip(before.chain(after)).for_each(|(row, observation)| row.copy_from_slice(observation));
-        });
         let actions = slots.iter().map(|&slot| i64::from(self.actions[slot]));
         Batch {
-            both: both.to_device(device),
+            both: self.both(&slots, &ahead, device),
             actions: filled_from(size, actions).to_device(device),
             returns: ahead.iter().map(|ahead| ahead.sum as f32).collect(),
             discounts: ahead.iter().map(|ahead| ahead.discount as f32).collect(),
@@ -216,14 +232,16 @@ impl ReplayBuffer {
     pub fn save(&self, prefix: &str, tensors: &mut StateDict) {
         let ends: Vec<u8> = self.ends.iter().map(|&end| end as u8).collect();
         let final_slots: Vec<i64> = self.finals.keys().map(|&slot| slot as i64).collect();
-        let finals: Vec<f32> = self.finals.values().flatten().copied().collect();
-        tensors.insert_slice(format!("{prefix}.observations"), &self.observations);
+        let of_finals = self.finals.len() * self.inputs.space.len();
+        let mut finals = ObservationBuffer::with_capacity(self.inputs.space.dtype, of_finals);
+        self.finals.values().for_each(|observation| finals.extend(observation.as_ref()));
+        tensors.insert_shared(format!("{prefix}.observations"), self.observations.clone());
         tensors.insert_slice(format!("{prefix}.actions"), &self.actions);
         tensors.insert_slice(format!("{prefix}.rewards"), &self.rewards);
         tensors.insert_slice(format!("{prefix}.ends"), &ends);
         tensors.insert_slice(format!("{prefix}.final_slots"), &final_slots);
-        tensors.insert_slice(format!("{prefix}.finals"), &finals);
-        tensors.insert_slice(format!("{prefix}.latest"), &self.latest);
+        tensors.insert_shared(format!("{prefix}.finals"), Rc::new(Frames(finals)));
+        tensors.insert_shared(format!("{prefix}.latest"), Rc::new(Frames(self.latest.clone())));
         tensors.insert_slice(format!("{prefix}.head"), &[self.head as i64]);
         if let Some(priorities) = &self.priorities {
             priorities.save(&format!("{prefix}.priorities"), self.len(), tensors);
@@ -233,25 +251,27 @@ impl ReplayBuffer {
     /// Restores the state written by `save`.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorShape`]: the saved observations have another length.
+    /// [`Error::MissingTensor`], [`Error::TensorShape`], [`Error::TensorDtype`]: the saved observations have another length
+    /// or dtype.
     pub fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         let name = |part: &str| format!("{prefix}.{part}");
-        let latest = tensors.get_vec(&name("latest"), self.obs_dim as i64)?;
+        let (capacity, inputs) = (self.capacity, self.inputs);
+        let (obs_dim, dtype) = (inputs.space.len(), inputs.space.dtype);
+        let Frames(latest) = Frames::load(dtype, &name("latest"), obs_dim as i64, tensors)?;
         let ends = tensors.get_vec::<u8>(&name("ends"), -1)?;
         let len = ends.len() as i64;
         let final_slots = tensors.get_vec::<i64>(&name("final_slots"), -1)?;
-        let finals_len = (final_slots.len() * self.obs_dim) as i64;
-        let finals = tensors.get_vec::<f32>(&name("finals"), finals_len)?;
-        let finals = finals.chunks(self.obs_dim).map(<[f32]>::to_vec);
+        let Frames(finals) = Frames::load(dtype, &name("finals"), (final_slots.len() * obs_dim) as i64, tensors)?;
+        let finals = (0..final_slots.len()).map(|i| finals.slice(i * obs_dim..(i + 1) * obs_dim).to_buffer());
         if let Some(priorities) = &mut self.priorities {
             priorities.load(&name("priorities"), ends.len(), tensors)?;
         }
-        let (capacity, obs_dim) = (self.capacity, self.obs_dim);
-        let observations = tensors.get_vec(&name("observations"), len * obs_dim as i64)?;
+        let mut observations = Frames::load(dtype, &name("observations"), len * obs_dim as i64, tensors)?;
+        observations.0.reserve(capacity.saturating_mul(obs_dim));
         *self = ReplayBuffer {
             capacity,
-            obs_dim,
-            observations: with_reserved(observations, capacity.saturating_mul(obs_dim)),
+            inputs,
+            observations: Rc::new(observations),
             actions: with_reserved(tensors.get_vec(&name("actions"), len)?, capacity),
             rewards: with_reserved(tensors.get_vec(&name("rewards"), len)?, capacity),
             ends: with_reserved(ends.into_iter().map(End::from_byte).collect(), capacity),
@@ -263,8 +283,81 @@ impl ReplayBuffer {
         Ok(())
     }
 
-    fn observation(&self, slot: usize) -> &[f32] {
-        &self.observations[slot * self.obs_dim..][..self.obs_dim]
+    /// Returns the network's inputs before and after the steps from these slots, `[2B, len]`.
+    fn both(&self, slots: &[usize], ahead: &[NStepReturn], device: Device) -> Tensor {
+        let shape = [2 * slots.len() as i64, self.inputs.len() as i64];
+        if readable_without_sync(device) || self.inputs.space.dtype == ObservationDtype::F32 {
+            return filled(&shape, |rows| self.write_both(rows, slots, ahead, write_inputs)).to_device(device);
+        }
+        // bytes are a quarter of the transfer
+        let bytes = filled(&shape, |rows: &mut [u8]| {
+            self.write_both(rows, slots, ahead, |frame, to| match frame {
+                ObservationRef::U8(values) => to.copy_from_slice(values),
+                ObservationRef::Bool(values) => to.iter_mut().zip(values).for_each(|(to, &value)| *to = value.into()),
+                ObservationRef::F32(_) => unreachable!("bytes"),
+            });
+        });
+        let inputs = bytes.to_device(device).to_kind(Kind::Float);
+        if self.inputs.space.dtype == ObservationDtype::U8 { inputs / 255.0 } else { inputs }
+    }
+
+    /// Writes the stacks of frames before and, below them, after the steps from these slots, `[2B, len]`.
+    fn write_both<T: Element>(
+        &self,
+        rows: &mut [T],
+        slots: &[usize],
+        ahead: &[NStepReturn],
+        write: impl Fn(ObservationRef<'_>, &mut [T]),
+    ) {
+        let (stack, obs_dim) = (self.inputs.frame_stack, self.inputs.space.len());
+        let (before, after) = rows.split_at_mut(slots.len() * self.inputs.len());
+        for (row, &slot) in before.chunks_exact_mut(self.inputs.len()).zip(slots) {
+            self.write_frames(row, slot, &write);
+        }
+        for (row, ahead) in after.chunks_exact_mut(self.inputs.len()).zip(ahead) {
+            let (earlier, newest) = row.split_at_mut((stack - 1) * obs_dim);
+            self.write_frames(earlier, ahead.last, &write);
+            write(self.next(ahead.last), newest);
+        }
+    }
+
+    /// Writes the frames up to a slot, as many as the row has, oldest first; the episode's first one is repeated.
+    fn write_frames<T: Element>(&self, row: &mut [T], slot: usize, write: &impl Fn(ObservationRef<'_>, &mut [T])) {
+        let obs_dim = self.inputs.space.len();
+        let Some(back) = (row.len() / obs_dim).checked_sub(1) else { return };
+        let earlier = self.earlier(slot, back).expect("only complete stacks are sampled");
+        for (i, frame) in row.chunks_exact_mut(obs_dim).enumerate() {
+            let back = (back - i).min(earlier);
+            write(self.observation((slot + self.capacity - back) % self.capacity), frame);
+        }
+    }
+
+    /// Returns the number of frames of a slot's episode before it, at most `count`; `None` if some of them were replaced.
+    fn earlier(&self, slot: usize, count: usize) -> Option<usize> {
+        let full = self.len() == self.capacity;
+        let oldest = if full { self.head } else { 0 };
+        let mut at = slot;
+        for earlier in 0..count {
+            if at == oldest {
+                return (!full).then_some(earlier);
+            }
+            let before = (at + self.capacity - 1) % self.capacity;
+            if self.ends[before] != End::NotDone {
+                return Some(earlier);
+            }
+            at = before;
+        }
+        Some(count)
+    }
+
+    /// Returns whether all frames of a slot's stack are in the buffer.
+    fn is_complete(&self, slot: usize) -> bool {
+        self.earlier(slot, self.inputs.frame_stack - 1).is_some()
+    }
+
+    fn observation(&self, slot: usize) -> ObservationRef<'_> {
+        let obs_dim = self.inputs.space.len();
+        self.observations.0.slice(slot * obs_dim..(slot + 1) * obs_dim)
     }
 
     /// Computes the n-step return of a slot.
@@ -282,11 +375,11 @@ impl ReplayBuffer {
         NStepReturn { sum, discount: if self.ends[last] == End::Terminated { 0.0 } else { factor }, last }
     }
 
-    fn next(&self, slot: usize) -> &[f32] {
+    fn next(&self, slot: usize) -> ObservationRef<'_> {
         let following = (slot + 1) % self.capacity;
         match self.finals.get(&slot) {
-            Some(last) => last,
-            None if following == self.head => &self.latest,
+            Some(last) => last.as_ref(),
+            None if following == self.head => self.latest.as_ref(),
             None => self.observation(following),
         }
     }
@@ -314,19 +407,29 @@ impl End {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alrao_core::device::via_libtorch;
     use alrao_core::streams::stream;
+    use alrao_envs::{ObservationShape, ObservationSpace};
+
+    use crate::q_network::to_vec;
+
+    /// The first number of an observation.
+    fn number(observation: ObservationRef<'_>) -> f32 {
+        observation.to_f32()[0]
+    }
 
     const ONE_STEP: NStep = NStep { n: 1, gamma: 0.9 };
 
     /// Fills a buffer; transition i goes from observation [i] to [i + 1], and episodes have `length` transitions.
     fn filled(capacity: usize, transitions: usize, length: usize, end: End) -> ReplayBuffer {
-        let mut replay = ReplayBuffer::new(capacity, 1, PrioritizedReplaySettings::default());
+        let mut replay = ReplayBuffer::new(capacity, Inputs::vector(1), PrioritizedReplaySettings::default());
         for i in 0..transitions {
             let (at, next) = ([i as f32], [i as f32 + 1.0]);
             // the final observation of an episode differs from the first of the next
             let end = if (i + 1) % length == 0 { end } else { End::NotDone };
             let next = if end == End::NotDone { next } else { [next[0] + 0.5] };
-            replay.add(Transition { observation: &at, action: i % 5, reward: -(i as f64), next: &next, end });
+            let (observation, next) = (at.as_slice().into(), next.as_slice().into());
+            replay.add(Transition { observation, action: i % 5, reward: -(i as f64), next, end });
         }
         replay
     }
@@ -337,9 +440,9 @@ mod tests {
             let replay = filled(8, transitions, 3, End::Truncated);
             assert_eq!(replay.len(), transitions.min(8));
             for slot in 0..replay.len() {
-                let i = replay.observation(slot)[0] as usize;
+                let i = number(replay.observation(slot)) as usize;
                 let expected = if (i + 1).is_multiple_of(3) { i as f32 + 1.5 } else { i as f32 + 1.0 };
-                assert_eq!(replay.next(slot), [expected], "slot {slot} after {transitions}");
+                assert_eq!(number(replay.next(slot)), expected, "slot {slot} after {transitions}");
                 assert!(i + 8 >= transitions, "the oldest is replaced first");
             }
         }
@@ -374,35 +477,134 @@ mod tests {
             let replay = filled(16, 23, 5, end);
             for slot in 0..16 {
                 let NStepReturn { sum, discount, last } = replay.n_step_return(slot, NStep { n: 3, gamma: 0.5 });
-                let i = replay.observation(slot)[0] as usize;
+                let i = number(replay.observation(slot)) as usize;
                 let m = 3.min(5 - i % 5).min(23 - i);
                 let expected: f64 = (0..m).map(|k| -((i + k) as f64) * 0.5f64.powi(k as i32)).sum();
                 assert_eq!(sum, expected, "from {i}");
                 let ended = (i + m).is_multiple_of(5);
                 assert_eq!(discount, 0.5f64.powi(m as i32) * if ended { after_end } else { 1.0 }, "from {i}");
                 let after = (i + m) as f32 + if ended { 0.5 } else { 0.0 };
-                assert_eq!(replay.next(last), [after], "from {i}");
+                assert_eq!(number(replay.next(last)), after, "from {i}");
             }
         }
     }
 
     #[test]
     fn a_loaded_buffer_continues_identically() {
-        let (mut replay, mut again) =
-            (filled(8, 21, 3, End::Terminated), ReplayBuffer::new(8, 1, PrioritizedReplaySettings::default()));
+        let empty = |inputs| ReplayBuffer::new(8, inputs, PrioritizedReplaySettings::default());
+        let (mut replay, mut again) = (filled(8, 21, 3, End::Terminated), empty(Inputs::vector(1)));
         let mut tensors = StateDict::default();
         replay.save("replay", &mut tensors);
         again.load("replay", &tensors).unwrap();
         for replay in [&mut replay, &mut again] {
-            replay.add(Transition { observation: &[21.0], action: 0, reward: 0.0, next: &[22.0], end: End::NotDone });
+            let (observation, next) = ([21.0].as_slice().into(), [22.0].as_slice().into());
+            replay.add(Transition { observation, action: 0, reward: 0.0, next, end: End::NotDone });
         }
         assert_eq!(format!("{replay:?}"), format!("{again:?}"));
-        assert!(
-            ReplayBuffer::new(8, 2, PrioritizedReplaySettings::default())
-                .load("replay", &tensors)
-                .unwrap_err()
-                .to_string()
-                .contains("replay.latest")
+        let error = empty(Inputs::vector(2)).load("replay", &tensors).unwrap_err().to_string();
+        assert!(error.contains("replay.latest") && error.contains("[2]"), "{error}");
+        let error = empty(pixels(1)).load("replay", &tensors).unwrap_err().to_string();
+        assert!(error.contains("`replay.latest` is of Float, but Uint8 is needed"), "{error}");
+    }
+
+    /// Images of one pixel.
+    fn pixels(frame_stack: usize) -> Inputs {
+        Inputs::new(ObservationSpace::pixels(ObservationShape::ChannelsFirst([1; 3])), frame_stack)
+    }
+
+    /// Fills a buffer of pixels; frame i of an episode is 10 times its episode, from 1, plus i.
+    fn with_pixels(capacity: usize, frame_stack: usize, transitions: usize, alpha: f64) -> ReplayBuffer {
+        const LENGTH: usize = 4;
+        let priority = PrioritizedReplaySettings { alpha, beta: 0.5 };
+        let mut replay = ReplayBuffer::new(capacity, pixels(frame_stack), priority);
+        for i in 0..transitions {
+            let at = (10 * (i / LENGTH + 1) + i % LENGTH) as u8;
+            let end = if i % LENGTH == LENGTH - 1 { End::Truncated } else { End::NotDone };
+            let (at, next) = ([at], [at + 1]);
+            let (observation, next) = (at.as_slice().into(), next.as_slice().into());
+            replay.add(Transition { observation, action: 0, reward: f64::from(at[0]), next, end });
+        }
+        replay
+    }
+
+    /// Uniform and prioritized, before and after the buffer overflows, at each place of its ring.
+    #[test]
+    fn stacks_have_frames_of_one_episode_that_are_still_in_the_buffer() {
+        let n_step = NStep { n: 2, gamma: 0.0 };
+        for (transitions, alpha) in (3..30).flat_map(|n| [(n, 0.0), (n, 1.0)]) {
+            let replay = with_pixels(11, 3, transitions, alpha);
+            let mut drawn = std::collections::BTreeSet::new();
+            let mut check = |device: &dyn Fn() -> Batch| {
+                let batch = device();
+                let both: Vec<f32> = to_vec(&(&batch.both * 255.0));
+                let (before, after) = both.split_at(3 * batch.slots.len());
+                for ((before, after), &reward) in before.chunks(3).zip(after.chunks(3)).zip(&batch.returns) {
+                    let (at, episode) = (reward as i64, reward as i64 / 10);
+                    let stack = |newest: i64| [2, 1, 0].map(|back| (newest - back).max(10 * episode) as f32);
+                    assert_eq!(before, stack(at), "after {transitions}");
+                    assert_eq!(after, stack((at + 2).min(10 * episode + 4).min(newest(transitions) + 1)));
+                    drawn.insert(at);
+                }
+            };
+            let sample = || replay.sample(100, n_step, 0.0, &mut stream(0, "replay"), Device::Cpu);
+            check(&sample);
+            check(&|| via_libtorch(sample)); // as for a GPU
+            let complete = if transitions < 11 { transitions } else { 9 };
+            assert!((complete..=11).contains(&drawn.len()), "{drawn:?} after {transitions}");
+        }
+    }
+
+    /// The newest frame from which a transition starts.
+    fn newest(transitions: usize) -> i64 {
+        (10 * ((transitions - 1) / 4 + 1) + (transitions - 1) % 4) as i64
+    }
+
+    #[test]
+    fn a_loaded_buffer_of_stacked_pixels_samples_the_same() {
+        for alpha in [0.0, 0.7] {
+            let replay = with_pixels(11, 3, 26, alpha);
+            let mut tensors = StateDict::default();
+            replay.save("replay", &mut tensors);
+            let mut again = with_pixels(11, 3, 2, alpha);
+            again.load("replay", &tensors).unwrap();
+            let sample =
+                |replay: &ReplayBuffer| replay.sample(20, ONE_STEP, 0.0, &mut stream(0, "replay"), Device::Cpu).both;
+            assert_eq!(sample(&replay), sample(&again));
+        }
+    }
+
+    /// What a checkpoint holds stays as it was when the buffer goes on, though it is not copied.
+    #[test]
+    fn a_checkpoint_shares_the_observations_until_they_change() {
+        let mut replay = with_pixels(11, 1, 8, 0.0);
+        let mut tensors = StateDict::default();
+        replay.save("replay", &mut tensors);
+        assert_eq!(Rc::strong_count(&replay.observations), 2);
+        let observation = [99u8].as_slice().into();
+        replay.add(Transition { observation, action: 0, reward: 0.0, next: observation, end: End::NotDone });
+        assert_eq!(tensors.get_vec::<u8>("replay.observations", 8).unwrap(), [10, 11, 12, 13, 20, 21, 22, 23]);
+        assert_eq!(number(replay.observation(8)), 99.0);
+    }
+
+    /// 84 by 84 pixels, a hundredth of a million transitions, in episodes of 200 steps.
+    #[test]
+    fn stacked_images_take_little_more_than_a_byte_a_pixel() {
+        let space = ObservationSpace::pixels(ObservationShape::ChannelsFirst([1, 84, 84]));
+        let (transitions, priority) = (10_000, PrioritizedReplaySettings::default());
+        let mut replay = ReplayBuffer::new(transitions, Inputs::new(space, 4), priority);
+        let frame = ObservationBuffer::zeros(space.dtype, space.len());
+        for i in 0..transitions {
+            let end = if i % 200 == 199 { End::Terminated } else { End::NotDone };
+            let (observation, next) = (frame.as_ref(), frame.as_ref());
+            replay.add(Transition { observation, action: 0, reward: 0.0, next, end });
+        }
+        let of_observations =
+            replay.observations.0.len() + replay.finals.values().map(|frame| frame.len()).sum::<usize>();
+        let of_rest = transitions * (size_of::<i32>() + size_of::<f32>() + size_of::<End>());
+        assert!(100 * (of_observations + of_rest) < 7_300_000_000, "{of_observations} {of_rest}");
+        assert_eq!(
+            replay.sample(2, ONE_STEP, 0.0, &mut stream(0, "replay"), Device::Cpu).both.size(),
+            [4, 4 * 84 * 84]
         );
     }
 }

@@ -27,6 +27,8 @@ use crate::dqn::{Agent, AgentSettings, Scales, Update};
 use crate::error::within;
 use crate::evaluation::{Evaluation, play};
 use crate::exploration::{ActionRepeat, Exploration};
+use crate::frame_stack::stack_frames;
+use crate::inputs::{Inputs, to_inputs};
 use crate::q_network::greedy_actions;
 use crate::replay::{End, Transition};
 
@@ -249,7 +251,8 @@ impl DqnTrainer {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
-        let body = Bodies::default().body(&settings.network)?;
+        let inputs = Inputs::new(make()?.observation_space(), settings.frame_stack);
+        let body = Bodies::default().body(&settings.network, inputs)?;
         Self::with_body(schedule, settings, body, method, make, seed, device)
     }
 
@@ -269,17 +272,21 @@ impl DqnTrainer {
         device: Device,
     ) -> Result<Self, Error> {
         schedule.check(settings.learning_starts)?;
-        let mut environment = Resumable::new(make()?);
-        let (obs_dim, actions) = (environment.obs_dim(), environment.num_actions());
+        let environment = make()?;
+        let (space, actions) = (environment.observation_space(), environment.num_actions());
+        let settings = &settings.with_shape_defaults(space);
+        settings.check()?;
+        let train_freq = settings.train_freq.expect("a default");
+        let mut environment = Resumable::new(stack_frames(environment, settings.frame_stack));
         if actions == 0 {
             return Err(Error::NoActions);
         }
         let mut method = method.clone();
         if settings.lr_schedule == LrScheduleKind::Cosine {
-            let updates = (schedule.steps - settings.learning_starts) / settings.train_freq * settings.gradient_steps;
+            let updates = (schedule.steps - settings.learning_starts) / train_freq * settings.gradient_steps;
             method.lr_schedule.decay = Decay::Cosine { updates };
         }
-        let agent = Agent::with_body(obs_dim, actions, settings, body, &method, seed, device)?;
+        let agent = Agent::with_body(space, actions, settings, body, &method, seed, device)?;
         let mut progress = Progress {
             step: 0,
             episode: 0,
@@ -293,12 +300,14 @@ impl DqnTrainer {
             replay: stream(seed, "replay"),
         };
         environment.reset(progress.episodes.random())?;
-        let validation_environments = (0..schedule.validation_episodes).map(|_| make()).collect::<Result<_, _>>()?;
+        let validation_environments = (0..schedule.validation_episodes)
+            .map(|_| Ok(stack_frames(make()?, settings.frame_stack)))
+            .collect::<Result<_, EnvironmentError>>()?;
         Ok(DqnTrainer {
             agent,
             exploration: settings.exploration,
             learning_starts: settings.learning_starts,
-            train_freq: settings.train_freq,
+            train_freq,
             gradient_steps: settings.gradient_steps,
             environment,
             validation_environments,
@@ -410,19 +419,21 @@ impl DqnTrainer {
 
     /// Takes an action and stores the transition.
     fn act(&mut self, epsilon: f64) -> Result<End, Error> {
-        let observation = self.environment.observation().to_vec();
+        let newest = self.agent.inputs().newest();
+        let stack = self.environment.typed_observation();
+        let observation = stack.slice(newest.clone()).to_buffer();
         let (rng, actions) = (&mut self.progress.exploration, self.environment.num_actions());
         let action = if self.progress.action_repeat.is_active(&self.exploration) {
             self.progress.action_repeat.action(&self.exploration, actions, rng)
         } else if rng.random::<f64>() < epsilon {
             rng.random_range(0..actions)
         } else {
-            self.agent.greedy(&observation)?
+            self.agent.greedy(&to_inputs(stack))?
         };
         let step = self.environment.step(action)?;
         let (reward, end) = (step.reward, End::of(&step));
-        let next = self.environment.observation();
-        self.agent.add(Transition { observation: &observation, action, reward, next, end });
+        let next = self.environment.typed_observation().slice(newest);
+        self.agent.add(Transition { observation: observation.as_ref(), action, reward, next, end });
         self.progress.episode_return += reward;
         self.progress.episode_length += 1;
         Ok(end)
@@ -495,7 +506,8 @@ pub fn episode_seeds(seed: u64, purpose: &str, episodes: usize) -> Vec<u64> {
     (0..episodes).map(|_| rng.random()).collect()
 }
 
-/// Tests the greedy policy of `network` on `episodes` fresh episodes of the run with this seed.
+/// Tests the greedy policy of `network` on `episodes` fresh episodes of the run with this seed. The environments return
+/// the network's inputs, see [`stack_frames`].
 ///
 /// # Errors
 /// [`Error::Environment`] if the environment fails.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use alrao_agents::dqn::AgentSettings;
+use alrao_agents::inputs::Inputs;
 use alrao_agents::q_network::{QNetwork, QNetworkSettings};
 use alrao_agents::training::{DqnEvent, DqnStopReason, DqnTrainer, Schedule};
 use alrao_core::layers::{BatchNorm, Body, Linear};
@@ -98,7 +99,7 @@ fn training(seed: u64, double_q: bool, passes: &Passes) -> DqnTrainer {
     let schedule = Schedule { validate_every: 600, validation_episodes: 5, checkpoint_every: 300, ..Schedule::of(600) };
     let settings = AgentSettings {
         gamma: 0.5,
-        batch_size: BATCH,
+        batch_size: Some(BATCH),
         learning_starts: LEARNING_STARTS,
         double_q,
         ..Default::default()
@@ -189,7 +190,7 @@ fn dropout_derives_from_the_seed_and_the_update() {
     let passes = Passes::default();
     let q = |seed| {
         let body = |builder: &mut ParameterBuilder, inputs| Noisy::new(builder, inputs, passes.clone());
-        QNetwork::with_body(2, 2, &settings, body, &Method::alrao(), seed, Device::Cpu).unwrap()
+        QNetwork::with_body(Inputs::vector(2), 2, &settings, body, &Method::alrao(), seed, Device::Cpu).unwrap()
     };
     let dropped = |q: &QNetwork| {
         let _ = q.forward(&x).unwrap();

@@ -76,8 +76,13 @@ fn values_match_the_closed_form() {
 #[test]
 fn cosine_learning_rates_reach_zero_at_the_last_update() {
     for (lr_schedule, gradient_steps) in [(Cosine, 1), (Cosine, 2), (Constant, 1)] {
-        let settings =
-            AgentSettings { lr_schedule, train_freq: 3, gradient_steps, learning_starts: 130, ..Default::default() };
+        let settings = AgentSettings {
+            lr_schedule,
+            train_freq: Some(3),
+            gradient_steps,
+            learning_starts: 130,
+            ..Default::default()
+        };
         let training = trained(settings, 190);
         let (learner, updates) = (training.agent().q().learner(), 20 * gradient_steps);
         assert_eq!(learner.updates(), updates);

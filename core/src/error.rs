@@ -110,6 +110,18 @@ pub enum Error {
         /// Shape in the file.
         found: Vec<i64>,
     },
+    /// A saved tensor has another dtype.
+    #[error("{}: tensor `{name}` is of {found:?}, but {expected:?} is needed", path.display())]
+    TensorDtype {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name.
+        name: String,
+        /// Expected dtype.
+        expected: tch::Kind,
+        /// Dtype in the file.
+        found: tch::Kind,
+    },
     /// A file of tensors can't be read or written.
     #[error("{}: {problem}", path.display())]
     TensorFile {

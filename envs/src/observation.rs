@@ -178,16 +178,17 @@ impl ObservationBuffer {
     /// Creates an empty buffer. It reserves space for `capacity` values, if the system grants it: unused space takes no
     /// memory, while a vector that grows as it is filled leaves copies of itself behind, which the allocator keeps.
     pub fn with_capacity(dtype: ObservationDtype, capacity: usize) -> Self {
-        fn reserved<T>(capacity: usize) -> Vec<T> {
-            let mut values = Vec::new();
-            let _ = values.try_reserve_exact(capacity); // on failure, the vector grows instead
-            values
-        }
-        match dtype {
-            ObservationDtype::F32 => Self::F32(reserved(capacity)),
-            ObservationDtype::U8 => Self::U8(reserved(capacity)),
-            ObservationDtype::Bool => Self::Bool(reserved(capacity)),
-        }
+        let mut buffer = Self::zeros(dtype, 0);
+        buffer.reserve(capacity);
+        buffer
+    }
+
+    /// Reserves space for `capacity` values in all, as [`with_capacity`](Self::with_capacity).
+    pub fn reserve(&mut self, capacity: usize) {
+        // on failure, the vector grows instead
+        let _ = each!(ObservationBuffer, self, values => {
+            values.try_reserve_exact(capacity.saturating_sub(values.len()))
+        });
     }
 
     /// Creates a buffer of `len` zeros.

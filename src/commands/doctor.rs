@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::output::say;
+use alrao_agents::inputs::Inputs;
 use alrao_agents::q_network::{QNetwork, QNetworkSettings};
 use alrao_core::device::{LIBTORCH, libtorch_path, libtorch_version, load_cuda};
 use alrao_core::method::Method;
@@ -52,7 +53,7 @@ fn data_folders() -> Vec<PathBuf> {
 
 /// Runs one training step.
 fn learn_something() -> Result<()> {
-    let mut q = QNetwork::new(3, 2, &QNetworkSettings::default(), &Method::default(), 0, Device::Cpu)?;
+    let mut q = QNetwork::new(Inputs::vector(3), 2, &QNetworkSettings::default(), &Method::default(), 0, Device::Cpu)?;
     let observations = Tensor::ones([4, 3], (Kind::Float, Device::Cpu));
     q.learn(&observations, Tensor::from_slice(&[0i64, 1, 0, 1]), Tensor::from_slice(&[0.0f32, 1.0, 0.0, 1.0]))?;
     Ok(())

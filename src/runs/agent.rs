@@ -1,6 +1,7 @@
 //! Runs that train an agent.
 
 use alrao_agents::Error;
+use alrao_agents::inputs::Inputs;
 use alrao_agents::q_network::QNetwork;
 use alrao_agents::training::{self, DqnStopReason, DqnTrainer, DqnTrainerState};
 use alrao_core::layers::NormalizedBody;
@@ -34,7 +35,9 @@ impl AgentRun {
     pub fn new(config: &Config, catalog: &Catalog, device: Device) -> Result<Self> {
         let task = Box::new(config.task.agent()?.clone());
         let make = || task.make(catalog);
-        let (method, body) = (config.method()?, catalog.bodies.body(&task.agent.network).map_err(UsageError::of)?);
+        let method = config.method()?;
+        let inputs = Inputs::new(make()?.observation_space(), task.agent.frame_stack);
+        let body = catalog.bodies.body(&task.agent.network, inputs).map_err(UsageError::of)?;
         let training = DqnTrainer::with_body(&task.schedule, &task.agent, body, &method, &make, config.seed, device);
         let training = training.map_err(|error| match error {
             Error::Setting { .. } | Error::NoActions | Error::Core(alrao_core::Error::Memory { .. }) => {
@@ -99,7 +102,7 @@ impl Trainer for AgentRun {
 
     fn summary(&self, config: &Config, best: Option<StateDict>, seconds: f64, diverged: bool) -> Result<Summary> {
         let (task, episodes) = (&self.task, self.task.schedule.test_episodes);
-        let make = || task.make(&self.catalog);
+        let make = || task.make_stacked(&self.catalog);
         let test = best.map(|best| -> Result<_> {
             Ok(training::test(&network(config, &self.catalog, &best, self.device)?, &make, config.seed, episodes)?)
         });
@@ -139,8 +142,9 @@ pub fn network(
 fn first_q(config: &Config, catalog: &Catalog, device: Device) -> Result<QNetwork> {
     let task = config.task.agent()?;
     let environment = task.make(catalog)?;
-    let (obs_dim, actions) = (environment.obs_dim(), environment.num_actions());
+    let actions = environment.num_actions();
+    let inputs = Inputs::new(environment.observation_space(), task.agent.frame_stack);
     let (settings, method) = (&task.agent.network, config.method()?);
-    let body = catalog.bodies.body(settings)?;
-    Ok(QNetwork::with_body(obs_dim, actions, settings, body, &method, config.seed, device)?)
+    let body = catalog.bodies.body(settings, inputs)?;
+    Ok(QNetwork::with_body(inputs, actions, settings, body, &method, config.seed, device)?)
 }

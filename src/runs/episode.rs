@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use alrao_agents::inputs::to_inputs;
 use alrao_agents::q_network::greedy_actions;
 use alrao_agents::training::episode_seeds;
 use alrao_core::device::DeviceChoice;
@@ -31,7 +32,7 @@ pub fn episode(catalog: &Catalog, run: &Path, seed: Option<u64>) -> Result<Episo
     tch::set_num_threads(config.threads as i32);
     let network = network(&config, catalog, &load_best(run)?, DeviceChoice::Cpu.resolve()?)?;
     let task = config.task.agent()?;
-    let mut environment = task.make(catalog)?;
+    let mut environment = task.make_stacked(catalog)?;
     environment.reset(seed.unwrap_or(episode_seeds(config.seed, "test", 1)[0]))?;
     let name = &task.environment.name;
     let (mut frames, mut sum): (Vec<Frame>, f64) = (Vec::new(), 0.0);
@@ -44,7 +45,7 @@ pub fn episode(catalog: &Catalog, run: &Path, seed: Option<u64>) -> Result<Episo
                 })?
                 .render(),
         );
-        let step = environment.step(greedy_actions(&network, environment.observation(), 1)?[0])?;
+        let step = environment.step(greedy_actions(&network, &to_inputs(environment.typed_observation()), 1)?[0])?;
         sum += step.reward;
         if step.ended() {
             let fps = catalog.environments.spec(name)?.fps;

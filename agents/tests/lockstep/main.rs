@@ -21,6 +21,7 @@ use alrao_core::rates::LrRange;
 use alrao_core::state_dict::StateDict;
 use alrao_core::streams::{Stream, stream};
 use alrao_core::tch::{self, Device, Kind, Tensor};
+use alrao_envs::ObservationSpace;
 use plain::{Plain, Step, UpdateStats, dueling};
 use rand::RngExt;
 use reference::{Outputs, Reference, Rule, Units, Values, linear};
@@ -33,7 +34,7 @@ const BOUND: f64 = 1e-5;
 fn settings() -> AgentSettings {
     AgentSettings {
         gamma: 0.9,
-        batch_size: 8,
+        batch_size: Some(8),
         buffer_size: 40,
         n_step: 3,
         tau: 0.05,
@@ -83,7 +84,8 @@ fn check(settings: &AgentSettings, method: &Method) {
 
 /// Returns the largest difference between both sides over all updates, with the tensor's name.
 fn largest_difference(settings: &AgentSettings, method: &Method) -> (String, f64) {
-    let mut agent = Agent::new(OBSERVATION, ACTIONS, settings, method, 3, Device::Cpu).unwrap();
+    let mut agent =
+        Agent::new(ObservationSpace::vector(OBSERVATION), ACTIONS, settings, method, 3, Device::Cpu).unwrap();
     let mut plain = reference(&agent, settings, method);
     let (mut drawn, mut drawn_by_plain) = (stream(3, "replay"), stream(3, "replay"));
     let mut world = World::new();
@@ -165,7 +167,8 @@ impl World {
         }
         self.steps += 1;
         let reward = f64::from(reward);
-        agent.add(Transition { observation: &observation, action, reward, next: &next, end });
+        let (of_agent, next_of_agent) = (observation.as_slice().into(), next.as_slice().into());
+        agent.add(Transition { observation: of_agent, action, reward, next: next_of_agent, end });
         let double = |numbers: &[f32]| numbers.iter().copied().map(f64::from).collect();
         plain.add(Step { observation: double(&observation), action, reward, next: double(&next), end });
     }

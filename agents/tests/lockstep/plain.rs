@@ -136,6 +136,7 @@ impl Plain {
     /// Samples transitions with replacement, and returns their importance weights.
     fn draw(&self, progress: f64, rng: &mut Stream) -> (Vec<usize>, Vec<f64>) {
         let AgentSettings { batch_size, prioritized_replay: priority, .. } = self.settings;
+        let batch_size = batch_size.expect("a batch size");
         let ring = self.ring();
         if priority.alpha == 0.0 {
             return ((0..batch_size).map(|_| ring[rng.random_range(0..ring.len())]).collect(), vec![1.0; batch_size]);

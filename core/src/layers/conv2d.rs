@@ -5,7 +5,9 @@
 
 use tch::Tensor;
 
+use crate::matmul::{linear, matmul};
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
+use crate::slices::column_sums_into;
 
 /// Settings of a convolution besides its channels and kernel size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,32 @@ impl Conv2d {
         let weight = weights[self.weight].to_kind(x.kind());
         let bias = self.bias.map(|bias| weights[bias].to_kind(x.kind()));
         x.conv2d(&weight, bias, [stride; 2], [padding; 2], [dilation; 2], groups)
+    }
+
+    /// Computes the outputs of patches, `[N, k k I] -> [N, O]`, of which each has rows, columns and channels in this order.
+    pub(super) fn of_patches(&self, weights: &Weights, patches: &Tensor) -> Tensor {
+        linear(patches, &self.rows(weights), &weights[self.bias.expect("a bias")])
+    }
+
+    /// Writes the gradients with respect to weight and bias to `grads`, from the patches, `[N, k k I]`, and the gradient
+    /// with respect to their outputs, `[N, O]`.
+    pub(super) fn backward_of_patches(&self, grads: &Weights, patches: &Tensor, gradient: &Tensor) {
+        let weight = &grads[self.weight];
+        let [outputs, inputs, kernel, _] = weight.size()[..] else { unreachable!("weights are [O, I, k, k]") };
+        let rows = matmul(&gradient.tr(), patches).view([outputs, kernel, kernel, inputs]);
+        weight.shallow_clone().copy_(&rows.permute([0, 3, 1, 2]));
+        column_sums_into(gradient, &grads[self.bias.expect("a bias")]);
+    }
+
+    /// Computes the gradient with respect to patches, `[N, k k I]`, from the gradient with respect to their outputs, `[N,
+    /// O]`.
+    pub(super) fn gradient_of_patches(&self, weights: &Weights, gradient: &Tensor) -> Tensor {
+        matmul(gradient, &self.rows(weights))
+    }
+
+    /// Returns the weights in the order of patches, `[O, k k I]`.
+    fn rows(&self, weights: &Weights) -> Tensor {
+        weights[self.weight].permute([0, 2, 3, 1]).contiguous().flatten(1, -1)
     }
 }
 

@@ -12,11 +12,12 @@ use crate::Error;
 use crate::parameters::{BufferId, ParameterBuilder, Weights};
 use crate::slices::{Scalar, simd_dispatch, sliceable, with_slices};
 
-/// A body with normalized inputs. Clones share the body, which stores only indices of weights.
+/// A body with normalized inputs, or with inputs that need no normalization. Clones share the body, which stores only
+/// indices of weights.
 #[derive(Clone)]
 pub struct NormalizedBody {
     inputs: i64,
-    input_norm: InputNorm,
+    input_norm: Option<InputNorm>,
     body: Rc<dyn Body>,
 }
 
@@ -28,13 +29,27 @@ impl NormalizedBody {
         inputs: i64,
         body: impl FnOnce(&mut ParameterBuilder) -> B,
     ) -> Self {
-        let input_norm = builder.scope("inputs", |b| InputNorm::new(b, inputs));
+        let input_norm = Some(builder.scope("inputs", |b| InputNorm::new(b, inputs)));
         NormalizedBody { inputs, input_norm, body: Rc::new(body(builder)) }
     }
 
-    /// Returns the normalization of the inputs.
-    pub fn input_norm(&self) -> &InputNorm {
-        &self.input_norm
+    /// Creates the body made by `body` for `inputs` features that stay as they are, as pixels.
+    pub fn without_norm<B: Body + 'static>(
+        builder: &mut ParameterBuilder,
+        inputs: i64,
+        body: impl FnOnce(&mut ParameterBuilder) -> B,
+    ) -> Self {
+        NormalizedBody { inputs, input_norm: None, body: Rc::new(body(builder)) }
+    }
+
+    /// Returns the normalization of the inputs, if there is one.
+    pub fn input_norm(&self) -> Option<&InputNorm> {
+        self.input_norm.as_ref()
+    }
+
+    /// `[B, I] -> [B, I]`
+    fn normalized(&self, weights: &Weights, x: &Tensor) -> Tensor {
+        self.input_norm.as_ref().map_or_else(|| x.shallow_clone(), |norm| norm.forward(weights, x))
     }
 }
 
@@ -50,11 +65,11 @@ impl Body for NormalizedBody {
 
     /// Normalizes the inputs and runs the body, `[B, I] -> [B, H]`.
     fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
-        self.body.forward(weights, &self.input_norm.forward(weights, x))
+        self.body.forward(weights, &self.normalized(weights, x))
     }
 
     fn forward_with_backward(&self, weights: &Weights, x: &Tensor) -> Option<(Tensor, Backward)> {
-        self.body.forward_with_backward(weights, &self.input_norm.forward(weights, x))
+        self.body.forward_with_backward(weights, &self.normalized(weights, x))
     }
 
     fn same_in_train_and_eval(&self) -> bool {
@@ -130,7 +145,7 @@ mod tests {
         let mlp = |b: &mut ParameterBuilder| Mlp::new(b, 3, &[5, 4], 1.0);
         let ((body, parameters), (alone, of_alone)) = (build(|b| NormalizedBody::new(b, 3, mlp)), build(mlp));
         assert_eq!(parameters.theta(), of_alone.theta());
-        body.input_norm().set(parameters.weights(), &[0.5, 0.0, -0.1], &[0.3, 1.0, 2.0]);
+        body.input_norm().unwrap().set(parameters.weights(), &[0.5, 0.0, -0.1], &[0.3, 1.0, 2.0]);
         let (x, gradient) = (numbers(&[6, 3]), numbers(&[6, 4]).cos());
         let inner = (&x - Tensor::from_slice(&[0.5f32, 0.0, -0.1])) / Tensor::from_slice(&[0.3f32, 1.0, 2.0]);
         let (z, backward) = body.forward_with_backward(parameters.weights(), &x).unwrap();

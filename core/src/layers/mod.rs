@@ -1,6 +1,7 @@
 //! Layers that declare their units: groups of parameters that share a learning rate.
 
 mod batch_norm;
+mod cnn;
 mod conv2d;
 mod embedding;
 mod input_norm;
@@ -8,10 +9,12 @@ mod layer_norm;
 mod linear;
 mod lstm;
 mod mlp;
+mod patches;
 mod relu;
 mod width;
 
 pub use batch_norm::BatchNorm;
+pub use cnn::{Cnn, ConvolutionSize};
 pub use conv2d::{Conv2d, Conv2dSettings, FilterInit};
 pub use embedding::Embedding;
 pub use input_norm::{InputNorm, NormalizedBody};
@@ -49,7 +52,8 @@ pub trait Body {
     }
 
     /// Returns whether features are equal in training and evaluation mode: without dropout or batch statistics, for
-    /// example. Then one pass can serve both. By default, `false`.
+    /// example. Then one pass can serve both. `false` is right, too, where two passes are faster than one with samples
+    /// that nothing is learned from. By default, `false`.
     fn same_in_train_and_eval(&self) -> bool {
         false
     }
