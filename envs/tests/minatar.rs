@@ -5,7 +5,7 @@
 use std::error::Error;
 
 use alrao_envs::numpy_random::default_rng;
-use alrao_envs::{Environment, EnvironmentSettings, Registry, RenderState, Step};
+use alrao_envs::{Environment, EnvironmentSettings, ObservationRef, Registry, RenderState, Step};
 use serde::Deserialize;
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -26,6 +26,13 @@ struct Trace {
 const STEPS: usize = 500;
 const EVERY: usize = 10;
 
+fn cells(env: &dyn Environment) -> &[bool] {
+    match env.typed_observation() {
+        ObservationRef::Bool(cells) => cells,
+        other => panic!("{} in a game", other.dtype()),
+    }
+}
+
 /// 64-bit FNV-1a of the observations, each cell as a byte, and the steps' rewards and terminal flags.
 struct Hash(u64);
 
@@ -37,7 +44,7 @@ impl Hash {
     }
 
     fn add_observation(&mut self, env: &dyn Environment) {
-        self.add(env.observation().iter().map(|&value| value as u8));
+        self.add(cells(env).iter().map(|&value| value.into()));
     }
 }
 
@@ -86,7 +93,7 @@ fn the_low_half_of_a_seed_counts() -> Outcome {
         let mut env = Registry::builtin().make(&game("freeway"))?;
         env.reset(seed)?;
         (0..50).try_for_each(|_| env.step(1).map(drop))?;
-        Ok::<_, Box<dyn Error>>(env.observation().to_vec())
+        Ok::<_, Box<dyn Error>>(cells(&*env).to_vec())
     };
     assert_eq!(opening(7)?, opening(7 + (5 << 32))?);
     assert_ne!(opening(7)?, opening(8)?);
@@ -107,7 +114,7 @@ fn the_full_action_space_has_what_does_nothing_too() -> Outcome {
 fn an_action_always_repeated_is_the_first_one_of_all() -> Outcome {
     let mut env = Registry::builtin().make(&game("breakout").with("sticky_action_prob", 1.0))?;
     env.reset(3)?;
-    let paddle = |env: &dyn Environment| (0..10).find(|x| env.observation()[(90 + x) * 4] == 1.0);
+    let paddle = |env: &dyn Environment| (0..10).find(|x| cells(env)[(90 + x) * 4]);
     for _ in 0..4 {
         env.step(1)?;
     }
@@ -139,7 +146,7 @@ fn the_render_state_is_what_is_observed() -> Outcome {
             }
         }
         let Some(RenderState::Grid(state)) = env.render_state() else { return Err("no grid".into()) };
-        let observed: Vec<bool> = env.observation().iter().map(|&value| value == 1.0).collect();
+        let observed = cells(&*env).to_vec();
         assert_eq!(state.cells, observed, "{name}");
         assert_eq!(state.shape.iter().product::<usize>(), observed.len(), "{name}");
     }

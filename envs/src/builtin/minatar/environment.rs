@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::game::{Game, GameAction, SIDE};
 use super::random_state::RandomState;
 use super::sticky::StickyActions;
-use crate::{ActionSpace, EntryPoint, EnvSpec, Environment, EnvironmentError, GridRenderState, RenderState, Step};
+use crate::{
+    ActionSpace, EntryPoint, EnvSpec, Environment, EnvironmentError, GridRenderState, ObservationDtype, ObservationRef,
+    ObservationShape, ObservationSpace, RenderState, Step,
+};
 
 /// The settings of a [`MinAtar`] game. The defaults are the package's, with the game's minimal action set.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,7 +31,7 @@ impl Default for MinAtarSettings {
 /// A game of MinAtar: [`Asterix`](super::Asterix), [`Breakout`](super::Breakout), [`Freeway`](super::Freeway),
 /// [`Seaquest`](super::Seaquest) or [`SpaceInvaders`](super::SpaceInvaders).
 ///
-/// An observation is `[10, 10, channels]`, row-major from the top left: 1 where a channel's object is, else 0.
+/// An observation is `[10, 10, channels]` of `bool`, row-major from the top left: whether a channel's object is there.
 ///
 /// An episode is that of a fresh environment of the package after `seed(seed)` and `reset()`: the action that a sticky
 /// step repeats is 0 at first, while in the package it outlives a reset. Seeds have 32 bits in the package; here the low 32
@@ -39,7 +42,7 @@ pub struct MinAtar<G> {
     actions: &'static [GameAction],
     rng: RandomState,
     episode: Option<(G, StickyActions)>,
-    observation: Vec<f32>,
+    observation: Vec<bool>,
 }
 
 impl<G: Game + 'static> MinAtar<G> {
@@ -74,7 +77,7 @@ impl<G: Game> MinAtar<G> {
             actions: if settings.full_action_space { GameAction::ALL } else { G::MINIMAL_ACTIONS },
             rng: RandomState::new(0),
             episode: None,
-            observation: vec![0.0; SIDE * SIDE * G::CHANNELS],
+            observation: vec![false; SIDE * SIDE * G::CHANNELS],
         })
     }
 }
@@ -82,6 +85,13 @@ impl<G: Game> MinAtar<G> {
 impl<G: Game> Environment for MinAtar<G> {
     fn obs_dim(&self) -> usize {
         self.observation.len()
+    }
+
+    fn observation_space(&self) -> ObservationSpace {
+        ObservationSpace {
+            shape: ObservationShape::ChannelsLast([SIDE, SIDE, G::CHANNELS]),
+            dtype: ObservationDtype::Bool,
+        }
     }
 
     fn num_actions(&self) -> usize {
@@ -105,20 +115,23 @@ impl<G: Game> Environment for MinAtar<G> {
     }
 
     fn observation(&self) -> &[f32] {
-        &self.observation
+        &[]
+    }
+
+    fn typed_observation(&self) -> ObservationRef<'_> {
+        self.observation.as_slice().into()
     }
 
     fn render_state(&self) -> Option<RenderState> {
-        let (game, _) = self.episode.as_ref()?;
-        let mut cells = vec![false; self.observation.len()];
-        game.observe(|x, y, channel| cells[place::<G>(x, y, channel)] = true);
+        self.episode.as_ref()?;
+        let cells = self.observation.clone();
         Some(RenderState::Grid(GridRenderState { shape: [SIDE, SIDE, G::CHANNELS], cells }))
     }
 }
 
-fn show<G: Game>(game: &G, observation: &mut [f32]) {
-    observation.fill(0.0);
-    game.observe(|x, y, channel| observation[place::<G>(x, y, channel)] = 1.0);
+fn show<G: Game>(game: &G, observation: &mut [bool]) {
+    observation.fill(false);
+    game.observe(|x, y, channel| observation[place::<G>(x, y, channel)] = true);
 }
 
 /// Where in an observation a channel of a cell is.
