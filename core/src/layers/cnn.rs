@@ -1,9 +1,9 @@
 //! Convolutional network for Q-networks whose observations are images: convolutions, then a fully connected layer, each
 //! with layer normalization over all features of the sample, and ReLU.
 //!
-//! For small images libtorch's calls and autograd take longer than the arithmetic, so there a convolution is a matrix
-//! product of patches, with a backward pass by hand as the MLP's. For larger images, whose patches take longer to copy
-//! than a convolution saves, libtorch computes both passes.
+//! For small images a convolution is a matrix product of patches, with a backward pass by hand as the MLP's, so that one
+//! pass serves learning and Double DQN's choice of actions. For images of 84 pixels a side, whose patches are slow to copy,
+//! that would take three times as long as libtorch's convolutions with autograd, which compute both passes there.
 
 use tch::Tensor;
 
