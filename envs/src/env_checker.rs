@@ -54,9 +54,9 @@ pub enum CheckError {
     #[error("the spaces were {first}, then {then}: they must not change")]
     SpacesChanged {
         /// The initial spaces.
-        first: EnvSpaces,
+        first: Box<EnvSpaces>,
         /// The spaces later, or of another instance of the environment.
-        then: EnvSpaces,
+        then: Box<EnvSpaces>,
     },
 
     /// A failed reset or step.
@@ -183,7 +183,7 @@ fn compare(
     observed: &mut Observed,
 ) -> Result<(), CheckError> {
     if fresh.spaces != other.spaces {
-        return Err(CheckError::SpacesChanged { first: fresh.spaces, then: other.spaces });
+        return Err(CheckError::SpacesChanged { first: fresh.spaces.into(), then: other.spaces.into() });
     }
     let mut outcomes = (fresh.reset(seed)?, other.reset(seed)?);
     for step in 0..=MAX_STEPS {
@@ -232,7 +232,7 @@ impl Player {
     fn outcome(&self, step: Option<Step>) -> Result<Outcome, CheckError> {
         let then = EnvSpaces::of(&self.env);
         if then != self.spaces {
-            return Err(CheckError::SpacesChanged { first: self.spaces, then });
+            return Err(CheckError::SpacesChanged { first: self.spaces.into(), then: then.into() });
         }
         Ok(Outcome { observation: self.env.typed_observation().to_f32(), step })
     }
