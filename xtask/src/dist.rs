@@ -12,9 +12,9 @@ use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
 use crate::setup;
 
-/// Libraries that every Debian has, down to the smallest.
-const THERE: [&str; 8] =
-    ["ld-linux", "libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libstdc++", "libgcc_s"];
+/// Libraries that every Debian has, down to the smallest: the C and C++ libraries.
+const THERE: [&str; 9] =
+    ["ld-linux", "libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libutil.so", "libstdc++", "libgcc_s"];
 
 /// Builds the program and writes `target/dist/alrao-VERSION-x86_64-linux.tar.gz`.
 ///
