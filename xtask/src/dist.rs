@@ -35,7 +35,11 @@ pub fn run(checkout: &Checkout) -> Result<()> {
     for license in ["LICENSE-APACHE", "LICENSE-MIT", "README.md"] {
         fs::copy(checkout.root.join(license), folder.join(license)).with_context(|| license.to_owned())?;
     }
-    let libtorch = env::var_os("LIBTORCH").map_or(checkout.root.join(".deps/libtorch"), PathBuf::from).join("lib");
+    let libtorch = env::var_os("LIBTORCH").map_or(checkout.root.join(".deps/libtorch"), PathBuf::from);
+    if let Ok(version) = fs::read(libtorch.join("build-version")) {
+        fs::write(folder.join("build-version"), version)?; // which the program reads to know its libtorch
+    }
+    let libtorch = libtorch.join("lib");
     let sdl2 = sdl2_libraries(&Cache::of_user()?)?;
     add_libraries(&folder.join("alrao"), &folder.join("lib"), &[&libtorch, &sdl2])?;
     let archive = dist.join(format!("{name}.tar.gz"));
