@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use alrao_core::path::Shown;
 use anyhow::{Context, Result};
 
 const CHECKSUMS: &str = "checksums";
@@ -17,7 +18,7 @@ const CHUNK: usize = 1 << 20;
 
 /// A checkpoint with a damaged file.
 #[derive(Debug, thiserror::Error)]
-#[error("{} {problem}", path.display())]
+#[error("{} {problem}", path.shown())]
 pub struct Damaged {
     /// The damaged file.
     pub path: PathBuf,
@@ -54,7 +55,7 @@ pub fn create(dir: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()>
 /// # Errors
 /// The directory can't be opened or synced.
 pub fn sync(dir: &Path) -> Result<()> {
-    File::open(dir).and_then(|dir| dir.sync_all()).with_context(|| format!("{}: can't be synced", dir.display()))
+    File::open(dir).and_then(|dir| dir.sync_all()).with_context(|| format!("{}: can't be synced", dir.shown()))
 }
 
 /// Verifies every file of a checkpoint, and returns the number of its bytes.
@@ -163,7 +164,7 @@ mod tests {
             }
             fs::remove_file(&path).unwrap();
             let error = verify(dir.path()).unwrap_err().to_string();
-            assert_eq!(error, format!("{} is missing", path.display()));
+            assert_eq!(error, format!("{} is missing", path.shown()));
             fs::write(&path, whole).unwrap();
         }
     }

@@ -11,6 +11,8 @@ use alrao_agents::frame_stack::stack_frames;
 use alrao_agents::training::Schedule;
 use alrao_core::device::{self, DeviceChoice, LIBTORCH};
 use alrao_core::method::Method;
+use alrao_core::path;
+use alrao_core::path::Shown;
 use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings};
 use alrao_plots::RunInfo;
 use alrao_tasks::settings::{DataSettings, ModelSettings, SupervisedTask};
@@ -207,13 +209,13 @@ impl Config {
     pub fn of_run(directory: &Path) -> Result<Config> {
         let path = directory.join("config.toml");
         if !path.is_file() {
-            return Err(UsageError(format!("{}: not a run directory (no config.toml)", directory.display())).into());
+            return Err(UsageError(format!("{}: not a run directory (no config.toml)", directory.shown())).into());
         }
         RunInfo::read(directory).map_err(UsageError::of)?;
         let text = read_file(&path)?;
         let wrong = |error| {
             let by = written_by(&text).map_or(String::new(), |versions| format!("\n{}", other_names(&versions)));
-            UsageError(format!("{}: {}{by}", path.display(), explain(&error)))
+            UsageError(format!("{}: {}{by}", path.shown(), explain(&error)))
         };
         Ok(toml::from_str(&text).map_err(wrong)?)
     }
@@ -229,7 +231,12 @@ impl Config {
         }
         match &mut self.task {
             Task::Agent(task) => task.resolve(catalog)?,
-            Task::Supervised(task) => task.check().map_err(UsageError::of)?,
+            Task::Supervised(task) => {
+                if let Some(folder) = task.data.folder().clone() {
+                    task.data.set_folder(&folder);
+                }
+                task.check().map_err(UsageError::of)?;
+            }
         }
         Ok(self)
     }
@@ -255,6 +262,17 @@ impl Config {
         }
         let completed = Config { device: DeviceChoice::Cpu.to_string(), ..self }.complete(catalog)?;
         Ok(Config { device: device.to_string(), ..completed })
+    }
+
+    /// Returns whether this is the configuration of the same run; its dataset may lie elsewhere.
+    pub fn is_same_run(&self, other: &Config) -> bool {
+        let mut moved = other.clone();
+        if let (Task::Supervised(here), Task::Supervised(there)) = (&self.task, &mut moved.task)
+            && let Some(folder) = here.data.folder()
+        {
+            there.data.set_folder(folder);
+        }
+        *self == moved
     }
 
     /// Returns the budget: environment steps or maximum epochs.
@@ -375,7 +393,7 @@ impl Versions {
         let version = path.as_deref().and_then(Path::parent).and_then(device::libtorch_version);
         let libtorch = match version {
             Some(version) if version.split('+').next() != Some(LIBTORCH) => {
-                let path = path.expect("it has a version").display().to_string();
+                let path = path.expect("it has a version").shown();
                 let problem =
                     format!("{path}: this is libtorch {version}, but alrao needs {LIBTORCH}: install that version");
                 return Err(UsageError(problem).into());
@@ -393,7 +411,7 @@ impl std::fmt::Display for Versions {
 }
 
 fn read_file(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|error| UsageError(format!("{}: {error}", path.display())).into())
+    fs::read_to_string(path).map_err(|error| UsageError(format!("{}: {error}", path.shown())).into())
 }
 
 /// Reads and checks the file or built-in configuration `source`, without filling in defaults.
@@ -404,7 +422,21 @@ pub fn read_table(source: &str, catalog: &Catalog) -> Result<Table> {
     let text = text(source, catalog)?;
     let wrong = |error| UsageError(format!("{source}: {}", explain(&error)));
     toml::from_str::<Config>(&text).map_err(wrong)?;
-    Ok(toml::from_str(&text).map_err(wrong)?)
+    let mut table = toml::from_str(&text).map_err(wrong)?;
+    if catalog.configuration(source).is_none() {
+        place_data(&mut table, Path::new(source).parent().unwrap_or(Path::new("")));
+    }
+    Ok(table)
+}
+
+/// Makes the dataset directory of a configuration absolute; a relative one lies in `folder`.
+pub fn place_data(table: &mut Table, folder: &Path) {
+    let data = table.get_mut("data").and_then(|data| data.as_table_mut()?.get_mut("folder"));
+    if let Some(Value::String(text)) = data
+        && let Ok(placed) = std::path::absolute(folder.join(path::of_text(text)))
+    {
+        *text = path::to_text(&placed);
+    }
 }
 
 /// Reads the text of a configuration.
@@ -449,6 +481,9 @@ pub fn apply(table: &mut Table, set: &str) -> Result<(), UsageError> {
     let wrong = |problem: &str| UsageError(format!("--set {set}: {problem}"));
     let (key, text) = set.split_once('=').ok_or_else(|| wrong("must be KEY=VALUE, as in schedule.steps=20000"))?;
     insert(table, key.trim(), parse_value(text.trim())).map_err(|problem| wrong(&problem))?;
+    if key.trim() == "data.folder" {
+        place_data(table, Path::new(""));
+    }
     check(table).map_err(|problem| wrong(&problem))
 }
 

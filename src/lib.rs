@@ -43,6 +43,8 @@ mod commands;
 #[cfg(feature = "app")]
 pub mod config;
 #[cfg(feature = "app")]
+pub mod dataset;
+#[cfg(feature = "app")]
 mod error;
 #[cfg(feature = "app")]
 pub mod figures;

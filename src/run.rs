@@ -47,7 +47,7 @@ impl Run {
     pub fn create(path: impl AsRef<Path>, config: Config, catalog: &Catalog) -> Result<Self, Error> {
         let create = || -> Anyhow<Self> {
             let config = config.complete(catalog)?;
-            let directory = RunDirectory::create(path.as_ref(), &config)?;
+            let directory = RunDirectory::create(path.as_ref(), &config, None)?;
             Ok(Run { path: directory.path().to_path_buf(), config, catalog: catalog.clone() })
         };
         create().map_err(Error::from)

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `config.toml` | the resolved configuration |
 //! | `run.json` | description of the run, for readers |
+//! | `dataset.json` | the dataset of a supervised run |
 //! | `lock` | empty; locked while a process trains here |
 //! | `metrics.jsonl`, `tensorboard/` | logs |
 //! | `checkpoints/best/` | `network.safetensors`: the network with the best validation |
@@ -20,6 +21,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use alrao_core::path::Shown;
 use alrao_core::state_dict::StateDict;
 use alrao_core::units::Units;
 use alrao_plots::RunInfo;
@@ -29,6 +31,7 @@ use serde::de::DeserializeOwned;
 
 use crate::checkpoint::{self, Damaged};
 use crate::config::Config;
+use crate::dataset::{self, Dataset};
 use crate::output::note;
 use crate::run_info::run_info;
 use crate::summary::Summary;
@@ -37,6 +40,8 @@ use crate::usage_error::UsageError;
 /// The file that a process locks while it trains in a directory. Nobody edits it: an editor would replace it with an
 /// unlocked file.
 const LOCK: &str = "lock";
+
+const CONFIG: &str = "config.toml";
 
 /// The checkpoint before the last.
 const PREVIOUS: &str = "previous";
@@ -49,13 +54,16 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Creates the directory with its configuration and description.
+    /// Creates the directory with its configuration and description, and its dataset if that was read.
     ///
     /// # Errors
     /// [`UsageError`] if the path exists or can't be created.
-    pub fn create(path: &Path, config: &Config) -> Result<Self> {
+    pub fn create(path: &Path, config: &Config, dataset: Option<&Dataset>) -> Result<Self> {
         let (config, info) = (toml::to_string(config)?, serde_json::to_string_pretty(&run_info(config)?)? + "\n");
-        create_with(path, &[("config.toml", &config), (RunInfo::FILE, &info)])?;
+        let dataset = dataset.map(Dataset::text).transpose()?;
+        let dataset = dataset.iter().map(|text| (dataset::FILE, text.as_str()));
+        let files = [(CONFIG, config.as_str()), (RunInfo::FILE, &info)];
+        create_with(path, &files.into_iter().chain(dataset).collect::<Vec<_>>())?;
         Ok(RunDirectory { path: path.into(), _locked: lock(&path.join(LOCK))? })
     }
 
@@ -73,8 +81,17 @@ impl RunDirectory {
     /// It can't be locked.
     pub fn wait_for(path: &Path) -> Result<Self> {
         let locked = open_to_lock(&path.join(LOCK)).and_then(|file| file.lock().map(|()| file));
-        let locked = locked.with_context(|| format!("{}: can't be locked", path.display()))?;
+        let locked = locked.with_context(|| format!("{}: can't be locked", path.shown()))?;
         Ok(RunDirectory { path: path.into(), _locked: locked })
+    }
+
+    /// Writes the dataset and the configuration again, for data that moved or changed.
+    ///
+    /// # Errors
+    /// A file can't be written.
+    pub fn write_dataset(&self, dataset: &Dataset, config: &Config) -> Result<()> {
+        write_atomic(&self.path.join(dataset::FILE), &dataset.text()?)?;
+        Ok(write_atomic(&self.path.join(CONFIG), &toml::to_string(config)?)?)
     }
 
     /// Returns the directory's path.
@@ -107,10 +124,10 @@ impl RunDirectory {
     ) -> Result<Option<R>> {
         let Some(dir) = self.whole_checkpoint()? else { return Ok(None) };
         let path = dir.join("state.json");
-        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let state = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        let text = fs::read_to_string(&path).with_context(|| path.shown())?;
+        let state = serde_json::from_str(&text).with_context(|| path.shown())?;
         let read = |name: &str| Ok(StateDict::read(&dir.join(format!("{name}.safetensors")))?);
-        let loaded = load(&read, state).with_context(|| dir.display().to_string())?;
+        let loaded = load(&read, state).with_context(|| dir.shown())?;
         if dir.ends_with(PREVIOUS) {
             // So that the next checkpoint replaces the damaged one, not this one.
             let last = dir.with_file_name("last");
@@ -144,7 +161,7 @@ impl RunDirectory {
 
     fn beyond_repair(&self, damages: &str) -> anyhow::Error {
         let checkpoints = self.path.join("checkpoints");
-        anyhow!("{damages}; restore it from a copy, or remove {} to start the run over", checkpoints.display())
+        anyhow!("{damages}; restore it from a copy, or remove {} to start the run over", checkpoints.shown())
     }
 
     /// Replaces the best checkpoint.
@@ -200,7 +217,7 @@ impl RunDirectory {
             fs::rename(&new, &current)?;
             checkpoint::sync(&checkpoints)
         };
-        replace().with_context(|| format!("{}: can't be written", current.display()))
+        replace().with_context(|| format!("{}: can't be written", current.shown()))
     }
 }
 
@@ -211,9 +228,9 @@ impl RunDirectory {
 pub fn create_with(path: &Path, files: &[(&str, &str)]) -> Result<()> {
     if is_occupied(path) {
         let problem = "exists; resume it with --resume, or choose another directory with --out";
-        return Err(UsageError(format!("{}: {problem}", path.display())).into());
+        return Err(UsageError(format!("{}: {problem}", path.shown())).into());
     }
-    let cannot = |error: std::io::Error| UsageError(format!("{}: can't be created: {error}", path.display()));
+    let cannot = |error: std::io::Error| UsageError(format!("{}: can't be created: {error}", path.shown()));
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(cannot)?;
     let unnamed = tempfile::Builder::new().prefix(".alrao-").tempdir_in(parent).map_err(cannot)?;
@@ -247,7 +264,7 @@ pub fn write_atomic(path: &Path, text: &str) -> std::io::Result<()> {
 /// # Errors
 /// [`UsageError`] if another process has locked it.
 pub fn lock(file: &Path) -> Result<File> {
-    let directory = file.parent().unwrap_or(file).display();
+    let directory = file.parent().unwrap_or(file).shown();
     let locked = open_to_lock(file).with_context(|| format!("{directory}: can't be locked"))?;
     match locked.try_lock() {
         Ok(()) => Ok(locked),
@@ -270,7 +287,7 @@ fn open_to_lock(file: &Path) -> std::io::Result<File> {
 pub fn load_best(run: &Path) -> Result<StateDict> {
     let Some(dir) = best_checkpoint(run) else {
         let problem = "has no best checkpoint yet; wait for its first validation";
-        return Err(UsageError(format!("{}: {problem}", run.display())).into());
+        return Err(UsageError(format!("{}: {problem}", run.shown())).into());
     };
     checkpoint::verify(&dir).map_err(|damage| anyhow!("{damage}; restore it from a copy, or train the run again"))?;
     Ok(StateDict::read(&dir.join("network.safetensors"))?)
@@ -299,7 +316,7 @@ pub fn read_summary(run: &Path) -> Result<Option<Summary>> {
     if !path.exists() {
         return Ok(None);
     }
-    let damaged = || format!("{}: damaged; remove it, and `alrao train --resume` tests the run again", path.display());
+    let damaged = || format!("{}: damaged; remove it, and `alrao train --resume` tests the run again", path.shown());
     let text = fs::read_to_string(&path).with_context(damaged)?;
     Ok(Some(serde_json::from_str(&text).with_context(damaged)?))
 }
@@ -352,7 +369,7 @@ mod tests {
     fn run() -> (tempfile::TempDir, RunDirectory) {
         let root = tempfile::tempdir().unwrap();
         let config = Config::read("pendulum", &[], &Catalog::builtin()).unwrap();
-        let run = RunDirectory::create(&root.path().join("a/run"), &config).unwrap();
+        let run = RunDirectory::create(&root.path().join("a/run"), &config, None).unwrap();
         (root, run)
     }
 
@@ -368,7 +385,7 @@ mod tests {
     fn an_existing_or_locked_directory_is_an_error() {
         let (_root, run) = run();
         let config = Config::of_run(run.path()).unwrap();
-        let error = RunDirectory::create(run.path(), &config).unwrap_err();
+        let error = RunDirectory::create(run.path(), &config, None).unwrap_err();
         assert!(error.is::<UsageError>() && error.to_string().contains("--resume"), "{error}");
         let file = run.path().join("config.toml");
         write_atomic(&file, &fs::read_to_string(&file).unwrap()).unwrap(); // as an editor saves it

@@ -63,6 +63,12 @@ pub enum Outcome {
         best: Option<BestEpoch>,
         /// Metrics on the test data; none if no epoch's validation loss was finite.
         test: Option<Metrics>,
+        /// Number of corrupt files, which were skipped.
+        #[serde(default)]
+        skipped_files: usize,
+        /// What was passed over or normalized while the dataset was read, in sentences.
+        #[serde(default)]
+        notes: Vec<String>,
     },
 }
 

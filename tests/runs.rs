@@ -38,6 +38,6 @@ fn a_program_trains_plots_and_resumes_a_run_in_a_custom_environment() {
     assert!(runs::train(&run, config.clone(), &catalog).unwrap_err().is::<UsageError>());
     let invalid = Config { threads: 0, ..config };
     let other = root.path().join("other");
-    alrao::run_directory::RunDirectory::create(&other, &invalid).unwrap();
+    alrao::run_directory::RunDirectory::create(&other, &invalid, None).unwrap();
     assert!(runs::resume(&other, &catalog).unwrap_err().is::<UsageError>());
 }

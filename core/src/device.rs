@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::path::Shown;
 use tch::{Cuda, Device};
 
 use crate::Error;
@@ -142,7 +143,7 @@ fn open_cuda_library() -> Result<(), String> {
     let named = std::env::var_os(CUDA_DIR).map(PathBuf::from);
     let folders: Vec<PathBuf> = named.into_iter().chain(beside).collect();
     let Some(library) = folders.iter().map(|dir| dir.join("libtorch_cuda.so")).find(|path| path.exists()) else {
-        let looked: Vec<String> = folders.iter().map(|dir| dir.display().to_string()).collect();
+        let looked: Vec<String> = folders.iter().map(|dir| dir.shown()).collect();
         return Err(format!(
             "there is no libtorch_cuda.so in {}; run `cargo xtask setup --cuda`, or set its directory in {CUDA_DIR}",
             looked.join(" or ")

@@ -1,5 +1,6 @@
 //! Errors of the core. Each message says what happened, then what to do.
 
+use crate::path::Shown;
 use std::path::PathBuf;
 
 /// An error of the core.
@@ -91,7 +92,7 @@ pub enum Error {
         found: i64,
     },
     /// A file of tensors has none of this name.
-    #[error("{}: no tensor named `{name}`; the file belongs to another network", path.display())]
+    #[error("{}: no tensor named `{name}`; the file belongs to another network", path.shown())]
     MissingTensor {
         /// The file.
         path: PathBuf,
@@ -99,7 +100,7 @@ pub enum Error {
         name: String,
     },
     /// A saved tensor's shape doesn't fit the network that loads it.
-    #[error("{}: tensor `{name}` has shape {found:?}, this network needs {expected:?}", path.display())]
+    #[error("{}: tensor `{name}` has shape {found:?}, this network needs {expected:?}", path.shown())]
     TensorShape {
         /// The file.
         path: PathBuf,
@@ -123,7 +124,7 @@ pub enum Error {
         found: tch::Kind,
     },
     /// A file of tensors can't be read or written.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {problem}", path.shown())]
     TensorFile {
         /// The file.
         path: PathBuf,

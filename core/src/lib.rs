@@ -23,6 +23,7 @@ pub mod network;
 pub mod noise;
 pub mod optimizer;
 pub mod parameters;
+pub mod path;
 pub mod rates;
 pub mod state_dict;
 pub mod streams;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum PlotError {
     /// A file of a run is missing or unreadable.
-    #[error("can't read {}: {source}", path.display())]
+    #[error("can't read {}: {source}", shown(path))]
     Read {
         /// The file.
         path: PathBuf,
@@ -16,7 +16,7 @@ pub enum PlotError {
         source: io::Error,
     },
     /// A file can't be written.
-    #[error("can't write {}: {source}", path.display())]
+    #[error("can't write {}: {source}", shown(path))]
     Write {
         /// The file.
         path: PathBuf,
@@ -27,7 +27,7 @@ pub enum PlotError {
     #[error(
         "{} was written by an earlier alrao ({version}) and has no run.json: read it with that version, or train the run \
          again",
-        dir.display()
+        shown(dir)
     )]
     OlderVersion {
         /// The run directory.
@@ -36,7 +36,7 @@ pub enum PlotError {
         version: String,
     },
     /// A line of `metrics.jsonl` is not a valid record; a truncated last line is ignored.
-    #[error("{}, line {line}: {source}", path.display())]
+    #[error("{}, line {line}: {source}", shown(path))]
     Metrics {
         /// The file.
         path: PathBuf,
@@ -46,7 +46,7 @@ pub enum PlotError {
         source: serde_json::Error,
     },
     /// `run.json`, `summary.json` or `units.json` is malformed.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", shown(path))]
     Json {
         /// The file.
         path: PathBuf,
@@ -54,7 +54,7 @@ pub enum PlotError {
         source: serde_json::Error,
     },
     /// The extension of the figure's file is not a known format.
-    #[error("unknown format of {}: use the extension .svg or .png", path.display())]
+    #[error("unknown format of {}: use the extension .svg or .png", shown(path))]
     Format {
         /// The file asked for.
         path: PathBuf,
@@ -63,43 +63,43 @@ pub enum PlotError {
     #[error("no run to plot: name at least one run directory")]
     NoRuns,
     /// The figure needs agents, and this run is supervised.
-    #[error("{} is a supervised run without episodes: plot it with --figure learning", dir.display())]
+    #[error("{} is a supervised run without episodes: plot it with --figure learning", shown(dir))]
     NoAgent {
         /// The run directory.
         dir: PathBuf,
     },
     /// The figure needs supervised runs, and this run is an agent's.
-    #[error("{} is the run of an agent without a loss curve: plot it without the supervised runs", dir.display())]
+    #[error("{} is the run of an agent without a loss curve: plot it without the supervised runs", shown(dir))]
     NotSupervised {
         /// The run directory.
         dir: PathBuf,
     },
     /// A supervised run has not logged a finite loss yet.
-    #[error("{} has logged no finite loss yet: plot it later", dir.display())]
+    #[error("{} has logged no finite loss yet: plot it later", shown(dir))]
     NoLosses {
         /// The run directory.
         dir: PathBuf,
     },
     /// Several supervised runs are compared by epoch, and this one has not finished an epoch yet.
-    #[error("{} has no finished epoch yet, which a comparison needs: plot it alone or later", dir.display())]
+    #[error("{} has no finished epoch yet, which a comparison needs: plot it alone or later", shown(dir))]
     NoEpochs {
         /// The run directory.
         dir: PathBuf,
     },
     /// A run has not yet finished an episode with a finite return.
-    #[error("{} has no finished episode with a finite return yet: plot it later", dir.display())]
+    #[error("{} has no finished episode with a finite return yet: plot it later", shown(dir))]
     NoEpisodes {
         /// The run directory.
         dir: PathBuf,
     },
     /// Several runs are compared by their validations, and this run has none yet.
-    #[error("{} has no validation yet, which a comparison needs: plot it alone or later", dir.display())]
+    #[error("{} has no validation yet, which a comparison needs: plot it alone or later", shown(dir))]
     NoValidations {
         /// The run directory.
         dir: PathBuf,
     },
     /// The figure needs head weights, and the run has one head or has logged none yet.
-    #[error("{} has no head weights to plot: there is one head, or none was logged yet", dir.display())]
+    #[error("{} has no head weights to plot: there is one head, or none was logged yet", shown(dir))]
     NoPosterior {
         /// The run directory.
         dir: PathBuf,
@@ -107,7 +107,7 @@ pub enum PlotError {
     /// The figure needs `units.json`, and the run has none.
     #[error(
         "{} has no units.json: only finished runs with a learning rate for each unit (optimizer.kind = \"alrao\") have one",
-        dir.display()
+        shown(dir)
     )]
     NoUnits {
         /// The run directory.
@@ -123,7 +123,7 @@ pub enum PlotError {
         ranges: usize,
     },
     /// A heat map needs finished runs.
-    #[error("{} is unfinished and has no test result yet: plot it later", dir.display())]
+    #[error("{} is unfinished and has no test result yet: plot it later", shown(dir))]
     NotDone {
         /// The run directory.
         dir: PathBuf,
@@ -135,10 +135,7 @@ pub enum PlotError {
         count: usize,
     },
     /// The runs are of different tasks.
-    #[error(
-        "{} is of {name}, but {} of {other_name}: plot runs of one task at a time",
-        dir.display(), other_dir.display()
-    )]
+    #[error("{} is of {name}, but {} of {other_name}: plot runs of one task at a time", shown(dir), shown(other_dir))]
     Tasks {
         /// A run directory.
         dir: PathBuf,
@@ -153,7 +150,10 @@ pub enum PlotError {
     #[error("can't draw the figure: {0}")]
     Draw(#[source] Box<dyn Error + Send + Sync>),
     /// An event file is shorter than a checkpoint says it was.
-    #[error("{} has {found} bytes, but {saved} at the last checkpoint: restore the file, or train the run again", path.display())]
+    #[error(
+        "{} has {found} bytes, but {saved} at the last checkpoint: restore the file, or train the run again",
+        shown(path)
+    )]
     EventFile {
         /// The file.
         path: PathBuf,
@@ -176,4 +176,14 @@ impl PlotError {
     pub(crate) fn draw(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Draw(source.into())
     }
+}
+
+/// Returns the text of a path, in which bytes that are no UTF-8 are escaped.
+fn shown(path: &Path) -> String {
+    let mut text = String::new();
+    for part in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        text.push_str(part.valid());
+        text.extend(part.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
+    }
+    text
 }

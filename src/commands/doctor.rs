@@ -7,6 +7,7 @@ use alrao_agents::inputs::Inputs;
 use alrao_agents::q_network::{QNetwork, QNetworkSettings};
 use alrao_core::device::{LIBTORCH, libtorch_path, libtorch_version, load_cuda};
 use alrao_core::method::Method;
+use alrao_core::path::Shown;
 use anyhow::{Context, Result};
 use tch::{Device, Kind, Tensor};
 
@@ -22,7 +23,7 @@ pub fn doctor() -> Result<()> {
     let version = path.as_deref().and_then(Path::parent).and_then(libtorch_version);
     say!("alrao      {}", env!("CARGO_PKG_VERSION"))?;
     say!("libtorch   {}", version.as_deref().unwrap_or("unknown version"))?;
-    say!("  at       {}", path.map_or("unknown".into(), |path| path.display().to_string()))?;
+    say!("  at       {}", path.map_or("unknown".into(), |path| path.shown()))?;
     if version.as_deref().and_then(|version| version.split('+').next()) != Some(LIBTORCH) {
         say!("  note     alrao is built for libtorch {LIBTORCH}; install that version")?;
     }
@@ -37,7 +38,7 @@ pub fn doctor() -> Result<()> {
     )?;
     say!("datasets   searched in")?;
     for folder in data_folders() {
-        say!("  {:8} {}", if folder.is_dir() { "found" } else { "missing" }, folder.display())?;
+        say!("  {:8} {}", if folder.is_dir() { "found" } else { "missing" }, folder.shown())?;
     }
     learn_something().context("training on the CPU does not work")?;
     say!("training on the CPU works")

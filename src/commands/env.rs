@@ -4,6 +4,7 @@ use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
+use alrao_core::path::Shown;
 use alrao_core::streams::{Stream, stream};
 use alrao_envs::{Action, ActionSpace, EnvSpec, Environment, EnvironmentError, EnvironmentSettings, Step, VectorEnv};
 use anyhow::{Context, Result};
@@ -239,7 +240,7 @@ fn to_json(action: &Action<'_>) -> Value {
 
 /// Reads a file with one action of the given space per line.
 fn read_actions(path: &Path, actions: ActionSpace) -> Result<Vec<Action<'static>>> {
-    let wrong = |problem: String| UsageError(format!("{}{problem}", path.display()));
+    let wrong = |problem: String| UsageError(format!("{}{problem}", path.shown()));
     let text = fs::read_to_string(path).map_err(|error| wrong(format!(": {error}")))?;
     let parse = |line: &str| match actions {
         ActionSpace::Discrete(count) => line.trim().parse().ok().filter(|&index| index < count).map(Action::Discrete),

@@ -11,7 +11,8 @@ use anyhow::Result;
 
 use crate::catalog::Catalog;
 use crate::config::{AgentTask, Config, Task};
-use crate::output::say;
+use crate::dataset::Dataset;
+use crate::output::{note, say};
 use crate::run_directory::load_best;
 use crate::runs::{agent, supervised};
 use crate::seed::seed;
@@ -73,7 +74,8 @@ fn of_supervised(args: &EvalArgs, config: &Config, task: &SupervisedTask) -> Res
         }
     }
     let device = DeviceChoice::Auto.resolve()?;
-    let data = task.read(config.seed).map_err(UsageError::of)?;
+    let data = Dataset::read_to_evaluate(&args.run, task, config.seed)?;
+    data.notes().iter().for_each(|note| note!("{note}"));
     let network = supervised::network(config, task, &data, &load_best(&args.run)?, device)?;
     let (scores, skipped_files) = evaluate(&network, data.batches(Split::Test, 0, 0), data.metric_kind(), device)?;
     supervised::print_skipped(&skipped_files);

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alrao_core::path::Shown;
 use alrao_plots::{PlotError, Source};
 use anyhow::Result;
 
@@ -45,7 +46,7 @@ pub fn plot(args: &PlotArgs) -> Result<()> {
     };
     let out = args.out.clone().unwrap_or_else(|| args.runs[0].join(figures::file(kind)));
     figures::figure(kind, &chosen).and_then(|figure| figure.save(&out)).map_err(wrong)?;
-    say!("{}", out.display())
+    say!("{}", out.shown())
 }
 
 /// Selects the runs of one task.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alrao_core::path::Shown;
 use anyhow::Result;
 
 use crate::catalog::Catalog;
@@ -28,6 +29,6 @@ pub struct ReportArgs {
 pub fn report(args: &ReportArgs, catalog: &Catalog) -> Result<()> {
     let html = report::html(&args.directory, catalog)?;
     let out = args.out.clone().unwrap_or_else(|| args.directory.join("report.html"));
-    write_atomic(&out, &html).map_err(|error| UsageError(format!("{}: can't be written: {error}", out.display())))?;
-    say!("{}", out.display())
+    write_atomic(&out, &html).map_err(|error| UsageError(format!("{}: can't be written: {error}", out.shown())))?;
+    say!("{}", out.shown())
 }

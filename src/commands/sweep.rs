@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use alrao_core::path::Shown;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::catalog::Catalog;
 use crate::config::{Config, Task, Versions};
+use crate::dataset::{self, Dataset};
 use crate::output;
 use crate::program;
 use crate::run_directory::free_name;
@@ -37,8 +39,8 @@ pub struct SweepArgs {
     /// Override the sweep file's seeds, as in `0-9` or `3`.
     #[arg(long, conflicts_with = "resume")]
     pub seeds: Option<Seeds>,
-    /// Dataset directory.
-    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    /// Dataset directory; with --resume, where the dataset of all runs is now.
+    #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// New sweep directory [default: runs/SWEEP].
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
@@ -139,7 +141,7 @@ fn train_one(sweep: &SweepDirectory, index: usize) -> Result<()> {
     let Some(run) = sweep.runs.get(index) else {
         return Err(UsageError(format!(
             "{}: has no run {index}; it has {} runs",
-            sweep.path().display(),
+            sweep.path().shown(),
             sweep.runs.len()
         ))
         .into());
@@ -178,6 +180,23 @@ fn look_at_data(runs: &[Run]) -> Result<()> {
     Ok(())
 }
 
+/// Checks that a folder has the data that the runs began with, once for each dataset.
+fn look_at_moved_data(sweep: &SweepDirectory, folder: &Path) -> Result<()> {
+    let mut seen = Vec::new();
+    for run in &sweep.runs {
+        let mut config = run.config.clone();
+        config.task.set_data(folder)?;
+        if let Task::Supervised(task) = &config.task
+            && sweep.of(run).join(dataset::FILE).exists()
+            && !seen.contains(&task.data)
+        {
+            Dataset::read_to_resume(&sweep.of(run), task, config.seed, false)?;
+            seen.push(task.data.clone());
+        }
+    }
+    Ok(())
+}
+
 /// Opens the sweep directory given by the arguments, or creates a new one.
 fn directory(args: &SweepArgs, catalog: &Catalog) -> Result<SweepDirectory> {
     let Some(path) = &args.resume else {
@@ -200,14 +219,22 @@ fn directory(args: &SweepArgs, catalog: &Catalog) -> Result<SweepDirectory> {
         let path = args.out.clone().map_or_else(|| free_name(&stem), Ok)?;
         return SweepDirectory::create(&path, runs);
     };
-    let sweep = SweepDirectory::read(path)?;
+    let mut sweep = SweepDirectory::read(path)?;
+    if let Some(folder) = &args.data {
+        if args.executor == ExecutorName::Slurm {
+            let problem = "--data: add it to the last line of slurm.sh, so that every job has it";
+            return Err(UsageError(format!("{}: {problem}", path.shown())).into());
+        }
+        look_at_moved_data(&sweep, folder)?;
+        sweep.data = Some(std::path::absolute(folder)?);
+    }
     let versions = Versions::in_use()?;
     if let Some(run) = sweep.runs.iter().find(|run| run.config.versions.as_ref() != Some(&versions)) {
         let made = run.config.made_by();
         let problem = format!(
             "this sweep was started with {made}, but this program is {versions}; resume it with {made}, or start a new sweep"
         );
-        return Err(UsageError(format!("{}: {problem}", path.display())).into());
+        return Err(UsageError(format!("{}: {problem}", path.shown())).into());
     }
     Ok(sweep)
 }

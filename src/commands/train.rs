@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alrao_core::device::DeviceChoice;
+use alrao_core::path::Shown;
 use anyhow::Result;
 
 use crate::catalog::Catalog;
@@ -10,7 +11,7 @@ use crate::config::Config;
 use crate::message::message;
 use crate::output::{note, say};
 use crate::run_directory::{checkpoint_bytes, free_name, read_summary};
-use crate::runs::{self, stop};
+use crate::runs::{self, ResumeOptions, stop};
 use crate::seed::seed;
 use crate::summary::{Outcome, Summary, spread};
 
@@ -19,7 +20,9 @@ const NO_TEST: &str = "none: diverged before a finite validation";
 
 /// The arguments of `alrao train`.
 #[derive(clap::Args)]
-#[command(override_usage = "alrao train [OPTIONS] <CONFIG>\n       alrao train --resume <DIR>")]
+#[command(
+    override_usage = "alrao train [OPTIONS] <CONFIG>\n       alrao train --resume <DIR> [--data <DIR>] [--accept-data]"
+)]
 pub struct TrainArgs {
     /// TOML file or built-in configuration.
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
@@ -30,8 +33,8 @@ pub struct TrainArgs {
     /// Random seed.
     #[arg(long, conflicts_with = "resume", value_parser = seed)]
     pub seed: Option<u64>,
-    /// Dataset directory.
-    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    /// Dataset directory; with --resume, where the run's dataset is now.
+    #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Device: auto, cpu, cuda or cuda:N.
     #[arg(long, conflicts_with = "resume")]
@@ -46,6 +49,9 @@ pub struct TrainArgs {
     /// longer run is a new one.
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
+    /// Go on although the run's dataset has changed.
+    #[arg(long, requires = "resume", conflicts_with = "config")]
+    pub accept_data: bool,
     /// Wait until no other process trains in the directory; stop when standard input closes. Used by `alrao sweep`.
     #[arg(long, hide = true, requires = "resume", conflicts_with = "config")]
     pub in_sweep: bool,
@@ -69,10 +75,11 @@ pub fn train(args: &TrainArgs, catalog: &Catalog) -> Result<()> {
         return report(&path, &runs::train(&path, config, catalog)?);
     };
     let was_done = read_summary(path)?.is_some();
-    let resume = if args.in_sweep { runs::resume_when_free } else { runs::resume };
-    let summary = resume(path, catalog)?;
+    let data = args.data.as_deref();
+    let options = ResumeOptions { data, accept_data: args.accept_data, wait: args.in_sweep };
+    let summary = runs::resume_with(path, catalog, &options)?;
     if was_done {
-        note!("{} has already finished", path.display());
+        note!("{} has already finished", path.shown());
     }
     report(path, &summary)
 }
@@ -116,7 +123,7 @@ fn report(path: &Path, summary: &Summary) -> Result<()> {
     if let Some(diagnostics) = &summary.lr_diagnostics {
         say!("learning rates {}", diagnostics.to_string().replace('\n', "\n               "))?;
     }
-    say!("run directory  {}", path.display())?;
+    say!("run directory  {}", path.shown())?;
     say!("checkpoints    {:.1} MB", checkpoint_bytes(path)? as f64 / 1e6)?;
-    figure.map_or(Ok(()), |figure| say!("figure         {}", figure.display()))
+    figure.map_or(Ok(()), |figure| say!("figure         {}", figure.shown()))
 }

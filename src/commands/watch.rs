@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alrao_core::path::Shown;
 use anyhow::Result;
 
 use crate::catalog::Catalog;
@@ -37,7 +38,7 @@ pub fn watch(args: &WatchArgs, catalog: &Catalog) -> Result<()> {
     }
     say!("{}", episode.describe())?;
     if let Some(path) = &args.gif {
-        say!("{}", path.display())?;
+        say!("{}", path.shown())?;
     }
     if args.window {
         episode.show()?;

@@ -151,13 +151,17 @@ fn result(config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, Stri
             }
             pairs.push(("environment steps", steps.to_string()));
         }
-        Some(Outcome::Supervised { epochs, updates, best, test }) => {
+        Some(Outcome::Supervised { epochs, updates, best, test, skipped_files, notes }) => {
             pairs.push(("test", test.map_or_else(none, |test| test.to_string())));
             if let Some(best) = best {
                 let words = format!("at epoch {}, validation loss {:.3} nats", best.epoch, best.loss);
                 pairs.push(("best checkpoint", words));
             }
             pairs.push(("epochs, updates", format!("{epochs}, {updates}")));
+            if *skipped_files > 0 {
+                pairs.push(("corrupt files", format!("{skipped_files}, skipped")));
+            }
+            pairs.extend(notes.iter().map(|note| ("dataset", note.clone())));
         }
     }
     if let Some(paper) = published(config, true) {

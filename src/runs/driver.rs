@@ -16,6 +16,7 @@ use super::supervised::SupervisedRun;
 use super::trainer::{StopReason, Trainer, diverged};
 use crate::catalog::Catalog;
 use crate::config::{Config, Task};
+use crate::dataset::{self, Dataset};
 use crate::figures;
 use crate::message::message;
 use crate::output::note;
@@ -23,56 +24,87 @@ use crate::program;
 use crate::run_directory::{RunDirectory, load_best, read_summary};
 use crate::shell;
 use crate::summary::Summary;
+use crate::usage_error::UsageError;
 
 /// Trains and tests a run of this configuration, [completed](Config::complete), in a new directory. Sets libtorch's number
 /// of threads for the whole process.
 ///
 /// # Errors
-/// [`UsageError`](crate::usage_error::UsageError) before any file is written, if a setting, the device or the dataset
+/// [`UsageError`] before any file is written, if a setting, the device or the dataset
 /// is invalid, or the directory exists; else the error that stopped the run.
 pub fn train(path: &Path, config: Config, catalog: &Catalog) -> Result<Summary> {
     let config = config.complete(catalog)?;
-    run(&config, catalog, || RunDirectory::create(path, &config))
+    tch::set_num_threads(config.threads as i32);
+    let device = config.device()?;
+    match &config.task {
+        Task::Agent(_) => {
+            let trainer = AgentRun::new(&config, catalog, device)?;
+            drive(&RunDirectory::create(path, &config, None)?, &config, trainer)
+        }
+        Task::Supervised(task) => {
+            let data = task.read(config.seed).map_err(UsageError::of)?;
+            let dataset = Dataset::of(&data);
+            let mut trainer = SupervisedRun::new(&config, task, data, device)?;
+            trainer.check_test_data()?;
+            drive(&RunDirectory::create(path, &config, Some(&dataset))?, &config, trainer)
+        }
+    }
+}
+
+/// How a run is resumed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ResumeOptions<'a> {
+    /// Where the dataset is now, if it moved.
+    pub data: Option<&'a Path>,
+    /// Whether the run goes on with a dataset that changed.
+    pub accept_data: bool,
+    /// Whether to wait until no other process trains in the directory, which is an error otherwise.
+    pub wait: bool,
 }
 
 /// Resumes the run in this directory from its last checkpoint; the result is bit-identical to that of an uninterrupted
 /// run. A finished run is left unchanged.
 ///
 /// # Errors
-/// [`UsageError`](crate::usage_error::UsageError) if it is not a run directory, is in use by another process, or its
-/// run can't be resumed here; else the error that stopped the run.
+/// [`UsageError`] if it is not a run directory, is in use by another process, or its run can't be resumed here, or its
+/// dataset changed; else the error that stopped the run.
 pub fn resume(path: &Path, catalog: &Catalog) -> Result<Summary> {
-    resume_with(path, catalog, RunDirectory::open)
+    resume_with(path, catalog, &ResumeOptions::default())
 }
 
-/// Resumes a run as [`resume`] does, after waiting until no other process trains in the directory.
+/// Resumes a run as [`resume`] does, with options.
 ///
 /// # Errors
 /// As [`resume`].
-pub fn resume_when_free(path: &Path, catalog: &Catalog) -> Result<Summary> {
-    resume_with(path, catalog, RunDirectory::wait_for)
-}
-
-fn resume_with(path: &Path, catalog: &Catalog, open: impl FnOnce(&Path) -> Result<RunDirectory>) -> Result<Summary> {
-    let config = Config::of_run(path)?;
-    match read_summary(path)? {
-        Some(summary) => Ok(summary),
-        None => run(&config.resolve(catalog)?, catalog, || open(path)),
+pub fn resume_with(path: &Path, catalog: &Catalog, options: &ResumeOptions) -> Result<Summary> {
+    let mut config = Config::of_run(path)?;
+    let of_data = options.data.is_some() || options.accept_data;
+    if let Some(folder) = options.data {
+        config.task.set_data(folder)?;
     }
-}
-
-/// Trains a run; invalid settings are reported before the directory is created.
-fn run(config: &Config, catalog: &Catalog, directory: impl FnOnce() -> Result<RunDirectory>) -> Result<Summary> {
+    if let (false, Some(summary)) = (of_data, read_summary(path)?) {
+        return Ok(summary);
+    }
+    let config = config.resolve(catalog)?;
     tch::set_num_threads(config.threads as i32);
     let device = config.device()?;
+    let open = || if options.wait { RunDirectory::wait_for(path) } else { RunDirectory::open(path) };
     match &config.task {
         Task::Agent(_) => {
-            let trainer = AgentRun::new(config, catalog, device)?;
-            drive(&directory()?, config, trainer)
+            let trainer = AgentRun::new(&config, catalog, device)?;
+            drive(&open()?, &config, trainer)
         }
         Task::Supervised(task) => {
-            let trainer = SupervisedRun::new(config, task, device)?;
-            drive(&directory()?, config, trainer)
+            let (data, dataset) = Dataset::read_to_resume(path, task, config.seed, options.accept_data)?;
+            let mut trainer = SupervisedRun::new(&config, task, data, device)?;
+            if !path.join("checkpoints").exists() {
+                trainer.check_test_data()?;
+            }
+            let directory = open()?;
+            if of_data || !path.join(dataset::FILE).exists() {
+                directory.write_dataset(&dataset, &config)?;
+            }
+            drive(&directory, &config, trainer)
         }
     }
 }
@@ -165,7 +197,7 @@ fn stopped(signal: i32, trainer: &impl Trainer, config: &Config, resume: &str) -
 /// Draws the default figure of a run and returns its path; none for a run that diverged at once.
 ///
 /// # Errors
-/// [`UsageError`](crate::usage_error::UsageError) if it is not a run directory; else a file of it is corrupt, or the
+/// [`UsageError`] if it is not a run directory; else a file of it is corrupt, or the
 /// figure can't be written.
 pub fn draw(path: &Path) -> Result<Option<PathBuf>> {
     let kind = figures::default_of_run(&Config::of_run(path)?.task);

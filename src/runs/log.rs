@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alrao_agents::training::DqnEvent;
+use alrao_core::path::Shown;
 use alrao_plots::EventWriter;
 use alrao_tasks::training::SupervisedEvent;
 use anyhow::{Context, Result, bail};
@@ -52,7 +53,7 @@ impl Log {
     /// The files can't be written.
     pub fn create(run: &Path) -> Result<Self> {
         let path = run.join(METRICS);
-        let metrics = File::create(&path).with_context(|| path.display().to_string())?;
+        let metrics = File::create(&path).with_context(|| path.shown())?;
         let events = run.join(TENSORBOARD);
         if events.exists() {
             fs::remove_dir_all(&events)?;
@@ -67,12 +68,12 @@ impl Log {
     /// The files are shorter than that, or can't be written.
     pub fn resume(run: &Path, position: &LogPosition) -> Result<Self> {
         let path = run.join(METRICS);
-        let metrics = OpenOptions::new().append(true).open(&path).with_context(|| path.display().to_string())?;
+        let metrics = OpenOptions::new().append(true).open(&path).with_context(|| path.shown())?;
         let found = metrics.metadata()?.len();
         if found < position.metrics_length {
             bail!(
                 "{}: has {found} bytes, but {} at the last checkpoint: restore the file, or train the run again",
-                path.display(),
+                path.shown(),
                 position.metrics_length
             );
         }

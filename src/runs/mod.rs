@@ -25,6 +25,6 @@ mod progress;
 mod trainer;
 mod watchdog;
 
-pub use driver::{draw, drive, resume, resume_when_free, train};
+pub use driver::{ResumeOptions, draw, drive, resume, resume_with, train};
 pub use episode::{Episode, episode};
 pub use trainer::{Event, StopReason, Trainer, diverged};

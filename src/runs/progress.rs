@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use alrao_agents::training::DqnEvent;
+use alrao_core::path::Shown;
 use alrao_tasks::training::SupervisedEvent;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
@@ -49,7 +50,7 @@ impl Progress {
     pub fn event(&mut self, event: &Event, spent: f64, speed: Option<(f64, &str)>) {
         self.latest.take_in(event);
         if let Event::Supervised(SupervisedEvent::SkippedFile { file, .. }) = event {
-            let line = format!("{}: {}; skipped", file.path.display(), file.problem);
+            let line = format!("{}: {}; skipped", file.path.shown(), file.problem);
             match &self.bar {
                 Some(bar) => bar.println(line),
                 None => note!("{line}"),

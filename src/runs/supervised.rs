@@ -1,6 +1,7 @@
 //! Runs that train a supervised model.
 
 use alrao_core::network::Network;
+use alrao_core::path::Shown;
 use alrao_core::state_dict::StateDict;
 use alrao_core::units::Units;
 use alrao_tasks::Error;
@@ -28,15 +29,24 @@ impl SupervisedRun {
     /// Creates the trainer of a configuration, before its first update.
     ///
     /// # Errors
-    /// The dataset or a setting is invalid.
-    pub fn new(config: &Config, task: &SupervisedTask, device: Device) -> Result<Self> {
-        let (data, method) = (task.read(config.seed).map_err(UsageError::of)?, config.method()?);
+    /// A setting is invalid.
+    pub fn new(config: &Config, task: &SupervisedTask, data: Data, device: Device) -> Result<Self> {
+        let method = config.method()?;
+        data.notes().iter().for_each(|note| note!("{note}"));
         let network = task.network(&data, &method, config.seed, device).map_err(|error| match error {
             Error::Core(alrao_core::Error::Memory { .. }) => UsageError::of(error).into(),
             error => anyhow::Error::from(error),
         })?;
         let training = SupervisedTrainer::new(&task.training, data, network, &method, config.seed, device)?;
         Ok(SupervisedRun { task: task.clone(), training, device })
+    }
+
+    /// Reads all test data, so that corrupt files are known before the training.
+    ///
+    /// # Errors
+    /// Too many files are corrupt.
+    pub fn check_test_data(&mut self) -> Result<()> {
+        Ok(self.training.check_test_data()?)
     }
 }
 
@@ -110,6 +120,8 @@ impl Trainer for SupervisedRun {
                 updates: self.training.updates(),
                 best: self.training.best(),
                 test: test.transpose()?,
+                skipped_files: self.training.skipped_files(),
+                notes: self.training.data().notes(),
             },
             lr_diagnostics: alrao.then(|| self.training.diagnose()),
         })
@@ -134,5 +146,5 @@ pub fn network(
 
 /// Prints the files that a test skipped.
 pub fn print_skipped(skipped_files: &[SkippedFile]) {
-    skipped_files.iter().for_each(|file| note!("{}: {}; skipped", file.path.display(), file.problem));
+    skipped_files.iter().for_each(|file| note!("{}: {}; skipped", file.path.shown(), file.problem));
 }

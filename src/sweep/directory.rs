@@ -14,6 +14,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use alrao_core::path::Shown;
 use alrao_plots::{PlotError, RunInfo};
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -37,6 +38,8 @@ pub struct SweepDirectory {
     path: PathBuf,
     /// The runs, in the order of the sweep file.
     pub runs: Vec<Run>,
+    /// Where the dataset of all runs is now, if it moved.
+    pub data: Option<PathBuf>,
 }
 
 /// The state of a run.
@@ -65,15 +68,15 @@ impl SweepDirectory {
                     format!(
                         "contains this sweep already; resume it with `{} sweep --resume {}`",
                         program::name(),
-                        path.display()
+                        path.shown()
                     )
                 }
                 false => "contains another sweep; choose another directory with --out".into(),
             };
-            return Err(UsageError(format!("{}: {problem}", path.display())).into());
+            return Err(UsageError(format!("{}: {problem}", path.shown())).into());
         }
         create_with(path, &[(RUNS, &lines)])?;
-        Ok(SweepDirectory { path: path.into(), runs })
+        Ok(SweepDirectory { path: path.into(), runs, data: None })
     }
 
     /// Reads a directory's list of runs.
@@ -84,16 +87,16 @@ impl SweepDirectory {
         let file = path.join(RUNS);
         if !file.is_file() {
             let problem = format!("not a sweep directory (no {RUNS})");
-            return Err(UsageError(format!("{}: {problem}", path.display())).into());
+            return Err(UsageError(format!("{}: {problem}", path.shown())).into());
         }
-        let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let text = fs::read_to_string(&file).with_context(|| file.shown())?;
         let run = |(number, line): (usize, &str)| {
             serde_json::from_str(line).map_err(|error| {
                 of_older_version(path, &text).unwrap_or_else(|| {
                     let versions = serde_json::from_str::<Value>(line).map(|mut run| run["config"]["versions"].take());
                     let versions = versions.and_then(serde_json::from_value::<Versions>);
                     let by = versions.map_or(String::new(), |versions| format!("\n{}", other_names(&versions)));
-                    UsageError(format!("{}: line {}: {error}{by}", file.display(), number + 1))
+                    UsageError(format!("{}: line {}: {error}{by}", file.shown(), number + 1))
                 })
             })
         };
@@ -105,9 +108,9 @@ impl SweepDirectory {
                 "{} is from {one}, but {} from {two}; all runs of a sweep must be from one version",
                 runs[0].name, other.name
             );
-            return Err(UsageError(format!("{}: {problem}", file.display())).into());
+            return Err(UsageError(format!("{}: {problem}", file.shown())).into());
         }
-        Ok(SweepDirectory { path: path.into(), runs })
+        Ok(SweepDirectory { path: path.into(), runs, data: None })
     }
 
     /// Locks the sweep against other processes while the returned file is open.
@@ -162,14 +165,14 @@ impl SweepDirectory {
             }
             Err(error) => return Ok(State::Failed(message(&error))),
         };
-        if found != run.config {
+        if !found.is_same_run(&run.config) {
             let (by, of_sweep) = (found.made_by(), run.config.made_by());
             let problem = match by == of_sweep {
                 true => format!("its config.toml differs from {RUNS}"),
                 false => format!("this run was made by {by}, but its sweep was started with {of_sweep}"),
             };
             let problem = format!("{problem}; delete the directory to train the run again");
-            return Err(UsageError(format!("{}: {problem}", directory.display())).into());
+            return Err(UsageError(format!("{}: {problem}", directory.shown())).into());
         }
         match read_summary(&directory) {
             Ok(None) => {}
@@ -186,14 +189,14 @@ impl SweepDirectory {
     pub fn prepare(&self, run: &Run) -> Result<File> {
         let directory = self.of(run);
         if !directory.exists() {
-            RunDirectory::create(&directory, &run.config)?;
+            RunDirectory::create(&directory, &run.config, None)?;
         }
         let failure = directory.join(FAILURE);
         if failure.exists() {
-            fs::remove_file(&failure).with_context(|| failure.display().to_string())?;
+            fs::remove_file(&failure).with_context(|| failure.shown())?;
         }
         let log = directory.join("process.log");
-        File::options().append(true).create(true).open(&log).with_context(|| log.display().to_string())
+        File::options().append(true).create(true).open(&log).with_context(|| log.shown())
     }
 
     /// Records a failure: how the process ended, and the last lines of its output.
@@ -230,7 +233,7 @@ fn read_if_there(path: &Path) -> Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| path.display().to_string()),
+        Err(error) => Err(error).with_context(|| path.shown()),
     }
 }
 

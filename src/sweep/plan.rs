@@ -240,6 +240,9 @@ impl Sweep<'_> {
                 self.wrong(&setting.place, &format!("{problem}{hint}"))
             };
             config::insert(&mut table, &setting.key, setting.value.clone()).map_err(wrong)?;
+            if setting.key == "data.folder" {
+                config::place_data(&mut table, self.folder);
+            }
             // A task without a base configuration is complete only after its last field.
             if base.is_some() || position + 1 >= task.len() {
                 config::check(&table).map_err(wrong)?;

@@ -15,6 +15,7 @@ use std::process::Command;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use alrao_core::path::Shown;
 use anyhow::{Context, Result, bail};
 
 use crate::message::message;
@@ -232,7 +233,7 @@ impl SlurmOption {
 
 /// Returns the absolute path of the job script.
 fn script(sweep: &SweepDirectory) -> Result<PathBuf> {
-    Ok(sweep.path().canonicalize().with_context(|| sweep.path().display().to_string())?.join(SCRIPT))
+    Ok(sweep.path().canonicalize().with_context(|| sweep.path().shown())?.join(SCRIPT))
 }
 
 fn script_text(options: &[SlurmOption], threads: u32) -> String {
@@ -253,7 +254,7 @@ fn submit(sweep: &SweepDirectory, runs: &[usize], first: usize, at_a_time: Optio
     let folder = script.parent().expect("the script lies in one");
     let places: Vec<usize> = runs.iter().map(|run| run - first).collect();
     let at_a_time = at_a_time.map_or(String::new(), |jobs| format!("%{jobs}"));
-    let log = folder.join(LOG).display().to_string().replace('%', "%%");
+    let log = folder.join(LOG).shown().replace('%', "%%");
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut command = Command::new("sbatch");
     command.args(["--parsable", "--requeue", "--open-mode=append"]).arg(format!("--output={log}"));
@@ -271,7 +272,7 @@ fn submit(sweep: &SweepDirectory, runs: &[usize], first: usize, at_a_time: Optio
 fn queue(sweep: &SweepDirectory) -> Result<BTreeMap<usize, Task>> {
     let mut command = Command::new("squeue");
     command.args(["--me", "--array", "--noheader", "--format=%F|%K|%T|%o"]);
-    let command_of_jobs = format!("{} ", script(sweep)?.display());
+    let command_of_jobs = format!("{} ", script(sweep)?.shown());
     Ok(answer(&mut command)?.lines().filter_map(|line| task(line, &command_of_jobs)).collect())
 }
 
@@ -296,7 +297,7 @@ fn array_size() -> Result<usize> {
 
 /// Runs a Slurm command and returns its output.
 fn answer(command: &mut Command) -> Result<String> {
-    let name = command.get_program().display().to_string();
+    let name = command.get_program().shown();
     let output = command.output().with_context(|| name.clone())?;
     if !output.status.success() {
         bail!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());

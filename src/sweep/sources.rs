@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use alrao_core::path::Shown;
 use alrao_plots::Source;
 use anyhow::Result;
 
@@ -21,7 +22,7 @@ pub fn sources_at(path: &Path) -> Result<Vec<Source>> {
     }
     if !path.join("sweep.jsonl").is_file() {
         let problem = "neither a run directory (no config.toml) nor a sweep directory (no sweep.jsonl)";
-        return Err(UsageError(format!("{}: {problem}", path.display())).into());
+        return Err(UsageError(format!("{}: {problem}", path.shown())).into());
     }
     let sweep = SweepDirectory::read(path)?;
     let mut sources = Vec::new();
@@ -32,10 +33,10 @@ pub fn sources_at(path: &Path) -> Result<Vec<Source>> {
     }
     if sources.is_empty() {
         let problem = format!("none of its {} runs has finished yet: try again later", sweep.runs.len());
-        return Err(UsageError(format!("{}: {problem}", path.display())).into());
+        return Err(UsageError(format!("{}: {problem}", path.shown())).into());
     }
     if sources.len() < sweep.runs.len() {
-        note!("{}: {} of {} runs finished", path.display(), sources.len(), sweep.runs.len());
+        note!("{}: {} of {} runs finished", path.shown(), sources.len(), sweep.runs.len());
     }
     Ok(sources)
 }

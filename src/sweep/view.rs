@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use alrao_core::path::Shown;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
@@ -62,7 +63,7 @@ impl<'a> View<'a> {
         let longest_name = sweep.runs.iter().map(|run| run.name.chars().count()).max().unwrap_or(0);
         let total = sweep.runs.len();
         let view = View { sweep, live, longest_name, ended: total - to_go, looked: None, pace: f64::NAN };
-        view.say(&format!("{to_go} of {total} runs to go, {way}, in {}", sweep.path().display()));
+        view.say(&format!("{to_go} of {total} runs to go, {way}, in {}", sweep.path().shown()));
         if view.live.is_some() && to_go > 0 {
             let head =
                 Line { name: "run", state: "state", figure: "latest".into(), time: "time".into(), progress: None };

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use alrao_core::path::Shown;
+use serde::{Serialize, Serializer};
 
 /// An error of a supervised task.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A folder that doesn't contain the dataset.
-    #[error("{}: must contain {expected}, but it {found}", path.display())]
+    #[error("{}: must contain {expected}, but it {found}", path.shown())]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -18,7 +19,7 @@ pub enum Error {
         found: String,
     },
     /// An invalid file of a dataset.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {problem}", path.shown())]
     File {
         /// The file.
         path: PathBuf,
@@ -26,7 +27,7 @@ pub enum Error {
         problem: String,
     },
     /// A file that can't be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", path.shown())]
     Read {
         /// The file.
         path: PathBuf,
@@ -43,8 +44,24 @@ pub enum Error {
         /// Why it is invalid.
         problem: String,
     },
+    /// A dataset of other classes than a trained model's.
+    #[error("{}: other classes than the run's: {problem}; give a dataset with the classes of the run", path.shown())]
+    Classes {
+        /// The folder.
+        path: PathBuf,
+        /// How the classes differ.
+        problem: String,
+    },
+    /// An evaluation of which every file is corrupt.
+    #[error("all {count} images are corrupt: repair the dataset; the last is {}: {}", last.path.shown(), last.problem)]
+    AllCorrupt {
+        /// The number of files.
+        count: usize,
+        /// The last corrupt file.
+        last: SkippedFile,
+    },
     /// Too many files are corrupt.
-    #[error("{count} of {of} images are corrupt, more than 1 %: repair the dataset; the last is {}: {}", last.path.display(), last.problem)]
+    #[error("{count} of {of} images are corrupt, more than 1 %: repair the dataset; the last is {}: {}", last.path.shown(), last.problem)]
     TooManyCorrupt {
         /// The number of corrupt files so far.
         count: usize,
@@ -61,10 +78,15 @@ pub enum Error {
 /// A corrupt file, which was skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SkippedFile {
-    /// The file.
+    /// The file; in JSON, bytes that are no UTF-8 are escaped.
+    #[serde(serialize_with = "shown")]
     pub path: PathBuf,
     /// The problem.
     pub problem: String,
+}
+
+fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.shown())
 }
 
 impl Error {
@@ -74,8 +96,7 @@ impl Error {
         let found = match std::fs::read_dir(path) {
             Err(error) => format!("can't be read: {error}"),
             Ok(entries) => {
-                let mut names: Vec<String> =
-                    entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+                let mut names: Vec<String> = entries.flatten().map(|entry| entry.file_name().shown()).collect();
                 names.sort();
                 let more = names.len().saturating_sub(TOLD);
                 names.truncate(TOLD);

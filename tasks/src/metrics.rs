@@ -116,7 +116,7 @@ impl MetricAccumulator {
 /// Evaluates a network on batches, and returns the skipped files, too.
 ///
 /// # Errors
-/// A batch can't be read, or doesn't fit the network.
+/// A batch can't be read, or doesn't fit the network; [`Error::AllCorrupt`] if every file was skipped.
 pub fn evaluate(
     network: &Network<Model>,
     batches: Batches,
@@ -124,9 +124,11 @@ pub fn evaluate(
     device: Device,
 ) -> Result<(Metrics, Vec<SkippedFile>), Error> {
     let (mut accumulator, mut state, mut skipped_files) = (MetricAccumulator::new(device), None, Vec::new());
+    let mut samples = 0;
     for batch in batches {
         let batch = batch?.to_device(device);
         skipped_files.extend(batch.skipped_files);
+        samples += batch.y.size()[0];
         if batch.y.size()[0] == 0 {
             continue; // every file was skipped
         }
@@ -137,7 +139,10 @@ pub fn evaluate(
         });
         accumulator.add(&Categorical.log_probabilities(&out, network.a()), &batch.y);
     }
-    Ok((accumulator.metrics(kind), skipped_files))
+    match skipped_files.last() {
+        Some(last) if samples == 0 => Err(Error::AllCorrupt { count: skipped_files.len(), last: last.clone() }),
+        _ => Ok((accumulator.metrics(kind), skipped_files)),
+    }
 }
 
 #[cfg(test)]

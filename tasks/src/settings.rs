@@ -6,6 +6,7 @@ use std::sync::Arc;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::parameters::ParameterBuilder;
+use alrao_core::path;
 use alrao_core::streams::stream;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
@@ -34,7 +35,7 @@ pub enum DataSettings {
     /// A text in three files, see [`Text`].
     Text {
         /// Dataset directory; required for training.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "path::in_file")]
         folder: Option<PathBuf>,
         /// The kind of symbols.
         symbol: Symbol,
@@ -48,7 +49,7 @@ pub enum DataSettings {
     /// CIFAR-10, see [`Cifar10`].
     Cifar10 {
         /// Dataset directory; required for training.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "path::in_file")]
         folder: Option<PathBuf>,
         /// Training images per batch.
         #[serde(default = "thirty_two")]
@@ -60,7 +61,7 @@ pub enum DataSettings {
     /// A folder of images in ImageNet's layout, see [`ImageFolder`].
     ImageFolder {
         /// Dataset directory; required for training.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "path::in_file")]
         folder: Option<PathBuf>,
         /// Side length of the network's input images, in pixels.
         #[serde(default = "two_hundred_and_twenty_four")]
@@ -75,7 +76,8 @@ pub enum DataSettings {
 }
 
 impl DataSettings {
-    fn folder(&self) -> &Option<PathBuf> {
+    /// Returns the dataset directory.
+    pub fn folder(&self) -> &Option<PathBuf> {
         match self {
             DataSettings::Text { folder, .. }
             | DataSettings::Cifar10 { folder, .. }
@@ -269,6 +271,20 @@ impl SupervisedTask {
     /// # Errors
     /// The folder is missing files or is corrupt.
     pub fn read(&self, seed: u64) -> Result<Data, Error> {
+        self.read_with(seed, None)
+    }
+
+    /// Reads the dataset as [`read`](Self::read) does, for a trained model with these `classes` (or this vocabulary), which
+    /// are matched by name.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); [`Error::Classes`] if the dataset has other classes; [`Error::File`] if a text contains a
+    /// symbol outside the vocabulary.
+    pub fn read_as(&self, seed: u64, classes: &[String]) -> Result<Data, Error> {
+        self.read_with(seed, Some(classes))
+    }
+
+    fn read_with(&self, seed: u64, known: Option<&[String]>) -> Result<Data, Error> {
         self.check()?;
         let folder = self.data.folder().as_deref().expect("checked");
         let of = |images: Arc<dyn ImageDataset>, batch_size: &usize, max_images: &Option<usize>| {
@@ -276,13 +292,13 @@ impl SupervisedTask {
         };
         Ok(match &self.data {
             DataSettings::Text { symbol, batch_size, bptt, .. } => {
-                Data::Text(Text::read(folder, *symbol, *batch_size, *bptt)?)
+                Data::Text(Text::read_with(folder, *symbol, *batch_size, *bptt, known)?)
             }
             DataSettings::Cifar10 { batch_size, max_train_images, .. } => {
                 of(Arc::new(Cifar10::read(folder)?), batch_size, max_train_images)
             }
             DataSettings::ImageFolder { image_size, batch_size, max_train_images, .. } => {
-                of(Arc::new(ImageFolder::read(folder, *image_size)?), batch_size, max_train_images)
+                of(Arc::new(ImageFolder::read_with(folder, *image_size, known)?), batch_size, max_train_images)
             }
         })
     }

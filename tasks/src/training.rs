@@ -7,7 +7,6 @@
 //! Dropout is seeded at each update from a named stream of the run's seed, so that a resumed training is bit-identical.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use alrao_core::graphed::GraphedPasses;
@@ -208,8 +207,8 @@ struct Progress {
     samples: u64,
     best: Option<BestEpoch>,
     dropout: Stream,
-    /// skipped files
-    skipped_files: BTreeSet<PathBuf>,
+    /// skipped files, by their paths in the dataset
+    skipped_files: BTreeSet<String>,
 }
 
 /// The state of a [`SupervisedTrainer`] besides its tensors, for checkpoints.
@@ -327,6 +326,22 @@ impl SupervisedTrainer {
         self.learner.units(&self.network, first)
     }
 
+    /// Reads all test data once, so that corrupt files are known before the training rather than after it.
+    ///
+    /// # Errors
+    /// A file can't be read; [`Error::TooManyCorrupt`].
+    pub fn check_test_data(&mut self) -> Result<(), Error> {
+        for batch in self.data.batches(Split::Test, 0, 0) {
+            self.skip_files(batch?.skipped_files)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the number of skipped files so far.
+    pub fn skipped_files(&self) -> usize {
+        self.progress.skipped_files.len()
+    }
+
     /// Tests `network`, and returns the skipped files, too.
     ///
     /// # Errors
@@ -334,7 +349,7 @@ impl SupervisedTrainer {
     pub fn test(&self, network: &Network<Model>) -> Result<(Metrics, Vec<SkippedFile>), Error> {
         let (scores, skipped_files) = self.metrics_of(network, Split::Test)?;
         let before = &self.progress.skipped_files;
-        let new = skipped_files.iter().filter(|file| !before.contains(&file.path)).count(); // epochs may have tested, too
+        let new = skipped_files.iter().filter(|file| !before.contains(&self.data.name_of(&file.path))).count(); // epochs may have tested, too
         self.check_skipped(before.len() + new, skipped_files.last())?;
         Ok((scores, skipped_files))
     }
@@ -455,7 +470,7 @@ impl SupervisedTrainer {
     /// Emits events for newly skipped files.
     fn skip_files(&mut self, files: Vec<SkippedFile>) -> Result<(), Error> {
         for file in files {
-            if self.progress.skipped_files.insert(file.path.clone()) {
+            if self.progress.skipped_files.insert(self.data.name_of(&file.path)) {
                 let count = self.progress.skipped_files.len();
                 self.check_skipped(count, Some(&file))?;
                 self.pending.push_back(SupervisedStopReason::Event(SupervisedEvent::SkippedFile {

@@ -1,6 +1,7 @@
 //! Tests of the program as a process: exit codes, output and files.
 
 mod checkpoints;
+mod datasets;
 mod environments;
 mod figures;
 mod interruption;

@@ -16,7 +16,7 @@ pub(crate) fn alphabet() -> tempfile::TempDir {
 }
 
 /// Creates an image folder of dark cats and bright dogs, with 60 training and 12 test images of each.
-fn cats_and_dogs() -> tempfile::TempDir {
+pub(crate) fn cats_and_dogs() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (part, count) in [("train", 60), ("val", 12)] {
         for (class, grey) in [("cat", 20), ("dog", 150)] {

@@ -20,7 +20,18 @@ const ROWS: [&[&str]; 6] = [
     &["command_line", "run"],
     &["commands"],
     &["report", "runs", "sweep"],
-    &["catalog", "config", "error", "figures", "program", "run_directory", "run_info", "summary", "usage_error"],
+    &[
+        "catalog",
+        "config",
+        "dataset",
+        "error",
+        "figures",
+        "program",
+        "run_directory",
+        "run_info",
+        "summary",
+        "usage_error",
+    ],
 ];
 
 #[test]

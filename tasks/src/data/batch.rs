@@ -45,4 +45,13 @@ pub enum Split {
 impl Split {
     /// All splits.
     pub const ALL: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
+
+    /// Returns the name of its data.
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::Train => "training data",
+            Split::Validation => "validation data",
+            Split::Test => "test data",
+        }
+    }
 }

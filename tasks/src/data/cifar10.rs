@@ -8,7 +8,7 @@ use std::path::Path;
 use alrao_core::streams::Stream;
 use rand::RngExt;
 
-use super::{ImageDataset, Split};
+use super::{ImageDataset, Split, SplitInfo};
 use crate::Error;
 use crate::networks::ChannelStats;
 
@@ -19,6 +19,9 @@ const RECORD: usize = 1 + 3 * PIXELS;
 /// The number of images in a file.
 const IMAGES: usize = 10_000;
 const CLASSES: u8 = 10;
+/// The names in the archive's `batches.meta.txt`.
+const NAMES: [&str; CLASSES as usize] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 /// The maximum shift of an image, in pixels.
 const SHIFT: i64 = 4;
 
@@ -42,6 +45,7 @@ struct SplitData {
     labels: Vec<u16>,
     /// `[images, 3, 32, 32]`
     pixels: Vec<u8>,
+    checksum: u32,
 }
 
 impl Cifar10 {
@@ -75,6 +79,7 @@ impl SplitData {
             let expected = format!("{} bytes, {IMAGES} images of {RECORD}", IMAGES * RECORD);
             return Err(Error::file(path, format!("must have {expected}, but has {}; download it again", bytes.len())));
         }
+        self.checksum = crc32c::crc32c_append(self.checksum, &bytes);
         for (image, record) in bytes.chunks_exact(RECORD).enumerate() {
             let (&label, pixels) = record.split_first().expect("a label");
             if label >= CLASSES {
@@ -95,6 +100,16 @@ impl ImageDataset for Cifar10 {
 
     fn classes(&self) -> usize {
         CLASSES.into()
+    }
+
+    fn class_names(&self) -> Vec<String> {
+        NAMES.map(String::from).into()
+    }
+
+    fn split_info(&self, split: Split) -> SplitInfo {
+        let SplitData { labels, checksum, .. } = &self.splits[split as usize];
+        let bytes = (labels.len() * RECORD) as u64;
+        SplitInfo { samples: labels.len(), bytes, checksum: *checksum, checksum_of: "contents".into() }
     }
 
     /// Mean and standard std of the 50,000 training images.

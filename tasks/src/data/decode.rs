@@ -44,6 +44,7 @@ pub fn decode(file: &[u8]) -> Result<RgbImage, String> {
 }
 
 fn jpeg(file: &[u8]) -> Result<RgbImage, String> {
+    let file = &file[..end_of_jpeg(file).unwrap_or(file.len())]; // a phone may have put a video behind it
     // compressed data can't contain this pair of bytes, so it marks the end of the image
     let last = |marker: u8| file.windows(2).rposition(|pair| pair == [0xff, marker]);
     let (scan, end) = (last(0xda), last(0xd9));
@@ -61,6 +62,26 @@ fn jpeg(file: &[u8]) -> Result<RgbImage, String> {
     match rgb.len() == 3 * width * height {
         true => Ok(RgbImage { width, height, rgb }),
         false => Err("corrupt JPEG: unknown color space".into()),
+    }
+}
+
+/// Returns the length of the image at the beginning of a file; none if its segments don't lead to an end.
+fn end_of_jpeg(file: &[u8]) -> Option<usize> {
+    let mut at = JPEG.len();
+    loop {
+        // In compressed data, which follow the segment 0xda, 0xff is followed by 0 or by a restart.
+        at += file
+            .get(at..)?
+            .windows(2)
+            .position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff | 0xd0..=0xd8))?;
+        match file[at + 1] {
+            0xd9 => return Some(at + 2),
+            0xc0..=0xcf | 0xda..=0xfe => {
+                let length = file.get(at + 2..at + 4)?;
+                at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]]));
+            }
+            _ => at += 2,
+        }
     }
 }
 
@@ -132,6 +153,9 @@ mod tests {
         file.splice(2..2, exif);
         assert_is(&file, [200, 90, 30]);
         file.extend(b"trailing");
+        assert_is(&file, [200, 90, 30]);
+        let film = b"\xff\xda in a film, of which no pair of bytes is an end".repeat(1000);
+        file.extend(film);
         assert_is(&file, [200, 90, 30]);
     }
 

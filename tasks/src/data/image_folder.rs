@@ -1,16 +1,21 @@
 //! Image folders in ImageNet's layout: training images in `train/<class>/*`, test images in `val/<class>/*`.
 //!
+//! Files that are neither named as images nor begin as a JPEG or PNG are passed over, hidden files silently.
+//!
 //! A twentieth of the training images, at most 60,000, is held out for validation, stratified by class. The selection
 //! depends only on the names and sizes of the classes, so that all runs use the same split.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use alrao_core::path::Shown;
 use alrao_core::streams::{Stream, stream};
 use rand::seq::SliceRandom;
 
-use super::{ImageDataset, Split, augment, decode};
+use super::dataset_info::{list, unlike_classes};
+use super::{ImageDataset, Split, SplitInfo, augment, decode};
 use crate::Error;
 use crate::networks::ChannelStats;
 
@@ -20,13 +25,18 @@ const VALIDATION_FRACTION: usize = 20;
 const MAX_VALIDATION: usize = 60_000;
 /// The number of files per class that are inspected; one must be an image.
 const INSPECTED: usize = 8;
+/// Endings of names that promise an image, as in torchvision; those of other formats than JPEG and PNG are corrupt images.
+const ENDINGS: [&str; 11] = ["jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp", "gif", "heic"];
 const LAYOUT: &str = "images as train/CLASS/* and val/CLASS/*";
 
 /// An image-folder dataset.
 pub struct ImageFolder {
+    folder: PathBuf,
     side: usize,
     classes: Vec<String>,
     splits: [SplitData; 3],
+    /// names of files that are no images
+    passed_over: Vec<String>,
 }
 
 /// The images of a split.
@@ -34,7 +44,12 @@ pub struct ImageFolder {
 struct SplitData {
     labels: Vec<u16>,
     paths: Vec<PathBuf>,
+    bytes: u64,
+    checksum: u32,
 }
+
+/// An image and its size in bytes.
+type Image = (PathBuf, u64);
 
 impl ImageFolder {
     /// Lists the images in `folder`, which are resized to `side` by `side` pixels.
@@ -43,33 +58,61 @@ impl ImageFolder {
     /// [`Error::Folder`] if the layout is wrong, a class has no image, or the test classes differ from the training
     /// classes; [`Error::File`] if a file or folder can't be read.
     pub fn read(folder: &Path, side: usize) -> Result<Self, Error> {
+        Self::read_with(folder, side, None)
+    }
+
+    /// Lists the images as [`read`](Self::read) does, with the classes of a trained model, if given.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); [`Error::Classes`] if the folder has other classes.
+    pub fn read_with(folder: &Path, side: usize, known: Option<&[String]>) -> Result<Self, Error> {
         let [train, val] = ["train", "val"].map(|name| folder.join(name));
         if !(train.is_dir() && val.is_dir()) {
             return Err(Error::folder(folder, LAYOUT));
         }
-        let classes = names(&train, true)?;
-        if classes.len() < 2 {
+        let (of_train, of_val) = (Listing::of(&train)?, Listing::of(&val)?);
+        let mut folders = of_train.folders;
+        if folders.len() < 2 {
             return Err(Error::folder(&train, "a folder of images for each class, of two classes at least"));
         }
-        if classes.len() > usize::from(u16::MAX) {
+        if folders.len() > usize::from(u16::MAX) {
             return Err(Error::folder(&train, format!("at most {} classes", u16::MAX)));
         }
-        if let Some(other) = names(&val, true)?.iter().find(|name| !classes.contains(name)) {
-            return Err(Error::file(&val.join(other), format!("class without training images in {}", train.display())));
+        if let Some(other) = of_val.folders.iter().find(|name| folders.binary_search(name).is_err()) {
+            return Err(Error::file(&val.join(other), format!("class without training images in {}", train.shown())));
         }
-        let train = classes.iter().map(|class| images(&train.join(class))).collect::<Result<Vec<_>, _>>()?;
-        let val = classes.iter().map(|class| images(&val.join(class))).collect::<Result<Vec<_>, _>>()?;
+        let mut classes: Vec<String> = folders.iter().map(|name| name.shown()).collect();
+        if let Some(known) = known.filter(|known| *known != classes) {
+            let mut sorted = known.to_vec();
+            sorted.sort();
+            let mut found: Vec<_> = classes.iter().cloned().zip(folders).collect();
+            found.sort();
+            if found.iter().map(|(name, _)| name).ne(&sorted) {
+                let problem = unlike_classes(known, &classes).expect("they differ");
+                return Err(Error::Classes { path: folder.into(), problem });
+            }
+            let place = |name: &String| known.iter().position(|known| known == name);
+            found.sort_by_key(|(name, _)| place(name));
+            (classes, folders) = found.into_iter().unzip();
+        }
+        let beside_classes = of_train.files.into_iter().chain(of_val.files);
+        let mut passed_over: Vec<OsString> = beside_classes.map(|(name, _)| name).collect();
+        let mut images_of = |part: &Path| -> Result<Vec<Vec<Image>>, Error> {
+            folders.iter().map(|class| images(&part.join(class), &mut passed_over)).collect()
+        };
+        let (train, val) = (images_of(&train)?, images_of(&val)?);
 
         let counts: Vec<usize> = train.iter().map(Vec::len).collect();
         let mut splits: [SplitData; 3] = Default::default();
-        for (label, (mut paths, validation)) in train.into_iter().zip(validation_counts(&counts)).enumerate() {
-            paths.shuffle(&mut stream(0, &format!("validation images of {}", classes[label])));
-            let train = paths.split_off(validation);
-            splits[Split::Validation as usize].add(label, paths);
-            splits[Split::Train as usize].add(label, train);
+        for (label, (mut images, validation)) in train.into_iter().zip(validation_counts(&counts)).enumerate() {
+            images.shuffle(&mut stream(0, &format!("validation images of {}", classes[label])));
+            let train = images.split_off(validation);
+            splits[Split::Validation as usize].add(folder, label, images);
+            splits[Split::Train as usize].add(folder, label, train);
         }
-        val.into_iter().enumerate().for_each(|(label, paths)| splits[Split::Test as usize].add(label, paths));
-        Ok(ImageFolder { side, classes, splits })
+        val.into_iter().enumerate().for_each(|(label, images)| splits[Split::Test as usize].add(folder, label, images));
+        let passed_over = passed_over.iter().map(|name| name.shown()).collect();
+        Ok(ImageFolder { folder: folder.into(), side, classes, splits, passed_over })
     }
 
     /// Returns the file of an image.
@@ -79,10 +122,16 @@ impl ImageFolder {
 }
 
 impl SplitData {
-    fn add(&mut self, label: usize, mut paths: Vec<PathBuf>) {
-        paths.sort();
-        self.labels.resize(self.labels.len() + paths.len(), label as u16);
-        self.paths.append(&mut paths);
+    fn add(&mut self, folder: &Path, label: usize, mut images: Vec<Image>) {
+        images.sort();
+        self.labels.resize(self.labels.len() + images.len(), label as u16);
+        for (path, size) in images {
+            let name = path.strip_prefix(folder).unwrap_or(&path);
+            self.checksum = crc32c::crc32c_append(self.checksum, name.as_os_str().as_encoded_bytes());
+            self.checksum = crc32c::crc32c_append(self.checksum, &size.to_le_bytes());
+            self.bytes += size;
+            self.paths.push(path);
+        }
     }
 }
 
@@ -93,6 +142,27 @@ impl ImageDataset for ImageFolder {
 
     fn classes(&self) -> usize {
         self.classes.len()
+    }
+
+    fn class_names(&self) -> Vec<String> {
+        self.classes.clone()
+    }
+
+    fn split_info(&self, split: Split) -> SplitInfo {
+        let SplitData { paths, bytes, checksum, .. } = &self.splits[split as usize];
+        SplitInfo { samples: paths.len(), bytes: *bytes, checksum: *checksum, checksum_of: "names and sizes".into() }
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.folder)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut names = self.passed_over.clone();
+        names.sort();
+        names.dedup();
+        let count = self.passed_over.len();
+        list(&names).map(|names| format!("{count} files that are no images passed over: {names}")).into_iter().collect()
     }
 
     /// Mean and standard std of ImageNet.
@@ -132,36 +202,68 @@ fn validation_counts(counts: &[usize]) -> Vec<usize> {
     validation
 }
 
-/// Returns the sorted names of the subfolders or files of a folder, without hidden ones.
-fn names(folder: &Path, folders: bool) -> Result<Vec<String>, Error> {
-    let unreadable = |error: io::Error| Error::file(folder, error.to_string());
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') && entry.path().is_dir() == folders {
-            names.push(name);
-        }
-    }
-    names.sort();
-    Ok(names)
+/// The entries of a folder without hidden ones, sorted by name.
+struct Listing {
+    folders: Vec<OsString>,
+    /// names and sizes; 0 for a link to a file that doesn't exist
+    files: Vec<(OsString, u64)>,
 }
 
-/// Returns the images of a class.
-fn images(class: &Path) -> Result<Vec<PathBuf>, Error> {
+impl Listing {
+    fn of(folder: &Path) -> Result<Self, Error> {
+        let unreadable = |error: io::Error| Error::file(folder, error.to_string());
+        let mut listing = Listing { folders: Vec::new(), files: Vec::new() };
+        for entry in fs::read_dir(folder).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            match fs::metadata(entry.path()) {
+                Ok(metadata) if metadata.is_dir() => listing.folders.push(name),
+                metadata => listing.files.push((name, metadata.map_or(0, |metadata| metadata.len()))),
+            }
+        }
+        listing.folders.sort();
+        listing.files.sort();
+        Ok(listing)
+    }
+}
+
+/// Returns the images of a class, and adds the names of other files to `passed_over`.
+fn images(class: &Path, passed_over: &mut Vec<OsString>) -> Result<Vec<Image>, Error> {
     if !class.is_dir() {
         return Err(Error::file(class, "missing, although the training images have this class"));
     }
-    let paths: Vec<PathBuf> = names(class, false)?.into_iter().map(|name| class.join(name)).collect();
-    for path in paths.iter().take(INSPECTED) {
-        let mut beginning = [0; 4];
-        let opened = File::open(path).and_then(|mut file| file.read(&mut beginning));
-        opened.map_err(|error| Error::file(path, error.to_string()))?;
-        if decode::is_image(&beginning) {
-            return Ok(paths);
+    let mut images = Vec::new();
+    for (name, size) in Listing::of(class)?.files {
+        let path = class.join(&name);
+        match promises_image(&name) || decode::is_image(&beginning(&path)?) {
+            true => images.push((path, size)),
+            false => passed_over.push(name),
+        }
+    }
+    for (path, _) in images.iter().take(INSPECTED) {
+        if decode::is_image(&beginning(path)?) {
+            return Ok(images);
         }
     }
     Err(Error::folder(class, "images, JPEG or PNG"))
+}
+
+/// Returns whether a file's name ends as an image's does.
+fn promises_image(name: &OsStr) -> bool {
+    let ending = Path::new(name).extension().and_then(OsStr::to_str);
+    ending.is_some_and(|ending| ENDINGS.iter().any(|image| image.eq_ignore_ascii_case(ending)))
+}
+
+/// Returns the first bytes of a file; none of a link to a file that doesn't exist.
+fn beginning(path: &Path) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    match File::open(path).and_then(|file| file.take(4).read_to_end(&mut bytes)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, error.to_string())),
+        _ => Ok(bytes),
+    }
 }
 
 #[cfg(test)]

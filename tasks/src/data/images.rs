@@ -1,10 +1,11 @@
 //! Labeled images with random access, of which batches are made.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use alrao_core::streams::Stream;
 
-use super::Split;
+use super::{Split, SplitInfo};
 use crate::Error;
 use crate::networks::ChannelStats;
 
@@ -15,6 +16,28 @@ pub trait ImageDataset: Send + Sync {
 
     /// Returns the number of classes, A.
     fn classes(&self) -> usize;
+
+    /// Returns the names of the classes, `[A]`; by default their numbers.
+    fn class_names(&self) -> Vec<String> {
+        (0..self.classes()).map(|class| class.to_string()).collect()
+    }
+
+    /// Returns the size and the fingerprint of a split; by default those of its labels.
+    fn split_info(&self, split: Split) -> SplitInfo {
+        let labels: Vec<u8> = self.labels(split).iter().flat_map(|label| label.to_le_bytes()).collect();
+        let (samples, checksum) = (self.labels(split).len(), crc32c::crc32c(&labels));
+        SplitInfo { samples, bytes: labels.len() as u64, checksum, checksum_of: "labels".into() }
+    }
+
+    /// Returns the folder of the files, if they have one; corrupt files are identified by their paths in it.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Returns what was passed over while reading, in sentences.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Returns mean and standard std of the pixels, by channel.
     fn channel_stats(&self) -> ChannelStats;

@@ -3,6 +3,7 @@
 mod augment;
 mod batch;
 mod cifar10;
+mod dataset_info;
 pub mod decode;
 mod image_folder;
 mod images;
@@ -13,12 +14,18 @@ mod text;
 pub use crate::error::SkippedFile;
 pub use batch::{Batch, Batches, Split};
 pub use cifar10::Cifar10;
+pub use dataset_info::{DatasetInfo, SplitInfo, unlike_classes};
 pub use image_folder::ImageFolder;
 pub use images::{ImageDataLoader, ImageDataset};
 pub use metric_kind::MetricKind;
 pub use text::{Symbol, Text};
 
+use std::path::Path;
+
+use alrao_core::path::Shown;
+
 use crate::Error;
+use crate::networks::ChannelStats;
 
 /// The largest number of classes for which top-5 accuracy is meaningless.
 const FEW: usize = 10;
@@ -62,6 +69,45 @@ impl Data {
             Data::Text(text) => text.vocabulary(),
             Data::Images(images) => images.images.classes(),
         }
+    }
+
+    /// Returns its classes, preprocessing and fingerprint.
+    pub fn info(&self) -> DatasetInfo {
+        let of = |key: &str, value: String| (key.to_string(), value);
+        let (classes, preprocessing) = match self {
+            Data::Text(text) => {
+                let symbols = self.sample_name().to_string();
+                (text.symbols().to_vec(), [of("symbols", symbols), of("line_ends", "LF".into())].into())
+            }
+            Data::Images(data) => {
+                let (side, ChannelStats { mean, std }) = (data.images.side(), data.images.channel_stats());
+                let channels = [of("mean", format!("{mean:?}")), of("std", format!("{std:?}"))];
+                (data.images.class_names(), channels.into_iter().chain([of("image_size", side.to_string())]).collect())
+            }
+        };
+        let split = |split| match self {
+            Data::Text(text) => text.split_info(split),
+            Data::Images(data) => data.images.split_info(split),
+        };
+        let [train, validation, test] = Split::ALL.map(split);
+        DatasetInfo { classes, preprocessing, train, validation, test }
+    }
+
+    /// Returns what was passed over or normalized while reading, in sentences.
+    pub fn notes(&self) -> Vec<String> {
+        match self {
+            Data::Text(text) => text.notes(),
+            Data::Images(data) => data.images.notes(),
+        }
+    }
+
+    /// Returns a name of a file that stays the same if the dataset moves: its path in the dataset.
+    pub fn name_of(&self, file: &Path) -> String {
+        let folder = match self {
+            Data::Text(_) => None,
+            Data::Images(data) => data.images.folder(),
+        };
+        folder.and_then(|folder| file.strip_prefix(folder).ok()).unwrap_or(file).shown()
     }
 
     /// Returns the name of its samples.

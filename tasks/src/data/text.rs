@@ -1,17 +1,17 @@
 //! Penn Treebank in Mikolov's format, or any text in three files of the same names: `ptb.train.txt`, `ptb.valid.txt` and
-//! `ptb.test.txt`, read by character or by word.
+//! `ptb.test.txt`, read by character or by word. Line ends CRLF and CR are read as LF.
 //!
 //! A text is split into `batch_size` streams of equal length. Each batch continues its predecessor, so that the recurrent
 //! state is carried over (truncated back-propagation through time).
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use alrao_core::filled::filled_from;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{Batch, Batches, Split};
+use super::{Batch, Batches, Split, SplitInfo};
 use crate::Error;
 
 const FILES: [&str; 3] = ["ptb.train.txt", "ptb.valid.txt", "ptb.test.txt"];
@@ -34,7 +34,10 @@ pub enum Symbol {
 #[derive(Debug)]
 pub struct Text {
     symbol: Symbol,
-    vocabulary: usize,
+    /// the vocabulary, in the order of first use in the training text
+    symbols: Vec<String>,
+    splits_info: [SplitInfo; 3],
+    line_ends: LineEnds,
     /// sequence length of a batch
     steps: i64,
     /// the streams of each split, `[B, L]` i64
@@ -48,19 +51,52 @@ impl Text {
     /// [`Error::Folder`] if files are missing; [`Error::File`] if a file can't be read, is not UTF-8, is too short for the
     /// streams, or contains a symbol outside the training text that `<unk>` can't replace.
     pub fn read(folder: &Path, symbol: Symbol, streams: usize, steps: usize) -> Result<Self, Error> {
+        Self::read_with(folder, symbol, streams, steps, None)
+    }
+
+    /// Reads the three files as [`read`](Self::read) does, with the vocabulary of a trained model, if given.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), of symbols outside this vocabulary.
+    pub fn read_with(
+        folder: &Path,
+        symbol: Symbol,
+        streams: usize,
+        steps: usize,
+        known: Option<&[String]>,
+    ) -> Result<Self, Error> {
         let paths = FILES.map(|name| folder.join(name));
         if !paths.iter().all(|path| path.is_file()) {
             let expected = format!("three text files, {}", FILES.join(", "));
             return Err(Error::folder(folder, expected));
         }
-        let mut vocabulary = Vocabulary::default();
-        let [train, valid, test] = &paths;
-        let train = vocabulary.learn(train, symbol)?;
-        let (valid, test) = (vocabulary.read(valid, symbol)?, vocabulary.read(test, symbol)?);
-        let cut = |(path, symbols): (&PathBuf, Vec<i64>)| cut(path, &symbols, streams);
-        let mut splits = paths.iter().zip([train, valid, test]).map(cut);
-        let mut next = || splits.next().expect("three");
-        Ok(Text { symbol, vocabulary: vocabulary.of.len(), steps: steps as i64, splits: [next()?, next()?, next()?] })
+        let mut line_ends = LineEnds::default();
+        let mut checksums = Vec::new();
+        let mut texts = Vec::new();
+        for path in &paths {
+            let bytes = read(path)?;
+            checksums.push((bytes.len() as u64, crc32c::crc32c(&bytes)));
+            texts.push(line_ends.normalize(utf8(path, bytes)?));
+        }
+        let vocabulary = match known {
+            Some(symbols) => Vocabulary::of(symbols, "the vocabulary of the run"),
+            None => Vocabulary::learn(&texts[0], symbol),
+        };
+        let mut infos = Vec::new();
+        let mut splits = Vec::new();
+        for ((path, text), (bytes, checksum)) in paths.iter().zip(&texts).zip(checksums) {
+            let numbers = vocabulary.encode(path, text, symbol)?;
+            infos.push(SplitInfo { samples: numbers.len(), bytes, checksum, checksum_of: "contents".into() });
+            splits.push(cut(path, &numbers, streams)?);
+        }
+        Ok(Text {
+            symbol,
+            symbols: vocabulary.symbols,
+            splits_info: infos.try_into().expect("three"),
+            line_ends,
+            steps: steps as i64,
+            splits: splits.try_into().expect("three"),
+        })
     }
 
     /// Returns the kind of symbols.
@@ -70,7 +106,26 @@ impl Text {
 
     /// Returns the size of the vocabulary.
     pub fn vocabulary(&self) -> usize {
-        self.vocabulary
+        self.symbols.len()
+    }
+
+    /// Returns the symbols of the vocabulary, in the order of their numbers.
+    pub fn symbols(&self) -> &[String] {
+        &self.symbols
+    }
+
+    /// Returns the size and the fingerprint of a split.
+    pub fn split_info(&self, split: Split) -> SplitInfo {
+        self.splits_info[split as usize].clone()
+    }
+
+    /// Returns what was normalized while reading, in sentences.
+    pub fn notes(&self) -> Vec<String> {
+        let LineEnds { crlf, cr } = self.line_ends;
+        match crlf + cr {
+            0 => Vec::new(),
+            all => vec![format!("{all} line ends read as LF: {crlf} are CRLF, {cr} CR")],
+        }
     }
 
     /// Returns the number of batches in an epoch of a split.
@@ -91,35 +146,62 @@ impl Text {
     }
 }
 
-/// The vocabulary: the index of each symbol in the training text.
-#[derive(Default)]
+/// Counts of the line ends of other systems.
+#[derive(Debug, Default)]
+struct LineEnds {
+    crlf: usize,
+    cr: usize,
+}
+
+impl LineEnds {
+    /// Replaces CRLF and lone CR by LF.
+    fn normalize(&mut self, text: String) -> String {
+        if !text.contains('\r') {
+            return text;
+        }
+        let crlf = text.matches("\r\n").count();
+        self.crlf += crlf;
+        self.cr += text.matches('\r').count() - crlf;
+        text.replace("\r\n", "\n").replace('\r', "\n")
+    }
+}
+
+/// The vocabulary: the index of each symbol.
 struct Vocabulary {
-    of: HashMap<String, i64>,
+    numbers: HashMap<String, i64>,
+    symbols: Vec<String>,
+    /// where the symbols are from, for messages
+    source: &'static str,
 }
 
 impl Vocabulary {
-    /// Encodes a text and adds new symbols in the order of their first use.
-    fn learn(&mut self, path: &Path, symbol: Symbol) -> Result<Vec<i64>, Error> {
-        let mut numbers = Vec::new();
-        for_each(&read(path)?, symbol, |symbol, _| {
-            let number = self.of.get(symbol).copied().unwrap_or_else(|| {
-                let next = self.of.len() as i64;
-                self.of.insert(symbol.into(), next);
-                next
-            });
-            numbers.push(number);
+    /// Creates a vocabulary of these symbols.
+    fn of(symbols: &[String], source: &'static str) -> Self {
+        let numbers = symbols.iter().zip(0..).map(|(symbol, number)| (symbol.clone(), number)).collect();
+        Vocabulary { numbers, symbols: symbols.to_vec(), source }
+    }
+
+    /// Collects the symbols of a text, in the order of their first use.
+    fn learn(text: &str, symbol: Symbol) -> Self {
+        let (mut seen, mut symbols) = (HashSet::new(), Vec::new());
+        let take = |symbol: &str, _| {
+            if !seen.contains(symbol) {
+                seen.insert(symbol.to_string());
+                symbols.push(symbol.to_string());
+            }
             Ok(())
-        })?;
-        Ok(numbers)
+        };
+        for_each(text, symbol, take).expect("never fails");
+        Vocabulary::of(&symbols, FILES[0])
     }
 
     /// Encodes a text.
-    fn read(&self, path: &Path, symbol: Symbol) -> Result<Vec<i64>, Error> {
+    fn encode(&self, path: &Path, text: &str, symbol: Symbol) -> Result<Vec<i64>, Error> {
         let mut numbers = Vec::new();
-        for_each(&read(path)?, symbol, |symbol, line| {
-            let number = self.of.get(symbol).or_else(|| self.of.get(UNKNOWN));
+        for_each(text, symbol, |symbol, line| {
+            let number = self.numbers.get(symbol).or_else(|| self.numbers.get(UNKNOWN));
             let number = number.ok_or_else(|| {
-                Error::file(path, format!("line {line} contains {symbol:?}, which does not occur in {}", FILES[0]))
+                Error::file(path, format!("line {line} contains {symbol:?}, which does not occur in {}", self.source))
             })?;
             numbers.push(*number);
             Ok(())
@@ -145,8 +227,11 @@ fn for_each(text: &str, symbol: Symbol, mut take: impl FnMut(&str, usize) -> Res
     Ok(())
 }
 
-fn read(path: &Path) -> Result<String, Error> {
-    let bytes = std::fs::read(path).map_err(|error| Error::file(path, error.to_string()))?;
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|error| Error::file(path, error.to_string()))
+}
+
+fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Error::file(path, format!("not valid UTF-8 at byte {at}"))
