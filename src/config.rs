@@ -8,7 +8,7 @@ use std::path::Path;
 
 use alrao_agents::dqn::AgentSettings;
 use alrao_agents::frame_stack::stack_frames;
-use alrao_agents::training::Schedule;
+use alrao_agents::training::{Schedule, TestEpisodes};
 use alrao_core::device::{self, DeviceChoice, LIBTORCH};
 use alrao_core::method::Method;
 use alrao_core::path;
@@ -357,6 +357,12 @@ impl AgentTask {
         }
         self.agent = self.agent.resolve(environment.observation_space(), &catalog.bodies).map_err(UsageError::of)?;
         Ok(())
+    }
+
+    /// Returns the episodes of a test with the schedule's settings.
+    pub fn test_episodes(&self, seed: u64) -> TestEpisodes {
+        let Schedule { test_episodes, max_evaluation_steps, .. } = self.schedule;
+        TestEpisodes { seed, episodes: test_episodes, max_steps: max_evaluation_steps }
     }
 
     /// Creates an instance of the environment.

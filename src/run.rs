@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alrao_agents::evaluation::Evaluation;
 use alrao_agents::q_network::greedy_actions;
-use alrao_agents::training;
+use alrao_agents::training::{self, TestEpisodes};
 use alrao_core::device::DeviceChoice;
 use alrao_core::layers::NormalizedBody;
 use alrao_core::network::Network;
@@ -98,7 +98,8 @@ impl Run {
         let evaluate = || -> Anyhow<Evaluation> {
             let task = self.config.task.agent()?;
             let policy = self.policy()?;
-            Ok(training::test(&policy.network, &|| task.make_stacked(&self.catalog), seed, episodes)?)
+            let episodes = TestEpisodes { episodes, ..task.test_episodes(seed) };
+            Ok(training::test(&policy.network, &|| task.make_stacked(&self.catalog), episodes, |_| {})?)
         };
         evaluate().map_err(Error::from)
     }

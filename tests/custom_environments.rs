@@ -22,6 +22,7 @@ enum Fault {
     None,
     Panic,
     NaN,
+    NoEnd,
     LongerObservation,
     InfiniteReward,
 }
@@ -46,14 +47,16 @@ impl Environment for Walk {
         let mut reward = -f64::from(self.place[0].abs());
         if self.fuse.fetch_sub(1, Ordering::Relaxed) == 0 {
             match self.fault {
-                Fault::None => {}
+                Fault::None | Fault::NoEnd => {}
                 Fault::Panic => panic!("the line ends here"),
                 Fault::NaN => self.place[0] = f32::NAN,
                 Fault::LongerObservation => self.place.push(0.0),
                 Fault::InfiniteReward => reward = f64::INFINITY,
             }
         }
-        Ok(Step { reward, terminated: self.place[0].abs() > 4.0, truncated: self.steps == 20 })
+        let endless = self.fault == Fault::NoEnd;
+        let terminated = self.place[0].abs() > 4.0 && !endless;
+        Ok(Step { reward, terminated, truncated: self.steps == 20 && !endless })
     }
 
     fn observation(&self) -> &[f32] {
@@ -125,4 +128,23 @@ fn a_program_without_the_environment_is_told_to_use_the_one_that_has_it() {
     assert!(matches!(error, Error::Usage(_)));
     let message = error.to_string();
     assert!(message.contains("there is no environment `walk`") && message.contains("use the program that made it"));
+}
+
+#[test]
+fn an_episode_without_end_is_ended_by_a_limit_which_is_said() {
+    let root = tempfile::tempdir().unwrap();
+    let catalog = catalog(Fault::NoEnd, -1);
+    let mut config = create(&root.path().join("default"), &catalog).config().clone();
+    let alrao::config::Task::Agent(task) = &mut config.task else { unreachable!("an agent's") };
+    assert_eq!(task.schedule.max_evaluation_steps, 10_000);
+    task.schedule.max_evaluation_steps = 50;
+    let path = root.path().join("run");
+    let run = Run::create(&path, config, &catalog).unwrap();
+    let alrao::summary::Outcome::Agent { test, random_policy, .. } = run.train().unwrap().outcome else {
+        unreachable!("an agent's")
+    };
+    assert_eq!((test.unwrap().at_limit, random_policy.at_limit), (2, 2));
+    let validations: Vec<Value> = records(&path).into_iter().filter(|line| line["kind"] == "validation").collect();
+    assert!(validations.len() == 3 && validations.iter().all(|line| line["at_limit"] == 2), "{validations:?}");
+    assert_eq!(run.evaluate(3, 1).unwrap().at_limit, 3);
 }

@@ -33,6 +33,24 @@ pub struct Evaluation {
     /// Statistics of their returns.
     #[serde(rename = "return")]
     pub returns: Returns,
+    /// Number of episodes that the limit of steps ended, not the environment.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub at_limit: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// The progress of an evaluation under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EvaluationProgress {
+    /// Number of episodes that have ended.
+    pub ended: usize,
+    /// Number of all episodes.
+    pub episodes: usize,
+    /// Environment steps of each of the other episodes so far.
+    pub steps: u64,
 }
 
 impl Evaluation {
@@ -44,21 +62,24 @@ impl Evaluation {
         let std = (squares / (n - 1.0)).sqrt(); // 0 / 0 for one episode
         let min = returns.iter().copied().fold(f64::INFINITY, f64::min);
         let max = returns.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        Evaluation { episodes: returns.len(), returns: Returns { mean, std, min, max } }
+        Evaluation { episodes: returns.len(), returns: Returns { mean, std, min, max }, at_limit: 0 }
     }
 }
 
 /// Plays one episode per seed, in parallel, each in its own environment, and returns their returns in the order of the
-/// seeds. The policy gets `n` observations as a network's [inputs](crate::inputs), `[n, len]` in one slice, and returns n
-/// actions.
+/// seeds, and the number of episodes that were ended after `max_steps` environment steps. The policy gets `n` observations
+/// as a network's [inputs](crate::inputs), `[n, len]` in one slice, and returns n actions. `go_on` is called before each
+/// step; if it returns false, the evaluation ends without a result.
 ///
 /// # Errors
 /// [`Error::Environment`] if an environment fails; errors of the policy.
 pub fn play(
     environments: &mut [Box<dyn Environment>],
     seeds: &[u64],
+    max_steps: u64,
+    mut go_on: impl FnMut(EvaluationProgress) -> bool,
     mut policy: impl FnMut(&[f32], usize) -> Result<Vec<usize>, Error>,
-) -> Result<Vec<f64>, Error> {
+) -> Result<Option<(Vec<f64>, usize)>, Error> {
     assert!(environments.len() >= seeds.len(), "one environment per episode");
     for (environment, &seed) in environments.iter_mut().zip(seeds) {
         environment.reset(seed)?;
@@ -66,7 +87,12 @@ pub fn play(
     let mut returns = vec![0.0; seeds.len()];
     let mut playing: Vec<_> = environments.iter_mut().zip(0..seeds.len()).collect();
     let mut observations = Vec::new();
-    while !playing.is_empty() {
+    let mut steps = 0;
+    while !playing.is_empty() && steps < max_steps {
+        if !go_on(EvaluationProgress { ended: seeds.len() - playing.len(), episodes: seeds.len(), steps }) {
+            return Ok(None);
+        }
+        steps += 1;
         observations.clear();
         for (environment, _) in &playing {
             observations.extend_from_slice(&to_inputs(environment.typed_observation()));
@@ -85,7 +111,8 @@ pub fn play(
         }
         playing = still_playing;
     }
-    Ok(returns)
+    let at_limit = playing.len();
+    Ok(Some((returns, at_limit)))
 }
 
 #[cfg(test)]
@@ -128,7 +155,16 @@ mod tests {
             assert_eq!(observations.len(), n);
             Ok(observations.iter().map(|&seed| usize::from(seed != 3.0)).collect())
         };
-        assert_eq!(play(&mut environments, &[5, 1, 3], policy).unwrap(), [25.0, 1.0, 0.0]);
+        assert_eq!(play(&mut environments, &[5, 1, 3], 5, |_| true, policy).unwrap(), Some((vec![25.0, 1.0, 0.0], 0)));
+        let limited = play(&mut environments, &[5, 1, 3], 2, |_| true, policy).unwrap();
+        assert_eq!(limited, Some((vec![10.0, 1.0, 0.0], 2)), "two episodes are longer");
+        let mut seen = Vec::new();
+        let stopped = |progress: EvaluationProgress| {
+            seen.push((progress.ended, progress.steps));
+            progress.steps < 3
+        };
+        assert_eq!(play(&mut environments, &[5, 1, 3], 9, stopped, policy).unwrap(), None);
+        assert_eq!(seen, [(0, 0), (1, 1), (1, 2), (2, 3)]);
     }
 
     #[test]
@@ -140,14 +176,17 @@ mod tests {
             Ok(observations.chunks(8).map(act).collect())
         };
         let seeds = [0, 1, 2, 3, 4];
-        let together = play(&mut landers, &seeds, policy).unwrap();
-        let alone = seeds.map(|seed| play(&mut landers[..1], &[seed], policy).unwrap()[0]);
+        let play = |landers: &mut [Box<dyn Environment>], seeds: &[u64]| {
+            play(landers, seeds, u64::MAX, |_| true, policy).unwrap().unwrap().0
+        };
+        let together = play(&mut landers, &seeds);
+        let alone = seeds.map(|seed| play(&mut landers[..1], &[seed])[0]);
         assert_eq!(together, alone);
     }
 
     #[test]
     fn summaries_match_values_by_hand() {
-        let Evaluation { episodes, returns } = Evaluation::of(&[-1.0, 1.0, 3.0]);
+        let Evaluation { episodes, returns, .. } = Evaluation::of(&[-1.0, 1.0, 3.0]);
         assert_eq!((episodes, returns.mean, returns.std, returns.min, returns.max), (3, 1.0, 2.0, -1.0, 3.0));
         assert!(Evaluation::of(&[2.0]).returns.std.is_nan(), "one episode has no spread");
     }

@@ -25,7 +25,7 @@ use crate::Error;
 use crate::bodies::Bodies;
 use crate::dqn::{Agent, AgentSettings, Scales, Update};
 use crate::error::within;
-use crate::evaluation::{Evaluation, play};
+use crate::evaluation::{Evaluation, EvaluationProgress, play};
 use crate::exploration::{ActionRepeat, Exploration};
 use crate::frame_stack::stack_frames;
 use crate::inputs::{Inputs, to_inputs};
@@ -44,6 +44,8 @@ pub struct Schedule {
     pub validation_episodes: usize,
     /// Episodes of the test; by default 100.
     pub test_episodes: usize,
+    /// Environment steps after which an episode of a validation or test is ended; by default 10,000.
+    pub max_evaluation_steps: u64,
     /// Interval of checkpoints; by default a tenth of `steps`, at most 10,000.
     pub checkpoint_every: u64,
     /// Minutes between checkpoints, if `checkpoint_every` takes longer; by default 5.
@@ -60,6 +62,7 @@ struct PartialSchedule {
     validate_every: Option<u64>,
     validation_episodes: Option<usize>,
     test_episodes: Option<usize>,
+    max_evaluation_steps: Option<u64>,
     checkpoint_every: Option<u64>,
     checkpoint_minutes: Option<f64>,
     log_every: Option<u64>,
@@ -73,6 +76,7 @@ impl From<PartialSchedule> for Schedule {
             validate_every: partial.validate_every.unwrap_or(default.validate_every),
             validation_episodes: partial.validation_episodes.unwrap_or(default.validation_episodes),
             test_episodes: partial.test_episodes.unwrap_or(default.test_episodes),
+            max_evaluation_steps: partial.max_evaluation_steps.unwrap_or(default.max_evaluation_steps),
             checkpoint_every: partial.checkpoint_every.unwrap_or(default.checkpoint_every),
             checkpoint_minutes: partial.checkpoint_minutes.unwrap_or(default.checkpoint_minutes),
             log_every: partial.log_every.unwrap_or(default.log_every),
@@ -88,6 +92,7 @@ impl Schedule {
             validate_every: steps.div_ceil(20).max(1),
             validation_episodes: 100,
             test_episodes: 100,
+            max_evaluation_steps: 10_000,
             checkpoint_every: steps.div_ceil(10).clamp(1, 10_000),
             checkpoint_minutes: 5.0,
             log_every: 500,
@@ -104,6 +109,7 @@ impl Schedule {
         within("schedule.validate_every", self.validate_every, 1..)?;
         within("schedule.validation_episodes", self.validation_episodes, 1..=MAX_EPISODES)?;
         within("schedule.test_episodes", self.test_episodes, 1..=MAX_EPISODES)?;
+        within("schedule.max_evaluation_steps", self.max_evaluation_steps, 1..)?;
         within("schedule.checkpoint_every", self.checkpoint_every, 1..)?;
         within("schedule.checkpoint_minutes", self.checkpoint_minutes, (Bound::Excluded(0.0), Bound::Unbounded))?;
         within("schedule.log_every", self.log_every, 1..)?;
@@ -192,6 +198,7 @@ pub struct DqnTrainer {
     progress: Progress,
     saved: Instant,
     checkpoint_requested: fn() -> bool,
+    watch: Box<dyn FnMut(EvaluationProgress)>,
     pending: VecDeque<DqnStopReason>,
 }
 
@@ -199,6 +206,9 @@ pub struct DqnTrainer {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Progress {
     step: u64,
+    /// whether the validation after this step was interrupted, so that a checkpoint is from before it
+    #[serde(default, skip_serializing_if = "is_false")]
+    validation_due: bool,
     episode: u64,
     episode_return: f64,
     episode_length: u64,
@@ -208,6 +218,10 @@ struct Progress {
     episodes: Stream,
     exploration: Stream,
     replay: Stream,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The best validation so far.
@@ -289,6 +303,7 @@ impl DqnTrainer {
         let agent = Agent::with_body(space, actions, settings, body, &method, seed, device)?;
         let mut progress = Progress {
             step: 0,
+            validation_due: false,
             episode: 0,
             episode_return: 0.0,
             episode_length: 0,
@@ -315,6 +330,7 @@ impl DqnTrainer {
             progress,
             saved: Instant::now(),
             checkpoint_requested: || false,
+            watch: Box::new(|_| {}),
             pending: VecDeque::new(),
             schedule: schedule.clone(),
         })
@@ -325,15 +341,21 @@ impl DqnTrainer {
     /// # Errors
     /// [`Error::Core`] if learning diverged, [`Error::Environment`] if the environment failed.
     pub fn advance(&mut self) -> Result<DqnStopReason, Error> {
-        while self.pending.is_empty() && self.progress.step < self.schedule.steps {
+        while self.pending.is_empty() && (self.progress.step < self.schedule.steps || self.progress.validation_due) {
             self.step()?;
         }
         Ok(self.pending.pop_front().unwrap_or(DqnStopReason::Finished))
     }
 
-    /// Has `requested` called after each environment step; if it returns true, a checkpoint is due.
+    /// Has `requested` called after each environment step, also of validations; if it returns true, a checkpoint is due. A
+    /// validation under way is broken off for it, and made again when the training goes on.
     pub fn checkpoint_when(&mut self, requested: fn() -> bool) {
         self.checkpoint_requested = requested;
+    }
+
+    /// Has `watch` called before each environment step of a validation.
+    pub fn watch_validations(&mut self, watch: impl FnMut(EvaluationProgress) + 'static) {
+        self.watch = Box::new(watch);
     }
 
     /// Returns the best validation so far.
@@ -379,8 +401,31 @@ impl DqnTrainer {
         Ok(())
     }
 
-    /// Makes one environment step, with the updates, validations and checkpoints that are due.
+    /// Makes one environment step, with the updates, validations and checkpoints that are due; after a validation that was
+    /// broken off, makes this validation first.
     fn step(&mut self) -> Result<(), Error> {
+        if !self.progress.validation_due {
+            self.learn()?;
+        }
+        if self.progress.validation_due {
+            self.progress.validation_due = !self.validate()?;
+        }
+        let step = self.progress.step;
+        let due = |every: u64| step == self.schedule.steps || step.is_multiple_of(every);
+        let minutes = self.saved.elapsed().as_secs_f64() / 60.0;
+        if due(self.schedule.checkpoint_every)
+            || minutes >= self.schedule.checkpoint_minutes
+            || self.progress.validation_due
+            || (self.checkpoint_requested)()
+        {
+            self.saved = Instant::now();
+            self.pending.push_back(DqnStopReason::Checkpoint);
+        }
+        Ok(())
+    }
+
+    /// Makes one environment step with its updates, and notes whether a validation is due.
+    fn learn(&mut self) -> Result<(), Error> {
         let epsilon = match self.progress.action_repeat.is_active(&self.exploration) {
             true => 1.0,
             false => self.exploration.epsilon(self.progress.step, self.schedule.steps),
@@ -403,17 +448,7 @@ impl DqnTrainer {
         if due(self.schedule.log_every) && self.progress.sums.updates > 0 {
             self.emit_update();
         }
-        if due(self.schedule.validate_every) && step > self.learning_starts {
-            self.validate()?;
-        }
-        let minutes = self.saved.elapsed().as_secs_f64() / 60.0;
-        if due(self.schedule.checkpoint_every)
-            || minutes >= self.schedule.checkpoint_minutes
-            || (self.checkpoint_requested)()
-        {
-            self.saved = Instant::now();
-            self.pending.push_back(DqnStopReason::Checkpoint);
-        }
+        self.progress.validation_due = due(self.schedule.validate_every) && step > self.learning_starts;
         Ok(())
     }
 
@@ -476,18 +511,25 @@ impl DqnTrainer {
         });
     }
 
-    fn validate(&mut self) -> Result<(), Error> {
+    /// Validates, and returns whether it was done; it is broken off if a checkpoint is requested.
+    fn validate(&mut self) -> Result<bool, Error> {
         let step = self.progress.step;
+        let go_on = |progress| {
+            (self.watch)(progress);
+            !(self.checkpoint_requested)()
+        };
         let policy = |observations: &[f32], n: usize| Ok(greedy_actions(self.agent.target(), observations, n)?);
-        let returns = play(&mut self.validation_environments, &self.validation_seeds, policy)?;
-        let evaluation = Evaluation::of(&returns);
+        let max_steps = self.schedule.max_evaluation_steps;
+        let played = play(&mut self.validation_environments, &self.validation_seeds, max_steps, go_on, policy)?;
+        let Some((returns, at_limit)) = played else { return Ok(false) };
+        let evaluation = Evaluation { at_limit, ..Evaluation::of(&returns) };
         let mean_return = evaluation.returns.mean;
         let best = self.progress.best.is_none_or(|best| mean_return >= best.mean_return);
         if best {
             self.progress.best = Some(BestValidation { step, mean_return });
         }
         self.emit(DqnEvent::Validation { step, evaluation, best });
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -506,40 +548,57 @@ pub fn episode_seeds(seed: u64, purpose: &str, episodes: usize) -> Vec<u64> {
     (0..episodes).map(|_| rng.random()).collect()
 }
 
-/// Tests the greedy policy of `network` on `episodes` fresh episodes of the run with this seed. The environments return
-/// the network's inputs, see [`stack_frames`].
+/// Fresh episodes of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestEpisodes {
+    /// The run's seed, from which the episodes' seeds derive.
+    pub seed: u64,
+    /// Number of episodes.
+    pub episodes: usize,
+    /// Environment steps after which an episode is ended.
+    pub max_steps: u64,
+}
+
+/// Tests the greedy policy of `network` on fresh episodes; `watch` is called before each environment step. The environments
+/// return the network's inputs, see [`stack_frames`].
 ///
 /// # Errors
 /// [`Error::Environment`] if the environment fails.
 pub fn test<B: Body>(
     network: &Network<B>,
     make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
-    seed: u64,
-    episodes: usize,
+    episodes: TestEpisodes,
+    watch: impl FnMut(EvaluationProgress),
 ) -> Result<Evaluation, Error> {
-    test_policy(make, seed, episodes, |observations, n| Ok(greedy_actions(network, observations, n)?))
+    test_policy(make, episodes, watch, |observations, n| Ok(greedy_actions(network, observations, n)?))
 }
 
-/// Tests the random policy on the test episodes of the run with this seed.
+/// Tests the random policy on fresh episodes; `watch` is called before each environment step.
 ///
 /// # Errors
 /// [`Error::Environment`] if the environment fails.
 pub fn test_random(
     make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
-    seed: u64,
-    episodes: usize,
+    episodes: TestEpisodes,
+    watch: impl FnMut(EvaluationProgress),
 ) -> Result<Evaluation, Error> {
     let actions = make()?.num_actions();
-    let mut rng = stream(seed, "random policy");
-    test_policy(make, seed, episodes, |_, n| Ok((0..n).map(|_| rng.random_range(0..actions)).collect()))
+    let mut rng = stream(episodes.seed, "random policy");
+    test_policy(make, episodes, watch, |_, n| Ok((0..n).map(|_| rng.random_range(0..actions)).collect()))
 }
 
 fn test_policy(
     make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
-    seed: u64,
-    episodes: usize,
+    TestEpisodes { seed, episodes, max_steps }: TestEpisodes,
+    mut watch: impl FnMut(EvaluationProgress),
     policy: impl FnMut(&[f32], usize) -> Result<Vec<usize>, Error>,
 ) -> Result<Evaluation, Error> {
     let mut environments = (0..episodes).map(|_| make()).collect::<Result<Vec<_>, _>>()?;
-    Ok(Evaluation::of(&play(&mut environments, &episode_seeds(seed, "test", episodes), policy)?))
+    let go_on = |progress| {
+        watch(progress);
+        true
+    };
+    let played = play(&mut environments, &episode_seeds(seed, "test", episodes), max_steps, go_on, policy)?;
+    let (returns, at_limit) = played.expect("it went on");
+    Ok(Evaluation { at_limit, ..Evaluation::of(&returns) })
 }

@@ -10,7 +10,7 @@ use alrao_agents::exploration::Exploration;
 use alrao_agents::frame_stack::stack_frames;
 use alrao_agents::priority::PrioritizedReplaySettings;
 use alrao_agents::q_network::QNetworkSettings;
-use alrao_agents::training::{DqnStopReason, DqnTrainer, Schedule, test};
+use alrao_agents::training::{DqnStopReason, DqnTrainer, Schedule, TestEpisodes, test};
 use alrao_core::method::Method;
 use alrao_core::state_dict::StateDict;
 use alrao_core::tch::{self, Device};
@@ -125,7 +125,8 @@ fn catch_is_learned_from_stacked_pixels() {
     let mut training = trainer(&settings, 8_000);
     advance_to(&DqnStopReason::Finished, &mut training);
     let stacked = || Ok(stack_frames(make()?, settings.frame_stack));
-    let evaluation = test(training.eval_network(), &stacked, 0, 300).unwrap();
+    let episodes = TestEpisodes { seed: 0, episodes: 300, max_steps: 10_000 };
+    let evaluation = test(training.eval_network(), &stacked, episodes, |_| {}).unwrap();
     assert!(evaluation.returns.mean > 0.9, "{evaluation:?}");
 }
 

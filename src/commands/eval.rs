@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use alrao_agents::training;
+use alrao_agents::training::{self, TestEpisodes};
 use alrao_core::device::DeviceChoice;
 use alrao_tasks::data::{Split, check_skipped};
 use alrao_tasks::metrics::evaluate;
@@ -14,7 +14,7 @@ use crate::config::{AgentTask, Config, Task};
 use crate::dataset::Dataset;
 use crate::output::{note, say};
 use crate::run_directory::load_best;
-use crate::runs::{agent, supervised};
+use crate::runs::{EvaluationDisplay, agent, limited, supervised};
 use crate::seed::seed;
 use crate::summary::metric;
 use crate::usage_error::UsageError;
@@ -56,9 +56,13 @@ fn of_agent(args: &EvalArgs, catalog: &Catalog, config: &Config, task: &AgentTas
     let network = agent::network(config, catalog, &load_best(&args.run)?, DeviceChoice::Auto.resolve()?)?;
     let episodes = args.episodes.map_or(task.schedule.test_episodes, |episodes| episodes as usize);
     let seed = args.seed.unwrap_or(config.seed);
-    let evaluation = training::test(&network, &|| task.make(catalog), seed, episodes)?;
+    let test = TestEpisodes { episodes, ..task.test_episodes(seed) };
+    let mut display = EvaluationDisplay::new();
+    let watch = |progress| display.episodes("test", progress);
+    let evaluation = training::test(&network, &|| task.make_stacked(catalog), test, watch)?;
     let returns = evaluation.returns;
-    say!("return over {episodes} episodes of {}, seed {seed}", task.environment.name)?;
+    let limited = limited(&evaluation).map_or(String::new(), |limited| format!("; {limited}"));
+    say!("return over {episodes} episodes of {}, seed {seed}{limited}", task.environment.name)?;
     let [mean, std, min, max] = [returns.mean, returns.std, returns.min, returns.max].map(|value| metric(value, 1));
     say!("mean {mean}  std {std}  min {min}  max {max}")
 }
@@ -77,7 +81,15 @@ fn of_supervised(args: &EvalArgs, config: &Config, task: &SupervisedTask) -> Res
     let data = Dataset::read_to_evaluate(&args.run, task, config.seed)?;
     data.notes().iter().for_each(|note| note!("{note}"));
     let network = supervised::network(config, task, &data, &load_best(&args.run)?, device)?;
-    let (scores, skipped_files) = evaluate(&network, data.batches(Split::Test, 0, 0), data.metric_kind(), device)?;
+    let (mut display, mut done) = (EvaluationDisplay::new(), 0);
+    let mut go_on = || {
+        display.batches(Split::Test, done, data.num_batches(Split::Test));
+        done += 1;
+        true
+    };
+    let batches = data.batches(Split::Test, 0, 0);
+    let evaluated = evaluate(&network, batches, data.metric_kind(), device, &mut go_on)?;
+    let (scores, skipped_files) = evaluated.expect("it went on");
     supervised::print_skipped(&skipped_files);
     let (count, of) = (skipped_files.len(), data.images());
     if let Some(last) = skipped_files.last() {

@@ -109,7 +109,8 @@ fn report(path: &Path, summary: &Summary) -> Result<()> {
         Outcome::Agent { test, random_policy, .. } => {
             let words = |evaluation: &alrao_agents::evaluation::Evaluation| {
                 let returns = evaluation.returns;
-                format!("{} ({} episodes)", spread(returns.mean, returns.std, 1), evaluation.episodes)
+                let limited = runs::limited(evaluation).map_or(String::new(), |limited| format!(", {limited}"));
+                format!("{} ({} episodes{limited})", spread(returns.mean, returns.std, 1), evaluation.episodes)
             };
             say!("test return    {}", test.as_ref().map_or(NO_TEST.into(), words))?;
             say!("random policy  {}", words(random_policy))?;

@@ -11,6 +11,7 @@ use alrao_core::units::Units;
 use anyhow::Result;
 use tch::Device;
 
+use super::progress::EvaluationDisplay;
 use super::watchdog::Watchdog;
 use super::{Event, StopReason, Trainer};
 use crate::catalog::Catalog;
@@ -64,6 +65,10 @@ impl Trainer for AgentRun {
         self.training.checkpoint_when(requested);
     }
 
+    fn show_evaluations(&mut self, mut display: EvaluationDisplay) {
+        self.training.watch_validations(move |progress| display.episodes("validation", progress));
+    }
+
     fn budget_unit(&self) -> &'static str {
         "env steps"
     }
@@ -101,23 +106,24 @@ impl Trainer for AgentRun {
     }
 
     fn summary(&self, config: &Config, best: Option<StateDict>, seconds: f64, diverged: bool) -> Result<Summary> {
-        let (task, episodes) = (&self.task, self.task.schedule.test_episodes);
+        let task = &self.task;
+        let episodes = task.test_episodes(config.seed);
+        let mut display = EvaluationDisplay::new();
         let make = || task.make_stacked(&self.catalog);
         let test = best.map(|best| -> Result<_> {
-            Ok(training::test(&network(config, &self.catalog, &best, self.device)?, &make, config.seed, episodes)?)
+            let network = network(config, &self.catalog, &best, self.device)?;
+            Ok(training::test(&network, &make, episodes, |progress| display.episodes("test", progress))?)
         });
+        let test = test.transpose()?;
+        let random = |progress| display.episodes("random policy", progress);
+        let random_policy = training::test_random(&make, episodes, random)?;
         Ok(Summary {
             task: config.task.name(),
             seed: config.seed,
             optimizer: config.optimizer.kind.name().into(),
             seconds,
             diverged,
-            outcome: Outcome::Agent {
-                steps: self.training.steps(),
-                best: self.training.best(),
-                test: test.transpose()?,
-                random_policy: training::test_random(&make, config.seed, episodes)?,
-            },
+            outcome: Outcome::Agent { steps: self.training.steps(), best: self.training.best(), test, random_policy },
             lr_diagnostics: self.training.agent().diagnose(),
         })
     }

@@ -138,6 +138,7 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
     let started = Instant::now();
     let seconds = || seconds_before + started.elapsed().as_secs_f64();
     let mut progress = Progress::new(config.budget(), trainer.budget_unit(), trainer.progress());
+    trainer.show_evaluations(progress.of_evaluations());
     let mut speed = Speed { work_done: trainer.work_done(), since: Instant::now() };
     let mut has_best = directory.has_best()?;
     let resume = format!("{} train --resume {}", program::name(), shell::word(directory.path()));

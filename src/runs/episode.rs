@@ -47,7 +47,7 @@ pub fn episode(catalog: &Catalog, run: &Path, seed: Option<u64>) -> Result<Episo
         );
         let step = environment.step(greedy_actions(&network, &to_inputs(environment.typed_observation()), 1)?[0])?;
         sum += step.reward;
-        if step.ended() {
+        if step.ended() || frames.len() as u64 >= task.schedule.max_evaluation_steps {
             let fps = catalog.environments.spec(name)?.fps;
             return Ok(Episode { environment: name.clone(), fps, frames, sum });
         }

@@ -27,4 +27,5 @@ mod watchdog;
 
 pub use driver::{ResumeOptions, draw, drive, resume, resume_with, train};
 pub use episode::{Episode, episode};
+pub use progress::{EvaluationDisplay, limited};
 pub use trainer::{Event, StopReason, Trainer, diverged};

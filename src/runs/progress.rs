@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use alrao_agents::evaluation::{Evaluation, EvaluationProgress};
 use alrao_agents::training::DqnEvent;
 use alrao_core::path::Shown;
+use alrao_tasks::data::Split;
 use alrao_tasks::training::SupervisedEvent;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
@@ -23,6 +25,52 @@ pub struct Progress {
     spent_before: f64,
     printed: Instant,
     latest: Latest,
+    said_limit: bool,
+}
+
+/// The display of an evaluation under way, which says every ten seconds how far it is.
+pub struct EvaluationDisplay {
+    bar: Option<ProgressBar>,
+    shown: Instant,
+}
+
+impl EvaluationDisplay {
+    /// Creates the display of an evaluation outside of a training.
+    pub fn new() -> Self {
+        EvaluationDisplay { bar: None, shown: Instant::now() }
+    }
+
+    /// Shows the progress of episodes; `what` names the evaluation.
+    pub fn episodes(&mut self, what: &str, EvaluationProgress { ended, episodes, steps }: EvaluationProgress) {
+        self.show(steps == 0, || {
+            format!("{what}: {ended} of {episodes} episodes ended, the others are at step {steps}")
+        });
+    }
+
+    /// Shows the progress of batches, of which so many are done.
+    pub fn batches(&mut self, split: Split, done: u64, all: u64) {
+        self.show(done == 0, || format!("evaluating the {}: {done} of {all} batches", split.name()));
+    }
+
+    fn show(&mut self, begins: bool, words: impl Fn() -> String) {
+        if begins {
+            self.shown = Instant::now();
+        }
+        if self.shown.elapsed() < EVERY {
+            return;
+        }
+        self.shown = Instant::now();
+        match &self.bar {
+            Some(bar) => bar.set_message(words()),
+            None => note!("{}", words()),
+        }
+    }
+}
+
+impl Default for EvaluationDisplay {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// The latest metrics of each kind, formatted.
@@ -43,18 +91,27 @@ impl Progress {
             ProgressBar::new(budget).with_position(spent as u64).with_style(style)
         });
         let now = Instant::now();
-        Progress { bar, budget, unit, started: now, spent_before: spent, printed: now, latest: Latest::default() }
+        let latest = Latest::default();
+        Progress { bar, budget, unit, started: now, spent_before: spent, printed: now, latest, said_limit: false }
+    }
+
+    /// Returns the display of evaluations during the training.
+    pub fn of_evaluations(&self) -> EvaluationDisplay {
+        EvaluationDisplay { bar: self.bar.clone(), shown: Instant::now() }
     }
 
     /// Updates the display with an event, the spent part of the budget and, if measured, the speed per second.
     pub fn event(&mut self, event: &Event, spent: f64, speed: Option<(f64, &str)>) {
         self.latest.take_in(event);
         if let Event::Supervised(SupervisedEvent::SkippedFile { file, .. }) = event {
-            let line = format!("{}: {}; skipped", file.path.shown(), file.problem);
-            match &self.bar {
-                Some(bar) => bar.println(line),
-                None => note!("{line}"),
-            }
+            self.say(&format!("{}: {}; skipped", file.path.shown(), file.problem));
+        }
+        if let Event::Agent(DqnEvent::Validation { step, evaluation, .. }) = event
+            && let Some(limited) = limited(evaluation)
+            && !self.said_limit
+        {
+            self.said_limit = true;
+            self.say(&format!("validation at step {step}: {limited}"));
         }
         if let Some((speed, what)) = speed {
             self.latest.speed = Some(format!("{speed:.0} {what}/s"));
@@ -73,6 +130,13 @@ impl Progress {
         }
     }
 
+    fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => note!("{line}"),
+        }
+    }
+
     /// Removes the bar.
     pub fn finish(self) {
         if let Some(bar) = self.bar {
@@ -86,6 +150,12 @@ impl Progress {
         let left = left.map_or("?".into(), |left| HumanDuration(left).to_string());
         format!("at most {left} left")
     }
+}
+
+/// Says how many episodes of an evaluation were ended by the limit of steps, if any were.
+pub fn limited(evaluation: &Evaluation) -> Option<String> {
+    let words = |count| format!("{count} episodes ended by schedule.max_evaluation_steps");
+    (evaluation.at_limit > 0).then(|| words(evaluation.at_limit))
 }
 
 impl Latest {
@@ -135,7 +205,6 @@ fn bars(weights: &[f64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alrao_agents::evaluation::Evaluation;
 
     #[test]
     fn the_latest_metrics_of_each_kind_are_shown() {

@@ -12,6 +12,7 @@ use alrao_tasks::training::{SupervisedStopReason, SupervisedTrainer, SupervisedT
 use anyhow::Result;
 use tch::Device;
 
+use super::progress::EvaluationDisplay;
 use super::{Event, StopReason, Trainer};
 use crate::config::{Config, OptimizerKind};
 use crate::output::note;
@@ -46,6 +47,7 @@ impl SupervisedRun {
     /// # Errors
     /// Too many files are corrupt.
     pub fn check_test_data(&mut self) -> Result<()> {
+        self.show_evaluations(EvaluationDisplay::new());
         Ok(self.training.check_test_data()?)
     }
 }
@@ -63,6 +65,10 @@ impl Trainer for SupervisedRun {
 
     fn checkpoint_when(&mut self, requested: fn() -> bool) {
         self.training.checkpoint_when(requested);
+    }
+
+    fn show_evaluations(&mut self, mut display: EvaluationDisplay) {
+        self.training.watch_evaluations(Box::new(move |split, done, all| display.batches(split, done, all)));
     }
 
     fn budget_unit(&self) -> &'static str {
@@ -104,7 +110,9 @@ impl Trainer for SupervisedRun {
     fn summary(&self, config: &Config, best: Option<StateDict>, seconds: f64, diverged: bool) -> Result<Summary> {
         let test = best.map(|best| -> Result<_> {
             let network = network(config, &self.task, self.training.data(), &best, self.device)?;
-            let (scores, skipped_files) = self.training.test(&network)?;
+            let mut display = EvaluationDisplay::new();
+            let watch = |split, done, all| display.batches(split, done, all);
+            let (scores, skipped_files) = self.training.test(&network, watch)?;
             print_skipped(&skipped_files);
             Ok(scores)
         });

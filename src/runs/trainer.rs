@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::progress::EvaluationDisplay;
 use crate::config::Config;
 use crate::summary::Summary;
 
@@ -43,6 +44,9 @@ pub trait Trainer {
 
     /// Has `requested` called after each step; if it returns true, a checkpoint is due.
     fn checkpoint_when(&mut self, requested: fn() -> bool);
+
+    /// Shows the progress of evaluations during the training.
+    fn show_evaluations(&mut self, display: EvaluationDisplay);
 
     /// Returns the unit of [`Config::budget`].
     fn budget_unit(&self) -> &'static str;

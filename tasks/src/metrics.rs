@@ -113,7 +113,8 @@ impl MetricAccumulator {
     }
 }
 
-/// Evaluates a network on batches, and returns the skipped files, too.
+/// Evaluates a network on batches, and returns the skipped files, too. `go_on` is called before each batch; if it returns
+/// false, the evaluation ends without a result.
 ///
 /// # Errors
 /// A batch can't be read, or doesn't fit the network; [`Error::AllCorrupt`] if every file was skipped.
@@ -122,10 +123,14 @@ pub fn evaluate(
     batches: Batches,
     kind: MetricKind,
     device: Device,
-) -> Result<(Metrics, Vec<SkippedFile>), Error> {
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Option<(Metrics, Vec<SkippedFile>)>, Error> {
     let (mut accumulator, mut state, mut skipped_files) = (MetricAccumulator::new(device), None, Vec::new());
     let mut samples = 0;
     for batch in batches {
+        if !go_on() {
+            return Ok(None);
+        }
         let batch = batch?.to_device(device);
         skipped_files.extend(batch.skipped_files);
         samples += batch.y.size()[0];
@@ -141,7 +146,7 @@ pub fn evaluate(
     }
     match skipped_files.last() {
         Some(last) if samples == 0 => Err(Error::AllCorrupt { count: skipped_files.len(), last: last.clone() }),
-        _ => Ok((accumulator.metrics(kind), skipped_files)),
+        _ => Ok(Some((accumulator.metrics(kind), skipped_files))),
     }
 }
 

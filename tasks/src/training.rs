@@ -174,6 +174,9 @@ pub struct BestEpoch {
     pub loss: f64,
 }
 
+/// What is called before each batch of an evaluation: with the split, the finished batches and the number of all batches.
+pub type Watch = Box<dyn FnMut(Split, u64, u64)>;
+
 /// A trainer of a supervised model.
 pub struct SupervisedTrainer {
     schedule: TrainingSettings,
@@ -193,6 +196,7 @@ pub struct SupervisedTrainer {
     since_epoch: MetricAccumulator,
     saved: Instant,
     checkpoint_requested: fn() -> bool,
+    watch: Watch,
     pending: VecDeque<SupervisedStopReason>,
     device: Device,
 }
@@ -259,6 +263,7 @@ impl SupervisedTrainer {
             since_epoch: MetricAccumulator::new(device),
             saved: Instant::now(),
             checkpoint_requested: || false,
+            watch: Box::new(|_, _, _| {}),
             pending: VecDeque::new(),
             device,
         })
@@ -275,9 +280,15 @@ impl SupervisedTrainer {
         Ok(self.pending.pop_front().unwrap_or(SupervisedStopReason::Finished))
     }
 
-    /// Has `requested` called after each batch; if it returns true, a checkpoint is due.
+    /// Has `requested` called after each batch, also of evaluations; if it returns true, a checkpoint is due. The evaluations
+    /// after an epoch are broken off for it, and made again when the training goes on.
     pub fn checkpoint_when(&mut self, requested: fn() -> bool) {
         self.checkpoint_requested = requested;
+    }
+
+    /// Has `watch` called before each batch of an evaluation.
+    pub fn watch_evaluations(&mut self, watch: Watch) {
+        self.watch = watch;
     }
 
     /// Returns the best epoch so far.
@@ -331,7 +342,9 @@ impl SupervisedTrainer {
     /// # Errors
     /// A file can't be read; [`Error::TooManyCorrupt`].
     pub fn check_test_data(&mut self) -> Result<(), Error> {
-        for batch in self.data.batches(Split::Test, 0, 0) {
+        let all = self.data.num_batches(Split::Test);
+        for (done, batch) in (0..).zip(self.data.batches(Split::Test, 0, 0)) {
+            (self.watch)(Split::Test, done, all);
             self.skip_files(batch?.skipped_files)?;
         }
         Ok(())
@@ -342,12 +355,24 @@ impl SupervisedTrainer {
         self.progress.skipped_files.len()
     }
 
-    /// Tests `network`, and returns the skipped files, too.
+    /// Tests `network`, and returns the skipped files, too; `watch` is called before each batch.
     ///
     /// # Errors
     /// A batch can't be read; [`Error::TooManyCorrupt`].
-    pub fn test(&self, network: &Network<Model>) -> Result<(Metrics, Vec<SkippedFile>), Error> {
-        let (scores, skipped_files) = self.metrics_of(network, Split::Test)?;
+    pub fn test(
+        &self,
+        network: &Network<Model>,
+        mut watch: impl FnMut(Split, u64, u64),
+    ) -> Result<(Metrics, Vec<SkippedFile>), Error> {
+        let (mut done, all) = (0, self.data.num_batches(Split::Test));
+        let mut go_on = || {
+            watch(Split::Test, done, all);
+            done += 1;
+            true
+        };
+        let batches = self.data.batches(Split::Test, 0, 0);
+        let evaluated = evaluate(network, batches, self.data.metric_kind(), self.device, &mut go_on)?;
+        let (scores, skipped_files) = evaluated.expect("it went on");
         let before = &self.progress.skipped_files;
         let new = skipped_files.iter().filter(|file| !before.contains(&self.data.name_of(&file.path))).count(); // epochs may have tested, too
         self.check_skipped(before.len() + new, skipped_files.last())?;
@@ -413,12 +438,16 @@ impl SupervisedTrainer {
     fn step(&mut self) -> Result<(), Error> {
         let Progress { epochs, batches, .. } = self.progress;
         let remaining = self.batches.get_or_insert_with(|| self.data.batches(Split::Train, epochs, batches));
-        match remaining.next() {
-            Some(batch) => self.learn(batch?.to_device(self.device))?,
-            None => self.end_epoch()?,
-        }
+        let broken_off = match remaining.next() {
+            Some(batch) => {
+                self.learn(batch?.to_device(self.device))?;
+                false
+            }
+            None => !self.end_epoch()?,
+        };
         if self.saved.elapsed() >= Duration::from_secs(self.schedule.checkpoint_seconds)
             || self.progress.batches == 0
+            || broken_off
             || (self.checkpoint_requested)()
         {
             self.saved = Instant::now();
@@ -499,19 +528,26 @@ impl SupervisedTrainer {
         }));
     }
 
-    fn end_epoch(&mut self) -> Result<(), Error> {
+    /// Evaluates and ends the epoch; returns false if the evaluation was broken off, and the epoch hasn't ended.
+    fn end_epoch(&mut self) -> Result<bool, Error> {
         let kind = self.data.metric_kind();
-        let train = std::mem::replace(&mut self.since_epoch, MetricAccumulator::new(self.device)).metrics(kind);
-        self.progress.epochs += 1;
+        let epoch = self.progress.epochs + 1;
         if self.schedule.precise_bn {
-            self.recompute_bn_stats()?;
+            self.recompute_bn_stats(epoch)?;
         }
-        let validation = self.evaluate(Split::Validation)?;
-        let test_is_due = self.schedule.test_every > 0 && self.progress.epochs.is_multiple_of(self.schedule.test_every);
-        let test = if test_is_due { Some(Box::new(self.evaluate(Split::Test)?)) } else { None };
+        let Some(validation) = self.evaluate(Split::Validation)? else { return Ok(false) };
+        let test_is_due = self.schedule.test_every > 0 && epoch.is_multiple_of(self.schedule.test_every);
+        let test = match test_is_due {
+            true => match self.evaluate(Split::Test)? {
+                Some(test) => Some(Box::new(test)),
+                None => return Ok(false),
+            },
+            false => None,
+        };
+        let train = std::mem::replace(&mut self.since_epoch, MetricAccumulator::new(self.device)).metrics(kind);
+        self.progress.epochs = epoch;
         self.progress.batches = 0;
         (self.batches, self.state) = (None, None);
-        let epoch = self.progress.epochs;
         let best = validation.loss.is_finite() && self.progress.best.is_none_or(|best| validation.loss < best.loss);
         if best {
             self.progress.best = Some(BestEpoch { epoch, loss: validation.loss });
@@ -525,32 +561,38 @@ impl SupervisedTrainer {
             test,
             best,
         }));
-        Ok(())
+        Ok(true)
     }
 
-    /// Recomputes batch-norm statistics from the first images of the next epoch.
-    fn recompute_bn_stats(&mut self) -> Result<(), Error> {
+    /// Recomputes batch-norm statistics from the first images of an epoch.
+    fn recompute_bn_stats(&mut self, epoch: u64) -> Result<(), Error> {
         let Data::Images(data) = &self.data else { return Ok(()) };
         let network = self.average.as_mut().unwrap_or(&mut self.network);
         if !network.parameters().has_buffers() {
             return Ok(());
         }
-        let batches = data.batches(Split::Train, self.progress.epochs, 0).take(BN_IMAGES.div_ceil(data.batch_size));
+        let batches = data.batches(Split::Train, epoch, 0).take(BN_IMAGES.div_ceil(data.batch_size));
         let images = batches.map(|batch| batch.map(|batch| batch.to_device(self.device).x));
         let enough = images.filter(|x| x.as_ref().map_or(true, |x| x.size()[0] > 1));
         noise::with_seed(0, || network.recompute_bn_stats(enough))
     }
 
-    /// Evaluates the network on a split, and skips its corrupt files from now on.
-    fn evaluate(&mut self, split: Split) -> Result<Metrics, Error> {
-        let (scores, skipped_files) = self.metrics_of(self.eval_network(), split)?;
+    /// Evaluates the network on a split, and skips its corrupt files from now on; none if a checkpoint was requested
+    /// meanwhile.
+    fn evaluate(&mut self, split: Split) -> Result<Option<Metrics>, Error> {
+        let network = self.average.as_ref().unwrap_or(&self.network);
+        let (mut done, all) = (0, self.data.num_batches(split));
+        let (watch, requested) = (&mut self.watch, self.checkpoint_requested);
+        let mut go_on = || {
+            watch(split, done, all);
+            done += 1;
+            !requested()
+        };
+        let batches = self.data.batches(split, 0, 0);
+        let evaluated = evaluate(network, batches, self.data.metric_kind(), self.device, &mut go_on)?;
+        let Some((scores, skipped_files)) = evaluated else { return Ok(None) };
         self.skip_files(skipped_files)?;
-        Ok(scores)
-    }
-
-    /// Evaluates `network` on a split, and returns the skipped files, too.
-    fn metrics_of(&self, network: &Network<Model>, split: Split) -> Result<(Metrics, Vec<SkippedFile>), Error> {
-        evaluate(network, self.data.batches(split, 0, 0), self.data.metric_kind(), self.device)
+        Ok(Some(scores))
     }
 }
 
@@ -688,6 +730,36 @@ mod tests {
         assert!(error.starts_with("2 of 120 images are corrupt") && error.ends_with(".jpg: truncated"), "{error}");
     }
 
+    #[test]
+    fn an_evaluation_that_was_broken_off_is_made_again() {
+        thread_local! {
+            static ASKED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+        }
+        fn requested() -> bool {
+            ASKED.set(ASKED.get() + 1);
+            ASKED.get().is_multiple_of(6)
+        }
+        let schedule = TrainingSettings { max_epochs: 12, log_every: 3, test_every: 2, ..Default::default() };
+        let whole = events_of(image_training(&schedule, 1), None).1;
+        let (mut training, mut events, mut broken_off) = (image_training(&schedule, 1), Vec::new(), 0);
+        training.checkpoint_when(requested);
+        loop {
+            match training.advance().unwrap() {
+                SupervisedStopReason::Event(event) => events.push(event),
+                SupervisedStopReason::Checkpoint => {
+                    let (tensors, state) = training.save();
+                    broken_off += usize::from(state.progress.batches == training.data().num_batches(Split::Train));
+                    training = image_training(&schedule, 1);
+                    training.load(&tensors, state).unwrap();
+                    training.checkpoint_when(requested);
+                }
+                SupervisedStopReason::Finished => break,
+            }
+        }
+        assert!(broken_off > 3, "{broken_off}");
+        assert_eq!(events, whole);
+    }
+
     /// Trains to the end and returns the events. If `begin` is given, each checkpoint is saved and loaded into a new trainer
     /// from `begin`.
     fn events_of(
@@ -738,7 +810,7 @@ mod tests {
         assert_eq!((metrics.len(), events.len()), (40, 40 + 40 * 13 / 26));
         assert!(metrics[0].bits_per_char.unwrap() > 4.0, "{:?}", metrics[0]);
         assert!(metrics[39].top1 > 0.9, "{:?}", metrics[39]);
-        let (test, _) = training.test(training.eval_network()).unwrap();
+        let (test, _) = training.test(training.eval_network(), |_, _, _| {}).unwrap();
         assert!((test.loss - metrics[39].loss).abs() < 1e-12, "the same text");
     }
 
@@ -838,7 +910,10 @@ mod tests {
         whole.eval_network().save("network", &mut saved);
         let mut fresh = training(&schedule, &Method::alrao());
         fresh.network.load("network", &saved).unwrap();
-        assert_eq!(fresh.test(&fresh.network).unwrap(), whole.test(whole.eval_network()).unwrap());
+        assert_eq!(
+            fresh.test(&fresh.network, |_, _, _| {}).unwrap(),
+            whole.test(whole.eval_network(), |_, _, _| {}).unwrap()
+        );
     }
 
     #[test]

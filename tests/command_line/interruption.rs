@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::RngExt;
 
+use crate::supervised::alphabet;
 use crate::{SMALL, alrao, assert_same, code_and_text, killed_when, outcome, succeed};
 
 const KILLS: usize = 5;
@@ -80,28 +81,71 @@ fn stopped_twenty_times_by_signals_a_run_loses_no_step() {
     assert_same(&left_alone, &stopped);
 }
 
-/// The step that the signal interrupts has a validation of many episodes.
-#[test]
-fn a_second_signal_ends_a_run_at_once() {
-    let root = tempfile::tempdir().unwrap();
-    let run = root.path().join("run");
-    let long =
-        "--set schedule.checkpoint_every=250 --set schedule.validate_every=251 --set schedule.validation_episodes=3000";
+/// Starts a run, sends it SIGINT so many times after its first checkpoint, and checks that it ends within two seconds.
+fn interrupted(words: &str, run: &std::path::Path, signals: usize) -> String {
     let started = Instant::now();
-    let mut command = with_path(&format!("{SMALL} {long} --out"), &run);
+    let mut command = with_path(&format!("{SMALL} {words} --out"), run);
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     while !run.join("checkpoints/last").exists() {
         assert!(started.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(1));
     }
-    for _ in 0..2 {
+    for _ in 0..signals {
         std::thread::sleep(Duration::from_millis(200));
         Command::new("kill").args(["-s", "INT", &child.id().to_string()]).output().unwrap();
     }
     let stopped = Instant::now();
     let (code, said) = code_and_text(child.wait_with_output().unwrap());
-    assert!(code == 130 && said.contains("once more") && said.contains("stopped by SIGINT; resume"), "{code} {said}");
+    assert!(code == 130 && said.contains("once more"), "{code} {said}");
     assert!(stopped.elapsed() < Duration::from_secs(2), "{:?}", stopped.elapsed());
+    said
+}
+
+/// The step after the checkpoint makes many updates.
+#[test]
+fn a_second_signal_ends_a_run_at_once() {
+    let root = tempfile::tempdir().unwrap();
+    let long = "--set schedule.checkpoint_every=200 --set agent.gradient_steps=1000 --set agent.batch_size=1500";
+    let said = interrupted(long, &root.path().join("run"), 2);
+    assert!(said.contains("stopped by SIGINT; resume"), "{said}");
+}
+
+/// The step after the checkpoint has a validation of many episodes.
+#[test]
+fn a_signal_does_not_wait_for_the_end_of_a_validation() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    let long =
+        "--set schedule.checkpoint_every=250 --set schedule.validate_every=251 --set schedule.validation_episodes=3000";
+    let said = interrupted(long, &run, 1);
+    assert!(said.contains("after 251 of 4000 env steps; resume with"), "{said}");
+    let state = std::fs::read_to_string(run.join("checkpoints/last/state.json")).unwrap();
+    assert!(state.contains("\"validation_due\":true"), "{state}");
+}
+
+#[test]
+fn a_supervised_run_that_was_stopped_by_sigterm_ends_as_one_that_was_not() {
+    let (data, root) = (alphabet(), tempfile::tempdir().unwrap());
+    let (left_alone, stopped) = (root.path().join("left alone"), root.path().join("stopped"));
+    let words = "train ptb-char --set data.batch_size=4 --set data.bptt=10 --set training.max_epochs=8 \
+                 --set training.patience=60 --set training.log_every=5 --device cpu --data";
+    let words = format!("{words} {} --out", data.path().display());
+    let started = Instant::now();
+    succeed(with_path(&words, &left_alone));
+    let pause = started.elapsed().mul_f64(0.3);
+    let mut stops = 0;
+    for _ in 0..6 {
+        let words = if stopped.exists() { "train --resume" } else { &words };
+        let (code, said) = signalled(with_path(words, &stopped), &["TERM"], pause);
+        if code == 0 {
+            break; // it came to its end
+        }
+        assert!(code == 143, "{code} {said}");
+        stops += usize::from(said.contains("epochs; resume with `alrao train --resume"));
+    }
+    assert!(stops > 0, "no signal came while training");
+    succeed(with_path("train --resume", &stopped));
+    assert_same(&left_alone, &stopped);
 }
 
 /// A checkpoint by minutes doesn't wait for one by steps.
