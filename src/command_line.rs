@@ -72,7 +72,11 @@ fn parse() -> Result<CommandLine, clap::Error> {
         let command = command.mut_args(|arg| if takes_value(&arg) { arg.allow_negative_numbers(true) } else { arg });
         command.mut_subcommands(with_numbers)
     }
-    CommandLine::from_arg_matches(&with_numbers(CommandLine::command().name(program::name())).try_get_matches()?)
+    let name = program::name();
+    let usage =
+        format!("{name} train [OPTIONS] <CONFIG>\n       {name} train --resume <DIR> [--data <DIR>] [--accept-data]");
+    let command = CommandLine::command().name(name).mut_subcommand("train", |train| train.override_usage(usage));
+    CommandLine::from_arg_matches(&with_numbers(command).try_get_matches()?)
 }
 
 fn run(command: Command, catalog: &Catalog) -> Result<()> {

@@ -20,9 +20,6 @@ const NO_TEST: &str = "none: diverged before a finite validation";
 
 /// The arguments of `alrao train`.
 #[derive(clap::Args)]
-#[command(
-    override_usage = "alrao train [OPTIONS] <CONFIG>\n       alrao train --resume <DIR> [--data <DIR>] [--accept-data]"
-)]
 pub struct TrainArgs {
     /// TOML file or built-in configuration.
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]

@@ -11,13 +11,14 @@ use anyhow::Result;
 use self::page::Page;
 use crate::catalog::Catalog;
 use crate::config::{Config, OptimizerKind, Task, Versions};
+use crate::dataset::Dataset;
 use crate::figures::{self, FigureKind};
 use crate::message::message;
 use crate::run_directory::read_summary;
 use crate::runs::episode;
 use crate::summary::{Outcome, Summary, spread};
 use crate::sweep::directory::{State, SweepDirectory};
-use crate::sweep::paper::published;
+use crate::sweep::paper::{is_papers_dataset, published};
 use crate::sweep::sources::sources_at;
 use crate::sweep::table::{Table, TableFormat};
 
@@ -49,7 +50,7 @@ fn of_run(run: &Path, catalog: &Catalog) -> Result<Page> {
         Some(_) => "Finished.",
     });
     page.heading(2, "Results");
-    page.pairs(&result(&config, summary.as_ref()));
+    page.pairs(&result(run, &config, summary.as_ref()));
     page.heading(2, "Learning curve");
     let source = run.into();
     figure(&mut page, figures::default_of_run(&config.task), std::slice::from_ref(&source))?;
@@ -132,7 +133,7 @@ fn rank(info: &RunInfo) -> u8 {
 }
 
 /// Returns the results of a run, with the paper's.
-fn result(config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, String)> {
+fn result(run: &Path, config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, String)> {
     let mut pairs = Vec::new();
     let returns = |evaluation: &alrao_agents::evaluation::Evaluation| {
         let of = evaluation.returns;
@@ -164,7 +165,8 @@ fn result(config: &Config, summary: Option<&Summary>) -> Vec<(&'static str, Stri
             pairs.extend(notes.iter().map(|note| ("dataset", note.clone())));
         }
     }
-    if let Some(paper) = published(config, true) {
+    let papers_data = Dataset::read(run).ok().is_none_or(|known| is_papers_dataset(config, &known.dataset));
+    if let Some(paper) = published(config, true).filter(|_| papers_data) {
         let places = if matches!(config.task, Task::Agent(_)) { 0 } else { 3 };
         let pair = |[mean, std]: [f64; 2], places: usize| match std.is_nan() {
             true => format!("{mean:.places$}"),

@@ -1,5 +1,7 @@
 //! The paper's Table 1, to compare with the results of runs.
 
+use alrao_tasks::data::DatasetInfo;
+use alrao_tasks::settings::DataSettings;
 use serde::Serialize;
 
 use crate::catalog::Catalog;
@@ -62,6 +64,21 @@ pub fn published(config: &Config, best_rate: bool) -> Option<Published> {
     let name = config.task.name();
     let (_, _, published) = TABLE_1.iter().find(|(task, gamma, _)| *task == name && *gamma == width)?;
     published[of_three].filter(|_| papers_own && papers_task)
+}
+
+/// Returns whether a dataset can be the paper's, by its size: Penn Treebank or ImageNet; CIFAR-10's is checked as it is read.
+pub fn is_papers_dataset(config: &Config, dataset: &DatasetInfo) -> bool {
+    const PENN_TREEBANK: [u64; 3] = [5_101_618, 399_782, 449_945]; // bytes
+    const IMAGENET: [usize; 3] = [1000, 1_281_167, 50_000]; // classes, training and test images
+    let Task::Supervised(task) = &config.task else { return true };
+    let DatasetInfo { classes, train, validation, test, .. } = dataset;
+    match task.data {
+        DataSettings::Text { .. } => [train, validation, test].map(|split| split.bytes) == PENN_TREEBANK,
+        DataSettings::Cifar10 { .. } => true,
+        DataSettings::ImageFolder { .. } => {
+            [classes.len(), train.samples + validation.samples, test.samples] == IMAGENET
+        }
+    }
 }
 
 /// The fewest environment steps of an agent that is compared with the paper's: as in the built-in sweep `table1-rl`.

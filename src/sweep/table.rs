@@ -8,9 +8,10 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::config::{Config, OptimizerKind, Task};
+use crate::dataset::Dataset;
 use crate::summary::{Outcome, metric, spread};
 use crate::sweep::directory::{State, SweepDirectory};
-use crate::sweep::paper::{Published, published};
+use crate::sweep::paper::{Published, is_papers_dataset, published};
 use crate::sweep::plan::Run;
 
 /// The output format of a table.
@@ -108,7 +109,10 @@ impl Table {
         let best: Vec<bool> = (0..rows.len()).map(|index| is_best_lr(&rows, index)).collect();
         for (row, best_rate) in rows.iter_mut().zip(best) {
             row.best_rate = best_rate;
-            row.paper = published(&row.config, best_rate);
+            let of_row = sweep.runs.iter().filter(|run| run.task == row.task && run.variant == row.variant);
+            let mut datasets = of_row.filter_map(|run| Dataset::read(&sweep.of(run)).ok());
+            let papers_data = datasets.all(|known| is_papers_dataset(&row.config, &known.dataset));
+            row.paper = published(&row.config, best_rate).filter(|_| papers_data);
         }
         rows.extend(rows_over_all_tasks(&rows));
         Ok(Table { rows })

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alrao_core::memory;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::parameters::ParameterBuilder;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
 
 use crate::Error;
-use crate::data::{Cifar10, Data, ImageDataLoader, ImageDataset, ImageFolder, Symbol, Text};
+use crate::data::{Cifar10, Data, ImageDataLoader, ImageDataset, ImageFolder, Split, Symbol, Text};
 use crate::model::Model;
 use crate::networks::{Architecture, ComputeSettings, ImageModel, LanguageModel, Precision};
 use crate::training::TrainingSettings;
@@ -288,17 +289,19 @@ impl SupervisedTask {
         self.check()?;
         let folder = self.data.folder().as_deref().expect("checked");
         let of = |images: Arc<dyn ImageDataset>, batch_size: &usize, max_images: &Option<usize>| {
-            Data::Images(ImageDataLoader { images, batch_size: *batch_size, max_images: *max_images, seed })
+            let loader = ImageDataLoader { images, batch_size: *batch_size, max_images: *max_images, seed };
+            check_memory(&loader)?;
+            Ok::<_, Error>(Data::Images(loader))
         };
         Ok(match &self.data {
             DataSettings::Text { symbol, batch_size, bptt, .. } => {
                 Data::Text(Text::read_with(folder, *symbol, *batch_size, *bptt, known)?)
             }
             DataSettings::Cifar10 { batch_size, max_train_images, .. } => {
-                of(Arc::new(Cifar10::read(folder)?), batch_size, max_train_images)
+                of(Arc::new(Cifar10::read(folder)?), batch_size, max_train_images)?
             }
             DataSettings::ImageFolder { image_size, batch_size, max_train_images, .. } => {
-                of(Arc::new(ImageFolder::read_with(folder, *image_size, known)?), batch_size, max_train_images)
+                of(Arc::new(ImageFolder::read_with(folder, *image_size, known)?), batch_size, max_train_images)?
             }
         })
     }
@@ -321,6 +324,24 @@ impl SupervisedTask {
         let rng = &mut stream(seed, "weights");
         Ok(Network::new(model, method.num_heads, classes as i64, rng, (Kind::Float, device))?)
     }
+}
+
+/// Checks that the largest batch of images fits the machine's memory, in bytes and as the network's inputs.
+fn check_memory(loader: &ImageDataLoader) -> Result<(), Error> {
+    const BYTES_PER_VALUE: f64 = 5.0; // u8, and f32
+    let side = loader.images.side();
+    let batch = |split| loader.batch_size_of(split).min(loader.num_images(split));
+    let batch = Split::ALL.into_iter().map(batch).max().unwrap_or(0);
+    let (needed, total) = (BYTES_PER_VALUE * (3 * batch) as f64 * (side as f64).powi(2), memory::total());
+    if needed <= total {
+        return Ok(());
+    }
+    let problem = format!(
+        "a batch of {batch} images takes {:.0} GB, but this machine has {:.0} GB: choose smaller images or batches",
+        needed / 1e9,
+        total / 1e9
+    );
+    Err(Error::setting("data.image_size", side, problem))
 }
 
 #[cfg(test)]

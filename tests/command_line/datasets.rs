@@ -166,7 +166,7 @@ fn a_sweep_goes_on_with_data_that_moved() {
     let (code, said) = outcome(resume(&other));
     assert!(code == 2 && said.contains("other contents"), "{code} {said}");
     let table = succeed(resume(&moved));
-    assert!(table.contains("2 of 2"), "{table}");
+    assert!(table.contains("2 of 2") && !table.contains("paper"), "the paper's data are others: {table}");
     assert!(run(0).join("summary.json").exists());
 }
 

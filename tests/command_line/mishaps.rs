@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::supervised::alphabet;
+use crate::supervised::{alphabet, cats_and_dogs};
 use crate::sweeps::SMALL_SWEEP;
 use crate::{SMALL, alrao, outcome, succeed};
 
@@ -73,6 +73,38 @@ fn sizes_beyond_memory_are_refused_with_their_field() {
         refused(&format!("train pendulum --set {set} --device cpu --out {}", out.display()), &[field, "GB"]);
     }
     assert!(!out.exists());
+}
+
+#[test]
+fn images_beyond_memory_are_refused_with_their_field() {
+    let (data, root) = (cats_and_dogs(), tempfile::tempdir().unwrap());
+    let out = root.path().join("run");
+    let words = "train imagenet-resnet50 --set data.image_size=100000 --device cpu";
+    refused(&format!("{words} --data {} --out {}", data.path().display(), out.display()), &["data.image_size", "GB"]);
+    assert!(!out.exists());
+}
+
+/// The first checkpoint of a run can't be written, as on a full disk.
+#[test]
+fn a_run_of_a_sweep_that_cannot_save_fails_alone_and_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("small.toml"), SMALL_SWEEP).unwrap();
+    let sweep = root.path().join("sweep");
+    let words = format!("sweep {}/small.toml --seeds 0-1 --set schedule.steps=300 --out", root.path().display());
+    succeed(alrao(&format!("{words} {}", sweep.display())));
+    for seed in 0..2 {
+        let run = sweep.join(format!("pendulum-sgd-seed{seed}"));
+        fs::remove_file(run.join("summary.json")).unwrap();
+        fs::remove_dir_all(run.join("checkpoints")).unwrap();
+        if seed == 0 {
+            fs::write(run.join("checkpoints"), "no directory").unwrap();
+        }
+    }
+    let (code, said) = outcome(alrao(&format!("sweep --resume {}", sweep.display())));
+    assert!(code == 1 && said.contains("1 runs failed") && said.contains("| 1 of 2 |"), "{code} {said}");
+    let failure = fs::read_to_string(sweep.join("pendulum-sgd-seed0/failure.txt")).unwrap();
+    let reason = failure.lines().last().unwrap();
+    assert_eq!(reason.matches("pendulum-sgd-seed0").count(), 1, "the path once: {failure}");
 }
 
 #[test]

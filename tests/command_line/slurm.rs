@@ -82,6 +82,28 @@ fn missing_slurm_and_rejected_jobs_are_usage_errors() {
     );
 }
 
+/// The cluster takes one array of two runs, and rejects the next.
+#[test]
+fn a_limit_of_submissions_is_said_and_can_be_kept() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let full = "#!/bin/sh\n[ \"$1\" = --version ] && exit\nmark=\"$(dirname \"$0\")/mark\"\n\
+                [ -e \"$mark\" ] && { echo QOSMaxSubmitJobPerUserLimit >&2; exit 1; }\ntouch \"$mark\"; echo 17\n";
+    let bin = commands(root.path(), &[("sbatch", full), ("squeue", "#!/bin/sh\n"), ("scontrol", ARRAYS_OF_TWO)]);
+    let words = "--executor slurm --set schedule.steps=300";
+    let (code, said) = outcome(on_path(sweep(root.path(), &out, words), &bin));
+    assert!(code == 2 && said.contains("QOSMaxSubmitJobPerUserLimit") && said.contains("17"), "{code} {said}");
+    assert!(said.contains("--submit"), "{said}");
+
+    let bin = commands(root.path(), &[("sbatch", SBATCH), ("squeue", "#!/bin/sh\n"), ("scontrol", ARRAYS_OF_TWO)]);
+    let mut resume = alrao("sweep --executor slurm --submit 1 --resume");
+    resume.arg(&out);
+    let (_, said) = outcome(on_path(resume, &bin));
+    assert!(said.contains("3 runs to go") || said.contains("3 unfinished") || said.contains("1 of 2"), "{said}");
+    let submitted = fs::read_to_string(bin.join("said")).unwrap();
+    assert_eq!(submitted.lines().map(|line| line.split(" of ").next().unwrap()).collect::<Vec<_>>(), ["array 0"]);
+}
+
 /// Eight runs on a Slurm cluster of two cores: one is requeued, the process of another is killed, and the sweep is stopped
 /// and resumed.
 #[test]
