@@ -60,13 +60,14 @@ fn an_invalid_continuous_action_is_an_error_and_changes_nothing() {
     env.reset(3).unwrap();
     let before = (env.observation().to_vec(), env.render_state());
     for (action, message) in [
-        (&[0.0, f32::NAN][..], "the action's number 1 is NaN"),
-        (&[0.0], "the action has 1 numbers, but the action space has 2"),
+        (&[0.0, f32::NAN][..], "environment `lunar-lander-continuous`: the action's number 1 is NaN"),
+        (&[0.0], "environment `lunar-lander-continuous`: the action has 1 numbers, but the action space has 2"),
     ] {
         assert_eq!(env.step_continuous(action).unwrap_err().to_string(), message);
     }
     let message = env.step(0).unwrap_err().to_string();
-    assert_eq!(message, "the action space is continuous: call `step_continuous` with 2 numbers, not `step`");
+    let expected = "the action space is continuous: call `step_continuous` with 2 numbers, not `step`";
+    assert_eq!(message, format!("environment `lunar-lander-continuous`: {expected}"));
     assert_eq!((env.observation().to_vec(), env.render_state()), before);
 
     let mut clipped = make(&settings("lunar-lander-continuous")).unwrap();
