@@ -64,7 +64,7 @@ fn is_ignored(signal: i32) -> bool {
 }
 
 /// Requests a stop as soon as the standard input closes, because the parent process closed it or died. A run without work to
-/// save ends at once, any other within [`GRACE`].
+/// save ends at once, any other within a minute.
 pub fn end_with_standard_input() {
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

@@ -18,7 +18,7 @@ use crate::setup;
 
 /// Mean test return that the new crate's agent must reach; the best possible is 1.
 const THRESHOLD: f64 = 0.9;
-/// Environment steps of its training, and those after which it is stopped and resumed.
+/// Environment steps of its training run, which is killed at its first checkpoint and resumed.
 const STEPS: u64 = 20_000;
 
 /// The hand-written crate's program: it trains an own environment from code.
