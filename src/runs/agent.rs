@@ -11,7 +11,7 @@ use alrao_core::units::Units;
 use anyhow::Result;
 use tch::Device;
 
-use super::progress::EvaluationDisplay;
+use super::evaluation_display::EvaluationDisplay;
 use super::watchdog::Watchdog;
 use super::{Event, StopReason, Trainer};
 use crate::catalog::Catalog;

@@ -21,11 +21,12 @@ pub mod supervised;
 
 mod driver;
 mod episode;
+mod evaluation_display;
 mod progress;
 mod trainer;
 mod watchdog;
 
 pub use driver::{ResumeOptions, draw, drive, resume, resume_with, train};
 pub use episode::{Episode, episode};
-pub use progress::{EvaluationDisplay, limited};
+pub use evaluation_display::{EvaluationDisplay, limited};
 pub use trainer::{Event, StopReason, Trainer, diverged};

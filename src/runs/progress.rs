@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use alrao_agents::evaluation::{Evaluation, EvaluationProgress};
 use alrao_agents::training::DqnEvent;
 use alrao_core::path::Shown;
-use alrao_tasks::data::Split;
 use alrao_tasks::training::SupervisedEvent;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::Event;
+use super::evaluation_display::{EvaluationDisplay, limited};
 use crate::output::{self, note};
 use crate::summary::spread;
 
@@ -26,51 +25,6 @@ pub struct Progress {
     printed: Instant,
     latest: Latest,
     said_limit: bool,
-}
-
-/// The display of an evaluation under way, which says every ten seconds how far it is.
-pub struct EvaluationDisplay {
-    bar: Option<ProgressBar>,
-    shown: Instant,
-}
-
-impl EvaluationDisplay {
-    /// Creates the display of an evaluation outside of a training.
-    pub fn new() -> Self {
-        EvaluationDisplay { bar: None, shown: Instant::now() }
-    }
-
-    /// Shows the progress of episodes; `what` names the evaluation.
-    pub fn episodes(&mut self, what: &str, EvaluationProgress { ended, episodes, steps }: EvaluationProgress) {
-        self.show(steps == 0, || {
-            format!("{what}: {ended} of {episodes} episodes ended, the others are at step {steps}")
-        });
-    }
-
-    /// Shows the progress of batches, of which so many are done.
-    pub fn batches(&mut self, split: Split, done: u64, all: u64) {
-        self.show(done == 0, || format!("evaluating the {}: {done} of {all} batches", split.name()));
-    }
-
-    fn show(&mut self, begins: bool, words: impl Fn() -> String) {
-        if begins {
-            self.shown = Instant::now();
-        }
-        if self.shown.elapsed() < EVERY {
-            return;
-        }
-        self.shown = Instant::now();
-        match &self.bar {
-            Some(bar) => bar.set_message(words()),
-            None => note!("{}", words()),
-        }
-    }
-}
-
-impl Default for EvaluationDisplay {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 /// The latest metrics of each kind, formatted.
@@ -97,7 +51,7 @@ impl Progress {
 
     /// Returns the display of evaluations during the training.
     pub fn of_evaluations(&self) -> EvaluationDisplay {
-        EvaluationDisplay { bar: self.bar.clone(), shown: Instant::now() }
+        EvaluationDisplay::beside(self.bar.clone())
     }
 
     /// Updates the display with an event, the spent part of the budget and, if measured, the speed per second.
@@ -152,12 +106,6 @@ impl Progress {
     }
 }
 
-/// Says how many episodes of an evaluation were ended by the limit of steps, if any were.
-pub fn limited(evaluation: &Evaluation) -> Option<String> {
-    let words = |count| format!("{count} episodes ended by schedule.max_evaluation_steps");
-    (evaluation.at_limit > 0).then(|| words(evaluation.at_limit))
-}
-
 impl Latest {
     fn take_in(&mut self, event: &Event) {
         match event {
@@ -205,6 +153,7 @@ fn bars(weights: &[f64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alrao_agents::evaluation::Evaluation;
 
     #[test]
     fn the_latest_metrics_of_each_kind_are_shown() {

@@ -12,7 +12,7 @@ use alrao_tasks::training::{SupervisedStopReason, SupervisedTrainer, SupervisedT
 use anyhow::Result;
 use tch::Device;
 
-use super::progress::EvaluationDisplay;
+use super::evaluation_display::EvaluationDisplay;
 use super::{Event, StopReason, Trainer};
 use crate::config::{Config, OptimizerKind};
 use crate::output::note;

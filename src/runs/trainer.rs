@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::progress::EvaluationDisplay;
+use super::evaluation_display::EvaluationDisplay;
 use crate::config::Config;
 use crate::summary::Summary;
 

@@ -737,7 +737,7 @@ mod tests {
         }
         fn requested() -> bool {
             ASKED.set(ASKED.get() + 1);
-            ASKED.get().is_multiple_of(6)
+            ASKED.get().is_multiple_of(4)
         }
         let schedule = TrainingSettings { max_epochs: 12, log_every: 3, test_every: 2, ..Default::default() };
         let whole = events_of(image_training(&schedule, 1), None).1;
