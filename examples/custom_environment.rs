@@ -34,7 +34,7 @@ struct Catch {
 impl Catch {
     fn new(settings: CatchSettings) -> Result<Self, EnvironmentError> {
         if settings.width < 2 || settings.height < 2 {
-            return Err(EnvironmentError::Other("width and height must be at least 2".into()));
+            return Err("width and height must be at least 2".into());
         }
         Ok(Self { settings, ball: [0; 2], paddle: 0, observation: [0.0; 3] })
     }

@@ -216,6 +216,18 @@ pub enum EnvironmentError {
     Other(#[from] Box<dyn Error + Send + Sync>),
 }
 
+impl From<&str> for EnvironmentError {
+    fn from(message: &str) -> Self {
+        Self::Other(message.into())
+    }
+}
+
+impl From<String> for EnvironmentError {
+    fn from(message: String) -> Self {
+        Self::Other(message.into())
+    }
+}
+
 impl EnvironmentError {
     pub(crate) fn in_vector_env(self, index: usize) -> Self {
         Self::InVectorEnv { index, source: self.into() }

