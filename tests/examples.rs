@@ -29,7 +29,7 @@ fn a_custom_environment_is_learned_with_the_defaults() {
     let mean = train(
         custom_environment::app(),
         "catch",
-        &["schedule.steps=10000", "schedule.validation_episodes=20", "device=cpu"],
+        &["schedule.steps=20000", "schedule.validation_episodes=20", "device=cpu"],
     );
     assert!(mean > 0.9, "mean return {mean}, at most 1");
 }
