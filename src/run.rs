@@ -43,7 +43,8 @@ impl Run {
     /// Creates a run of this configuration in a new directory.
     ///
     /// # Errors
-    /// [`Error::Usage`] before anything is written, if a setting or the device is invalid, or the directory exists; [`Error::Failed`] if it can't be written.
+    /// [`Error::Usage`] before anything is written, if a setting or the device is invalid, or the directory exists;
+    /// [`Error::Failed`] if it can't be written.
     pub fn create(path: impl AsRef<Path>, config: Config, catalog: &Catalog) -> Result<Self, Error> {
         let create = || -> Anyhow<Self> {
             let config = config.complete(catalog)?;

@@ -56,7 +56,7 @@ pub fn train(path: &Path, config: Config, catalog: &Catalog) -> Result<Summary> 
 pub struct ResumeOptions<'a> {
     /// Where the dataset is now, if it moved.
     pub data: Option<&'a Path>,
-    /// Whether the run goes on with a dataset that changed.
+    /// Whether to resume with a dataset that changed.
     pub accept_data: bool,
     /// Whether to wait until no other process trains in the directory, which is an error otherwise.
     pub wait: bool,
