@@ -56,6 +56,9 @@ pub struct GpuArgs {
     /// Run only training runs with this name prefix; may be repeated.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Spend all the time on training runs, without the benchmarks.
+    #[arg(long)]
+    skip_benchmarks: bool,
     /// Smoke test on the CPU: an eighth of the width, 64 images, benchmarks of a second.
     #[arg(long)]
     rehearse: bool,
@@ -93,19 +96,24 @@ pub fn run(checkout: &Checkout, args: &GpuArgs) -> Result<()> {
 
     let mut report = tables::Report::new(&programs, args.rehearse);
     report.tests(programs.tests(&results.join("logs/cuda-tests.log"))?);
-    let steps = steps::time_for(ends.saturating_duration_since(Instant::now()), args.rehearse);
+    let benchmarks = match args.skip_benchmarks {
+        true => Duration::ZERO,
+        false => steps::time_for(ends.saturating_duration_since(Instant::now()), args.rehearse),
+    };
     let plan = trainings::Plan {
         programs: &programs,
         data: &std::path::absolute(data)?,
         out: &out,
         jobs: args.jobs as usize,
         rehearse: args.rehearse,
-        ends: ends - steps,
+        ends: ends - benchmarks,
     };
     let rows = plan.run(&queue)?;
     report.trainings(&rows);
     report.write(&results)?;
-    report.steps(&steps::measure(&programs, args.rehearse, ends));
+    if !args.skip_benchmarks {
+        report.steps(&steps::measure(&programs, args.rehearse, ends));
+    }
     plan.draw(&queue, &results)?;
     report.write(&results)?;
     println!("{}\nresults: {}", report.text(), results.display());
