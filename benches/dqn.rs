@@ -1,18 +1,20 @@
-//! Speed and memory of deep Q-learning on LunarLander, on one thread. `cargo xtask bench dqn` compares it with other
-//! libraries.
+//! Speed and memory of deep Q-learning on LunarLander and MinAtar's Breakout, on one thread. `cargo xtask bench dqn` and
+//! `cargo xtask bench minatar` compare it with other libraries. A second is one of processor time.
 //!
 //! ```text
 //! cargo bench --bench dqn -- updates|training adam|alrao|defaults WIDTH SECONDS
+//! cargo bench --bench dqn -- breakout adam|alrao|defaults SECONDS
 //! cargo bench --bench dqn -- memory TRANSITIONS
 //! ```
 //!
 //! `updates` are gradient steps alone, `training` is one gradient step for each environment step. For both, two hidden
 //! layers of WIDTH units learn from batches of 128. `adam` has one head, no Double DQN and no normalization, like other
-//! libraries; `alrao` is the same with Alrao's 10 heads; `defaults` are an agent's default settings. `memory` is the
-//! resident memory of TRANSITIONS transitions in the replay buffer.
+//! libraries; `alrao` is the same with Alrao's 10 heads; `defaults` are an agent's default settings. `breakout` is one
+//! gradient step for each four environment steps, with batches of 32 and the settings of CleanRL's script for Atari that
+//! affect speed. `memory` is the resident memory of TRANSITIONS transitions in the replay buffer.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use alrao::agents::dqn::{Agent, AgentSettings};
 use alrao::agents::exploration::Exploration;
@@ -26,6 +28,7 @@ use alrao::core::streams::stream;
 use alrao::core::tch::{self, Device};
 use alrao::envs::{Environment, EnvironmentError, EnvironmentSettings, ObservationSpace, Registry};
 use anyhow::{Context, Result, bail};
+use rustix::time::{ClockId, clock_gettime};
 
 const WARM_UP: u64 = 2_000;
 const CHUNK: u64 = 100;
@@ -39,10 +42,14 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["updates", method, width, seconds] => updates(&agent(method, width)?, time(seconds)?),
-        ["training", method, width, seconds] => training(&agent(method, width)?, time(seconds)?),
+        ["training", method, width, seconds] => training(&agent(method, width)?, lander, time(seconds)?),
+        ["breakout", method, seconds] => training(&breakout_agent(method)?, breakout, time(seconds)?),
         ["memory", transitions] => memory(transitions.parse()?),
         [] => Ok(()), // without arguments in `cargo test --all-targets`
-        _ => bail!("usage: updates|training adam|alrao|defaults WIDTH SECONDS, or memory TRANSITIONS"),
+        _ => bail!(
+            "usage: updates|training adam|alrao|defaults WIDTH SECONDS, breakout adam|alrao|defaults SECONDS, or memory \
+             TRANSITIONS"
+        ),
     }
 }
 
@@ -70,12 +77,24 @@ fn agent(method: &str, width: &str) -> Result<(AgentSettings, Method)> {
     }
 }
 
-fn make() -> Result<Box<dyn Environment>, EnvironmentError> {
+/// Returns an agent for MinAtar's Breakout, whose body and batch size images choose.
+fn breakout_agent(method: &str) -> Result<(AgentSettings, Method)> {
+    let (settings, chosen) = agent(method, "256")?;
+    let exploration = Exploration { initial_eps: 0.01, final_eps: 0.01, ..settings.exploration };
+    let settings = AgentSettings { buffer_size: 1_000_000, exploration, ..settings };
+    Ok((settings, if method == "adam" { Method::adam(1e-4)? } else { chosen }))
+}
+
+fn lander() -> Result<Box<dyn Environment>, EnvironmentError> {
     Registry::builtin().make(&EnvironmentSettings::new("lunar-lander"))
 }
 
+fn breakout() -> Result<Box<dyn Environment>, EnvironmentError> {
+    Registry::builtin().make(&EnvironmentSettings::new("minatar-breakout"))
+}
+
 fn updates((settings, method): &(AgentSettings, Method), time: Duration) -> Result<()> {
-    let mut environment = make()?;
+    let mut environment = lander()?;
     let (mut agent, mut rng) =
         (Agent::new(ObservationSpace::vector(OBSERVATION), 4, settings, method, 0, Device::Cpu)?, stream(0, "replay"));
     environment.reset(0)?;
@@ -97,7 +116,11 @@ fn updates((settings, method): &(AgentSettings, Method), time: Duration) -> Resu
     })
 }
 
-fn training((settings, method): &(AgentSettings, Method), time: Duration) -> Result<()> {
+fn training(
+    (settings, method): &(AgentSettings, Method),
+    make: fn() -> Result<Box<dyn Environment>, EnvironmentError>,
+    time: Duration,
+) -> Result<()> {
     let never = u64::MAX;
     let schedule =
         Schedule { steps: never, validate_every: never, checkpoint_every: never, log_every: CHUNK, ..Schedule::of(1) };
@@ -115,12 +138,22 @@ fn training((settings, method): &(AgentSettings, Method), time: Duration) -> Res
 
 /// Repeats `work`, which returns its number of steps, and prints the steps per second.
 fn measure(time: Duration, mut work: impl FnMut() -> Result<u64>) -> Result<()> {
-    let (started, mut steps) = (Instant::now(), 0);
-    while started.elapsed() < time {
+    let (started, mut steps) = (processor_time(), 0);
+    let seconds = loop {
         steps += work()?;
-    }
-    println!("{:.1} steps/s", steps as f64 / started.elapsed().as_secs_f64());
+        let seconds = processor_time() - started;
+        if seconds >= time.as_secs_f64() {
+            break seconds;
+        }
+    };
+    println!("{:.1} steps/s", steps as f64 / seconds);
     Ok(())
+}
+
+/// Returns the CPU seconds of this process, which hardly depend on the machine's other load.
+fn processor_time() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 fn memory(transitions: usize) -> Result<()> {

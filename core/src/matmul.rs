@@ -3,6 +3,10 @@
 //! Products take most of the time of an agent's update. On the CPU with one libtorch thread, `gemm` computes them with
 //! the processor's widest vectors; MKL, which libtorch uses, has AVX-512 on Intel CPUs only. Otherwise libtorch
 //! computes them.
+//!
+//! `gemm` copies a transposed factor, which takes several times as long as the product if columns are long. Outputs of at
+//! most [`DOT_PRODUCTS`] elements are computed by dot products instead, without a copy, so such products are cut into
+//! blocks of that size.
 
 use std::sync::Once;
 
@@ -14,6 +18,13 @@ use crate::slices::{Scalar, Span, data_pointer, sliceable, with_slices};
 
 /// Turns off packing of small matrices, which costs more than it gains for an agent's layers.
 static SET_PACKING_THRESHOLD: Once = Once::new();
+
+/// The largest number of outputs that `gemm` computes by dot products if rows of `a` and columns of `b` are contiguous.
+const DOT_PRODUCTS: usize = 256;
+/// Rows of a block; few, so that they stay in the first cache.
+const BLOCK_ROWS: usize = 8;
+/// Columns that are long: from here on dot products are faster.
+const LONG: usize = 512;
 
 /// Computes `x W^T + b`: `[B, I]`, `[O, I]`, `[O] -> [B, O]`.
 pub(crate) fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
@@ -57,15 +68,29 @@ fn gemm_into<T: Scalar>(a: &Tensor, b: &Tensor, out: &Tensor, add: bool) -> Opti
     if tch::get_num_threads() > 1 || b.size[0] != k || out.size != [m, n] || !disjoint {
         return None;
     }
+    let by_dot_products = k >= LONG && a.strides[1] == 1 && b.strides[0] == 1;
+    let [rows, columns] = if by_dot_products { [BLOCK_ROWS, DOT_PRODUCTS / BLOCK_ROWS] } else { [m, n] };
+    for row in (0..m).step_by(rows) {
+        let a = a.part([row, 0], [rows, k]);
+        for column in (0..n).step_by(columns) {
+            let (b, out) = (b.part([0, column], [k, columns]), out.part([row, column], [rows, columns]));
+            multiply_into(&a, &b, &out, add);
+        }
+    }
+    Some(())
+}
+
+/// Writes `a b` to `out`, or adds it to `out`; shapes fit and `out` overlaps neither factor.
+fn multiply_into<T: Scalar>(a: &Matrix<T>, b: &Matrix<T>, out: &Matrix<T>, add: bool) {
     SET_PACKING_THRESHOLD.call_once(|| set_lhs_packing_threshold_single_thread(256));
     let old = if add { T::one() } else { T::zero() };
     // SAFETY: each matrix has elements at all indices of its size, at its strides; `out` overlaps neither `a` nor `b`.
     #[allow(unsafe_code)]
     unsafe {
         gemm(
-            m,
-            n,
-            k,
+            out.size[0],
+            out.size[1],
+            a.size[1],
             out.start,
             out.strides[1],
             out.strides[0],
@@ -84,7 +109,6 @@ fn gemm_into<T: Scalar>(a: &Tensor, b: &Tensor, out: &Tensor, add: bool) -> Opti
             Parallelism::None,
         );
     }
-    Some(())
 }
 
 /// A strided matrix in CPU memory.
@@ -101,6 +125,13 @@ impl<T: Element> Matrix<T> {
         let size = <[i64; 2]>::try_from(tensor.size()).ok()?.map(|size| size as usize);
         let strides = <[i64; 2]>::try_from(tensor.stride()).ok()?.map(|stride| stride as isize);
         Some(Matrix { start, size, strides })
+    }
+
+    /// Returns the part that starts at this row and column, of at most this size.
+    fn part(&self, [row, column]: [usize; 2], [rows, columns]: [usize; 2]) -> Self {
+        let offset = row as isize * self.strides[0] + column as isize * self.strides[1];
+        let size = [rows.min(self.size[0] - row), columns.min(self.size[1] - column)];
+        Matrix { start: self.start.wrapping_offset(offset), size, strides: self.strides }
     }
 
     /// Returns the span from the first to the last element, gaps between rows included.
@@ -122,7 +153,7 @@ mod tests {
     fn products_match_libtorch_for_any_strides() {
         tch::set_num_threads(1);
         for kind in [Kind::Float, Kind::Double] {
-            for (m, k, n) in [(1, 1, 1), (1, 7, 5), (33, 1, 2), (17, 40, 65), (128, 256, 50)] {
+            for (m, k, n) in [(1, 1, 1), (1, 7, 5), (33, 1, 2), (17, 40, 65), (128, 256, 50), (9, 600, 33), (20, 512, 70)] {
                 let (a, b) = (numbers(&[m, k]).to_kind(kind), numbers(&[k, n]).to_kind(kind).cos());
                 let expected = a.mm(&b);
                 let transposed = |x: &Tensor| x.tr().contiguous().tr();

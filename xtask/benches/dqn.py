@@ -41,8 +41,8 @@ def main():
         "updates": lambda: agent.train(CHUNK, BATCH),
         "training": lambda: agent.learn(CHUNK, reset_num_timesteps=False),
     }[what]
-    started, steps = time.perf_counter(), 0
-    while (elapsed := time.perf_counter() - started) < float(seconds):
+    started, steps = time.process_time(), 0
+    while (elapsed := time.process_time() - started) < float(seconds):
         work()
         steps += CHUNK
     print(f"{steps / elapsed:.1f} steps/s")
