@@ -153,7 +153,9 @@ mod tests {
     fn products_match_libtorch_for_any_strides() {
         tch::set_num_threads(1);
         for kind in [Kind::Float, Kind::Double] {
-            for (m, k, n) in [(1, 1, 1), (1, 7, 5), (33, 1, 2), (17, 40, 65), (128, 256, 50), (9, 600, 33), (20, 512, 70)] {
+            for (m, k, n) in
+                [(1, 1, 1), (1, 7, 5), (33, 1, 2), (17, 40, 65), (128, 256, 50), (9, 600, 33), (20, 512, 70)]
+            {
                 let (a, b) = (numbers(&[m, k]).to_kind(kind), numbers(&[k, n]).to_kind(kind).cos());
                 let expected = a.mm(&b);
                 let transposed = |x: &Tensor| x.tr().contiguous().tr();

@@ -46,6 +46,13 @@ impl Default for Conv2dSettings {
     }
 }
 
+impl Conv2dSettings {
+    /// Returns the settings of a convolution without bias, with an odd kernel and same padding.
+    pub fn same_padding(kernel: i64, stride: i64) -> Self {
+        Conv2dSettings { stride, padding: kernel / 2, bias: false, ..Default::default() }
+    }
+}
+
 /// A convolutional layer.
 #[derive(Clone, Debug)]
 pub struct Conv2d {

@@ -3,6 +3,7 @@
 mod batch_norm;
 mod cnn;
 mod conv2d;
+mod conv_bn;
 mod embedding;
 mod input_norm;
 mod layer_norm;
@@ -15,6 +16,7 @@ mod width;
 
 pub use batch_norm::BatchNorm;
 pub use cnn::{Cnn, ConvolutionSize};
+pub use conv_bn::ConvBn;
 pub use conv2d::{Conv2d, Conv2dSettings, FilterInit};
 pub use embedding::Embedding;
 pub use input_norm::{InputNorm, NormalizedBody};

@@ -4,11 +4,11 @@
 //! Layers have torchvision's names.
 
 use alrao_core::Error;
-use alrao_core::layers::{BatchNorm, Body, Conv2d, Conv2dSettings, FilterInit, scaled_width};
+use alrao_core::layers::{BatchNorm, Body, Conv2d, Conv2dSettings, ConvBn, FilterInit, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvBn, check_images, global_avg_pool, overlapping_max_pool, same_padding};
+use super::blocks::{check_images, global_avg_pool, overlapping_max_pool};
 
 /// The stem divides the size by 4, rounded up; three transitions by 2, rounded down.
 pub const MIN_IMAGE_SIZE: i64 = 29;
@@ -120,7 +120,7 @@ fn bn_relu(norm: &BatchNorm, weights: &Weights, x: &Tensor) -> Tensor {
 }
 
 fn settings(kernel: i64, stride: i64) -> Conv2dSettings {
-    Conv2dSettings { init: FilterInit::KaimingNormalFanIn, ..same_padding(kernel, stride) }
+    Conv2dSettings { init: FilterInit::KaimingNormalFanIn, ..Conv2dSettings::same_padding(kernel, stride) }
 }
 
 impl Body for DenseNet121 {

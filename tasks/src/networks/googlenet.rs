@@ -5,11 +5,11 @@
 //! dropout.
 
 use alrao_core::Error;
-use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
+use alrao_core::layers::{Body, Conv2dSettings, ConvBn, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvBn, check_images, global_avg_pool, overlapping_max_pool, same_padding};
+use super::blocks::{check_images, global_avg_pool, overlapping_max_pool};
 
 /// All layers have same padding.
 pub const MIN_IMAGE_SIZE: i64 = 1;
@@ -97,7 +97,14 @@ impl Inception {
 }
 
 fn convolution(b: &mut ParameterBuilder, inputs: i64, outputs: i64, kernel: i64) -> ConvBn {
-    ConvBn::new(b, ["conv", "norm"], inputs, outputs, kernel, Conv2dSettings { bias: true, ..same_padding(kernel, 1) })
+    ConvBn::new(
+        b,
+        ["conv", "norm"],
+        inputs,
+        outputs,
+        kernel,
+        Conv2dSettings { bias: true, ..Conv2dSettings::same_padding(kernel, 1) },
+    )
 }
 
 impl Body for GoogLeNet {

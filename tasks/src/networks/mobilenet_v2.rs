@@ -5,11 +5,11 @@
 //! shortcut; the first block has an expansion layer, too, with factor 1.
 
 use alrao_core::Error;
-use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
+use alrao_core::layers::{Body, Conv2dSettings, ConvBn, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvBn, check_images, global_avg_pool, same_padding};
+use super::blocks::{check_images, global_avg_pool};
 
 /// All layers have same padding.
 pub const MIN_IMAGE_SIZE: i64 = 1;
@@ -50,7 +50,8 @@ impl MobileNetV2 {
     /// Creates the network with width factor `gamma`; it has 1280 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
         let mut inputs = scaled_width(STEM, gamma);
-        let stem = builder.scope("stem", |b| ConvBn::new(b, ["conv", "norm"], 3, inputs, 3, same_padding(3, 1)));
+        let stem = builder
+            .scope("stem", |b| ConvBn::new(b, ["conv", "norm"], 3, inputs, 3, Conv2dSettings::same_padding(3, 1)));
         let mut blocks = Vec::new();
         for (expansion, outputs, count, first_stride) in STAGES {
             let outputs = scaled_width(outputs, gamma);
@@ -62,7 +63,9 @@ impl MobileNetV2 {
             }
         }
         let features = scaled_width(LAST, gamma);
-        let last = builder.scope("last", |b| ConvBn::new(b, ["conv", "norm"], inputs, features, 1, same_padding(1, 1)));
+        let last = builder.scope("last", |b| {
+            ConvBn::new(b, ["conv", "norm"], inputs, features, 1, Conv2dSettings::same_padding(1, 1))
+        });
         MobileNetV2 { stem, blocks, last, features }
     }
 }
@@ -70,16 +73,16 @@ impl MobileNetV2 {
 impl Block {
     fn new(b: &mut ParameterBuilder, inputs: i64, expansion: i64, outputs: i64, stride: i64) -> Self {
         let many = expansion * inputs;
-        let by_channel = Conv2dSettings { groups: many, ..same_padding(3, stride) };
+        let by_channel = Conv2dSettings { groups: many, ..Conv2dSettings::same_padding(3, stride) };
         Block {
-            expand: ConvBn::new(b, ["expand", "norm1"], inputs, many, 1, same_padding(1, 1)),
+            expand: ConvBn::new(b, ["expand", "norm1"], inputs, many, 1, Conv2dSettings::same_padding(1, 1)),
             depthwise: ConvBn::new(b, ["depthwise", "norm2"], many, many, 3, by_channel),
-            project: ConvBn::new(b, ["project", "norm3"], many, outputs, 1, same_padding(1, 1)),
+            project: ConvBn::new(b, ["project", "norm3"], many, outputs, 1, Conv2dSettings::same_padding(1, 1)),
             shortcut: match stride {
                 1 if inputs == outputs => Shortcut::Identity,
                 1 => {
                     let names = ["shortcut", "shortcut_norm"];
-                    Shortcut::Convolution(ConvBn::new(b, names, inputs, outputs, 1, same_padding(1, 1)))
+                    Shortcut::Convolution(ConvBn::new(b, names, inputs, outputs, 1, Conv2dSettings::same_padding(1, 1)))
                 }
                 _ => Shortcut::None,
             },

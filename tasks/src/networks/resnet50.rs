@@ -4,11 +4,11 @@
 //! Layers have torchvision's names.
 
 use alrao_core::Error;
-use alrao_core::layers::{Body, Conv2dSettings, FilterInit, scaled_width};
+use alrao_core::layers::{Body, Conv2dSettings, ConvBn, FilterInit, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvBn, check_images, global_avg_pool, overlapping_max_pool, same_padding};
+use super::blocks::{check_images, global_avg_pool, overlapping_max_pool};
 
 /// All layers have same padding.
 pub const MIN_IMAGE_SIZE: i64 = 1;
@@ -78,7 +78,7 @@ impl Bottleneck {
 }
 
 fn settings(kernel: i64, stride: i64) -> Conv2dSettings {
-    Conv2dSettings { init: FilterInit::KaimingNormalFanOut, ..same_padding(kernel, stride) }
+    Conv2dSettings { init: FilterInit::KaimingNormalFanOut, ..Conv2dSettings::same_padding(kernel, stride) }
 }
 
 impl Body for ResNet50 {

@@ -2,11 +2,11 @@
 //! with batch normalization and max-pooling.
 
 use alrao_core::Error;
-use alrao_core::layers::{Body, scaled_width};
+use alrao_core::layers::{Body, Conv2dSettings, ConvBn, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvBn, check_images, global_avg_pool, same_padding};
+use super::blocks::{check_images, global_avg_pool};
 
 /// Each convolution halves the image.
 pub const MIN_IMAGE_SIZE: i64 = 1 << CHANNELS.len();
@@ -27,7 +27,9 @@ impl SmallCnn {
         let layers = (1..).zip(CHANNELS).map(|(i, channels)| {
             let outputs = scaled_width(channels, gamma);
             let names = ["conv", "norm"];
-            let make = |b: &mut ParameterBuilder| ConvBn::new(b, names, inputs, outputs, 3, same_padding(3, 1));
+            let make = |b: &mut ParameterBuilder| {
+                ConvBn::new(b, names, inputs, outputs, 3, Conv2dSettings::same_padding(3, 1))
+            };
             let layer = builder.scope(format!("layer{i}"), make);
             inputs = outputs;
             layer

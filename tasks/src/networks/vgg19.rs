@@ -5,11 +5,11 @@
 //! after each convolution, and no hidden layers before the output layer.
 
 use alrao_core::Error;
-use alrao_core::layers::{Body, Conv2dSettings, scaled_width};
+use alrao_core::layers::{Body, Conv2dSettings, ConvBn, scaled_width};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
-use super::blocks::{ConvBn, check_images, global_avg_pool, same_padding};
+use super::blocks::{check_images, global_avg_pool};
 
 /// Each stage halves the image size.
 pub const MIN_IMAGE_SIZE: i64 = 1 << STAGES.len();
@@ -27,7 +27,7 @@ pub struct Vgg19 {
 impl Vgg19 {
     /// Creates the network with width factor `gamma`; it has 512 features at width 1.
     pub fn new(builder: &mut ParameterBuilder, gamma: f64) -> Self {
-        let settings = Conv2dSettings { bias: true, ..same_padding(3, 1) };
+        let settings = Conv2dSettings { bias: true, ..Conv2dSettings::same_padding(3, 1) };
         let mut inputs = 3;
         let mut stages = Vec::new();
         for (i, (channels, count)) in (1..).zip(STAGES) {

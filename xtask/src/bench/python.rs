@@ -22,9 +22,10 @@ const REQUIREMENTS: [&str; 9] = [
 
 /// A Python that has all of them, downloaded into the cache if it isn't there yet.
 pub fn peers() -> Result<PathBuf> {
-    let folder = Cache::of_user()?.entry("stable-baselines3-2.9.2-torchvision-0.26.0-minatar-1.0.15", |scratch, entry| {
-        println!("downloading Stable-Baselines3, PyTorch, torchvision and MinAtar from PyPI (some 3 GB)");
-        pip::virtual_environment(&REQUIREMENTS, entry, scratch)
-    })?;
+    let folder =
+        Cache::of_user()?.entry("stable-baselines3-2.9.2-torchvision-0.26.0-minatar-1.0.15", |scratch, entry| {
+            println!("downloading Stable-Baselines3, PyTorch, torchvision and MinAtar from PyPI (some 3 GB)");
+            pip::virtual_environment(&REQUIREMENTS, entry, scratch)
+        })?;
     Ok(folder.join("bin/python"))
 }
