@@ -4,14 +4,16 @@
 //! ```text
 //! cargo bench --bench dqn -- updates|training adam|alrao|defaults WIDTH SECONDS
 //! cargo bench --bench dqn -- breakout adam|alrao|defaults SECONDS
+//! cargo bench --bench dqn -- environments ENVIRONMENT NUM_ENVS TRAIN_FREQ SECONDS
 //! cargo bench --bench dqn -- memory TRANSITIONS
 //! ```
 //!
 //! `updates` are gradient steps alone, `training` is one gradient step for each environment step. For both, two hidden
 //! layers of WIDTH units learn from batches of 128. `adam` has one head, no Double DQN and no normalization, like other
-//! libraries; `alrao` is the same with Alrao's 10 heads; `defaults` are an agent's default settings. `breakout` is one
-//! gradient step for each four environment steps, with batches of 32 and the settings of CleanRL's script for Atari that
-//! affect speed. `memory` is the resident memory of TRANSITIONS transitions in the replay buffer.
+//! libraries; `alrao` is the same with Alrao's 10 heads; `defaults` are an agent's default settings. `environments` are
+//! environment steps of a training with default settings in NUM_ENVS environments, with an update every TRAIN_FREQ steps.
+//! `breakout` is one gradient step for each four environment steps, with batches of 32 and the settings of CleanRL's script
+//! for Atari that affect speed. `memory` is the resident memory of TRANSITIONS transitions in the replay buffer.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -42,13 +44,20 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["updates", method, width, seconds] => updates(&agent(method, width)?, time(seconds)?),
-        ["training", method, width, seconds] => training(&agent(method, width)?, lander, time(seconds)?),
-        ["breakout", method, seconds] => training(&breakout_agent(method)?, breakout, time(seconds)?),
+        ["training", method, width, seconds] => training("lunar-lander", &agent(method, width)?, time(seconds)?),
+        ["breakout", method, seconds] => training("minatar-breakout", &breakout_agent(method)?, time(seconds)?),
+        ["environments", environment, num_envs, train_freq, seconds] => {
+            let (defaults, method) = agent("defaults", "256")?;
+            let (num_envs, train_freq) =
+                (num_envs.parse().context("NUM_ENVS")?, train_freq.parse().context("TRAIN_FREQ")?);
+            let settings = AgentSettings { num_envs, train_freq: Some(train_freq), ..defaults };
+            training(environment, &(settings, method), time(seconds)?)
+        }
         ["memory", transitions] => memory(transitions.parse()?),
         [] => Ok(()), // without arguments in `cargo test --all-targets`
         _ => bail!(
-            "usage: updates|training adam|alrao|defaults WIDTH SECONDS, breakout adam|alrao|defaults SECONDS, or memory \
-             TRANSITIONS"
+            "usage: updates|training adam|alrao|defaults WIDTH SECONDS, breakout adam|alrao|defaults SECONDS, environments \
+             ENVIRONMENT NUM_ENVS TRAIN_FREQ SECONDS, or memory TRANSITIONS"
         ),
     }
 }
@@ -85,16 +94,12 @@ fn breakout_agent(method: &str) -> Result<(AgentSettings, Method)> {
     Ok((settings, if method == "adam" { Method::adam(1e-4)? } else { chosen }))
 }
 
-fn lander() -> Result<Box<dyn Environment>, EnvironmentError> {
-    Registry::builtin().make(&EnvironmentSettings::new("lunar-lander"))
-}
-
-fn breakout() -> Result<Box<dyn Environment>, EnvironmentError> {
-    Registry::builtin().make(&EnvironmentSettings::new("minatar-breakout"))
+fn make(environment: &str) -> Result<Box<dyn Environment>, EnvironmentError> {
+    Registry::builtin().make(&EnvironmentSettings::new(environment))
 }
 
 fn updates((settings, method): &(AgentSettings, Method), time: Duration) -> Result<()> {
-    let mut environment = lander()?;
+    let mut environment = make("lunar-lander")?;
     let (mut agent, mut rng) =
         (Agent::new(ObservationSpace::vector(OBSERVATION), 4, settings, method, 0, Device::Cpu)?, stream(0, "replay"));
     environment.reset(0)?;
@@ -116,15 +121,11 @@ fn updates((settings, method): &(AgentSettings, Method), time: Duration) -> Resu
     })
 }
 
-fn training(
-    (settings, method): &(AgentSettings, Method),
-    make: fn() -> Result<Box<dyn Environment>, EnvironmentError>,
-    time: Duration,
-) -> Result<()> {
+fn training(environment: &str, (settings, method): &(AgentSettings, Method), time: Duration) -> Result<()> {
     let never = u64::MAX;
     let schedule =
         Schedule { steps: never, validate_every: never, checkpoint_every: never, log_every: CHUNK, ..Schedule::of(1) };
-    let mut training = DqnTrainer::new(&schedule, settings, method, &make, 0, Device::Cpu)?;
+    let mut training = DqnTrainer::new(&schedule, settings, method, &|| make(environment), 0, Device::Cpu)?;
     while training.steps() < WARM_UP + CHUNK {
         training.advance()?;
     }
@@ -158,7 +159,8 @@ fn processor_time() -> f64 {
 
 fn memory(transitions: usize) -> Result<()> {
     let before = resident()?;
-    let mut replay = ReplayBuffer::new(transitions, Inputs::vector(OBSERVATION), PrioritizedReplaySettings::default());
+    let mut replay =
+        ReplayBuffer::new(transitions, 1, Inputs::vector(OBSERVATION), PrioritizedReplaySettings::default());
     for i in 0..transitions {
         let (observation, next) = ([i as f32; OBSERVATION], [i as f32 + 1.0; OBSERVATION]);
         let end = if (i + 1).is_multiple_of(EPISODE) { End::Terminated } else { End::NotDone };

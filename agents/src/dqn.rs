@@ -42,11 +42,15 @@ pub struct AgentSettings {
     pub batch_size: Option<usize>,
     /// Capacity of the replay buffer, in transitions.
     pub buffer_size: usize,
+    /// Environments that are stepped together.
+    pub num_envs: usize,
+    /// Threads that step the environments.
+    pub env_threads: usize,
     /// Consecutive observations that the network sees at once.
     pub frame_stack: usize,
-    /// Environment steps before the first update.
+    /// Environment steps before the first update, of all environments together.
     pub learning_starts: u64,
-    /// Environment steps between updates; by default chosen by the observations' shape.
+    /// Environment steps between updates, of all environments together; by default chosen by the observations' shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_freq: Option<u64>,
     /// Updates every `train_freq` environment steps.
@@ -77,6 +81,8 @@ impl Default for AgentSettings {
             gamma: 0.99,
             batch_size: None,
             buffer_size: 100_000,
+            num_envs: 1,
+            env_threads: 1,
             frame_stack: 1,
             learning_starts: 1_000,
             train_freq: None,
@@ -143,9 +149,17 @@ impl AgentSettings {
             let problem = format!("must hold at least a batch of {batch_size}");
             return Err(Error::setting("agent.buffer_size", self.buffer_size, problem));
         }
+        within("agent.num_envs", self.num_envs, 1..=10_000)?;
+        within("agent.env_threads", self.env_threads, 1..=1_024)?;
+        if self.num_envs > self.buffer_size {
+            let problem = format!("the replay buffer holds {} transitions; step at most so many", self.buffer_size);
+            return Err(Error::setting("agent.num_envs", self.num_envs, problem));
+        }
         within("agent.frame_stack", self.frame_stack, 1..=1_000)?;
-        if self.frame_stack > self.buffer_size {
-            let problem = format!("the replay buffer holds {} observations; stack at most so many", self.buffer_size);
+        let observations = self.buffer_size / self.num_envs;
+        if self.frame_stack > observations {
+            let problem =
+                format!("the replay buffer holds {observations} observations of an environment; stack at most so many");
             return Err(Error::setting("agent.frame_stack", self.frame_stack, problem));
         }
         let hidden = &self.network.hidden_sizes;
@@ -232,11 +246,11 @@ impl Agent {
             batch_size: settings.batch_size.expect("a default"),
             target: q.network().copy(),
             q,
-            replay: ReplayBuffer::new(settings.buffer_size, inputs, settings.prioritized_replay),
+            replay: ReplayBuffer::new(settings.buffer_size, settings.num_envs, inputs, settings.prioritized_replay),
             scales: Scales {
                 observations: ObsNormalizer::new(normalized),
                 observations_used: 0,
-                returns: ReturnScale::new(settings.return_std, settings.gamma),
+                returns: ReturnScale::new(settings.return_std, settings.gamma, settings.num_envs),
                 factor: 1.0,
             },
             settings,
@@ -249,20 +263,12 @@ impl Agent {
         self.inputs
     }
 
-    /// Returns the greedy action of the network for an observation as its inputs, `[len]`.
-    ///
-    /// # Errors
-    /// [`Error::Core`] if the observation's length differs.
-    pub fn greedy(&self, observation: &[f32]) -> Result<usize, Error> {
-        Ok(self.q.greedy(observation)?)
-    }
-
-    /// Adds a transition to the replay buffer and to the running statistics.
+    /// Adds a transition to the replay buffer and to the running statistics; with several environments, they take turns.
     pub fn add(&mut self, transition: Transition) {
         if self.inputs.image().is_none() {
             self.scales.observations.update(&to_inputs(transition.observation));
         }
-        self.scales.returns.update(transition.reward, transition.end != End::NotDone);
+        self.scales.returns.update(self.replay.next_env(), transition.reward, transition.end != End::NotDone);
         self.replay.add(transition);
     }
 
@@ -462,6 +468,13 @@ mod tests {
             (AgentSettings { train_freq: Some(0), ..Default::default() }, "agent.train_freq"),
             (AgentSettings { batch_size: Some(0), ..Default::default() }, "agent.batch_size"),
             (AgentSettings { frame_stack: 0, ..Default::default() }, "agent.frame_stack"),
+            (AgentSettings { num_envs: 0, ..Default::default() }, "agent.num_envs"),
+            (AgentSettings { env_threads: 0, ..Default::default() }, "agent.env_threads"),
+            (AgentSettings { num_envs: 129, buffer_size: 128, ..Default::default() }, "agent.num_envs"),
+            (
+                AgentSettings { num_envs: 64, frame_stack: 3, buffer_size: 128, ..Default::default() },
+                "agent.frame_stack",
+            ),
             (AgentSettings { frame_stack: 9, buffer_size: 8, ..Default::default() }, "agent.frame_stack"),
             (AgentSettings { gradient_steps: 0, ..Default::default() }, "agent.gradient_steps"),
             (AgentSettings { n_step: 0, ..Default::default() }, "agent.n_step"),

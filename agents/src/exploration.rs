@@ -39,37 +39,51 @@ impl Exploration {
     }
 }
 
-/// Repeated random actions, and whether returns have changed often enough to end them.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+/// Repeated random actions of some environments, and whether returns have changed often enough to end them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ActionRepeat {
     last_return: Option<f64>,
     changes: u32,
+    /// each environment's action, `[num_envs]`
+    held: Vec<Held>,
+}
+
+/// An action that is repeated.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Held {
     action: usize,
-    /// remaining environment steps of the repeated action
+    /// remaining environment steps of the action
     left: u32,
 }
 
 impl ActionRepeat {
+    /// Creates the repeats of `num_envs` environments, before their first actions.
+    pub fn new(num_envs: usize) -> Self {
+        ActionRepeat { last_return: None, changes: 0, held: vec![Held::default(); num_envs] }
+    }
+
     /// Returns whether actions are still random and repeated.
     pub fn is_active(&self, exploration: &Exploration) -> bool {
         exploration.max_repeat > 0 && self.changes < CHANGES
     }
 
-    /// Returns the next of `actions` actions: the repeated one, or a new one with a log-uniform number of repeats.
-    pub fn action(&mut self, exploration: &Exploration, actions: usize, rng: &mut impl Rng) -> usize {
-        if self.left == 0 {
-            self.action = rng.random_range(0..actions);
-            self.left = f64::from(exploration.max_repeat + 1).powf(rng.random()) as u32;
+    /// Returns an environment's next of `actions` actions: the repeated one, or a new one with a log-uniform number of
+    /// repeats.
+    pub fn action(&mut self, env: usize, exploration: &Exploration, actions: usize, rng: &mut impl Rng) -> usize {
+        let held = &mut self.held[env];
+        if held.left == 0 {
+            held.action = rng.random_range(0..actions);
+            held.left = f64::from(exploration.max_repeat + 1).powf(rng.random()) as u32;
         }
-        self.left -= 1;
-        self.action
+        held.left -= 1;
+        held.action
     }
 
-    /// Records the return of an ended episode.
-    pub fn end_episode(&mut self, episode_return: f64) {
+    /// Records the return of an environment's ended episode.
+    pub fn end_episode(&mut self, env: usize, episode_return: f64) {
         self.changes += u32::from(self.last_return.is_some_and(|last| last != episode_return));
         self.last_return = Some(episode_return);
-        self.left = 0;
+        self.held[env].left = 0;
     }
 }
 
@@ -88,34 +102,38 @@ mod tests {
     #[test]
     fn repeats_end_when_returns_have_changed_often_enough() {
         let exploration = Exploration::default();
-        let mut repeat = ActionRepeat::default();
-        (0..50).for_each(|_| repeat.end_episode(-200.0));
+        let mut repeat = ActionRepeat::new(1);
+        (0..50).for_each(|_| repeat.end_episode(0, -200.0));
         assert!(repeat.is_active(&exploration));
         for _ in 0..CHANGES / 2 {
             assert!(repeat.is_active(&exploration));
-            [-170.0, -200.0].iter().for_each(|r| repeat.end_episode(*r)); // a single different return is two changes
+            [-170.0, -200.0].iter().for_each(|r| repeat.end_episode(0, *r)); // a single different return is two changes
         }
         assert!(!repeat.is_active(&exploration));
-        assert!(!ActionRepeat::default().is_active(&Exploration { max_repeat: 0, ..exploration }));
+        assert!(!ActionRepeat::new(1).is_active(&Exploration { max_repeat: 0, ..exploration }));
     }
 
     #[test]
     fn actions_are_repeated_for_any_number_of_steps() {
-        let (exploration, mut repeat) = (Exploration { max_repeat: 4, ..Default::default() }, ActionRepeat::default());
+        let (exploration, mut repeat) = (Exploration { max_repeat: 4, ..Default::default() }, ActionRepeat::new(2));
         let mut rng = stream(0, "exploration");
         let mut lengths = [0i32; 6];
-        for _ in 0..1000 {
-            assert_eq!(repeat.left, 0);
-            repeat.action(&exploration, 3, &mut rng);
-            lengths[repeat.left as usize + 1] += 1;
-            (0..repeat.left).for_each(|_| assert_eq!(repeat.action(&exploration, 3, &mut rng), repeat.action));
+        for i in 0..1000 {
+            let env = i % 2;
+            assert_eq!(repeat.held[env].left, 0);
+            let action = repeat.action(env, &exploration, 3, &mut rng);
+            let left = repeat.held[env].left;
+            lengths[left as usize + 1] += 1;
+            repeat.action(1 - env, &exploration, 3, &mut rng); // which the other environment doesn't notice
+            repeat.end_episode(1 - env, 0.0);
+            (0..left).for_each(|_| assert_eq!(repeat.action(env, &exploration, 3, &mut rng), action));
         }
         // a fraction ln((n + 1) / n) / ln 5 of the actions is repeated for n steps
         for (n, expected) in [(1, 431), (2, 252), (3, 179), (4, 139)] {
             assert!((lengths[n] - expected).abs() < 50, "{lengths:?}");
         }
-        repeat.action(&exploration, 3, &mut rng);
-        repeat.end_episode(0.0);
-        assert_eq!(repeat.left, 0, "an ended episode ends the repeats");
+        repeat.action(0, &exploration, 3, &mut rng);
+        repeat.end_episode(0, 0.0);
+        assert_eq!(repeat.held[0].left, 0, "an ended episode ends the repeats");
     }
 }

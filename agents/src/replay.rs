@@ -3,6 +3,8 @@
 //! Each observation is stored once, in its dtype: the next observation of a transition is the observation of the one after
 //! it. Only the final observation of an episode, from which no transition starts, is stored separately. n-step returns
 //! and stacks of k frames are made when a batch is sampled, so n and k cost no memory.
+//!
+//! N environments take turns in one ring: an environment's next transition is N slots after its last one.
 
 use std::collections::BTreeMap;
 use std::iter::repeat_with;
@@ -25,6 +27,7 @@ use crate::priority::{PrioritizedReplaySettings, SumTree};
 #[derive(Debug)]
 pub struct ReplayBuffer {
     capacity: usize,
+    num_envs: usize,
     inputs: Inputs,
     /// `[len, obs_dim]`; shared with a checkpoint while it is written
     observations: Rc<Frames>,
@@ -33,7 +36,7 @@ pub struct ReplayBuffer {
     ends: Vec<End>,
     /// the final observation of each ended episode, by the slot of its last transition
     finals: BTreeMap<usize, ObservationBuffer>,
-    /// the observation after the newest transition
+    /// the observation after each environment's newest transition, `[num_envs, obs_dim]`
     latest: ObservationBuffer,
     /// the slot of the next transition
     head: usize,
@@ -129,24 +132,27 @@ fn with_reserved<T>(mut items: Vec<T>, all: usize) -> Vec<T> {
 }
 
 impl ReplayBuffer {
-    /// Creates an empty buffer for `capacity` transitions, from which these inputs of a network are sampled.
+    /// Creates an empty buffer for `capacity` transitions, rounded down to a multiple of `num_envs`, from which these inputs
+    /// of a network are sampled.
     ///
     /// # Panics
-    /// If the frames of one input exceed the capacity.
-    pub fn new(capacity: usize, inputs: Inputs, priority: PrioritizedReplaySettings) -> Self {
-        assert!(inputs.frame_stack <= capacity, "{} frames from {capacity}", inputs.frame_stack);
+    /// If the frames of one input of each environment exceed the capacity.
+    pub fn new(capacity: usize, num_envs: usize, inputs: Inputs, priority: PrioritizedReplaySettings) -> Self {
+        let capacity = capacity - capacity % num_envs;
+        assert!(inputs.frame_stack * num_envs <= capacity, "{} x {num_envs} from {capacity}", inputs.frame_stack);
         let space = inputs.space;
         let reserved = ObservationBuffer::with_capacity(space.dtype, capacity.saturating_mul(space.len()));
         ReplayBuffer {
             priorities: (priority.alpha > 0.0).then(|| SumTree::new(priority, capacity)),
             capacity,
+            num_envs,
             inputs,
             observations: Rc::new(Frames(reserved)),
             actions: with_reserved(Vec::new(), capacity),
             rewards: with_reserved(Vec::new(), capacity),
             ends: with_reserved(Vec::new(), capacity),
             finals: BTreeMap::new(),
-            latest: ObservationBuffer::zeros(space.dtype, space.len()),
+            latest: ObservationBuffer::zeros(space.dtype, num_envs * space.len()),
             head: 0,
         }
     }
@@ -161,8 +167,13 @@ impl ReplayBuffer {
         self.ends.is_empty()
     }
 
-    /// Adds a transition, which replaces the oldest if the buffer is full. Unless the previous transition ended its
-    /// episode, the new one must start at the previous one's next observation.
+    /// Returns the index of the environment whose transition is added next.
+    pub fn next_env(&self) -> usize {
+        self.head % self.num_envs
+    }
+
+    /// Adds a transition, which replaces the oldest if the buffer is full; environments take turns. Unless the previous
+    /// transition of the environment ended its episode, the new one must start at the previous one's next observation.
     pub fn add(&mut self, transition: Transition) {
         let slot = self.head;
         let Transition { observation, action, reward, next, end } = transition;
@@ -184,10 +195,10 @@ impl ReplayBuffer {
         if end != End::NotDone {
             self.finals.insert(slot, next.to_buffer());
         }
-        self.latest.write(0, next);
+        self.latest.write(self.next_env() * obs_dim, next);
         self.head = (slot + 1) % self.capacity;
         let replaced = if self.len() == self.capacity { self.inputs.frame_stack - 1 } else { 0 };
-        let oldest = (0..replaced).map(|i| (self.head + i) % self.capacity);
+        let oldest = (1..=replaced).map(|i| (slot + i * self.num_envs) % self.capacity);
         let incomplete: Vec<usize> = oldest.filter(|&slot| !self.is_complete(slot)).collect();
         if let Some(priorities) = &mut self.priorities {
             priorities.add(slot);
@@ -255,9 +266,9 @@ impl ReplayBuffer {
     /// or dtype.
     pub fn load(&mut self, prefix: &str, tensors: &StateDict) -> Result<(), Error> {
         let name = |part: &str| format!("{prefix}.{part}");
-        let (capacity, inputs) = (self.capacity, self.inputs);
+        let (capacity, num_envs, inputs) = (self.capacity, self.num_envs, self.inputs);
         let (obs_dim, dtype) = (inputs.space.len(), inputs.space.dtype);
-        let Frames(latest) = Frames::load(dtype, &name("latest"), obs_dim as i64, tensors)?;
+        let Frames(latest) = Frames::load(dtype, &name("latest"), (num_envs * obs_dim) as i64, tensors)?;
         let ends = tensors.get_vec::<u8>(&name("ends"), -1)?;
         let len = ends.len() as i64;
         let final_slots = tensors.get_vec::<i64>(&name("final_slots"), -1)?;
@@ -270,6 +281,7 @@ impl ReplayBuffer {
         observations.0.reserve(capacity.saturating_mul(obs_dim));
         *self = ReplayBuffer {
             capacity,
+            num_envs,
             inputs,
             observations: Rc::new(observations),
             actions: with_reserved(tensors.get_vec(&name("actions"), len)?, capacity),
@@ -327,7 +339,7 @@ impl ReplayBuffer {
         let Some(back) = (row.len() / obs_dim).checked_sub(1) else { return };
         let earlier = self.earlier(slot, back).expect("only complete stacks are sampled");
         for (i, frame) in row.chunks_exact_mut(obs_dim).enumerate() {
-            let back = (back - i).min(earlier);
+            let back = (back - i).min(earlier) * self.num_envs;
             write(self.observation((slot + self.capacity - back) % self.capacity), frame);
         }
     }
@@ -335,13 +347,13 @@ impl ReplayBuffer {
     /// Returns the number of frames of a slot's episode before it, at most `count`; `None` if some of them were replaced.
     fn earlier(&self, slot: usize, count: usize) -> Option<usize> {
         let full = self.len() == self.capacity;
-        let oldest = if full { self.head } else { 0 };
         let mut at = slot;
         for earlier in 0..count {
-            if at == oldest {
+            let is_oldest = self.age(at) + self.num_envs >= self.len();
+            if is_oldest {
                 return (!full).then_some(earlier);
             }
-            let before = (at + self.capacity - 1) % self.capacity;
+            let before = (at + self.capacity - self.num_envs) % self.capacity;
             if self.ends[before] != End::NotDone {
                 return Some(earlier);
             }
@@ -366,22 +378,36 @@ impl ReplayBuffer {
         for m in 1..=n {
             sum += factor * f64::from(self.rewards[last]);
             factor *= gamma;
-            let following = (last + 1) % self.capacity;
-            if self.ends[last] != End::NotDone || following == self.head || m == n {
+            if self.ends[last] != End::NotDone || self.is_newest(last) || m == n {
                 break;
             }
-            last = following;
+            last = self.following(last);
         }
         NStepReturn { sum, discount: if self.ends[last] == End::Terminated { 0.0 } else { factor }, last }
     }
 
     fn next(&self, slot: usize) -> ObservationRef<'_> {
-        let following = (slot + 1) % self.capacity;
+        let (env, obs_dim) = (slot % self.num_envs, self.inputs.space.len());
         match self.finals.get(&slot) {
             Some(last) => last.as_ref(),
-            None if following == self.head => self.latest.as_ref(),
-            None => self.observation(following),
+            None if self.is_newest(slot) => self.latest.slice(env * obs_dim..(env + 1) * obs_dim),
+            None => self.observation(self.following(slot)),
         }
+    }
+
+    /// Returns the slot of the same environment's next transition.
+    fn following(&self, slot: usize) -> usize {
+        (slot + self.num_envs) % self.capacity
+    }
+
+    /// Returns whether a slot has the newest transition of its environment.
+    fn is_newest(&self, slot: usize) -> bool {
+        self.age(slot) < self.num_envs
+    }
+
+    /// Returns the number of transitions added after a slot's.
+    fn age(&self, slot: usize) -> usize {
+        (self.head + self.capacity - 1 - slot) % self.capacity
     }
 }
 
@@ -422,7 +448,7 @@ mod tests {
 
     /// Fills a buffer; transition i goes from observation [i] to [i + 1], and episodes have `length` transitions.
     fn filled(capacity: usize, transitions: usize, length: usize, end: End) -> ReplayBuffer {
-        let mut replay = ReplayBuffer::new(capacity, Inputs::vector(1), PrioritizedReplaySettings::default());
+        let mut replay = ReplayBuffer::new(capacity, 1, Inputs::vector(1), PrioritizedReplaySettings::default());
         for i in 0..transitions {
             let (at, next) = ([i as f32], [i as f32 + 1.0]);
             // the final observation of an episode differs from the first of the next
@@ -491,7 +517,7 @@ mod tests {
 
     #[test]
     fn a_loaded_buffer_continues_identically() {
-        let empty = |inputs| ReplayBuffer::new(8, inputs, PrioritizedReplaySettings::default());
+        let empty = |inputs| ReplayBuffer::new(8, 1, inputs, PrioritizedReplaySettings::default());
         let (mut replay, mut again) = (filled(8, 21, 3, End::Terminated), empty(Inputs::vector(1)));
         let mut tensors = StateDict::default();
         replay.save("replay", &mut tensors);
@@ -516,7 +542,7 @@ mod tests {
     fn with_pixels(capacity: usize, frame_stack: usize, transitions: usize, alpha: f64) -> ReplayBuffer {
         const LENGTH: usize = 4;
         let priority = PrioritizedReplaySettings { alpha, beta: 0.5 };
-        let mut replay = ReplayBuffer::new(capacity, pixels(frame_stack), priority);
+        let mut replay = ReplayBuffer::new(capacity, 1, pixels(frame_stack), priority);
         for i in 0..transitions {
             let at = (10 * (i / LENGTH + 1) + i % LENGTH) as u8;
             let end = if i % LENGTH == LENGTH - 1 { End::Truncated } else { End::NotDone };
@@ -573,6 +599,52 @@ mod tests {
         }
     }
 
+    /// Environments that take turns in one buffer; environment e's transitions are those of a buffer of its own, from
+    /// observation 100 e on, in episodes of 3 + e transitions.
+    #[test]
+    fn environments_that_share_a_buffer_do_not_mix() {
+        const ENVS: usize = 3;
+        let n_step = NStep { n: 2, gamma: 0.5 };
+        let priority = PrioritizedReplaySettings::default();
+        let whole_or_full = (1..60).filter(|transitions| transitions % ENVS == 0 || *transitions > 18);
+        for (transitions, frame_stack) in whole_or_full.flat_map(|n| [(n, 1), (n, 3)]) {
+            let buffer = |capacity, num_envs| ReplayBuffer::new(capacity, num_envs, pixels(frame_stack), priority);
+            let (mut shared, mut own) = (buffer(20, ENVS), [(); ENVS].map(|()| buffer(6, 1)));
+            for i in 0..transitions {
+                let (env, t) = (i % ENVS, i / ENVS);
+                assert_eq!(shared.next_env(), env);
+                let at = (80 * env + t) as u8;
+                let end = if t % (3 + env) == 2 + env { End::Truncated } else { End::NotDone };
+                let next = if end == End::NotDone { at + 1 } else { at + 41 };
+                let (observation, next) = ([at], [next]);
+                let (observation, next) = (observation.as_slice().into(), next.as_slice().into());
+                let transition = Transition { observation, action: 0, reward: f64::from(at), next, end };
+                shared.add(transition);
+                own[env].add(transition);
+            }
+            let mut tensors = StateDict::default();
+            shared.save("replay", &mut tensors);
+            let mut loaded = buffer(20, ENVS);
+            loaded.load("replay", &tensors).unwrap();
+            for shared in [shared, loaded] {
+                assert_eq!(shared.len(), own.iter().map(ReplayBuffer::len).sum::<usize>(), "after {transitions}");
+                for slot in 0..shared.len() {
+                    let (own, of_own) = (&own[slot % ENVS], slot / ENVS);
+                    assert_eq!(shared.is_complete(slot), own.is_complete(of_own), "slot {slot} after {transitions}");
+                    if !shared.is_complete(slot) {
+                        continue;
+                    }
+                    let row = |replay: &ReplayBuffer, slot| {
+                        let ahead = replay.n_step_return(slot, n_step);
+                        let both: Vec<f32> = to_vec(&replay.both(&[slot], std::slice::from_ref(&ahead), Device::Cpu));
+                        (both, ahead.sum, ahead.discount)
+                    };
+                    assert_eq!(row(&shared, slot), row(own, of_own), "slot {slot} after {transitions}");
+                }
+            }
+        }
+    }
+
     /// What a checkpoint holds stays as it was when the buffer goes on, though it is not copied.
     #[test]
     fn a_checkpoint_shares_the_observations_until_they_change() {
@@ -591,7 +663,7 @@ mod tests {
     fn stacked_images_take_little_more_than_a_byte_a_pixel() {
         let space = ObservationSpace::pixels(ObservationShape::ChannelsFirst([1, 84, 84]));
         let (transitions, priority) = (10_000, PrioritizedReplaySettings::default());
-        let mut replay = ReplayBuffer::new(transitions, Inputs::new(space, 4), priority);
+        let mut replay = ReplayBuffer::new(transitions, 1, Inputs::new(space, 4), priority);
         let frame = ObservationBuffer::zeros(space.dtype, space.len());
         for i in 0..transitions {
             let end = if i % 200 == 199 { End::Terminated } else { End::NotDone };

@@ -21,23 +21,24 @@ pub struct ReturnScale {
     /// target standard deviation of scaled returns
     std: f64,
     gamma: f64,
-    /// rewards that are not in the statistics yet
-    rewards: Vec<f64>,
+    /// rewards of each environment's episode that are not in the statistics yet
+    rewards: Vec<Vec<f64>>,
     returns: RunningMeanStd,
 }
 
 impl ReturnScale {
-    /// Creates a scale that gives returns discounted by `gamma` the standard deviation `std`.
-    pub fn new(std: f64, gamma: f64) -> Self {
-        ReturnScale { std, gamma, rewards: Vec::new(), returns: RunningMeanStd::default() }
+    /// Creates a scale that gives returns of `num_envs` environments, discounted by `gamma`, the standard deviation `std`.
+    pub fn new(std: f64, gamma: f64, num_envs: usize) -> Self {
+        ReturnScale { std, gamma, rewards: vec![Vec::new(); num_envs], returns: RunningMeanStd::default() }
     }
 
-    /// Adds one raw reward, and whether the episode ended with it.
-    pub fn update(&mut self, reward: f64, ended: bool) {
-        self.rewards.push(reward);
-        if ended || self.rewards.len() == MAX_LENGTH {
+    /// Adds one raw reward of an environment, and whether the episode ended with it.
+    pub fn update(&mut self, env: usize, reward: f64, ended: bool) {
+        let rewards = &mut self.rewards[env];
+        rewards.push(reward);
+        if ended || rewards.len() == MAX_LENGTH {
             let mut discounted = 0.0;
-            for reward in self.rewards.drain(..).rev() {
+            for reward in rewards.drain(..).rev() {
                 discounted = reward + self.gamma * discounted;
                 self.returns.update(discounted);
             }
@@ -58,12 +59,12 @@ mod tests {
     #[test]
     fn scaled_returns_have_the_target_standard_deviation() {
         for size in [1e-3, 1.0, 1e3] {
-            let mut scale = ReturnScale::new(3.0, 0.5);
+            let mut scale = ReturnScale::new(3.0, 0.5, 2);
             assert_eq!(scale.factor(), 1.0);
-            scale.update(-4.0 * size, false);
+            scale.update(0, -4.0 * size, false);
             assert_eq!(scale.factor(), 1.0, "the episode has not ended");
-            scale.update(8.0 * size, true);
-            scale.update(1.0 * size, true);
+            scale.update(1, 1.0 * size, true);
+            scale.update(0, 8.0 * size, true);
             // returns 8, -4 + 8/2 = 0 and 1: mean 3, variance (25 + 9 + 4) / 3
             let std = (38.0f64 / 3.0).sqrt() * size;
             assert!((scale.factor() * std - 3.0).abs() < 1e-12);
@@ -72,8 +73,8 @@ mod tests {
 
     #[test]
     fn long_episodes_are_split() {
-        let mut scale = ReturnScale::new(1.0, 0.9);
-        (0..MAX_LENGTH).for_each(|i| scale.update(f64::from(i % 2 == 0), false));
+        let mut scale = ReturnScale::new(1.0, 0.9, 1);
+        (0..MAX_LENGTH).for_each(|i| scale.update(0, f64::from(i % 2 == 0), false));
         assert!(scale.factor() > 1.0);
     }
 }

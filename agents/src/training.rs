@@ -1,10 +1,11 @@
-//! The training loop of an agent, one environment step at a time.
+//! The training loop of an agent, one step of its environments at a time.
 //!
 //! Call [`DqnTrainer::advance`] until it returns [`Finished`](DqnStopReason::Finished); log, draw or save on each
 //! [`DqnEvent`]. Every random draw comes from a named stream of the run's seed and [`DqnTrainer::save`] covers the
 //! whole state, so a resumed training is bit-identical to one that was never stopped.
 
 use std::collections::VecDeque;
+use std::num::NonZero;
 use std::ops::Bound;
 use std::time::Instant;
 
@@ -16,7 +17,7 @@ use alrao_core::optimizer::{Decay, LrScheduleKind};
 use alrao_core::parameters::ParameterBuilder;
 use alrao_core::state_dict::StateDict;
 use alrao_core::streams::{Stream, stream};
-use alrao_envs::{Environment, EnvironmentError, Resumable, Snapshot};
+use alrao_envs::{Environment, EnvironmentError, ObservationBuffer, ObservationRef, VectorEnv, VectorSnapshot};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use tch::Device;
@@ -192,7 +193,7 @@ pub struct DqnTrainer {
     learning_starts: u64,
     train_freq: u64,
     gradient_steps: u64,
-    environment: Resumable<Box<dyn Environment>>,
+    environments: VectorEnv,
     validation_environments: Vec<Box<dyn Environment>>,
     validation_seeds: Vec<u64>,
     progress: Progress,
@@ -210,14 +211,20 @@ struct Progress {
     #[serde(default, skip_serializing_if = "is_false")]
     validation_due: bool,
     episode: u64,
-    episode_return: f64,
-    episode_length: u64,
+    running: Vec<RunningEpisode>,
     best: Option<BestValidation>,
     sums: Sums,
     action_repeat: ActionRepeat,
-    episodes: Stream,
     exploration: Stream,
     replay: Stream,
+}
+
+/// The episode of an environment that has not ended.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct RunningEpisode {
+    #[serde(rename = "return")]
+    episode_return: f64,
+    length: u64,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -247,7 +254,7 @@ struct Sums {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DqnTrainerState {
     progress: Progress,
-    environment: Option<Snapshot>,
+    environments: Option<VectorSnapshot>,
     scales: Scales,
 }
 
@@ -261,7 +268,7 @@ impl DqnTrainer {
         schedule: &Schedule,
         settings: &AgentSettings,
         method: &Method,
-        make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
+        make: &(dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError> + Sync),
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
@@ -281,7 +288,7 @@ impl DqnTrainer {
         settings: &AgentSettings,
         body: impl FnOnce(&mut ParameterBuilder, i64) -> B,
         method: &Method,
-        make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
+        make: &(dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError> + Sync),
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
@@ -291,7 +298,6 @@ impl DqnTrainer {
         let settings = &settings.with_shape_defaults(space);
         settings.check()?;
         let train_freq = settings.train_freq.expect("a default");
-        let mut environment = Resumable::new(stack_frames(environment, settings.frame_stack));
         if actions == 0 {
             return Err(Error::NoActions);
         }
@@ -301,30 +307,32 @@ impl DqnTrainer {
             method.lr_schedule.decay = Decay::Cosine { updates };
         }
         let agent = Agent::with_body(space, actions, settings, body, &method, seed, device)?;
-        let mut progress = Progress {
+        let make_stacked = || Ok(stack_frames(make()?, settings.frame_stack));
+        let num_envs = settings.num_envs;
+        let [nonzero, threads] = [num_envs, settings.env_threads].map(|count| NonZero::new(count).expect("checked"));
+        let episode_seed = move |env, episode| episode_seed(seed, episode * num_envs as u64 + env as u64);
+        let mut environments = VectorEnv::new(nonzero, threads, |_| make_stacked(), episode_seed)?;
+        environments.reset()?;
+        let progress = Progress {
             step: 0,
             validation_due: false,
             episode: 0,
-            episode_return: 0.0,
-            episode_length: 0,
+            running: vec![RunningEpisode::default(); num_envs],
             best: None,
             sums: Sums::default(),
-            action_repeat: ActionRepeat::default(),
-            episodes: stream(seed, "episodes"),
+            action_repeat: ActionRepeat::new(num_envs),
             exploration: stream(seed, "exploration"),
             replay: stream(seed, "replay"),
         };
-        environment.reset(progress.episodes.random())?;
-        let validation_environments = (0..schedule.validation_episodes)
-            .map(|_| Ok(stack_frames(make()?, settings.frame_stack)))
-            .collect::<Result<_, EnvironmentError>>()?;
+        let validation_environments =
+            (0..schedule.validation_episodes).map(|_| make_stacked()).collect::<Result<_, EnvironmentError>>()?;
         Ok(DqnTrainer {
             agent,
             exploration: settings.exploration,
             learning_starts: settings.learning_starts,
             train_freq,
             gradient_steps: settings.gradient_steps,
-            environment,
+            environments,
             validation_environments,
             validation_seeds: episode_seeds(seed, "validation", schedule.validation_episodes),
             progress,
@@ -347,7 +355,7 @@ impl DqnTrainer {
         Ok(self.pending.pop_front().unwrap_or(DqnStopReason::Finished))
     }
 
-    /// Has `requested` called after each environment step, also of validations; if it returns true, a checkpoint is due. A
+    /// Has `requested` called after each step of the environments, also of validations; if it returns true, a checkpoint is due. A
     /// validation under way is broken off for it, and made again when the training goes on.
     pub fn checkpoint_when(&mut self, requested: fn() -> bool) {
         self.checkpoint_requested = requested;
@@ -384,8 +392,8 @@ impl DqnTrainer {
         assert!(self.pending.is_empty(), "events would be lost");
         let (mut tensors, mut replay) = (StateDict::default(), StateDict::default());
         let scales = self.agent.save(&mut tensors, &mut replay);
-        let (progress, environment) = (self.progress.clone(), self.environment.snapshot());
-        (tensors, replay, DqnTrainerState { progress, environment, scales })
+        let (progress, environments) = (self.progress.clone(), self.environments.snapshot());
+        (tensors, replay, DqnTrainerState { progress, environments, scales })
     }
 
     /// Restores the state written by `save`; the settings must be equal.
@@ -394,15 +402,15 @@ impl DqnTrainer {
     /// [`Error::Core`], [`Error::Environment`]: the state is another network's or environment's.
     pub fn load(&mut self, tensors: &StateDict, replay: &StateDict, state: DqnTrainerState) -> Result<(), Error> {
         self.agent.load(tensors, replay, state.scales)?;
-        if let Some(snapshot) = &state.environment {
-            self.environment.restore(snapshot)?;
+        if let Some(snapshot) = &state.environments {
+            self.environments.restore(snapshot)?;
         }
         self.progress = state.progress;
         Ok(())
     }
 
-    /// Makes one environment step, with the updates, validations and checkpoints that are due; after a validation that was
-    /// broken off, makes this validation first.
+    /// Steps the environments, with the updates, validations and checkpoints that are due; after a validation that was broken
+    /// off, makes this validation first.
     fn step(&mut self) -> Result<(), Error> {
         if !self.progress.validation_due {
             self.learn()?;
@@ -410,10 +418,8 @@ impl DqnTrainer {
         if self.progress.validation_due {
             self.progress.validation_due = !self.validate()?;
         }
-        let step = self.progress.step;
-        let due = |every: u64| step == self.schedule.steps || step.is_multiple_of(every);
         let minutes = self.saved.elapsed().as_secs_f64() / 60.0;
-        if due(self.schedule.checkpoint_every)
+        if self.is_due(self.schedule.checkpoint_every)
             || minutes >= self.schedule.checkpoint_minutes
             || self.progress.validation_due
             || (self.checkpoint_requested)()
@@ -424,13 +430,74 @@ impl DqnTrainer {
         Ok(())
     }
 
-    /// Makes one environment step with its updates, and notes whether a validation is due.
+    /// Returns whether the last step of the environments reached or passed a multiple of `every`, or ended the training.
+    fn is_due(&self, every: u64) -> bool {
+        let Progress { step, running, .. } = &self.progress;
+        *step == self.schedule.steps || step % every < running.len() as u64
+    }
+
+    /// Steps the environments, with the updates due, and notes whether a validation is due. The transitions of the last step
+    /// that exceed the schedule are dropped.
     fn learn(&mut self) -> Result<(), Error> {
         let epsilon = match self.progress.action_repeat.is_active(&self.exploration) {
             true => 1.0,
             false => self.exploration.epsilon(self.progress.step, self.schedule.steps),
         };
-        let end = self.act(epsilon)?;
+        let actions = self.choose_actions(epsilon)?;
+        let inputs = self.agent.inputs();
+        let newest = |env: usize, stacks: ObservationRef<'_>| {
+            let start = env * inputs.len();
+            stacks.slice(start + inputs.newest().start..start + inputs.len()).to_buffer()
+        };
+        let stacks = self.environments.typed_observations();
+        let before: Vec<ObservationBuffer> = (0..actions.len()).map(|env| newest(env, stacks)).collect();
+        self.environments.step(&actions)?;
+        let left = (self.schedule.steps - self.progress.step) as usize;
+        for (env, (action, before)) in actions.into_iter().zip(before).enumerate().take(left) {
+            let step = self.environments.steps()[env];
+            let (observation, reward, end) = (before.as_ref(), step.reward, End::of(&step));
+            let next = newest(env, self.environments.typed_final_observations());
+            self.agent.add(Transition { observation, action, reward, next: next.as_ref(), end });
+            self.finish_step(env, reward, end, epsilon)?;
+        }
+        self.progress.validation_due =
+            self.is_due(self.schedule.validate_every) && self.progress.step > self.learning_starts;
+        Ok(())
+    }
+
+    /// Chooses an action for each environment: a random one with probability `epsilon`, else the greedy one, by one pass for
+    /// all.
+    fn choose_actions(&mut self, epsilon: f64) -> Result<Vec<usize>, Error> {
+        let (rng, count) = (&mut self.progress.exploration, self.environments.num_actions());
+        let repeat = &mut self.progress.action_repeat;
+        let mut explore = |env| {
+            if repeat.is_active(&self.exploration) {
+                Some(repeat.action(env, &self.exploration, count, rng))
+            } else if rng.random::<f64>() < epsilon {
+                Some(rng.random_range(0..count))
+            } else {
+                None
+            }
+        };
+        let random: Vec<Option<usize>> = (0..self.progress.running.len()).map(&mut explore).collect();
+        let (len, stacks) = (self.agent.inputs().len(), self.environments.typed_observations());
+        let mut inputs = Vec::new();
+        for env in (0..random.len()).filter(|&env| random[env].is_none()) {
+            inputs.extend_from_slice(&to_inputs(stacks.slice(env * len..(env + 1) * len)));
+        }
+        let greedy = match inputs.len() / len {
+            0 => Vec::new(),
+            n => greedy_actions(self.agent.q().network(), &inputs, n)?,
+        };
+        let mut greedy = greedy.into_iter();
+        Ok(random.into_iter().map(|random| random.or_else(|| greedy.next()).expect("an action")).collect())
+    }
+
+    /// Counts an environment's step, makes the updates due and emits its events.
+    fn finish_step(&mut self, env: usize, reward: f64, end: End, epsilon: f64) -> Result<(), Error> {
+        let running = &mut self.progress.running[env];
+        running.episode_return += reward;
+        running.length += 1;
         self.progress.step += 1;
         let step = self.progress.step;
         if step > self.learning_starts && step.is_multiple_of(self.train_freq) {
@@ -441,55 +508,23 @@ impl DqnTrainer {
             }
         }
         if end != End::NotDone {
-            self.finish_episode(end, epsilon)?;
+            self.finish_episode(env, end, epsilon);
         }
-        let last = step == self.schedule.steps;
-        let due = |every: u64| last || step.is_multiple_of(every);
-        if due(self.schedule.log_every) && self.progress.sums.updates > 0 {
+        let logged = step == self.schedule.steps || step.is_multiple_of(self.schedule.log_every);
+        if logged && self.progress.sums.updates > 0 {
             self.emit_update();
         }
-        self.progress.validation_due = due(self.schedule.validate_every) && step > self.learning_starts;
         Ok(())
     }
 
-    /// Takes an action and stores the transition.
-    fn act(&mut self, epsilon: f64) -> Result<End, Error> {
-        let newest = self.agent.inputs().newest();
-        let stack = self.environment.typed_observation();
-        let observation = stack.slice(newest.clone()).to_buffer();
-        let (rng, actions) = (&mut self.progress.exploration, self.environment.num_actions());
-        let action = if self.progress.action_repeat.is_active(&self.exploration) {
-            self.progress.action_repeat.action(&self.exploration, actions, rng)
-        } else if rng.random::<f64>() < epsilon {
-            rng.random_range(0..actions)
-        } else {
-            self.agent.greedy(&to_inputs(stack))?
-        };
-        let step = self.environment.step(action)?;
-        let (reward, end) = (step.reward, End::of(&step));
-        let next = self.environment.typed_observation().slice(newest);
-        self.agent.add(Transition { observation: observation.as_ref(), action, reward, next, end });
-        self.progress.episode_return += reward;
-        self.progress.episode_length += 1;
-        Ok(end)
-    }
-
-    /// Emits the event of an ended episode and resets the environment.
-    fn finish_episode(&mut self, end: End, epsilon: f64) -> Result<(), Error> {
+    /// Emits the event of an environment's ended episode.
+    fn finish_episode(&mut self, env: usize, end: End, epsilon: f64) {
         let progress = &mut self.progress;
         progress.episode += 1;
-        progress.action_repeat.end_episode(progress.episode_return);
-        let event = DqnEvent::Episode {
-            step: progress.step,
-            episode: progress.episode,
-            episode_return: std::mem::take(&mut progress.episode_return),
-            length: std::mem::take(&mut progress.episode_length),
-            terminated: end == End::Terminated,
-            epsilon,
-        };
-        self.environment.reset(progress.episodes.random())?;
-        self.emit(event);
-        Ok(())
+        let RunningEpisode { episode_return, length } = std::mem::take(&mut progress.running[env]);
+        progress.action_repeat.end_episode(env, episode_return);
+        let (step, episode, terminated) = (progress.step, progress.episode, end == End::Terminated);
+        self.emit(DqnEvent::Episode { step, episode, episode_return, length, terminated, epsilon });
     }
 
     fn emit(&mut self, event: DqnEvent) {
@@ -540,6 +575,13 @@ impl Sums {
         self.mean_max_q += update.mean_max_q;
         self.max_q = Some(self.max_q.map_or(update.max_q, |max_q| max_q.max(update.max_q)));
     }
+}
+
+/// Returns the seed of the `index`-th episode of a training.
+fn episode_seed(seed: u64, index: u64) -> u64 {
+    let mut rng = stream(seed, "episodes");
+    rng.advance(index.into()); // a seed is one draw
+    rng.random()
 }
 
 /// Returns the seeds of `episodes` episodes; different purposes share none.

@@ -23,7 +23,7 @@ fn peak() -> usize {
 fn a_checkpoint_takes_at_most_a_fifth_of_the_buffer_s_memory_more() {
     let before = peak();
     let space = ObservationSpace::pixels(ObservationShape::ChannelsFirst([1, SIDE, SIDE]));
-    let mut replay = ReplayBuffer::new(TRANSITIONS, Inputs::new(space, 4), PrioritizedReplaySettings::default());
+    let mut replay = ReplayBuffer::new(TRANSITIONS, 1, Inputs::new(space, 4), PrioritizedReplaySettings::default());
     let frame = vec![7u8; SIDE * SIDE];
     for i in 0..TRANSITIONS {
         let end = if i % 200 == 199 { End::Terminated } else { End::NotDone };

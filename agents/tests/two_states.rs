@@ -57,8 +57,9 @@ fn trained(settings: AgentSettings, steps: u64) -> DqnTrainer {
 }
 
 /// Returns the largest error of an action value after 5,000 environment steps.
-fn largest_error(double_q: bool) -> f64 {
-    let training = trained(AgentSettings { learning_starts: 200, double_q, ..Default::default() }, 5_000);
+fn largest_error(double_q: bool, num_envs: usize) -> f64 {
+    let settings = AgentSettings { learning_starts: 200, double_q, num_envs, ..Default::default() };
+    let training = trained(settings, 5_000);
     let states = Tensor::from_slice(&[1f32, 0., 0., 1.]).view([2, 2]);
     let values = training.agent().target().mean(&states).unwrap() / training.agent().reward_factor();
     let expected = Tensor::from_slice(&[0.25f32, 0.5, 2.0, 0.25]).view([2, 2]);
@@ -67,9 +68,9 @@ fn largest_error(double_q: bool) -> f64 {
 
 #[test]
 fn values_match_the_closed_form() {
-    for double_q in [true, false] {
-        let error = largest_error(double_q);
-        assert!(error < 1e-2, "double_q {double_q}: {error}");
+    for (double_q, num_envs) in [(true, 1), (false, 1), (true, 8)] {
+        let error = largest_error(double_q, num_envs);
+        assert!(error < 1e-2, "double_q {double_q}, {num_envs} environments: {error}");
     }
 }
 

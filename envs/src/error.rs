@@ -229,8 +229,9 @@ impl From<String> for EnvironmentError {
 }
 
 impl EnvironmentError {
-    pub(crate) fn in_vector_env(self, index: usize) -> Self {
-        Self::InVectorEnv { index, source: self.into() }
+    /// Adds the index of the environment, unless there is only one.
+    pub(crate) fn in_vector_env(self, index: usize, num_envs: usize) -> Self {
+        if num_envs == 1 { self } else { Self::InVectorEnv { index, source: self.into() } }
     }
 }
 

@@ -65,7 +65,7 @@ pub use reward_scale::RewardScale;
 pub use running_resets::{RunningReset, running_resets};
 pub use spec::{EntryPoint, EnvSpec, IntoEnvironment, NoSettings};
 pub use time_limit::TimeLimit;
-pub use vector_env::VectorEnv;
+pub use vector_env::{VectorEnv, VectorSnapshot};
 pub use wrapper::Wrapper;
 
 #[cfg(feature = "gym")]

@@ -1,7 +1,8 @@
 //! Parallel stepping of many environments: [`VectorEnv`].
 //!
 //! Environments need not be `Send`: the worker that steps an environment also makes it. Workers write to their own parts
-//! of the shared buffers, so results don't depend on the number of workers.
+//! of the shared buffers, so results don't depend on the number of workers. A [`VectorSnapshot`] saves all environments in
+//! the middle of their episodes, as [`Resumable`] does one.
 
 use std::cell::RefCell;
 use std::mem;
@@ -10,10 +11,11 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    Environment, EnvironmentError, ObservationBuffer, ObservationMut, ObservationRef, ObservationSpace,
-    PassiveEnvChecker, Physics, Step,
+    Environment, EnvironmentError, ObservationBuffer, ObservationMut, ObservationRef, ObservationSpace, Physics,
+    Resumable, Snapshot, Step,
 };
 
 /// A vector of environments with discrete actions. An environment whose episode ends is reset in the same step.
@@ -45,6 +47,16 @@ pub struct VectorEnv {
     steps: Vec<Step>,
 }
 
+/// A point in the episodes of a [`VectorEnv`].
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct VectorSnapshot {
+    /// The index of each environment's episode, from 0, `[num_envs]`.
+    pub episodes: Vec<u64>,
+    /// The point in each environment's episode, `[num_envs]`.
+    pub snapshots: Vec<Snapshot>,
+}
+
 /// The workers that step the environments.
 enum Workers {
     /// The calling thread.
@@ -61,7 +73,7 @@ thread_local! {
 /// One environment of the vector.
 struct SubEnv {
     index: usize,
-    env: PassiveEnvChecker<Box<dyn Environment>>,
+    env: Resumable<Box<dyn Environment>>,
     seed: Arc<dyn Fn(usize, u64) -> u64 + Send + Sync>,
     episode: u64,
 }
@@ -80,8 +92,8 @@ impl VectorEnv {
     /// episode, both from 0.
     ///
     /// # Errors
-    /// [`EnvironmentError::InVectorEnv`] with an error of `make`; [`EnvironmentError::MismatchedSpaces`] if environments
-    /// have different spaces; [`EnvironmentError::Other`] if the threads can't be started.
+    /// [`EnvironmentError::InVectorEnv`] with an error of `make`, or this error itself if there is one environment, as in
+    /// all methods; [`EnvironmentError::MismatchedSpaces`] if environments have different spaces; [`EnvironmentError::Other`] if the threads can't be started.
     pub fn new(
         num_envs: NonZero<usize>,
         threads: NonZero<usize>,
@@ -91,7 +103,7 @@ impl VectorEnv {
         let (num_envs, threads) = (num_envs.get(), threads.get());
         let seed: Arc<dyn Fn(usize, u64) -> u64 + Send + Sync> = Arc::new(seed);
         let make = |index| -> Result<SubEnv, EnvironmentError> {
-            let env = PassiveEnvChecker::new(make(index).map_err(|error| error.in_vector_env(index))?);
+            let env = Resumable::new(make(index).map_err(|error| error.in_vector_env(index, num_envs))?);
             Ok(SubEnv { index, env, seed: seed.clone(), episode: 0 })
         };
         let spaces_of = |sub_env: &SubEnv| (sub_env.env.observation_space(), sub_env.env.num_actions());
@@ -150,9 +162,9 @@ impl VectorEnv {
     /// # Errors
     /// [`EnvironmentError::InVectorEnv`] with the error of the first environment that fails.
     pub fn reset(&mut self) -> Result<(), EnvironmentError> {
-        let no_actions = vec![0; self.steps.len()];
-        self.for_each_worker(&no_actions, |envs, rows| {
-            for_each_env(envs, rows, |env, mut row| {
+        let num_envs = self.steps.len();
+        self.for_each_worker(&vec![0; num_envs], |envs, rows| {
+            for_each_env(envs, rows, num_envs, |env, mut row| {
                 env.episode = 0;
                 env.start(&mut row.observation)
             })
@@ -166,15 +178,16 @@ impl VectorEnv {
     /// [`EnvironmentError::StepBeforeReset`]; [`EnvironmentError::InVectorEnv`] with the error of the first environment
     /// that fails: the others' state is then undefined; call [`reset`](Self::reset).
     pub fn step(&mut self, actions: &[usize]) -> Result<(), EnvironmentError> {
-        if actions.len() != self.steps.len() {
-            return Err(EnvironmentError::ActionCount { actions: actions.len(), num_envs: self.steps.len() });
+        let num_envs = self.steps.len();
+        if actions.len() != num_envs {
+            return Err(EnvironmentError::ActionCount { actions: actions.len(), num_envs });
         }
         if !self.running {
             return Err(EnvironmentError::StepBeforeReset);
         }
         self.for_each_worker(actions, |envs, rows| {
             Physics::step_batch(envs.iter_mut().zip(&rows).filter_map(|(env, row)| env.env.begin_step(row.action)));
-            for_each_env(envs, rows, |env, mut row| {
+            for_each_env(envs, rows, num_envs, |env, mut row| {
                 *row.step = env.env.step(row.action)?;
                 row.final_observation.copy_from(env.env.typed_observation());
                 if row.step.ended() {
@@ -184,6 +197,45 @@ impl VectorEnv {
                     row.observation.copy_from(env.env.typed_observation());
                     Ok(())
                 }
+            })
+        })
+    }
+
+    /// Returns the current point in all episodes; none before the first reset, or after an error.
+    pub fn snapshot(&self) -> Option<VectorSnapshot> {
+        let of_env = |env: &SubEnv| Some((env.episode, env.env.snapshot()?));
+        let of_envs = |envs: &[SubEnv]| envs.iter().map(of_env).collect::<Option<Vec<_>>>();
+        let all = match &self.workers {
+            Workers::Caller(envs) => of_envs(envs)?,
+            Workers::Threads(pool, _) => pool
+                .broadcast(|_| SUB_ENVS.with_borrow(|envs| of_envs(envs)))
+                .into_iter()
+                .collect::<Option<Vec<_>>>()?
+                .concat(),
+        };
+        let (episodes, snapshots) = all.into_iter().unzip();
+        self.running.then_some(VectorSnapshot { episodes, snapshots })
+    }
+
+    /// Restores a snapshot of as many environments by replaying their episodes. Rewards, flags and final observations of
+    /// the actions before it are not restored.
+    ///
+    /// # Errors
+    /// [`EnvironmentError::Other`] if the snapshot is of another number of environments; [`EnvironmentError::InVectorEnv`]
+    /// with the error of the first environment that fails, for instance because the snapshot is from other environments.
+    pub fn restore(&mut self, snapshot: &VectorSnapshot) -> Result<(), EnvironmentError> {
+        let VectorSnapshot { episodes, snapshots } = snapshot;
+        let num_envs = self.steps.len();
+        if [episodes.len(), snapshots.len()] != [num_envs; 2] {
+            let problem = format!("the snapshot is of {} environments, but there are {num_envs}", snapshots.len());
+            return Err(problem.into());
+        }
+        self.for_each_worker(&vec![0; num_envs], |envs, rows| {
+            for_each_env(envs, rows, num_envs, |env, mut row| {
+                env.episode = episodes[env.index];
+                env.env.restore(&snapshots[env.index])?;
+                row.observation.copy_from(env.env.typed_observation());
+                Ok(())
             })
         })
     }
@@ -254,9 +306,12 @@ impl VectorEnv {
 fn for_each_env(
     envs: &mut [SubEnv],
     rows: Vec<Row<'_>>,
+    num_envs: usize,
     mut work: impl FnMut(&mut SubEnv, Row<'_>) -> Result<(), EnvironmentError>,
 ) -> Result<(), EnvironmentError> {
-    envs.iter_mut().zip(rows).try_for_each(|(env, row)| work(env, row).map_err(|error| error.in_vector_env(env.index)))
+    let mut work =
+        |(env, row): (&mut SubEnv, Row<'_>)| work(env, row).map_err(|error| error.in_vector_env(env.index, num_envs));
+    envs.iter_mut().zip(rows).try_for_each(&mut work)
 }
 
 impl SubEnv {
@@ -348,6 +403,28 @@ mod tests {
     }
 
     #[test]
+    fn restored_environments_go_on_as_the_saved_ones() {
+        let actions = |t: usize| [0, 1, 2, 3, 4, 5, 6].map(|i| (i * t + t) % 3);
+        for threads in [1, 3] {
+            let (mut saved, mut restored) = (vector(7, threads), vector(7, 4 - threads));
+            assert_eq!(saved.snapshot(), None, "never reset");
+            saved.reset().unwrap();
+            (0..17).for_each(|t| saved.step(&actions(t)).unwrap());
+            let snapshot = saved.snapshot().unwrap();
+            assert!(snapshot.episodes.iter().any(|&episode| episode > 1) && !snapshot.snapshots[6].actions.is_empty());
+            restored.restore(&snapshot).unwrap();
+            assert_eq!(restored.observations(), saved.observations());
+            for t in 17..40 {
+                [&mut saved, &mut restored].into_iter().for_each(|vector| vector.step(&actions(t)).unwrap());
+                assert_eq!(restored.final_observations(), saved.final_observations());
+                assert_eq!((restored.observations(), restored.steps()), (saved.observations(), saved.steps()));
+            }
+            let error = vector(6, threads).restore(&snapshot).unwrap_err().to_string();
+            assert_eq!(error, "the snapshot is of 7 environments, but there are 6");
+        }
+    }
+
+    #[test]
     fn an_error_names_the_first_environment_and_requires_a_reset() {
         for threads in [1, 3] {
             let mut vector = vector(5, threads);
@@ -361,6 +438,10 @@ mod tests {
             vector.reset().unwrap();
             vector.step(&[0; 5]).unwrap();
         }
+        let mut single = vector(1, 1);
+        single.reset().unwrap();
+        let error = single.step(&[3]).unwrap_err().to_string();
+        assert_eq!(error, "action 3 does not exist: there are 3 actions, from 0");
     }
 
     #[test]

@@ -12,17 +12,26 @@ const KILLS: usize = 5;
 
 #[test]
 fn a_run_killed_five_times_has_the_same_result() {
+    killed_five_times(SMALL);
+}
+
+#[test]
+fn a_run_of_eight_environments_killed_five_times_has_the_same_result() {
+    killed_five_times(&format!("{SMALL} --set agent.num_envs=8 --set agent.frame_stack=2"));
+}
+
+fn killed_five_times(train: &str) {
     let root = tempfile::tempdir().unwrap();
     let (uninterrupted, killed) = (root.path().join("not interrupted"), root.path().join("killed"));
     let started = Instant::now();
-    succeed(with_path(&format!("{SMALL} --out"), &uninterrupted));
+    succeed(with_path(&format!("{train} --out"), &uninterrupted));
     let duration = started.elapsed();
 
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     println!("kill times drawn from seed {seed}");
     let mut moments = alrao::core::streams::stream(seed, "moments");
     for kill in 0..KILLS {
-        let words = if killed.exists() { "train --resume" } else { &format!("{SMALL} --out") };
+        let words = if killed.exists() { "train --resume" } else { &format!("{train} --out") };
         let mut child = with_path(words, &killed).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(duration.mul_f64(moments.random_range(0.02..0.17)));
         assert!(still_runs(&mut child), "run {kill} ended before its kill");
@@ -30,7 +39,7 @@ fn a_run_killed_five_times_has_the_same_result() {
         child.wait().unwrap();
     }
     if !killed.exists() {
-        succeed(with_path(&format!("{SMALL} --out"), &killed)); // every kill came before the directory
+        succeed(with_path(&format!("{train} --out"), &killed)); // every kill came before the directory
     } else {
         succeed(with_path("train --resume", &killed));
     }

@@ -25,6 +25,11 @@ fn invalid_arguments_are_usage_errors() {
     assert_usage_error(&train("pendulum --set agent.batch_size=many"), &["agent.batch_size=many", "string \"many\""]);
     assert_usage_error(&train("pendulum --set environment.torques=1"), &["torques"]);
     assert_usage_error(&train("pendulum --set agent.buffer_size=10"), &["agent.buffer_size", "batch"]);
+    assert_usage_error(&train("pendulum --set agent.num_envs=0"), &["agent.num_envs = 0", "at least 1"]);
+    assert_usage_error(
+        &train("pendulum --set agent.num_envs=300 --set agent.buffer_size=200"),
+        &["agent.num_envs = 300", "holds 200 transitions"],
+    );
     let continuous = ["environment.name = pendulum-continuous", "discrete action space"];
     assert_usage_error("train continuous.toml", &["continuous.toml"]);
     let file = root.path().join("continuous.toml");

@@ -2,6 +2,7 @@
 
 mod comparison;
 mod dqn;
+mod environments;
 mod envs;
 mod input;
 mod minatar;
@@ -27,6 +28,9 @@ pub enum Bench {
     Minatar(BenchArgs),
     /// Updates and environment steps per second of deep Q-learning on one thread, compared with Stable-Baselines3.
     Dqn(BenchArgs),
+    /// Environment steps per second of training in several environments at once, compared with training in one, on one
+    /// thread.
+    Environments(BenchArgs),
     /// Training samples per second of supervised models on one thread, compared with PyTorch. A step of GoogLeNet takes half
     /// a minute.
     Networks(BenchArgs),
@@ -48,6 +52,7 @@ pub fn run(checkout: &Checkout, bench: &Bench) -> Result<()> {
         Bench::Envs(args) => envs::run(checkout, *args),
         Bench::Minatar(args) => minatar::run(checkout, *args),
         Bench::Dqn(args) => dqn::run(checkout, *args),
+        Bench::Environments(args) => environments::run(checkout, *args),
         Bench::Networks(args) => networks::run(checkout, *args),
         Bench::Input { data, args } => input::run(checkout, data, *args),
         Bench::Sweep => sweep::run(checkout),
