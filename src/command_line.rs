@@ -3,9 +3,12 @@
 //! Exit codes: 0 for success, 2 for a usage error (arguments, configuration, missing data), 129, 130 or 143 after SIGHUP,
 //! SIGINT or SIGTERM, 1 for any other failure. A reader that closed standard output is no failure.
 
+use std::env;
 use std::process::ExitCode;
 
+use alrao_core::path::Shown;
 use anyhow::Result;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::catalog::Catalog;
@@ -76,7 +79,22 @@ fn parse() -> Result<CommandLine, clap::Error> {
     let usage =
         format!("{name} train [OPTIONS] <CONFIG>\n       {name} train --resume <DIR> [--data <DIR>] [--accept-data]");
     let command = CommandLine::command().name(name).mut_subcommand("train", |train| train.override_usage(usage));
-    CommandLine::from_arg_matches(&with_numbers(command).try_get_matches()?)
+    let mut command = with_numbers(command);
+    let matches = command.try_get_matches_from_mut(env::args_os()).map_err(|error| match error.kind() {
+        ErrorKind::InvalidUtf8 => command.error(error.kind(), not_utf_8()),
+        _ => error,
+    })?;
+    CommandLine::from_arg_matches(&matches)
+}
+
+/// Names the arguments that are no UTF-8, one of which is no path.
+fn not_utf_8() -> String {
+    let arguments = env::args_os().skip(1).filter(|argument| argument.to_str().is_none());
+    let shown = arguments.map(|argument| argument.shown()).collect::<Vec<_>>().join(", ");
+    format!(
+        "only paths may have bytes that are no UTF-8, not names and settings: {shown}; write a folder in --set as in \
+         data.folder=file:///data/caf%E9"
+    )
 }
 
 fn run(command: Command, catalog: &Catalog) -> Result<()> {

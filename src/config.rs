@@ -3,6 +3,7 @@
 
 mod optimizer;
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 
@@ -190,7 +191,8 @@ impl Config {
     ///
     /// # Errors
     /// [`UsageError`], naming the file, line and field or the `--set` that is invalid.
-    pub fn read(source: &str, sets: &[String], catalog: &Catalog) -> Result<Config> {
+    pub fn read(source: impl AsRef<Path>, sets: &[String], catalog: &Catalog) -> Result<Config> {
+        let source = source.as_ref();
         let mut table = read_table(source, catalog)?;
         for set in sets {
             apply(&mut table, set)?;
@@ -424,15 +426,20 @@ fn read_file(path: &Path) -> Result<String> {
 ///
 /// # Errors
 /// [`UsageError`], naming the file, line and field.
-pub fn read_table(source: &str, catalog: &Catalog) -> Result<Table> {
+pub fn read_table(source: &Path, catalog: &Catalog) -> Result<Table> {
     let text = text(source, catalog)?;
-    let wrong = |error| UsageError(format!("{source}: {}", explain(&error)));
+    let wrong = |error| UsageError(format!("{}: {}", source.shown(), explain(&error)));
     toml::from_str::<Config>(&text).map_err(wrong)?;
     let mut table = toml::from_str(&text).map_err(wrong)?;
-    if catalog.configuration(source).is_none() {
-        place_data(&mut table, Path::new(source).parent().unwrap_or(Path::new("")));
+    if built_in(source, catalog).is_none() {
+        place_data(&mut table, source.parent().unwrap_or(Path::new("")));
     }
     Ok(table)
+}
+
+/// Returns the text of a built-in configuration, if `source` is the name of one.
+fn built_in<'a>(source: &Path, catalog: &'a Catalog) -> Option<Cow<'a, str>> {
+    catalog.configuration(source.to_str()?)
 }
 
 /// Makes the dataset directory of a configuration absolute; a relative one lies in `folder`.
@@ -446,16 +453,16 @@ pub fn place_data(table: &mut Table, folder: &Path) {
 }
 
 /// Reads the text of a configuration.
-fn text(source: &str, catalog: &Catalog) -> Result<String> {
-    match catalog.configuration(source) {
+fn text(source: &Path, catalog: &Catalog) -> Result<String> {
+    match built_in(source, catalog) {
         Some(text) => Ok(text.into_owned()),
-        None if Path::new(source).is_file() => read_file(Path::new(source)),
+        None if source.is_file() => read_file(source),
         None => Err(unknown(source, catalog).into()),
     }
 }
 
 /// Returns the error of an environment's setting, with its `--set` or line.
-fn placed(error: &EnvironmentError, source: &str, sets: &[String], catalog: &Catalog) -> UsageError {
+fn placed(error: &EnvironmentError, source: &Path, sets: &[String], catalog: &Catalog) -> UsageError {
     let field = match error {
         EnvironmentError::UnknownSetting { setting, .. } | EnvironmentError::SettingType { setting, .. } => setting,
         _ => "name",
@@ -466,7 +473,7 @@ fn placed(error: &EnvironmentError, source: &str, sets: &[String], catalog: &Cat
         None => text(source, catalog)
             .ok()
             .and_then(|text| line(&text, "environment", field))
-            .map_or(source.into(), |line| format!("{source}, line {line}")),
+            .map_or(source.shown(), |line| format!("{}, line {line}", source.shown())),
     };
     UsageError(format!("{place}: environment: {error}"))
 }
@@ -553,9 +560,10 @@ fn parse_value(text: &str) -> Value {
 }
 
 /// Returns the error of a name that is neither a file nor a built-in configuration.
-fn unknown(source: &str, catalog: &Catalog) -> UsageError {
+fn unknown(source: &Path, catalog: &Catalog) -> UsageError {
+    let source = source.shown();
     let mut names = catalog.names();
-    names.sort_by_key(|name| strsim::damerau_levenshtein(name, source));
+    names.sort_by_key(|name| strsim::damerau_levenshtein(name, &source));
     let nearest = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
     UsageError(format!("{source}: no such file or built-in configuration; the nearest built-in ones: {nearest}"))
 }

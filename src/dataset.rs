@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use alrao_core::path::Shown;
+use alrao_setup::shell;
 use alrao_tasks::Error;
 use alrao_tasks::data::{Data, DatasetInfo};
 use alrao_tasks::settings::SupervisedTask;
@@ -14,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::output::note;
 use crate::program;
-use crate::shell;
 use crate::usage_error::UsageError;
 
 /// The file in a run directory.

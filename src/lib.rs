@@ -67,8 +67,6 @@ pub mod runs;
 #[cfg(feature = "app")]
 mod seed;
 #[cfg(feature = "app")]
-mod shell;
-#[cfg(feature = "app")]
 pub mod summary;
 #[cfg(feature = "app")]
 pub mod sweep;

@@ -91,7 +91,7 @@ impl RunDirectory {
     /// A file can't be written.
     pub fn write_dataset(&self, dataset: &Dataset, config: &Config) -> Result<()> {
         write_atomic(&self.path.join(dataset::FILE), &dataset.text()?)?;
-        Ok(write_atomic(&self.path.join(CONFIG), &toml::to_string(config)?)?)
+        write_config(&self.path, config)
     }
 
     /// Returns the directory's path.
@@ -243,6 +243,15 @@ pub fn create_with(path: &Path, files: &[(&str, &str)]) -> Result<()> {
     fs::rename(unnamed.path(), path).map_err(cannot)?;
     let _ = unnamed.keep();
     Ok(())
+}
+
+/// Writes the configuration of a run again.
+///
+/// # Errors
+/// The file can't be written.
+pub fn write_config(run: &Path, config: &Config) -> Result<()> {
+    let file = run.join(CONFIG);
+    write_atomic(&file, &toml::to_string(config)?).with_context(|| file.shown())
 }
 
 /// Writes a file atomically.

@@ -14,6 +14,12 @@ pub fn total() -> f64 {
     kilobytes.map_or(f64::INFINITY, |kilobytes: f64| 1024.0 * kilobytes)
 }
 
+/// Compares the bytes that something needs with this machine's memory, in words; none if they fit.
+pub fn shortage(needed: f64) -> Option<String> {
+    let total = total();
+    (needed > total).then(|| format!("takes about {:.0} GB, but this machine has {:.0} GB", needed / 1e9, total / 1e9))
+}
+
 /// Checks that a network of so many parameters fits.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 
 use crate::cache::Cache;
+use crate::output::note;
 use crate::pip::{self, Source};
 use crate::project::Project;
 
@@ -29,7 +30,7 @@ pub fn provide(project: &Project) -> Result<bool> {
         return Ok(false);
     }
     let entry = entry(&Cache::of_user()?)?;
-    println!("set-up: Box2D is in {}", entry.display());
+    note!("set-up: Box2D is in {}", entry.display());
     project.set_link(LINK, &entry)?;
     Ok(true)
 }
@@ -37,7 +38,7 @@ pub fn provide(project: &Project) -> Result<bool> {
 /// Returns the folder of Box2D in the cache; downloads it if needed.
 fn entry(cache: &Cache) -> Result<PathBuf> {
     cache.entry(&format!("{LINK}-py-{}", SOURCE.version), |scratch, entry| {
-        println!("set-up: downloading Box2D's sources from PyPI");
+        note!("set-up: downloading Box2D's sources from PyPI");
         let unpacked = pip::fetch_source(&SOURCE, scratch)?;
         fs::rename(unpacked.join("Box2D"), entry.join("Box2D"))?;
         without_python(&entry.join(SETTINGS))

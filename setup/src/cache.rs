@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::output::note;
+
 const SCRATCH: &str = ".scratch-";
 
 /// The cache of this user.
@@ -59,7 +61,7 @@ impl Cache {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                println!("set-up: waiting for another set-up to finish");
+                note!("set-up: waiting for another set-up to finish");
                 file.lock().with_context(here)?;
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(here),

@@ -12,6 +12,7 @@ use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::failure::usage_error;
+use crate::output::note;
 use crate::pip;
 use crate::pytorch::{self, VERSION};
 
@@ -37,7 +38,7 @@ pub fn in_libtorch(folder: &Path) -> bool {
 /// Returns the folder of PyTorch with CUDA in the cache, laid out as a libtorch; downloads it if needed.
 pub fn entry(cache: &Cache) -> Result<PathBuf> {
     cache.entry(&format!("libtorch-{VERSION}-cuda"), |scratch, entry| {
-        println!("set-up: downloading PyTorch {VERSION} with its CUDA libraries from PyPI (about 3 GB)");
+        note!("set-up: downloading PyTorch {VERSION} with its CUDA libraries from PyPI (about 3 GB)");
         pip::install(PINS, &entry.join("site"), scratch)?;
         view(entry)
     })

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
 
 use crate::failure::usage_error;
+use crate::output::note;
 use crate::project::{CARGO_CONFIG, Project};
 use crate::source::Source;
 
@@ -22,7 +23,7 @@ const SETTINGS: [(&str, &str); 2] = [
 const BUILD_SCRIPT: &str = "fn main() {\n    alrao_build::link();\n}\n";
 const IGNORED: [&str; 3] = ["/target", "/.deps", "/runs"];
 
-/// Prepares the crate in `dir`, prints what it changed, and sets it up with `provide`.
+/// Prepares the crate in `dir`, says on standard error what it changed, and sets it up with `provide`.
 ///
 /// # Errors
 /// The folder holds no crate, a file of it can't be read or written, it has a build script that doesn't link alrao, or
@@ -37,10 +38,10 @@ pub fn init(dir: &Path, source: &Source, provide: impl FnOnce(&Project) -> Resul
     }
     let changes = prepare(&dir, source)?;
     for change in &changes {
-        println!("{change}");
+        note!("{change}");
     }
     if changes.is_empty() {
-        println!("{} is prepared already", dir.display());
+        note!("{} is prepared already", dir.display());
     }
     provide(&Project { root: dir })
 }

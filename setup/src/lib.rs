@@ -12,15 +12,17 @@ mod failure;
 mod init;
 mod libtorch;
 mod new_crate;
+mod output;
 pub mod pip;
 mod project;
 mod provide;
 mod pytorch;
 mod sdl2;
+pub mod shell;
 mod source;
 
 pub use cache::Cache;
-pub use failure::{Failure, exit_code, usage_error};
+pub use failure::{Failure, exit_code, is_closed_output, usage_error};
 pub use init::init;
 pub use new_crate::new_crate;
 pub use project::Project;

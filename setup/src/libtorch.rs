@@ -11,6 +11,7 @@ use anyhow::Result;
 use crate::cache::Cache;
 use crate::cuda;
 use crate::failure::usage_error;
+use crate::output::note;
 use crate::pip::{self, Wheel};
 use crate::project::Project;
 use crate::pytorch::{VERSION, lay_out};
@@ -55,7 +56,7 @@ pub fn provide(project: &Project, cuda: bool) -> Result<bool> {
     let cache = Cache::of_user()?;
     let entry = if cuda { cuda::entry(&cache)? } else { entry(&cache)? };
     check_entry(&entry)?;
-    println!("set-up: libtorch {VERSION} is in {}", entry.display());
+    note!("set-up: libtorch {VERSION} is in {}", entry.display());
     project.set_link(LINK, &entry)?;
     Ok(true)
 }
@@ -63,7 +64,7 @@ pub fn provide(project: &Project, cuda: bool) -> Result<bool> {
 /// Returns the folder of the CPU-only libtorch in the cache; downloads it if needed.
 fn entry(cache: &Cache) -> Result<PathBuf> {
     cache.entry(&format!("libtorch-{VERSION}-cpu"), |scratch, entry| {
-        println!("set-up: downloading libtorch {VERSION} for the CPU from PyPI (530 MB)");
+        note!("set-up: downloading libtorch {VERSION} for the CPU from PyPI (530 MB)");
         let unpacked = pip::fetch(&WHEELS, scratch)?;
         fs::rename(unpacked.join("torch/include"), entry.join("include"))?;
         lay_out(&unpacked, entry, |from, to| fs::rename(from, to))

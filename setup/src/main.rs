@@ -3,6 +3,7 @@
 //! Exit codes: 0 for success, 2 for a usage error or a missing requirement, 1 for any other failure.
 
 use std::env;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -56,7 +57,9 @@ fn main() -> ExitCode {
     match run(CommandLine::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            if !alrao_setup::is_closed_output(&error) {
+                let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            }
             alrao_setup::exit_code(&error)
         }
     }
@@ -74,7 +77,8 @@ fn run(CommandLine { command, libraries }: CommandLine) -> Result<()> {
             Some(project) => provide(&project, libraries.cuda),
             None => {
                 fill_cache(libraries.cuda)?;
-                println!(
+                let _ = writeln!(
+                    std::io::stderr(),
                     "no crate here was prepared for alrao: `alrao-setup new DIR` writes one, `alrao-setup init` prepares one"
                 );
                 Ok(())

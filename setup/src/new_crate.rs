@@ -7,7 +7,9 @@ use anyhow::{Context, Result};
 
 use crate::failure::usage_error;
 use crate::init::prepare;
+use crate::output::{note, say};
 use crate::project::Project;
+use crate::shell;
 use crate::source::Source;
 
 /// The files that a new crate has besides those that [`prepare`] writes, by path.
@@ -45,10 +47,9 @@ pub fn new_crate(dir: &Path, source: &Source, provide: impl FnOnce(&Project) -> 
     let moved = fresh.keep();
     fs::set_permissions(&moved, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     fs::rename(&moved, &dir).with_context(|| format!("can't write {}", dir.display()))?;
-    println!("{} is a crate with an environment, `catch`", dir.display());
+    note!("{} is a crate with an environment, `catch`", dir.display());
     provide(&Project { root: dir.clone() })?;
-    println!("\ntrain an agent:\n  cd {}\n  cargo run --release -- train catch", dir.display());
-    Ok(())
+    say!("train an agent:\n  cd {}\n  cargo run --release -- train catch", shell::word(&dir))
 }
 
 /// Names that mean something else to cargo or rustc.
@@ -57,7 +58,9 @@ const TAKEN: [&str; 14] =
 
 /// Returns the folder's name if a crate can have it.
 fn crate_name(dir: &Path) -> Result<&str> {
-    let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = dir.file_name().unwrap_or_default();
+    let shown = name.display();
+    let name = name.to_str().unwrap_or_default();
     let letters =
         name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_".contains(letter));
     if !letters
@@ -66,7 +69,7 @@ fn crate_name(dir: &Path) -> Result<&str> {
         || TAKEN.contains(&name)
     {
         return Err(usage_error(format!(
-            "`{name}` can't be a crate's name: use lowercase letters, digits, `-` and `_`, start with a letter, and use neither \
+            "`{shown}` can't be a crate's name: use lowercase letters, digits, `-` and `_`, start with a letter, and use neither \
              a name that starts with `alrao` nor one of {}",
             TAKEN.join(", ")
         )));

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::failure::usage_error;
+use crate::output::note;
 use crate::project::Project;
 use crate::{box2d, cuda, libtorch, sdl2};
 
@@ -22,9 +23,9 @@ pub fn provide(project: &Project, cuda: bool) -> Result<()> {
     let box2d = box2d::provide(project)?;
     project.ensure_listed()?;
     if libtorch || sdl2 || box2d {
-        println!("set-up: done");
+        note!("set-up: done");
     } else {
-        println!("set-up: nothing to do");
+        note!("set-up: nothing to do");
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::cache::Cache;
+use crate::output::note;
 use crate::pip::{self, Wheel};
 use crate::project::Project;
 
@@ -56,12 +57,12 @@ pub fn provide(project: &Project) -> Result<bool> {
             Some(cmake) => cmake,
             None => cmake_entry(&Cache::of_user()?)?.join("bin/cmake"),
         };
-        println!("set-up: cmake is {}", cmake.display());
+        note!("set-up: cmake is {}", cmake.display());
         project.set_link(CMAKE, &cmake)?;
     }
     if !sdl2_serves {
         let sdl2 = sdl2_entry(&Cache::of_user()?)?;
-        println!("set-up: SDL2 is in {}", sdl2.display());
+        note!("set-up: SDL2 is in {}", sdl2.display());
         project.set_link(SDL2, &sdl2)?;
     }
     Ok(true)
@@ -96,7 +97,7 @@ fn system_sdl2() -> bool {
 /// Returns the folder of cmake and ninja in the cache; downloads them if needed.
 fn cmake_entry(cache: &Cache) -> Result<PathBuf> {
     cache.entry(&format!("cmake-{}", CMAKE_WHEEL.version), |scratch, entry| {
-        println!("set-up: downloading cmake from PyPI");
+        note!("set-up: downloading cmake from PyPI");
         let unpacked = pip::fetch(&[CMAKE_WHEEL, NINJA_WHEEL], scratch)?;
         let bin = entry.join("bin");
         fs::create_dir(&bin)?;
@@ -121,7 +122,7 @@ pub fn sdl2_libraries(cache: &Cache) -> Result<PathBuf> {
 /// Returns the folder of SDL2 in the cache, with the file names that loader and linker expect; downloads it if needed.
 fn sdl2_entry(cache: &Cache) -> Result<PathBuf> {
     cache.entry(&format!("sdl2-{}", SDL2_WHEEL.version), |scratch, entry| {
-        println!("set-up: downloading SDL2 from PyPI");
+        note!("set-up: downloading SDL2 from PyPI");
         let unpacked = pip::fetch(&[SDL2_WHEEL], scratch)?;
         let lib = entry.join("lib");
         fs::create_dir(&lib)?;

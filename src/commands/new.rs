@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use alrao_setup::{Failure, SourceArgs, new_crate, provide};
+use alrao_setup::{Failure, SourceArgs, is_closed_output, new_crate, provide};
 use anyhow::Result;
 
+use crate::output::Closed;
 use crate::usage_error::UsageError;
 
 /// The arguments of `alrao new`.
@@ -26,6 +27,7 @@ pub fn new(args: NewArgs) -> Result<()> {
         args.source.source().and_then(|source| new_crate(&args.dir, &source, |project| provide(project, false)));
     written.map_err(|error| match error.downcast_ref::<Failure>() {
         Some(Failure::Usage(_)) => UsageError(format!("{error:#}")).into(),
+        _ if is_closed_output(&error) => Closed.into(),
         _ => error,
     })
 }

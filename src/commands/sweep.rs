@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use alrao_core::path::Shown;
+use alrao_setup::shell;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::catalog::Catalog;
@@ -13,7 +14,6 @@ use crate::output;
 use crate::program;
 use crate::run_directory::free_name;
 use crate::runs::stop::{self, Stopped};
-use crate::shell;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::executor::{End, Executor, ExecutorName};
 use crate::sweep::jobs::Job;
@@ -32,7 +32,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 pub struct SweepArgs {
     /// Sweep file or built-in sweep.
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
-    pub sweep: Option<String>,
+    pub sweep: Option<PathBuf>,
     /// Override a field in every run, as in `--set schedule.steps=20000`.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
@@ -64,7 +64,7 @@ pub struct SweepArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub submit: Option<u32>,
     /// Train only the run with this index. Used by Slurm jobs.
-    #[arg(long, hide = true, requires = "resume", conflicts_with = "sweep")]
+    #[arg(long, hide = true, requires = "resume", conflicts_with_all = ["sweep", "data"])]
     pub run: Option<usize>,
 }
 
@@ -82,11 +82,17 @@ pub fn sweep(args: &SweepArgs, catalog: &Catalog) -> Result<()> {
         }
         ExecutorName::Local => {}
     }
-    let sweep = directory(args, catalog)?;
+    let mut sweep = directory(args, catalog)?;
     if let Some(run) = args.run {
         return train_one(&sweep, run);
     }
-    let _lock = sweep.lock()?;
+    let mut locks = vec![sweep.lock()?];
+    if let (Some(folder), Some(_)) = (&args.data, &args.resume) {
+        if let ExecutorName::Local = args.executor {
+            look_at_moved_data(&sweep, folder)?;
+        }
+        locks.push(sweep.move_data(folder)?);
+    }
 
     let (mut to_go, mut failed) = (Vec::new(), 0);
     for (index, run) in sweep.runs.iter().enumerate() {
@@ -180,17 +186,23 @@ fn look_at_data(runs: &[Run]) -> Result<()> {
     Ok(())
 }
 
-/// Checks that a folder has the data that the runs began with, once for each dataset.
+/// Checks that a folder has the data that the runs began with, or the data of their tasks if none has begun, once for each
+/// dataset.
 fn look_at_moved_data(sweep: &SweepDirectory, folder: &Path) -> Result<()> {
-    let mut seen = Vec::new();
-    for run in &sweep.runs {
+    let (mut seen, mut runs) = (Vec::new(), sweep.runs.iter().collect::<Vec<_>>());
+    let has_begun = |run: &Run| sweep.of(run).join(dataset::FILE).exists();
+    runs.sort_by_key(|run| !has_begun(run));
+    for run in runs {
         let mut config = run.config.clone();
         config.task.set_data(folder)?;
         if let Task::Supervised(task) = &config.task
-            && sweep.of(run).join(dataset::FILE).exists()
             && !seen.contains(&task.data)
         {
-            Dataset::read_to_resume(&sweep.of(run), task, config.seed, false)?;
+            if has_begun(run) {
+                Dataset::read_to_resume(&sweep.of(run), task, config.seed, false)?;
+            } else {
+                task.read(config.seed).map_err(UsageError::of)?;
+            }
             seen.push(task.data.clone());
         }
     }
@@ -215,19 +227,11 @@ fn directory(args: &SweepArgs, catalog: &Catalog) -> Result<SweepDirectory> {
         if let ExecutorName::Local = args.executor {
             look_at_data(&runs)?;
         }
-        let stem = Path::new(source).file_stem().map_or("sweep".into(), |stem| stem.to_string_lossy());
+        let stem = source.file_stem().map_or("sweep".into(), |stem| stem.to_string_lossy());
         let path = args.out.clone().map_or_else(|| free_name(&stem), Ok)?;
         return SweepDirectory::create(&path, runs);
     };
-    let mut sweep = SweepDirectory::read(path)?;
-    if let Some(folder) = &args.data {
-        if args.executor == ExecutorName::Slurm {
-            let problem = "--data: add it to the last line of slurm.sh, so that every job has it";
-            return Err(UsageError(format!("{}: {problem}", path.shown())).into());
-        }
-        look_at_moved_data(&sweep, folder)?;
-        sweep.data = Some(std::path::absolute(folder)?);
-    }
+    let sweep = SweepDirectory::read(path)?;
     let versions = Versions::in_use()?;
     if let Some(run) = sweep.runs.iter().find(|run| run.config.versions.as_ref() != Some(&versions)) {
         let made = run.config.made_by();

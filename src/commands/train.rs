@@ -23,7 +23,7 @@ const NO_TEST: &str = "none: diverged before a finite validation";
 pub struct TrainArgs {
     /// TOML file or built-in configuration.
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
-    pub config: Option<String>,
+    pub config: Option<PathBuf>,
     /// Override a field, as in `--set schedule.steps=20000` or `--set optimizer.kind=sgd`.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,

@@ -14,6 +14,7 @@ use crate::config::{Config, OptimizerKind, Task, Versions};
 use crate::dataset::Dataset;
 use crate::figures::{self, FigureKind};
 use crate::message::message;
+use crate::output::note;
 use crate::run_directory::read_summary;
 use crate::runs::episode;
 use crate::summary::{Outcome, Summary, spread};
@@ -165,7 +166,8 @@ fn result(run: &Path, config: &Config, summary: Option<&Summary>) -> Vec<(&'stat
             pairs.extend(notes.iter().map(|note| ("dataset", note.clone())));
         }
     }
-    let papers_data = Dataset::read(run).ok().is_none_or(|known| is_papers_dataset(config, &known.dataset));
+    let known = Dataset::read(run).ok();
+    let papers_data = is_papers_dataset(config, known.as_ref().map(|known| &known.dataset));
     if let Some(paper) = published(config, true).filter(|_| papers_data) {
         let places = if matches!(config.task, Task::Agent(_)) { 0 } else { 3 };
         let pair = |[mean, std]: [f64; 2], places: usize| match std.is_nan() {
@@ -208,7 +210,11 @@ fn inside(
                 page.text(&words);
                 page.gif(&bytes, &words);
             }
-            Err(error) => page.text(&format!("No episode to show: {}", message(&error))),
+            // The rest of the report is of use all the same.
+            Err(error) => {
+                note!("no episode in the report: {}", message(&error));
+                page.text(&format!("No episode to show: {}", message(&error)));
+            }
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use alrao_plots::PlotError;
+use alrao_setup::shell;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,6 @@ use crate::message::message;
 use crate::output::note;
 use crate::program;
 use crate::run_directory::{RunDirectory, load_best, read_summary};
-use crate::shell;
 use crate::summary::Summary;
 use crate::usage_error::UsageError;
 

@@ -35,7 +35,7 @@ impl SupervisedRun {
         let method = config.method()?;
         data.notes().iter().for_each(|note| note!("{note}"));
         let network = task.network(&data, &method, config.seed, device).map_err(|error| match error {
-            Error::Core(alrao_core::Error::Memory { .. }) => UsageError::of(error).into(),
+            Error::Setting { .. } | Error::Core(alrao_core::Error::Memory { .. }) => UsageError::of(error).into(),
             error => anyhow::Error::from(error),
         })?;
         let training = SupervisedTrainer::new(&task.training, data, network, &method, config.seed, device)?;
@@ -114,8 +114,9 @@ impl Trainer for SupervisedRun {
             let watch = |split, done, all| display.batches(split, done, all);
             let (scores, skipped_files) = self.training.test(&network, watch)?;
             print_skipped(&skipped_files);
-            Ok(scores)
+            Ok((scores, skipped_files.len()))
         });
+        let (test, skipped_by_test) = test.transpose()?.unzip();
         let alrao = config.optimizer.kind == OptimizerKind::Alrao;
         Ok(Summary {
             task: config.task.name(),
@@ -127,8 +128,8 @@ impl Trainer for SupervisedRun {
                 epochs: self.training.epochs(),
                 updates: self.training.updates(),
                 best: self.training.best(),
-                test: test.transpose()?,
-                skipped_files: self.training.skipped_files(),
+                test,
+                skipped_files: self.training.skipped_files() + skipped_by_test.unwrap_or(0),
                 notes: self.training.data().notes(),
             },
             lr_diagnostics: alrao.then(|| self.training.diagnose()),

@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::config::{Config, Versions, other_names};
 use crate::message::message;
 use crate::program;
-use crate::run_directory::{RunDirectory, create_with, lock, read_summary};
+use crate::run_directory::{RunDirectory, create_with, lock, read_summary, write_atomic, write_config};
 use crate::run_info::run_info;
 use crate::summary::Summary;
 use crate::sweep::plan::Run;
@@ -38,8 +38,6 @@ pub struct SweepDirectory {
     path: PathBuf,
     /// The runs, in the order of the sweep file.
     pub runs: Vec<Run>,
-    /// Where the dataset of all runs is now, if it moved.
-    pub data: Option<PathBuf>,
 }
 
 /// The state of a run.
@@ -61,7 +59,7 @@ impl SweepDirectory {
     /// # Errors
     /// [`UsageError`] if the path exists or can't be created.
     pub fn create(path: &Path, runs: Vec<Run>) -> Result<Self> {
-        let lines = runs.iter().map(|run| Ok(serde_json::to_string(run)? + "\n")).collect::<Result<String>>()?;
+        let lines = lines(&runs)?;
         if let Ok(text) = fs::read_to_string(path.join(RUNS)) {
             let problem = match text == lines {
                 true => {
@@ -76,7 +74,7 @@ impl SweepDirectory {
             return Err(UsageError(format!("{}: {problem}", path.shown())).into());
         }
         create_with(path, &[(RUNS, &lines)])?;
-        Ok(SweepDirectory { path: path.into(), runs, data: None })
+        Ok(SweepDirectory { path: path.into(), runs })
     }
 
     /// Reads a directory's list of runs.
@@ -110,7 +108,26 @@ impl SweepDirectory {
             );
             return Err(UsageError(format!("{}: {problem}", file.shown())).into());
         }
-        Ok(SweepDirectory { path: path.into(), runs, data: None })
+        Ok(SweepDirectory { path: path.into(), runs })
+    }
+
+    /// Sets the dataset directory of all runs, also in the list and in the directories of the runs, whose processes check the
+    /// data. The returned file locks the new list, which replaces that of [`lock`](Self::lock).
+    ///
+    /// # Errors
+    /// [`UsageError`] if a run needs no dataset; else a file can't be written.
+    pub fn move_data(&mut self, folder: &Path) -> Result<File> {
+        self.runs.iter_mut().try_for_each(|run| run.config.task.set_data(folder))?;
+        let list = self.path.join(RUNS);
+        write_atomic(&list, &lines(&self.runs)?).with_context(|| list.shown())?;
+        let lock = self.lock()?;
+        for directory in self.runs.iter().map(|run| self.of(run)) {
+            if let Ok(mut config) = Config::of_run(&directory) {
+                config.task.set_data(folder)?;
+                write_config(&directory, &config)?;
+            }
+        }
+        Ok(lock)
     }
 
     /// Locks the sweep against other processes while the returned file is open.
@@ -216,6 +233,11 @@ impl SweepDirectory {
         file.persist(directory.join(FAILURE))?;
         Ok(())
     }
+}
+
+/// Returns the text of a list of runs.
+fn lines(runs: &[Run]) -> Result<String> {
+    runs.iter().map(|run| Ok(serde_json::to_string(run)? + "\n")).collect()
 }
 
 /// Returns the error of a list of runs from an older version, if a run's directory identifies that version.

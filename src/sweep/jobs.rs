@@ -33,7 +33,6 @@ impl Job {
         let log = sweep.prepare(run)?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["train", "--in-sweep", "--resume"]).arg(sweep.of(run));
-        command.args(sweep.data.iter().flat_map(|folder| ["--data".as_ref(), folder.as_os_str()]));
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
         Ok(Job { run: index, process: command.spawn().context("can't start the process of a run")? })
     }

@@ -1,6 +1,6 @@
 //! The paper's Table 1, to compare with the results of runs.
 
-use alrao_tasks::data::DatasetInfo;
+use alrao_tasks::data::{DatasetInfo, SplitInfo};
 use alrao_tasks::settings::DataSettings;
 use serde::Serialize;
 
@@ -66,15 +66,25 @@ pub fn published(config: &Config, best_rate: bool) -> Option<Published> {
     published[of_three].filter(|_| papers_own && papers_task)
 }
 
-/// Returns whether a dataset can be the paper's, by its size: Penn Treebank or ImageNet; CIFAR-10's is checked as it is read.
-pub fn is_papers_dataset(config: &Config, dataset: &DatasetInfo) -> bool {
+/// Returns whether a run's dataset can be the paper's: by the size of Penn Treebank or ImageNet; by the channel means of
+/// CIFAR-10, whose format any images of its size can have. A supervised run without a readable `dataset.json` shows nothing.
+pub fn is_papers_dataset(config: &Config, dataset: Option<&DatasetInfo>) -> bool {
     const PENN_TREEBANK: [u64; 3] = [5_101_618, 399_782, 449_945]; // bytes
     const IMAGENET: [usize; 3] = [1000, 1_281_167, 50_000]; // classes, training and test images
+    /// Of the training and validation images, as published; images that were encoded again differ by less than the tolerance.
+    const CIFAR10: ([f64; 3], f64) = ([0.4914, 0.4822, 0.4465], 1e-3);
     let Task::Supervised(task) = &config.task else { return true };
-    let DatasetInfo { classes, train, validation, test, .. } = dataset;
+    let Some(DatasetInfo { classes, train, validation, test, .. }) = dataset else { return false };
     match task.data {
         DataSettings::Text { .. } => [train, validation, test].map(|split| split.bytes) == PENN_TREEBANK,
-        DataSettings::Cifar10 { .. } => true,
+        DataSettings::Cifar10 { .. } => {
+            let mean = |channel: usize| {
+                let mean = |split: &SplitInfo| Some(split.channel_means?[channel] * split.samples as f64);
+                Some((mean(train)? + mean(validation)?) / (train.samples + validation.samples) as f64)
+            };
+            let (published, tolerance) = CIFAR10;
+            (0..3).all(|channel| mean(channel).is_some_and(|mean| (mean - published[channel]).abs() < tolerance))
+        }
         DataSettings::ImageFolder { .. } => {
             [classes.len(), train.samples + validation.samples, test.samples] == IMAGENET
         }
@@ -91,7 +101,7 @@ fn is_papers_environment(config: &Config) -> bool {
         Task::Agent(task) => Some(task),
         Task::Supervised(_) => None,
     };
-    let papers = Config::read(&config.task.name(), &[], &catalog).ok().and_then(task);
+    let papers = Config::read(config.task.name(), &[], &catalog).ok().and_then(task);
     let own = task(config.clone()).filter(|own| own.schedule.steps >= LEAST_STEPS);
     papers.is_some_and(|papers| own.is_some_and(|own| own.environment == papers.environment))
 }
@@ -111,6 +121,20 @@ const fn returns(mean: f64, std: f64) -> Option<Published> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn data_of_cifar10s_format_are_the_papers_by_their_channel_means_only() {
+        let config = Config::read("cifar10-vgg19", &[], &Catalog::builtin()).unwrap();
+        let is_papers = |means: Option<[f64; 3]>| {
+            let split = |samples| SplitInfo { channel_means: means, ..SplitInfo::new(samples, 0, 0, "contents") };
+            let (train, validation, test) = (split(40_000), split(10_000), split(10_000));
+            let dataset = DatasetInfo { classes: vec![], preprocessing: [].into(), train, validation, test };
+            is_papers_dataset(&config, Some(&dataset))
+        };
+        assert!(is_papers(Some([0.49141, 0.48215, 0.44652])));
+        assert!(!is_papers(Some([0.5, 0.5, 0.5])) && !is_papers(Some([0.4914, 0.4822, 0.45])) && !is_papers(None));
+        assert!(!is_papers_dataset(&config, None), "without a dataset.json");
+    }
 
     #[test]
     fn only_the_papers_configurations_have_published_results() {

@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::str::FromStr;
 
+use alrao_core::path::{self, Shown};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
@@ -104,29 +105,31 @@ struct Place {
 /// [`UsageError`] or a setting's error, naming the file with the line and the field or the run; also if there are no
 /// runs, too many, or duplicates.
 pub fn read(
-    source: &str,
+    source: impl AsRef<Path>,
     sets: &[String],
     seeds: Option<&Seeds>,
     catalog: &Catalog,
     complete: impl Fn(Config) -> Result<Config>,
 ) -> Result<Vec<Run>> {
-    let text = match BUILT_IN.iter().find(|(name, _)| *name == source) {
+    let source = source.as_ref();
+    let text = match BUILT_IN.iter().find(|(name, _)| source == Path::new(name)) {
         Some((_, text)) => text.to_string(),
         None => read_file(source)?,
     };
     let wrong = |error| UsageError(config::explain(&error));
-    let file: SweepFile = toml::from_str(&text).map_err(wrong).context(source.to_string())?;
-    let folder = Path::new(source).parent().unwrap_or(Path::new(""));
+    let file: SweepFile = toml::from_str(&text).map_err(wrong).with_context(|| source.shown())?;
+    let folder = source.parent().unwrap_or(Path::new(""));
     let seeds = seeds.unwrap_or(&file.seeds);
-    Sweep { text: &text, folder, sets, seeds, catalog, complete: &complete }.runs(&file).context(source.to_string())
+    Sweep { text: &text, folder, sets, seeds, catalog, complete: &complete }.runs(&file).with_context(|| source.shown())
 }
 
-fn read_file(source: &str) -> Result<String> {
-    if !Path::new(source).exists() {
+fn read_file(source: &Path) -> Result<String> {
+    if !source.exists() {
         let names = BUILT_IN.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        return Err(UsageError(format!("{source}: no such file or built-in sweep; built in: {names}")).into());
+        let problem = format!("no such file or built-in sweep; built in: {names}");
+        return Err(UsageError(format!("{}: {problem}", source.shown())).into());
     }
-    std::fs::read_to_string(source).map_err(|error| UsageError(format!("{source}: {error}")).into())
+    std::fs::read_to_string(source).map_err(|error| UsageError(format!("{}: {error}", source.shown())).into())
 }
 
 /// Everything except the blocks of a sweep file that determines its runs.
@@ -226,8 +229,8 @@ impl Sweep<'_> {
     /// Reads the base configuration of a task, if it has one.
     fn base(&self, task: &Block) -> Result<Option<Table>> {
         let Some(name) = &task.config else { return Ok(None) };
-        let path = self.folder.join(name);
-        let source = if path.is_file() { path.to_string_lossy().into_owned() } else { name.clone() };
+        let path = self.folder.join(path::of_text(name));
+        let source = if path.is_file() { path } else { name.into() };
         config::read_table(&source, self.catalog).map(Some)
     }
 

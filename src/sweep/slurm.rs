@@ -16,12 +16,12 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use alrao_core::path::Shown;
+use alrao_setup::shell;
 use anyhow::{Context, Result, bail};
 
 use crate::message::message;
 use crate::output::note;
 use crate::program;
-use crate::shell;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::sweep::executor::{End, Executor};
 use crate::usage_error::UsageError;

@@ -110,8 +110,10 @@ impl Table {
         for (row, best_rate) in rows.iter_mut().zip(best) {
             row.best_rate = best_rate;
             let of_row = sweep.runs.iter().filter(|run| run.task == row.task && run.variant == row.variant);
-            let mut datasets = of_row.filter_map(|run| Dataset::read(&sweep.of(run)).ok());
-            let papers_data = datasets.all(|known| is_papers_dataset(&row.config, &known.dataset));
+            let finished = of_row.filter(|run| matches!(sweep.state(run), Ok(State::Done(_))));
+            let mut datasets = finished.map(|run| Dataset::read(&sweep.of(run)).ok());
+            let papers_data =
+                datasets.all(|known| is_papers_dataset(&row.config, known.as_ref().map(|known| &known.dataset)));
             row.paper = published(&row.config, best_rate).filter(|_| papers_data);
         }
         rows.extend(rows_over_all_tasks(&rows));
@@ -381,6 +383,7 @@ fn is_best_lr(rows: &[Row], index: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use alrao_agents::evaluation::Evaluation;
+    use alrao_tasks::data::{DatasetInfo, SplitInfo};
 
     use super::*;
     use crate::sweep::directory::tests::sweep;
@@ -489,6 +492,22 @@ mod tests {
                 "lr_diagnostics": null,
             });
             std::fs::write(sweep.of(run).join("summary.json"), summary.to_string()).unwrap();
+        }
+        let markdown = Table::of(&sweep).unwrap().write(TableFormat::Markdown);
+        assert!(!markdown.contains("paper"), "no file says that the data are the paper's: {markdown}");
+        for run in sweep.runs.iter().filter(|run| sweep.of(run).exists()) {
+            let (classes, samples) = match run.task == "cifar10-googlenet" {
+                true => (10, [40_000, 10_000, 10_000]),
+                false => (1000, [1_271_167, 10_000, 50_000]),
+            };
+            let [train, validation, test] = samples.map(|samples| {
+                let channel_means = Some([0.4914, 0.4822, 0.4465]);
+                SplitInfo { channel_means, ..SplitInfo::new(samples, 0, 0, "contents") }
+            });
+            let classes = (0..classes).map(|class| class.to_string()).collect();
+            let dataset = DatasetInfo { classes, preprocessing: [].into(), train, validation, test };
+            let text = Dataset { dataset, changes: Vec::new() }.text().unwrap();
+            std::fs::write(sweep.of(run).join(crate::dataset::FILE), text).unwrap();
         }
         let table = Table::of(&sweep).unwrap();
         let markdown = table.write(TableFormat::Markdown);

@@ -198,9 +198,11 @@ fn fitted(lines: impl Iterator<Item = String>, count: usize, rows: usize) -> Vec
     lines.take(shown).chain([format!("and {} more", count - shown)]).collect()
 }
 
-/// Returns the columns and rows of the terminal.
+/// Returns the columns and rows of the terminal, which some terminals don't tell, or tell as 0.
 fn size() -> (usize, usize) {
-    rustix::termios::tcgetwinsize(std::io::stderr()).map_or((80, 24), |size| (size.ws_col.into(), size.ws_row.into()))
+    let told = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
+    let told = told.filter(|size| size.ws_col > 0 && size.ws_row > 0);
+    told.map_or((80, 24), |size| (size.ws_col.into(), size.ws_row.into()))
 }
 
 /// Returns the completed fraction of a run.

@@ -290,7 +290,7 @@ impl SupervisedTask {
         let folder = self.data.folder().as_deref().expect("checked");
         let of = |images: Arc<dyn ImageDataset>, batch_size: &usize, max_images: &Option<usize>| {
             let loader = ImageDataLoader { images, batch_size: *batch_size, max_images: *max_images, seed };
-            check_memory(&loader)?;
+            check_memory_for_images(&loader)?;
             Ok::<_, Error>(Data::Images(loader))
         };
         Ok(match &self.data {
@@ -309,9 +309,12 @@ impl SupervisedTask {
     /// Creates the initial network for a dataset.
     ///
     /// # Errors
-    /// [`Error::Core`] if the method is invalid.
+    /// [`Error::Core`] if the method is invalid; this or [`Error::Setting`] if the machine lacks the memory to train the network.
     pub fn network(&self, data: &Data, method: &Method, seed: u64, device: Device) -> Result<Network<Model>, Error> {
         let (classes, width_factor) = (data.classes(), self.model.width_factor);
+        if let Data::Text(text) = data {
+            check_memory_for_text(text, width_factor, method.num_heads)?;
+        }
         let architecture = self.model.image_architecture();
         let model = |builder: &mut ParameterBuilder| match data {
             Data::Text(_) => Model::Text(LanguageModel::new(builder, classes, width_factor)),
@@ -327,21 +330,37 @@ impl SupervisedTask {
 }
 
 /// Checks that the largest batch of images fits the machine's memory, in bytes and as the network's inputs.
-fn check_memory(loader: &ImageDataLoader) -> Result<(), Error> {
+fn check_memory_for_images(loader: &ImageDataLoader) -> Result<(), Error> {
     const BYTES_PER_VALUE: f64 = 5.0; // u8, and f32
     let side = loader.images.side();
     let batch = |split| loader.batch_size_of(split).min(loader.num_images(split));
     let batch = Split::ALL.into_iter().map(batch).max().unwrap_or(0);
-    let (needed, total) = (BYTES_PER_VALUE * (3 * batch) as f64 * (side as f64).powi(2), memory::total());
-    if needed <= total {
-        return Ok(());
+    match memory::shortage(BYTES_PER_VALUE * (3 * batch) as f64 * (side as f64).powi(2)) {
+        None => Ok(()),
+        Some(shortage) => {
+            let problem = format!("a batch of {batch} images {shortage}: choose smaller images or batches");
+            Err(Error::setting("data.image_size", side, problem))
+        }
     }
-    let problem = format!(
-        "a batch of {batch} images takes {:.0} GB, but this machine has {:.0} GB: choose smaller images or batches",
-        needed / 1e9,
-        total / 1e9
-    );
-    Err(Error::setting("data.image_size", side, problem))
+}
+
+/// Checks that a training step on a batch of text fits the machine's memory: what the model keeps for the backward pass, and
+/// the outputs of all heads with their gradient.
+fn check_memory_for_text(text: &Text, width_factor: f64, heads: i64) -> Result<(), Error> {
+    const BYTES: f64 = 4.0; // f32
+    let ([streams, steps], symbols) = (text.largest_batch(), text.vocabulary());
+    let of_heads = 2.0 * heads as f64 * symbols as f64;
+    let numbers = (streams * steps) as f64 * (LanguageModel::numbers_kept(width_factor) + of_heads);
+    match memory::shortage(BYTES * numbers) {
+        None => Ok(()),
+        Some(shortage) => {
+            let problem = format!(
+                "a step on {streams} streams of {steps} symbols, with {heads} heads for {symbols} symbols, {shortage}: choose a \
+                 smaller data.batch_size, data.bptt or optimizer.num_heads"
+            );
+            Err(Error::setting("data.batch_size", streams, problem))
+        }
+    }
 }
 
 #[cfg(test)]

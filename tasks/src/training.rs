@@ -355,7 +355,7 @@ impl SupervisedTrainer {
         self.progress.skipped_files.len()
     }
 
-    /// Tests `network`, and returns the skipped files, too; `watch` is called before each batch.
+    /// Tests `network`, and returns the files, too, that are skipped for the first time; `watch` is called before each batch.
     ///
     /// # Errors
     /// A batch can't be read; [`Error::TooManyCorrupt`].
@@ -372,10 +372,10 @@ impl SupervisedTrainer {
         };
         let batches = self.data.batches(Split::Test, 0, 0);
         let evaluated = evaluate(network, batches, self.data.metric_kind(), self.device, &mut go_on)?;
-        let (scores, skipped_files) = evaluated.expect("it went on");
+        let (scores, mut skipped_files) = evaluated.expect("it went on");
         let before = &self.progress.skipped_files;
-        let new = skipped_files.iter().filter(|file| !before.contains(&self.data.name_of(&file.path))).count(); // epochs may have tested, too
-        self.check_skipped(before.len() + new, skipped_files.last())?;
+        skipped_files.retain(|file| !before.contains(&self.data.name_of(&file.path)));
+        self.check_skipped(before.len() + skipped_files.len(), skipped_files.last())?;
         Ok((scores, skipped_files))
     }
 

@@ -110,7 +110,9 @@ fn a_bit_that_flipped_in_an_agents_checkpoint_is_noticed() {
         let (code, said) = outcome(alrao(&format!("{words} {}", whole.display())));
         assert!(code == 1 && said.contains(&format!("{} is damaged", best.display())), "{words}: {code} {said}");
     }
-    succeed(alrao(&format!("report {}", whole.display())));
+    let said = succeed(alrao(&format!("report {}", whole.display())));
+    let warning = format!("no episode in the report: {} is damaged", best.display());
+    assert!(said.lines().any(|line| line.starts_with(&warning)), "{said}");
     assert!(fs::read_to_string(whole.join("report.html")).unwrap().contains("network.safetensors is damaged"));
 }
 

@@ -246,6 +246,39 @@ fn names_that_are_no_utf_8_work_and_are_shown_escaped() {
     }
 }
 
+/// Of every argument and field that names a file.
+#[test]
+fn files_of_every_kind_may_have_names_that_are_no_utf_8() {
+    let (data, root) = (alphabet(), tempfile::tempdir().unwrap());
+    let named = |name: &str| root.path().join(OsStr::from_bytes(&[name.as_bytes(), b"\xe9"].concat()));
+    copy(data.path(), &named("data"));
+    let config = include_str!("../../configs/ptb-char.toml");
+    let rest = "data.batch_size = 4\ndata.bptt = 10\ntraining.max_epochs = 1\ndevice = \"cpu\"\n";
+    fs::write(named("c.toml"), config.replace("[data]", "[data]\nfolder = \"file://data%E9\"")).unwrap();
+    let sweep = format!("seeds = \"0\"\n[[task]]\nname = \"text\"\nconfig = \"file://c.toml%E9\"\n{rest}");
+    fs::write(named("s.toml"), sweep).unwrap();
+    let words: Vec<String> = rest.lines().map(|line| format!("--set {}", line.replace(' ', ""))).collect();
+    let short = words.join(" ");
+    let out = |words: &str, path: &Path, out: &Path| {
+        let mut command = alrao(words);
+        command.args([path.as_os_str(), "--out".as_ref(), out.as_os_str()]);
+        command
+    };
+    succeed(out(&format!("train {short}"), &named("c.toml"), &named("run")));
+    let said = succeed(out("sweep", &named("s.toml"), &named("sweep")));
+    assert!(said.contains("1 of 1"), "{said}");
+    succeed(out("plot", &named("run"), &named("figure").with_extension("svg")));
+    succeed(out("report", &named("sweep"), &named("page")));
+    fs::write(named("actions"), "0\n1\n").unwrap();
+    succeed(of("env trace pendulum --seed 1 --steps 2 --actions", &named("actions")));
+    for words in ["train", "sweep", "env trace pendulum --seed 1 --steps 2 --actions"] {
+        refused(of(words, &named("none")), &["none\\xE9"]);
+    }
+    for words in ["env check", "train pendulum --set"] {
+        refused(of(words, Path::new(OsStr::from_bytes(b"data.folder=x\xe9"))), &["x\\xE9"]);
+    }
+}
+
 #[test]
 fn files_that_are_no_images_are_passed_over_and_said_once() {
     let (data, root) = (cats_and_dogs(), tempfile::tempdir().unwrap());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rand::RngExt;
 
 use crate::supervised::alphabet;
-use crate::{SMALL, alrao, assert_same, code_and_text, killed_when, outcome, succeed};
+use crate::{SMALL, alrao, assert_same, code_and_text, killed_when, metrics, outcome, succeed};
 
 const KILLS: usize = 5;
 
@@ -135,29 +135,52 @@ fn a_signal_does_not_wait_for_the_end_of_a_validation() {
     assert!(state.contains("\"validation_due\":true"), "{state}");
 }
 
+/// Each update is logged, so that the last line of the log tells what was done.
 #[test]
-fn a_supervised_run_that_was_stopped_by_sigterm_ends_as_one_that_was_not() {
+fn stopped_twenty_times_by_sigterm_a_supervised_run_loses_no_update() {
     let (data, root) = (alphabet(), tempfile::tempdir().unwrap());
     let (left_alone, stopped) = (root.path().join("left alone"), root.path().join("stopped"));
-    let words = "train ptb-char --set data.batch_size=4 --set data.bptt=10 --set training.max_epochs=8 \
-                 --set training.patience=60 --set training.log_every=5 --device cpu --data";
+    let words = "train ptb-char --set data.batch_size=4 --set data.bptt=10 --set training.max_epochs=12 \
+                 --set training.patience=60 --set training.log_every=1 --set model.width_factor=0.5 --device cpu --data";
     let words = format!("{words} {} --out", data.path().display());
     let started = Instant::now();
     succeed(with_path(&words, &left_alone));
-    let pause = started.elapsed().mul_f64(0.3);
-    let mut stops = 0;
-    for _ in 0..6 {
+    let duration = started.elapsed();
+    let (started, brief) = (Instant::now(), root.path().join("brief"));
+    killed_when(with_path(&words, &brief), || brief.join("metrics.jsonl").exists());
+    let startup = started.elapsed();
+
+    let mut moments = alrao::core::streams::stream(started.elapsed().as_nanos() as u64, "moments");
+    let (mut updates, mut stops) = (0, 0);
+    for _ in 0..20 {
         let words = if stopped.exists() { "train --resume" } else { &words };
+        let pause = startup.mul_f64(0.9) + duration.mul_f64(moments.random_range(0.0..0.06));
         let (code, said) = signalled(with_path(words, &stopped), &["TERM"], pause);
         if code == 0 {
-            break; // it came to its end
+            break; // the machine got faster since the durations were measured, and the run finished
         }
-        assert!(code == 143, "{code} {said}");
-        stops += usize::from(said.contains("epochs; resume with `alrao train --resume"));
+        assert_eq!(code, 143, "{said}");
+        if !said.contains("epochs; resume with `alrao train --resume") {
+            continue; // the signal came before the training
+        }
+        stops += 1;
+        let log = metrics(&stopped);
+        let last = log.iter().rfind(|line| line["kind"] == "update").map_or(0, |line| line["step"].as_u64().unwrap());
+        let state = std::fs::read_to_string(stopped.join("checkpoints/last/state.json")).unwrap();
+        let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+        let progress = &state["training"]["progress"];
+        let batches = |key: &str| progress[key].as_u64().unwrap();
+        let saved = batches("epochs") * updates_of_an_epoch(&left_alone) + batches("batches");
+        assert!(saved == last && saved >= updates, "{saved} updates saved, {last} logged, {updates} before: {said}");
+        updates = saved;
     }
-    assert!(stops > 0, "no signal came while training");
+    assert!(stops > 3, "{stops} signals came while training");
     succeed(with_path("train --resume", &stopped));
     assert_same(&left_alone, &stopped);
+}
+
+fn updates_of_an_epoch(run: &std::path::Path) -> u64 {
+    metrics(run).iter().find(|line| line["kind"] == "epoch").unwrap()["step"].as_u64().unwrap()
 }
 
 /// A checkpoint by minutes doesn't wait for one by steps.

@@ -84,6 +84,24 @@ fn images_beyond_memory_are_refused_with_their_field() {
     assert!(!out.exists());
 }
 
+/// The text is long enough for absurd batches, and has many words.
+#[test]
+fn batches_of_text_beyond_memory_are_refused_with_their_field() {
+    let (data, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let words = |count: usize| (0..count).map(|i| format!("w{} ", i % 100_000)).collect::<String>();
+    for (name, count) in [("train", 300_000), ("valid", 3000), ("test", 3000)] {
+        fs::write(data.path().join(format!("ptb.{name}.txt")), words(count)).unwrap();
+    }
+    let out = root.path().join("run");
+    let train = |sets: &str| {
+        format!("train ptb-word {sets} --device cpu --data {} --out {}", data.path().display(), out.display())
+    };
+    let sets = "--set data.batch_size=1000 --set data.bptt=1000000000000";
+    refused(&train(sets), &["data.batch_size = 1000", "data.bptt", "1000 streams of 299 symbols", "GB"]);
+    refused(&train("--set data.batch_size=9000000000000000000"), &["too few for 9000000000000000000 streams"]);
+    assert!(!out.exists());
+}
+
 /// The first checkpoint of a run can't be written, as on a full disk.
 #[test]
 fn a_run_of_a_sweep_that_cannot_save_fails_alone_and_is_named() {

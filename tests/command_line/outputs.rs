@@ -1,10 +1,13 @@
 //! Outputs that are closed, full or gone: commands that print end, trainings and sweeps go on.
 
 use std::fs::File;
-use std::io::pipe;
+use std::io::{Read, pipe};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::supervised::cats_and_dogs;
 use crate::sweeps::SMALL_SWEEP;
 use crate::{SMALL, alrao, assert_same, outcome, succeed};
 
@@ -27,11 +30,20 @@ fn made(root: &Path) -> (String, String) {
     (run.display().to_string(), sweep.display().to_string())
 }
 
+/// The program's commands with their subcommands, as its help lists them.
+fn names(command: &str) -> Vec<String> {
+    let help = succeed(alrao(&format!("{command} --help")));
+    let Some((_, list)) = help.split_once("\nCommands:\n") else { return vec![command.into()] };
+    let names = list.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
+    let with_help = names.filter(|name| *name != "help");
+    with_help.flat_map(|name| self::names(format!("{command} {name}").trim())).collect()
+}
+
 /// Every command, most with short work.
 fn commands(root: &Path) -> Vec<String> {
     let (run, sweep) = made(root);
     let root = root.display();
-    [
+    let commands = [
         "--help".into(),
         "train --help".into(),
         "--version".into(),
@@ -40,6 +52,7 @@ fn commands(root: &Path) -> Vec<String> {
         "env check pendulum".into(),
         "env bench pendulum --seconds 1".into(),
         "env trace pendulum --seed 1 --policy random --steps 3".into(),
+        format!("new {root}/my-agent"),
         format!("eval {run}"),
         format!("plot {run}"),
         format!("report {run}"),
@@ -47,8 +60,13 @@ fn commands(root: &Path) -> Vec<String> {
         format!("table {sweep}"),
         format!("train --resume {run}"),
         format!("sweep --resume {sweep}"),
-    ]
-    .into()
+    ];
+    let names = names("");
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        assert!(commands.iter().any(|words| words.starts_with(&format!("{name} ")) || *words == name), "no {name}");
+    }
+    commands.into()
 }
 
 #[test]
@@ -58,8 +76,20 @@ fn commands_whose_reader_closed_their_output_end_quietly() {
         let mut command = alrao(&words);
         command.stdout(closed()).stderr(Stdio::piped());
         let (code, said) = outcome_of(command);
-        let quiet = said.lines().all(|line| line.contains("already finished") || line.contains("runs to go"));
+        let progress = ["already finished", "runs to go", "set-up:", "is a crate"];
+        let quiet = said.lines().all(|line| progress.iter().any(|words| line.contains(words)));
         assert!(code == 0 && quiet, "{words}: {code} {said}");
+    }
+}
+
+#[test]
+fn commands_without_a_standard_error_end_as_usual() {
+    let root = tempfile::tempdir().unwrap();
+    for (index, words) in commands(root.path()).iter().enumerate() {
+        let mut command = alrao(words);
+        command.stdout(Stdio::piped()).stderr([closed, full][index % 2]());
+        let (code, said) = outcome_of(command);
+        assert!(code == 0 && !said.is_empty(), "{words}: {code} {said}");
     }
 }
 
@@ -96,6 +126,47 @@ fn a_training_and_a_sweep_go_on_without_their_outputs() {
     command.stdout(closed()).stderr(closed());
     assert_eq!(command.status().unwrap().code(), Some(0));
     assert!(succeed(alrao(&format!("sweep --resume {}", sweep.display()))).contains("0 of 2 runs to go"));
+}
+
+/// Returns what a command that succeeds writes to standard error on a terminal of this type.
+fn on_terminal(mut command: Command, term: &str) -> String {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let end = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let mut child = command.env("TERM", term).stdout(Stdio::null()).stderr(end).spawn().unwrap();
+    drop(command); // and its copy of the terminal's end, so that the text has an end
+    let mut said = Vec::new();
+    let _ = File::from(terminal).read_to_end(&mut said); // fails at the end
+    assert!(child.wait().unwrap().success(), "{}", String::from_utf8_lossy(&said));
+    String::from_utf8(said).unwrap()
+}
+
+#[test]
+fn a_dumb_terminal_gets_plain_lines_and_any_other_a_display() {
+    let (data, root) = (cats_and_dogs(), tempfile::tempdir().unwrap());
+    std::fs::write(data.path().join("val/cat/7.JPEG"), [0xff, 0xd8, 0xff]).unwrap();
+    std::fs::write(root.path().join("small.toml"), SMALL_SWEEP).unwrap();
+    let train = format!(
+        "train imagenet-resnet50 --data {} --set model.architecture=small-cnn --set data.image_size=32 \
+         --set data.batch_size=16 --set training.max_epochs=1 --set training.test_every=1 --device cpu",
+        data.path().display()
+    );
+    let sweep = format!("sweep {}/small.toml --seeds 0 --set schedule.steps=300", root.path().display());
+    for (term, plain) in [("dumb", true), ("", true), ("xterm", false)] {
+        let on_terminal = |words: &str, name: &str| {
+            let out = root.path().join(name.to_string() + term);
+            on_terminal(alrao(&format!("{words} --out {}", out.display())), term)
+        };
+        let said = [on_terminal(&train, "run"), on_terminal(&sweep, "sweep")];
+        for said in &said {
+            assert_eq!(!said.contains('\x1b'), plain, "{term}: {said:?}");
+        }
+        assert_eq!(said[0].matches("7.JPEG: corrupt JPEG").count(), 1, "{term}: {said:?}");
+        assert_eq!(said[1].contains("1/2  pendulum-"), plain, "{term}: {said:?}");
+        assert_eq!(said[1].contains("state"), !plain, "{term}: {said:?}");
+    }
 }
 
 fn outcome_of(mut command: Command) -> (i32, String) {

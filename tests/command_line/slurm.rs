@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::supervised::alphabet;
 use crate::sweeps::{SMALL_SWEEP, locked, signal, table, wait_until};
 use crate::{alrao, assert_same, code_and_text, outcome, succeed};
 
@@ -80,6 +81,31 @@ fn missing_slurm_and_rejected_jobs_are_usage_errors() {
         on_path(sweep("--executor slurm"), &bin),
         &["invalid partition specified", &go_on, "--slurm KEY=VALUE"],
     );
+}
+
+/// The jobs find the new place of the data in the sweep's directory, whether or not their runs have begun.
+#[test]
+fn a_sweep_on_slurm_goes_on_with_data_that_moved() {
+    let (data, root) = (alphabet(), tempfile::tempdir().unwrap());
+    let bin = commands(root.path(), &[("sbatch", SBATCH), ("squeue", "#!/bin/sh\n"), ("scontrol", ARRAYS_OF_TWO)]);
+    let [file, out, moved] = ["s.toml", "sweep", "moved data"].map(|name| root.path().join(name));
+    let text = "seeds = \"0-1\"\n[[task]]\nconfig = \"ptb-char\"\ndata.batch_size = 4\ndata.bptt = 10\n\
+                training.max_epochs = 1\ndevice = \"cpu\"\n";
+    fs::write(&file, text).unwrap();
+    let words = |words: &str, out: &Path, data: &Path| {
+        let mut command = alrao(&format!("sweep --executor slurm {words}"));
+        command.arg(out).arg("--data").arg(data);
+        on_path(command, &bin)
+    };
+    succeed(words(&format!("{} --out", file.display()), &out, data.path()));
+    let run = |seed| out.join(format!("ptb-char-alrao-seed{seed}"));
+    fs::remove_dir_all(run(0)).unwrap(); // one is missing, one unfinished
+    fs::remove_file(run(1).join("summary.json")).unwrap();
+    fs::rename(data.path(), &moved).unwrap();
+    let table = succeed(words("--resume", &out, &moved));
+    assert!(table.contains("| 2 of 2 |"), "{table}");
+    assert!([0, 1].iter().all(|seed| run(*seed).join("summary.json").exists()));
+    succeed(alrao(&format!("eval {}", run(1).display()))); // without --data
 }
 
 /// The cluster takes one array of two runs, and rejects the next.

@@ -33,7 +33,6 @@ const ROWS: [&[&str]; 6] = [
         "run_directory",
         "run_info",
         "seed",
-        "shell",
         "summary",
         "usage_error",
     ],

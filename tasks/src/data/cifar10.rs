@@ -7,6 +7,7 @@ use std::path::Path;
 
 use alrao_core::streams::Stream;
 use rand::RngExt;
+use tch::{Kind, Tensor};
 
 use super::{ImageDataset, Split, SplitInfo};
 use crate::Error;
@@ -19,7 +20,9 @@ const RECORD: usize = 1 + 3 * PIXELS;
 /// The number of images in a file.
 const IMAGES: usize = 10_000;
 const CLASSES: u8 = 10;
-/// The names in the archive's `batches.meta.txt`.
+/// The file with the names of the classes, one a line.
+const META: &str = "batches.meta.txt";
+/// The names in the published archive.
 const NAMES: [&str; CLASSES as usize] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 /// The maximum shift of an image, in pixels.
@@ -36,6 +39,7 @@ const PACKED_IN: &str = "cifar-10-batches-bin";
 
 /// The CIFAR-10 dataset.
 pub struct Cifar10 {
+    names: Vec<String>,
     splits: [SplitData; 3],
 }
 
@@ -46,13 +50,16 @@ struct SplitData {
     /// `[images, 3, 32, 32]`
     pixels: Vec<u8>,
     checksum: u32,
+    /// sum of the pixels of each channel
+    sums: [i64; 3],
 }
 
 impl Cifar10 {
     /// The side length of an image, in pixels.
     pub const SIDE: usize = SIDE;
 
-    /// Reads the six files in `folder`, or in the published archive's folder in it.
+    /// Reads the six files in `folder`, or in the published archive's folder in it. The classes have the names in
+    /// `batches.meta.txt`, if it is there.
     ///
     /// # Errors
     /// [`Error::Folder`] if files are missing; [`Error::File`] if a file can't be read, has the wrong size, or contains an
@@ -68,7 +75,19 @@ impl Cifar10 {
         for (split, names) in splits.iter_mut().zip(FILES) {
             names.iter().try_for_each(|name| split.read(&directory.join(name)))?;
         }
-        Ok(Cifar10 { splits })
+        Ok(Cifar10 { names: names(&directory.join(META))?, splits })
+    }
+}
+
+fn names(path: &Path) -> Result<Vec<String>, Error> {
+    if !path.exists() {
+        return Ok(NAMES.map(String::from).into());
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| Error::file(path, error.to_string()))?;
+    let names: Vec<String> = text.lines().map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect();
+    match names.len() == CLASSES as usize {
+        true => Ok(names),
+        false => Err(Error::file(path, format!("must name {CLASSES} classes, one a line, but has {}", names.len()))),
     }
 }
 
@@ -80,6 +99,11 @@ impl SplitData {
             return Err(Error::file(path, format!("must have {expected}, but has {}; download it again", bytes.len())));
         }
         self.checksum = crc32c::crc32c_append(self.checksum, &bytes);
+        let channels = Tensor::from_slice(&bytes).view([IMAGES as i64, RECORD as i64]).narrow(1, 1, 3 * PIXELS as i64);
+        let channels = channels.reshape([IMAGES as i64, 3, PIXELS as i64]);
+        for (sum, channel) in self.sums.iter_mut().zip(channels.unbind(1)) {
+            *sum += channel.sum(Kind::Int64).int64_value(&[]);
+        }
         for (image, record) in bytes.chunks_exact(RECORD).enumerate() {
             let (&label, pixels) = record.split_first().expect("a label");
             if label >= CLASSES {
@@ -103,13 +127,16 @@ impl ImageDataset for Cifar10 {
     }
 
     fn class_names(&self) -> Vec<String> {
-        NAMES.map(String::from).into()
+        self.names.clone()
     }
 
     fn split_info(&self, split: Split) -> SplitInfo {
-        let SplitData { labels, checksum, .. } = &self.splits[split as usize];
-        let bytes = (labels.len() * RECORD) as u64;
-        SplitInfo { samples: labels.len(), bytes, checksum: *checksum, checksum_of: "contents".into() }
+        let SplitData { labels, pixels, checksum, sums } = &self.splits[split as usize];
+        let of_channel = (pixels.len() / 3) as f64 * f64::from(u8::MAX);
+        SplitInfo {
+            channel_means: Some(sums.map(|sum| sum as f64 / of_channel)),
+            ..SplitInfo::new(labels.len(), (labels.len() * RECORD) as u64, *checksum, "contents")
+        }
     }
 
     /// Mean and standard std of the 50,000 training images.
@@ -187,6 +214,9 @@ mod tests {
         let counts = [Split::Train, Split::Validation, Split::Test].map(|split| data.labels(split).len());
         assert_eq!(counts, [40_000, 10_000, 10_000]);
         assert_eq!(data.labels(Split::Train)[20_017], 7);
+        let pixels = (0..40_000).map(|i| ((i % IMAGES + i / IMAGES) % 256) as f64 / 255.0);
+        let (mean, found) = (pixels.sum::<f64>() / 4e4, data.split_info(Split::Train).channel_means.unwrap());
+        assert!(found.iter().all(|found| (found - mean).abs() < 1e-9), "{found:?}, not {mean}");
         let first = |split, index| image(&data, split, index, None)[0];
         assert_eq!(first(Split::Train, 20_017), (17 + 2) as u8);
         assert_eq!((first(Split::Validation, 17), first(Split::Test, 17)), (17 + 4, 17 + 5));
@@ -215,6 +245,11 @@ mod tests {
         assert!(["data_batch_3.bin", "30730000", "1000"].iter().all(|part| short.contains(part)), "{short}");
         let label = corrupt("test_batch.bin", &|bytes| bytes[5 * RECORD] = 10);
         assert!(["test_batch.bin", "image 5", "label 10"].iter().all(|part| label.contains(part)), "{label}");
+        fs::write(folder.path().join(META), "one\ntwo\n\n").unwrap();
+        assert!(error().contains("batches.meta.txt: must name 10 classes, one a line, but has 2"), "{}", error());
+        fs::write(folder.path().join(META), "0\n1\n2\n3\n4\n5\n6\n7\n8\nnine\n\n").unwrap();
+        assert_eq!(Cifar10::read(folder.path()).unwrap().class_names()[9], "nine");
+        fs::remove_file(folder.path().join(META)).unwrap();
         fs::remove_file(folder.path().join("data_batch_1.bin")).unwrap();
         let missing = error();
         assert!(missing.contains("data_batch_1.bin to") && missing.contains("contains data_batch_2.bin"), "{missing}");

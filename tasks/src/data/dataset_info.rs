@@ -11,7 +11,7 @@ use super::Split;
 const TOLD: usize = 5;
 
 /// A dataset's classes, preprocessing and fingerprint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetInfo {
     /// Names of the classes, or the symbols of the vocabulary of a text, in the order of the model's outputs, `[A]`.
@@ -27,7 +27,7 @@ pub struct DatasetInfo {
 }
 
 /// The size and the fingerprint of a split.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SplitInfo {
     /// Number of samples: images, characters or words.
@@ -38,6 +38,9 @@ pub struct SplitInfo {
     pub checksum: u32,
     /// `contents`, or `names and sizes` of the files if there are too many to read.
     pub checksum_of: String,
+    /// Mean of each channel of the images, in [0, 1], if all were read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_means: Option<[f64; 3]>,
 }
 
 impl DatasetInfo {
@@ -102,8 +105,13 @@ pub(crate) fn list(names: &[String]) -> Option<String> {
 }
 
 impl SplitInfo {
+    /// Creates the description of a split of which no image was read.
+    pub fn new(samples: usize, bytes: u64, checksum: u32, checksum_of: &str) -> Self {
+        SplitInfo { samples, bytes, checksum, checksum_of: checksum_of.into(), channel_means: None }
+    }
+
     fn difference(&self, found: &SplitInfo, samples: &str) -> Option<String> {
-        if self == found {
+        if (self.samples, self.bytes, self.checksum) == (found.samples, found.bytes, found.checksum) {
             return None;
         }
         Some(match (self.samples, self.bytes) == (found.samples, found.bytes) {
@@ -121,7 +129,7 @@ mod tests {
     use super::*;
 
     fn info() -> DatasetInfo {
-        let split = SplitInfo { samples: 7, bytes: 70, checksum: 1, checksum_of: "contents".into() };
+        let split = SplitInfo::new(7, 70, 1, "contents");
         DatasetInfo {
             classes: ["cat", "dog"].map(String::from).into(),
             preprocessing: [("image_size".into(), "32".into())].into(),

@@ -150,7 +150,7 @@ impl ImageDataset for ImageFolder {
 
     fn split_info(&self, split: Split) -> SplitInfo {
         let SplitData { paths, bytes, checksum, .. } = &self.splits[split as usize];
-        SplitInfo { samples: paths.len(), bytes: *bytes, checksum: *checksum, checksum_of: "names and sizes".into() }
+        SplitInfo::new(paths.len(), *bytes, *checksum, "names and sizes")
     }
 
     fn folder(&self) -> Option<&Path> {

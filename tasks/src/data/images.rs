@@ -26,7 +26,7 @@ pub trait ImageDataset: Send + Sync {
     fn split_info(&self, split: Split) -> SplitInfo {
         let labels: Vec<u8> = self.labels(split).iter().flat_map(|label| label.to_le_bytes()).collect();
         let (samples, checksum) = (self.labels(split).len(), crc32c::crc32c(&labels));
-        SplitInfo { samples, bytes: labels.len() as u64, checksum, checksum_of: "labels".into() }
+        SplitInfo::new(samples, labels.len() as u64, checksum, "labels")
     }
 
     /// Returns the folder of the files, if they have one; corrupt files are identified by their paths in it.

@@ -86,7 +86,7 @@ impl Text {
         let mut splits = Vec::new();
         for ((path, text), (bytes, checksum)) in paths.iter().zip(&texts).zip(checksums) {
             let numbers = vocabulary.encode(path, text, symbol)?;
-            infos.push(SplitInfo { samples: numbers.len(), bytes, checksum, checksum_of: "contents".into() });
+            infos.push(SplitInfo::new(numbers.len(), bytes, checksum, "contents"));
             splits.push(cut(path, &numbers, streams)?);
         }
         Ok(Text {
@@ -126,6 +126,12 @@ impl Text {
             0 => Vec::new(),
             all => vec![format!("{all} line ends read as LF: {crlf} are CRLF, {cr} CR")],
         }
+    }
+
+    /// Returns streams and steps of the largest batch of a split.
+    pub fn largest_batch(&self) -> [i64; 2] {
+        let length = self.splits.iter().map(|split| split.size()[1]).max().expect("three splits");
+        [self.splits[0].size()[0], self.steps.min(length - 1)]
     }
 
     /// Returns the number of batches in an epoch of a split.

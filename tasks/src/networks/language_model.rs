@@ -29,6 +29,12 @@ impl LanguageModel {
         }
     }
 
+    /// Returns how many numbers a training step keeps for each symbol: the embedding, and gates and state of each cell.
+    pub fn numbers_kept(gamma: f64) -> f64 {
+        const PER_CELL: f64 = 6.0; // i, f, g, o, h, c
+        scaled_width(EMBEDDING, gamma) as f64 + PER_CELL * (LAYERS as i64 * scaled_width(CELLS, gamma)) as f64
+    }
+
     /// Computes the features of the symbols `x`, `[T, B] -> [T*B, H]`, from `state` or from zero; and the next state,
     /// detached.
     pub fn forward_with_state(&self, weights: &Weights, x: &Tensor, state: Option<&LstmState>) -> (Tensor, LstmState) {
