@@ -357,7 +357,9 @@ impl AgentTask {
             let problem = alrao_agents::Error::NoActions;
             return Err(UsageError(format!("environment.name = {}: {problem}", self.environment.name)).into());
         }
-        self.agent = self.agent.resolve(environment.observation_space(), &catalog.bodies).map_err(UsageError::of)?;
+        let space = environment.observation_space();
+        self.agent.check_memory(&space, self.schedule.steps).map_err(UsageError::of)?;
+        self.agent = self.agent.resolve(space, &catalog.bodies).map_err(UsageError::of)?;
         Ok(())
     }
 

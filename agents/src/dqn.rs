@@ -9,6 +9,7 @@ use std::ops::Bound;
 
 use alrao_core::layers::{Body, NormalizedBody};
 use alrao_core::lr_diagnostics::LrDiagnostics;
+use alrao_core::memory;
 use alrao_core::method::Method;
 use alrao_core::network::{ForwardPass, Network};
 use alrao_core::optimizer::LrScheduleKind;
@@ -111,6 +112,20 @@ impl AgentSettings {
         let body = bodies.resolve(&settings.network, Inputs::new(space, settings.frame_stack))?.to_owned();
         let network = QNetworkSettings { body, ..settings.network };
         Ok(AgentSettings { network, ..settings })
+    }
+
+    /// Checks that the replay buffer fits the machine's memory, as far as `steps` environment steps fill it.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it doesn't.
+    pub fn check_memory(&self, space: &ObservationSpace, steps: u64) -> Result<(), Error> {
+        match memory::shortage(ReplayBuffer::bytes(self.buffer_size, steps, space, self.prioritized_replay)) {
+            None => Ok(()),
+            Some(shortage) => {
+                let problem = format!("the replay buffer {shortage}: choose a smaller one");
+                Err(Error::setting("agent.buffer_size", self.buffer_size, problem))
+            }
+        }
     }
 
     pub(crate) fn with_shape_defaults(&self, space: ObservationSpace) -> Self {

@@ -14,7 +14,7 @@ use alrao_core::Error;
 use alrao_core::device::readable_without_sync;
 use alrao_core::filled::{filled, filled_from};
 use alrao_core::state_dict::StateDict;
-use alrao_envs::{ObservationBuffer, ObservationDtype, ObservationRef};
+use alrao_envs::{ObservationBuffer, ObservationDtype, ObservationRef, ObservationSpace};
 use rand::{Rng, RngExt};
 use tch::kind::Element;
 use tch::{Device, Kind, Tensor};
@@ -155,6 +155,17 @@ impl ReplayBuffer {
             latest: ObservationBuffer::zeros(space.dtype, num_envs * space.len()),
             head: 0,
         }
+    }
+
+    /// Returns the bytes of a buffer for `capacity` transitions, to which so many are added.
+    pub fn bytes(capacity: usize, added: u64, space: &ObservationSpace, priority: PrioritizedReplaySettings) -> f64 {
+        let number = match space.dtype {
+            ObservationDtype::F32 => size_of::<f32>(),
+            ObservationDtype::U8 | ObservationDtype::Bool => size_of::<u8>(),
+        };
+        let transition = number * space.len() + size_of::<i32>() + size_of::<f32>() + size_of::<End>();
+        let priorities = if priority.alpha > 0.0 { 2.0 * size_of::<f64>() as f64 * capacity as f64 } else { 0.0 };
+        (capacity as f64).min(added as f64) * transition as f64 + priorities
     }
 
     /// Returns the number of transitions stored.

@@ -465,7 +465,7 @@ mod tests {
         assert_eq!(runs.len(), 6 * 10);
         for run in runs {
             let mut built_in =
-                Config::read(&run.config.task.name(), &[], &Catalog::builtin()).and_then(complete).unwrap();
+                Config::read(run.config.task.name(), &[], &Catalog::builtin()).and_then(complete).unwrap();
             built_in.seed = run.config.seed;
             if let Task::Agent(task) = &mut built_in.task {
                 task.schedule = run.config.task.agent().unwrap().schedule.clone();

@@ -69,6 +69,8 @@ fn sizes_beyond_memory_are_refused_with_their_field() {
         ("optimizer.num_heads=1000000000", "num_heads"),
         ("environment.torques=1000000000", "outputs"),
         (&layers, "hidden_sizes"),
+        ("agent.buffer_size=1000000000000000 --set agent.prioritized_replay.alpha=0.5", "agent.buffer_size"),
+        ("agent.buffer_size=1000000000000000 --set schedule.steps=900000000000000", "agent.buffer_size"),
     ] {
         refused(&format!("train pendulum --set {set} --device cpu --out {}", out.display()), &[field, "GB"]);
     }
@@ -102,7 +104,7 @@ fn batches_of_text_beyond_memory_are_refused_with_their_field() {
     assert!(!out.exists());
 }
 
-/// The first checkpoint of a run can't be written, as on a full disk.
+/// The first checkpoint of a run can't be written, as on a full disk, and the process of another can't be started.
 #[test]
 fn a_run_of_a_sweep_that_cannot_save_fails_alone_and_is_named() {
     let root = tempfile::tempdir().unwrap();
@@ -118,8 +120,13 @@ fn a_run_of_a_sweep_that_cannot_save_fails_alone_and_is_named() {
             fs::write(run.join("checkpoints"), "no directory").unwrap();
         }
     }
+    let unstarted = sweep.join("pendulum-alrao-seed0");
+    fs::remove_file(unstarted.join("summary.json")).unwrap();
+    fs::remove_file(unstarted.join("process.log")).unwrap();
+    fs::create_dir(unstarted.join("process.log")).unwrap();
     let (code, said) = outcome(alrao(&format!("sweep --resume {}", sweep.display())));
-    assert!(code == 1 && said.contains("1 runs failed") && said.contains("| 1 of 2 |"), "{code} {said}");
+    assert!(code == 1 && said.contains("2 runs failed") && said.matches("| 1 of 2 |").count() == 2, "{code} {said}");
+    assert!(said.contains("pendulum-alrao-seed0: can't be started: "), "{said}");
     let failure = fs::read_to_string(sweep.join("pendulum-sgd-seed0/failure.txt")).unwrap();
     let reason = failure.lines().last().unwrap();
     assert_eq!(reason.matches("pendulum-sgd-seed0").count(), 1, "the path once: {failure}");
@@ -139,6 +146,7 @@ fn a_finished_run_is_not_extended_and_the_usage_says_so() {
     refused("train --resume run --set schedule.steps=9", &["cannot be used with", "alrao train --resume <DIR>"]);
     let help = succeed(alrao("train --help"));
     assert!(help.contains("longer run is a new one"), "{help}");
+    assert!(help.contains("alrao train --resume <DIR> [--data <DIR>] [--accept-data]\n"), "{help}");
 }
 
 #[test]

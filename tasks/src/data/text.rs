@@ -36,7 +36,8 @@ pub struct Text {
     symbol: Symbol,
     /// the vocabulary, in the order of first use in the training text
     symbols: Vec<String>,
-    splits_info: [SplitInfo; 3],
+    /// of each split
+    splits_info: Vec<SplitInfo>,
     line_ends: LineEnds,
     /// sequence length of a batch
     steps: i64,
@@ -92,7 +93,7 @@ impl Text {
         Ok(Text {
             symbol,
             symbols: vocabulary.symbols,
-            splits_info: infos.try_into().expect("three"),
+            splits_info: infos,
             line_ends,
             steps: steps as i64,
             splits: splits.try_into().expect("three"),
