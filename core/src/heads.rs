@@ -104,8 +104,24 @@ impl Heads {
     /// Computes the mean output under the averaging weights `a`, `[K]`, as the output of the averaged layer:
     /// `[B, H] -> [B, A]`.
     pub fn mean(&self, z: &Tensor, a: &Tensor) -> Tensor {
-        let mean = |stacked: Tensor| if self.k == 1 { stacked } else { a.unsqueeze(0).mm(&stacked.view([self.k, -1])) };
-        linear(z, &mean(self.matrix()).view([self.outputs, self.features]), &mean(self.bias()).view([-1]))
+        let (weight, bias) = self.averaged(a, false);
+        linear(z, &weight, &bias)
+    }
+
+    /// Computes the averaged layer, `sum_j a_j W_j`, `[A, H]`, and `sum_j a_j b_j`, `[A]`. `some_excluded`: heads with weight 0
+    /// may be non-finite.
+    pub fn averaged(&self, a: &Tensor, some_excluded: bool) -> (Tensor, Tensor) {
+        let mean = |stacked: Tensor| {
+            if self.k == 1 {
+                return stacked;
+            }
+            let mut by_head = stacked.view([self.k, -1]);
+            if some_excluded {
+                by_head = by_head.where_scalarother(&a.gt(0.0).unsqueeze(1), 0.0);
+            }
+            a.unsqueeze(0).mm(&by_head)
+        };
+        (mean(self.matrix()).view([self.outputs, self.features]), mean(self.bias()).view([-1]))
     }
 
     /// Writes the gradient with respect to each parameter to `grads`, from the features, `[B, H]`, and the gradient

@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::Error;
 use crate::heads::{Heads, Outputs};
-use crate::layers::{Backward, Body};
+use crate::layers::{Backward, Body, Module};
 use crate::parameters::{ParameterBuilder, Parameters, Weights};
 use crate::slices::{Scalar, simd_dispatch, sliceable, with_slices};
 use crate::state_dict::StateDict;
@@ -123,6 +123,15 @@ impl<B: Body> Network<B> {
         }
         self.body.check(x)?;
         Ok(tch::no_grad(|| self.heads.mean(&self.body.forward(self.parameters.weights(), x), &self.a)))
+    }
+
+    /// Describes [`mean`](Self::mean) as PyTorch's modules, the last of which is the averaged head: no more than a network of
+    /// one head. Returns `None` if the body can't be described.
+    pub fn modules(&self) -> Option<Vec<Module>> {
+        let mut modules = self.body.modules(self.parameters.weights())?;
+        let (weight, bias) = tch::no_grad(|| self.heads.averaged(&self.a, self.some_excluded));
+        modules.push(Module::Linear { weight, bias });
+        Some(modules)
     }
 
     /// Recomputes the running statistics of batch normalization: their means over these batches, `[B, ..]` each
@@ -318,6 +327,30 @@ mod tests {
         let out = Tensor::from_slice(&[1.0f32, 2.0, f32::NAN, 4.0, 5.0, 6.0]).view([1, 3, 2]); // [B, K, A]
         for mean in [network.average(&out.transpose(0, 1)), via_libtorch(|| network.average(&out.transpose(0, 1)))] {
             assert_eq!(Vec::<f32>::try_from(mean.get(0)).unwrap(), [4.0, 5.0]);
+        }
+    }
+
+    #[test]
+    fn modules_compute_the_mean_with_one_head() {
+        let float = (Kind::Float, Device::Cpu);
+        let x = Tensor::from_slice(&[0.1f32, -2.0, 0.7, 1.0, 0.0, -0.3]).view([2, 3]);
+        for outputs in [Outputs::Linear(2), Outputs::Dueling(2)] {
+            let body = |b: &mut ParameterBuilder| Mlp::new(b, 3, &[4], 1.0);
+            let mut network = Network::new(body, 3, outputs, &mut stream(0, "weights"), float).unwrap();
+            network.set_a(&Tensor::from_slice(&[0.25f64, 0.15, 0.6]), false);
+            for excluded in [false, true] {
+                if excluded {
+                    let of_second = network.heads.parameters().unit_of_element().into_iter().map(|unit| unit == 1);
+                    let of_second = Tensor::from_slice(&of_second.collect::<Vec<_>>());
+                    let _ = network.heads.parameters_mut().theta_mut().masked_fill_(&of_second, f64::NAN);
+                    network.set_a(&Tensor::from_slice(&[0.25f64, 0.0, 0.75]), true);
+                }
+                let modules = network.modules().unwrap();
+                assert_eq!(modules.last().unwrap().to_string(), "Linear(4, 2)");
+                let found = modules.iter().fold(x.shallow_clone(), |x, module| module.forward(&x));
+                let difference = (found - network.mean(&x).unwrap()).abs().max().double_value(&[]);
+                assert!(difference < 1e-6, "{outputs:?}, excluded {excluded}: {difference}");
+            }
         }
     }
 

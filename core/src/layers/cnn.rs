@@ -11,7 +11,7 @@ use super::conv2d::{Conv2d, Conv2dSettings};
 use super::layer_norm::{Normalized, layer_norm_relu, layer_norm_relu_backward};
 use super::patches::Windows;
 use super::relu::{relu_backward, relu_in_place};
-use super::{Backward, Body, Linear, scaled_width};
+use super::{Backward, Body, Linear, Module, scaled_width};
 use crate::Error;
 use crate::parameters::{ParameterBuilder, Weights};
 
@@ -156,6 +156,28 @@ impl Body for Cnn {
 
     fn same_in_train_and_eval(&self) -> bool {
         self.by_patches // autograd would differentiate the samples that nothing is learned from
+    }
+
+    fn modules(&self, weights: &Weights) -> Option<Vec<Module>> {
+        let activated = |module: Module, shape: Vec<i64>| {
+            let norm = self.layer_norm.then_some(Module::LayerNorm(shape));
+            [Some(module), norm, Some(Module::ReLU)].into_iter().flatten()
+        };
+        let (mut modules, mut shape) = (Vec::new(), self.image.to_vec());
+        for (layer, windows) in &self.convolutions {
+            let [height, width] = windows.counts().map(|n| n as i64);
+            shape = vec![layer.outputs(weights), height, width];
+            modules.extend(activated(layer.module(weights), shape.clone()));
+        }
+        modules.push(Module::Flatten);
+        let &[channels, height, width] = &shape[..] else { unreachable!("channels, height, width") };
+        let by_channel = |weight: &Tensor| {
+            let by_place = weight.view([-1, height, width, channels]); // the order of the features of a place
+            by_place.permute([0, 3, 1, 2]).flatten(1, -1)
+        };
+        let Module::Linear { weight, bias } = self.dense.module(weights) else { unreachable!("a linear layer") };
+        modules.extend(activated(Module::Linear { weight: by_channel(&weight), bias }, vec![self.features]));
+        Some(modules)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use tch::Tensor;
 
+use super::Module;
 use crate::matmul::{linear, matmul};
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
 use crate::slices::column_sums_into;
@@ -94,6 +95,17 @@ impl Conv2d {
         let weight = weights[self.weight].to_kind(x.kind());
         let bias = self.bias.map(|bias| weights[bias].to_kind(x.kind()));
         x.conv2d(&weight, bias, [stride; 2], [padding; 2], [dilation; 2], groups)
+    }
+
+    /// Describes the layer, for [`Body::modules`](super::Body::modules).
+    pub fn module(&self, weights: &Weights) -> Module {
+        let bias = self.bias.map(|bias| weights[bias].shallow_clone());
+        Module::Conv2d { weight: weights[self.weight].shallow_clone(), bias, settings: self.settings }
+    }
+
+    /// Returns the number of output channels.
+    pub(super) fn outputs(&self, weights: &Weights) -> i64 {
+        weights[self.weight].size()[0]
     }
 
     /// Computes the outputs of patches, `[N, k k I] -> [N, O]`, of which each has rows, columns and channels in this order.

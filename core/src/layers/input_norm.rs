@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use tch::Tensor;
 
-use super::{Backward, Body};
+use super::{Backward, Body, Module};
 use crate::Error;
 use crate::parameters::{BufferId, ParameterBuilder, Weights};
 use crate::slices::{Scalar, simd_dispatch, sliceable, with_slices};
@@ -75,6 +75,11 @@ impl Body for NormalizedBody {
     fn same_in_train_and_eval(&self) -> bool {
         self.body.same_in_train_and_eval()
     }
+
+    fn modules(&self, weights: &Weights) -> Option<Vec<Module>> {
+        let norm = self.input_norm.iter().map(|norm| norm.module(weights));
+        Some(norm.chain(self.body.modules(weights)?).collect())
+    }
 }
 
 /// Input normalization, `(x - mean) / std`. `mean` and `std` are buffers, `[I]`.
@@ -94,6 +99,12 @@ impl InputNorm {
     pub fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
         let (mean, std) = (weights.buffer(self.mean), weights.buffer(self.std));
         simd_dispatch!(normalize_rows(x, mean, std)).unwrap_or_else(|| (x - mean).g_div_(std))
+    }
+
+    /// Describes the layer, for [`Body::modules`].
+    pub fn module(&self, weights: &Weights) -> Module {
+        let buffer = |id| weights.buffer(id).shallow_clone();
+        Module::Normalize { mean: buffer(self.mean), std: buffer(self.std) }
     }
 
     /// Sets mean and standard deviation, `[I]` each. A feature with standard deviation 0 is only centered.

@@ -6,10 +6,11 @@
 
 use tch::Tensor;
 
+use super::Module;
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
 use crate::slices::{Scalar, dot, simd_dispatch, sliceable, sum, with_slices};
 
-const EPSILON: f64 = 1e-5;
+const EPSILON: f64 = Module::EPSILON;
 
 /// Normalizes the last dimension, `[.., H] -> [.., H]`.
 pub fn layer_norm(x: &Tensor) -> Tensor {

@@ -3,6 +3,7 @@
 
 use tch::Tensor;
 
+use super::Module;
 use crate::matmul::{linear, matmul, matmul_into};
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
 use crate::slices::column_sums_into;
@@ -31,6 +32,16 @@ impl Linear {
             return linear(x, weight, bias);
         }
         linear(x, &weight.to_kind(kind), &bias.to_kind(kind))
+    }
+
+    /// Describes the layer, for [`Body::modules`](super::Body::modules).
+    pub fn module(&self, weights: &Weights) -> Module {
+        Module::Linear { weight: weights[self.weight].shallow_clone(), bias: weights[self.bias].shallow_clone() }
+    }
+
+    /// Returns the number of outputs.
+    pub(super) fn outputs(&self, weights: &Weights) -> i64 {
+        weights[self.bias].numel() as i64
     }
 
     /// Writes the gradients with respect to weight and bias to `grads`, from the input, `[B, I]`, and the gradient with

@@ -6,7 +6,7 @@ use tch::Tensor;
 
 use super::layer_norm::{Normalized, layer_norm_relu, layer_norm_relu_backward};
 use super::relu::{relu_backward, relu_in_place};
-use super::{Backward, Body, Linear, scaled_width};
+use super::{Backward, Body, Linear, Module, scaled_width};
 use crate::Error;
 use crate::parameters::{ParameterBuilder, Weights};
 
@@ -105,6 +105,14 @@ impl Body for Mlp {
 
     fn same_in_train_and_eval(&self) -> bool {
         true
+    }
+
+    fn modules(&self, weights: &Weights) -> Option<Vec<Module>> {
+        let of_layer = |layer: &Linear| {
+            let norm = self.layer_norm.then(|| Module::LayerNorm(vec![layer.outputs(weights)]));
+            [Some(layer.module(weights)), norm, Some(Module::ReLU)].into_iter().flatten()
+        };
+        Some(self.layers.iter().flat_map(of_layer).collect())
     }
 }
 

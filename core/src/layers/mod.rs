@@ -10,6 +10,7 @@ mod layer_norm;
 mod linear;
 mod lstm;
 mod mlp;
+mod module;
 mod patches;
 mod relu;
 mod width;
@@ -24,6 +25,7 @@ pub use layer_norm::{LayerNorm, layer_norm};
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmState};
 pub use mlp::Mlp;
+pub use module::Module;
 pub use width::scaled_width;
 
 use tch::Tensor;
@@ -59,6 +61,12 @@ pub trait Body {
     fn same_in_train_and_eval(&self) -> bool {
         false
     }
+
+    /// Describes [`forward`](Self::forward) in evaluation mode as PyTorch's modules, so that the network can be exported. By
+    /// default, returns `None`: the body can't be exported.
+    fn modules(&self, _weights: &Weights) -> Option<Vec<Module>> {
+        None
+    }
 }
 
 impl<B: Body + ?Sized> Body for Box<B> {
@@ -80,6 +88,10 @@ impl<B: Body + ?Sized> Body for Box<B> {
 
     fn same_in_train_and_eval(&self) -> bool {
         (**self).same_in_train_and_eval()
+    }
+
+    fn modules(&self, weights: &Weights) -> Option<Vec<Module>> {
+        (**self).modules(weights)
     }
 }
 
