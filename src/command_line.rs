@@ -13,7 +13,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::catalog::Catalog;
 use crate::commands::{
-    self, EnvArgs, EvalArgs, NewArgs, PlotArgs, ReportArgs, SweepArgs, TableArgs, TrainArgs, WatchArgs,
+    self, EnvArgs, EvalArgs, ExportArgs, NewArgs, PlotArgs, ReportArgs, SweepArgs, TableArgs, TrainArgs, WatchArgs,
 };
 use crate::message::{message, shorten_panics_of_libtorch};
 use crate::output::{self, Closed, note};
@@ -37,6 +37,8 @@ enum Command {
     Train(TrainArgs),
     /// Evaluate a run's best checkpoint on test episodes or test data.
     Eval(EvalArgs),
+    /// Write an agent's policy for other programs, as ONNX or safetensors.
+    Export(ExportArgs),
     /// Plot returns, learning curves, head weights or learning rates.
     Plot(PlotArgs),
     /// Run a grid of tasks, variants and seeds.
@@ -102,6 +104,7 @@ fn run(command: Command, catalog: &Catalog) -> Result<()> {
         Command::New(args) => commands::new(args),
         Command::Train(args) => commands::train(&args, catalog),
         Command::Eval(args) => commands::eval(&args, catalog),
+        Command::Export(args) => commands::export(&args, catalog),
         Command::Plot(args) => commands::plot(&args),
         Command::Sweep(args) => commands::sweep(&args, catalog),
         Command::Table(args) => commands::table(&args),

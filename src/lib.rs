@@ -47,6 +47,8 @@ pub mod dataset;
 #[cfg(feature = "app")]
 mod error;
 #[cfg(feature = "app")]
+mod export;
+#[cfg(feature = "app")]
 pub mod figures;
 #[cfg(feature = "app")]
 mod message;

@@ -9,6 +9,7 @@ use alrao_core::device::DeviceChoice;
 use alrao_core::layers::NormalizedBody;
 use alrao_core::network::Network;
 use anyhow::Result as Anyhow;
+use tch::Tensor;
 
 use crate::catalog::Catalog;
 use crate::config::Config;
@@ -98,9 +99,10 @@ impl Run {
     pub fn evaluate(&self, episodes: usize, seed: u64) -> Result<Evaluation, Error> {
         let evaluate = || -> Anyhow<Evaluation> {
             let task = self.config.task.agent()?;
-            let policy = self.policy()?;
+            let network =
+                agent::network(&self.config, &self.catalog, &load_best(&self.path)?, DeviceChoice::Cpu.resolve()?)?;
             let episodes = TestEpisodes { episodes, ..task.test_episodes(seed) };
-            Ok(training::test(&policy.network, &|| task.make_stacked(&self.catalog), episodes, |_| {})?)
+            Ok(training::test(&network, &|| task.make_stacked(&self.catalog), episodes, |_| {})?.summarize())
         };
         evaluate().map_err(Error::from)
     }
@@ -111,8 +113,9 @@ impl Run {
     /// As [`evaluate`](Self::evaluate).
     pub fn policy(&self) -> Result<Policy, Error> {
         let load = || -> Anyhow<Policy> {
-            let device = DeviceChoice::Cpu.resolve()?;
-            Ok(Policy { network: agent::network(&self.config, &self.catalog, &load_best(&self.path)?, device)? })
+            let (best, device) = (load_best(&self.path)?, DeviceChoice::Cpu.resolve()?);
+            let network = agent::network(&self.config, &self.catalog, &best, device)?;
+            Ok(Policy { network, reward_factor: agent::reward_factor(&best, &self.path)? })
         };
         load().map_err(Error::from)
     }
@@ -121,6 +124,8 @@ impl Run {
 /// The greedy policy of a trained agent.
 pub struct Policy {
     network: Network<NormalizedBody>,
+    /// factor from raw action values to the network's
+    reward_factor: f64,
 }
 
 impl Policy {
@@ -139,5 +144,16 @@ impl Policy {
     /// [`Error::Usage`] if the observations have another length.
     pub fn actions(&self, observations: &[f32], n: usize) -> Result<Vec<usize>, Error> {
         greedy_actions(&self.network, observations, n).map_err(Error::usage)
+    }
+
+    /// Returns the actions' values for `n` observations as the network's inputs, in one slice: `[n, num_actions]`, in raw
+    /// units of reward.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the observations have another length.
+    pub fn q_values(&self, observations: &[f32], n: usize) -> Result<Vec<f32>, Error> {
+        let observations = Tensor::from_slice(observations).view([n as i64, -1]);
+        let values = self.network.mean(&observations).map_err(Error::usage)? / self.reward_factor;
+        Ok(Vec::try_from(values.flatten(0, -1)).expect("values of f32"))
     }
 }

@@ -258,10 +258,10 @@ pub fn write_config(run: &Path, config: &Config) -> Result<()> {
 ///
 /// # Errors
 /// The folder doesn't exist, or the file can't be written.
-pub fn write_atomic(path: &Path, text: &str) -> std::io::Result<()> {
+pub fn write_atomic(path: &Path, content: impl AsRef<[u8]>) -> std::io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(content.as_ref())?;
     set_readable(file.path())?;
     file.as_file().sync_all()?;
     file.persist(path)?;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use alrao_core::Error as CoreError;
-use alrao_core::layers::{Backward, Body, Cnn, ConvolutionSize, Mlp};
+use alrao_core::layers::{Backward, Body, Cnn, ConvolutionSize, Mlp, Module};
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use tch::Tensor;
 
@@ -95,6 +95,11 @@ impl<B: Body> Body for OfImages<B> {
 
     fn same_in_train_and_eval(&self) -> bool {
         self.body.same_in_train_and_eval()
+    }
+
+    fn modules(&self, weights: &Weights) -> Option<Vec<Module>> {
+        let of_body = self.body.modules(weights)?;
+        Some(self.inputs.image_modules().into_iter().chain(of_body).collect())
     }
 }
 

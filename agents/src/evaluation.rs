@@ -66,6 +66,24 @@ impl Evaluation {
     }
 }
 
+/// The episodes of an evaluation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Episodes {
+    /// The seed of each episode.
+    pub seeds: Vec<u64>,
+    /// The return of each episode, in raw units of reward.
+    pub returns: Vec<f64>,
+    /// Number of episodes that the limit of steps ended, not the environment.
+    pub at_limit: usize,
+}
+
+impl Episodes {
+    /// Summarizes at least one episode.
+    pub fn summarize(&self) -> Evaluation {
+        Evaluation { at_limit: self.at_limit, ..Evaluation::of(&self.returns) }
+    }
+}
+
 /// Plays one episode per seed, in parallel, each in its own environment, and returns their returns in the order of the
 /// seeds, and the number of episodes that were ended after `max_steps` environment steps. The policy gets `n` observations
 /// as a network's [inputs](crate::inputs), `[n, len]` in one slice, and returns n actions. `go_on` is called before each

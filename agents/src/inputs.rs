@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use alrao_core::layers::Module;
 use alrao_envs::{ObservationRef, ObservationShape, ObservationSpace};
 use tch::Tensor;
 
@@ -61,6 +62,23 @@ impl Inputs {
                 }
             }
             _ => x.view([-1, channels, height, width]),
+        }
+    }
+
+    /// Describes [`images`](Self::images) as PyTorch's modules.
+    pub(crate) fn image_modules(&self) -> Vec<Module> {
+        let Some([channels, height, width]) = self.image() else { return Vec::new() };
+        let stack = self.frame_stack as i64;
+        let images = Module::Unflatten(vec![channels, height, width]);
+        match self.space.shape {
+            ObservationShape::ChannelsLast(_) if stack == 1 => {
+                vec![Module::Unflatten(vec![height, width, channels]), Module::Permute(vec![0, 3, 1, 2])]
+            }
+            ObservationShape::ChannelsLast(_) => {
+                let frames = Module::Unflatten(vec![stack, height, width, channels / stack]);
+                vec![frames, Module::Permute(vec![0, 1, 4, 2, 3]), Module::Flatten, images]
+            }
+            _ => vec![images],
         }
     }
 }
@@ -123,6 +141,12 @@ mod tests {
             }
             let one = Inputs::new(space, 1).images(&frames(shape).view([2, 12]));
             assert_eq!(one.double_value(&[1, 1, 0, 2]), 1102.0);
+            for (frame_stack, expected) in [(1, one), (2, images)] {
+                let x = frames(shape).view([-1, 12 * frame_stack as i64]);
+                let modules = Inputs::new(space, frame_stack).image_modules();
+                let described = modules.iter().fold(x, |x, module| module.forward(&x));
+                assert_eq!(described, expected, "{shape}, {frame_stack} frames");
+            }
         }
     }
 

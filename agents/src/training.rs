@@ -26,7 +26,7 @@ use crate::Error;
 use crate::bodies::Bodies;
 use crate::dqn::{Agent, AgentSettings, Scales, Update};
 use crate::error::within;
-use crate::evaluation::{Evaluation, EvaluationProgress, play};
+use crate::evaluation::{Episodes, Evaluation, EvaluationProgress, play};
 use crate::exploration::{ActionRepeat, Exploration};
 use crate::frame_stack::stack_frames;
 use crate::inputs::{Inputs, to_inputs};
@@ -611,7 +611,7 @@ pub fn test<B: Body>(
     make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
     episodes: TestEpisodes,
     watch: impl FnMut(EvaluationProgress),
-) -> Result<Evaluation, Error> {
+) -> Result<Episodes, Error> {
     test_policy(make, episodes, watch, |observations, n| Ok(greedy_actions(network, observations, n)?))
 }
 
@@ -623,7 +623,7 @@ pub fn test_random(
     make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
     episodes: TestEpisodes,
     watch: impl FnMut(EvaluationProgress),
-) -> Result<Evaluation, Error> {
+) -> Result<Episodes, Error> {
     let actions = make()?.num_actions();
     let mut rng = stream(episodes.seed, "random policy");
     test_policy(make, episodes, watch, |_, n| Ok((0..n).map(|_| rng.random_range(0..actions)).collect()))
@@ -634,13 +634,14 @@ fn test_policy(
     TestEpisodes { seed, episodes, max_steps }: TestEpisodes,
     mut watch: impl FnMut(EvaluationProgress),
     policy: impl FnMut(&[f32], usize) -> Result<Vec<usize>, Error>,
-) -> Result<Evaluation, Error> {
+) -> Result<Episodes, Error> {
     let mut environments = (0..episodes).map(|_| make()).collect::<Result<Vec<_>, _>>()?;
     let go_on = |progress| {
         watch(progress);
         true
     };
-    let played = play(&mut environments, &episode_seeds(seed, "test", episodes), max_steps, go_on, policy)?;
+    let seeds = episode_seeds(seed, "test", episodes);
+    let played = play(&mut environments, &seeds, max_steps, go_on, policy)?;
     let (returns, at_limit) = played.expect("it went on");
-    Ok(Evaluation { at_limit, ..Evaluation::of(&returns) })
+    Ok(Episodes { seeds, returns, at_limit })
 }

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use bytemuck::NoUninit;
 use safetensors::SafeTensorError;
-use safetensors::tensor::{Dtype, View, serialize_to_file};
+use safetensors::tensor::{Dtype, View, serialize, serialize_to_file};
 use tch::kind::Element;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -126,13 +126,23 @@ impl StateDict {
     /// # Errors
     /// [`Error::TensorFile`] if the file can't be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let write = || -> Result<(), TchError> {
-            let stored = self.by_name.iter().map(|(name, entry)| Ok((name, Stored::new(entry)?)));
-            let stored = stored.collect::<Result<Vec<_>, TchError>>()?;
-            serialize_to_file(stored, &None, path)
-                .map_err(|err| TchError::SafeTensorError { path: path.display().to_string(), err })
-        };
-        write().map_err(|error| tensor_file(path, error))
+        let in_file = |err| TchError::SafeTensorError { path: path.display().to_string(), err };
+        let written = self.stored().and_then(|stored| serialize_to_file(stored, &None, path).map_err(in_file));
+        written.map_err(|error| tensor_file(path, error))
+    }
+
+    /// Returns the bytes of a safetensors file of all tensors, with these words about them.
+    ///
+    /// # Errors
+    /// [`Error::TensorFile`] if a dtype has no place in such a file.
+    pub fn to_bytes(&self, metadata: HashMap<String, String>) -> Result<Vec<u8>, Error> {
+        let in_memory = |err| TchError::SafeTensorError { path: String::new(), err };
+        let bytes = self.stored().and_then(|stored| serialize(stored, &Some(metadata)).map_err(in_memory));
+        bytes.map_err(|error| tensor_file(&self.path, error))
+    }
+
+    fn stored(&self) -> Result<Vec<(&String, Stored<'_>)>, TchError> {
+        self.by_name.iter().map(|(name, entry)| Ok((name, Stored::new(entry)?))).collect()
     }
 
     /// Adds a copy of a tensor, on the CPU.
@@ -197,6 +207,8 @@ fn tensor_file(path: &Path, error: TchError) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use safetensors::SafeTensors;
+
     use super::*;
 
     #[test]
@@ -208,6 +220,10 @@ mod tests {
         tensors.insert_shared("shared", Rc::new(vec![true, false, true]));
         tensors.write(&path).unwrap();
         let read = StateDict::read(&path).unwrap();
+        let bytes = tensors.to_bytes([("task".into(), "pendulum".into())].into()).unwrap();
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        assert_eq!(header.metadata().as_ref().unwrap()["task"], "pendulum");
+        assert_eq!(SafeTensors::deserialize(&bytes).unwrap().tensor("b").unwrap().shape(), [1, 2]);
         assert_eq!(read.get("b", &[1, 2]).unwrap(), &Tensor::from_slice(&[1.5f32, f32::NEG_INFINITY]).view([1, 2]));
         assert_eq!(read.get_vec::<f64>("a", -1).unwrap(), [0.1, -0.0]);
         for tensors in [&tensors, &read] {

@@ -8,6 +8,7 @@ use alrao_tasks::data::{Split, check_skipped};
 use alrao_tasks::metrics::evaluate;
 use alrao_tasks::settings::SupervisedTask;
 use anyhow::Result;
+use serde_json::{Value, json};
 
 use crate::catalog::Catalog;
 use crate::config::{AgentTask, Config, Task};
@@ -30,6 +31,9 @@ pub struct EvalArgs {
     /// Random seed of the episodes [default: the run's seed, which repeats its test episodes].
     #[arg(long, value_parser = seed)]
     pub seed: Option<u64>,
+    /// Print one JSON object, which has every episode's seed and return.
+    #[arg(long)]
+    pub json: bool,
     /// Dataset directory of a supervised task [default: as in training].
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -59,7 +63,13 @@ fn of_agent(args: &EvalArgs, catalog: &Catalog, config: &Config, task: &AgentTas
     let test = TestEpisodes { episodes, ..task.test_episodes(seed) };
     let mut display = EvaluationDisplay::new();
     let watch = |progress| display.episodes("test", progress);
-    let evaluation = training::test(&network, &|| task.make_stacked(catalog), test, watch)?;
+    let played = training::test(&network, &|| task.make_stacked(catalog), test, watch)?;
+    let evaluation = played.summarize();
+    if args.json {
+        let each = played.seeds.iter().zip(&played.returns);
+        let each: Vec<Value> = each.map(|(seed, value)| json!({ "seed": seed, "return": value })).collect();
+        return say!("{}", json!({ "task": config.task.name(), "seed": seed, "test": evaluation, "episodes": each }));
+    }
     let returns = evaluation.returns;
     let limited = limited(&evaluation).map_or(String::new(), |limited| format!("; {limited}"));
     say!("return over {episodes} episodes of {}, seed {seed}{limited}", task.environment.name)?;
@@ -94,6 +104,9 @@ fn of_supervised(args: &EvalArgs, config: &Config, task: &SupervisedTask) -> Res
     let (count, of) = (skipped_files.len(), data.images());
     if let Some(last) = skipped_files.last() {
         check_skipped(count, of, last)?;
+    }
+    if args.json {
+        return say!("{}", json!({ "task": task.name(), "test": scores, "skipped_files": count }));
     }
     let skipped = if count > 0 { format!("; {count} corrupt images skipped") } else { String::new() };
     say!("test of {}: {scores}{skipped}", task.name())

@@ -3,6 +3,7 @@
 mod doctor;
 mod env;
 mod eval;
+mod export;
 mod new;
 mod plot;
 mod report;
@@ -14,6 +15,7 @@ mod watch;
 pub use doctor::doctor;
 pub use env::{EnvArgs, env};
 pub use eval::{EvalArgs, eval};
+pub use export::{ExportArgs, export};
 pub use new::{NewArgs, new};
 pub use plot::{PlotArgs, plot};
 pub use report::{ReportArgs, report};

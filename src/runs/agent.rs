@@ -1,11 +1,14 @@
 //! Runs that train an agent.
 
+use std::path::Path;
+
 use alrao_agents::Error;
 use alrao_agents::inputs::Inputs;
 use alrao_agents::q_network::QNetwork;
 use alrao_agents::training::{self, DqnStopReason, DqnTrainer, DqnTrainerState};
 use alrao_core::layers::NormalizedBody;
 use alrao_core::network::Network;
+use alrao_core::path::Shown;
 use alrao_core::state_dict::StateDict;
 use alrao_core::units::Units;
 use anyhow::Result;
@@ -18,6 +21,9 @@ use crate::catalog::Catalog;
 use crate::config::{AgentTask, Config};
 use crate::summary::{Outcome, Summary};
 use crate::usage_error::UsageError;
+
+/// The tensor of the factor on raw rewards, by which the values of the best network are scaled.
+const REWARD_FACTOR: &str = "reward_factor";
 
 /// The trainer of an agent's run.
 pub struct AgentRun {
@@ -88,6 +94,7 @@ impl Trainer for AgentRun {
     fn best(&self) -> StateDict {
         let mut tensors = StateDict::default();
         self.training.eval_network().save("network", &mut tensors);
+        tensors.insert_slice(REWARD_FACTOR, &[self.training.agent().reward_factor()]);
         tensors
     }
 
@@ -112,11 +119,12 @@ impl Trainer for AgentRun {
         let make = || task.make_stacked(&self.catalog);
         let test = best.map(|best| -> Result<_> {
             let network = network(config, &self.catalog, &best, self.device)?;
-            Ok(training::test(&network, &make, episodes, |progress| display.episodes("test", progress))?)
+            let watch = |progress| display.episodes("test", progress);
+            Ok(training::test(&network, &make, episodes, watch)?.summarize())
         });
         let test = test.transpose()?;
         let random = |progress| display.episodes("random policy", progress);
-        let random_policy = training::test_random(&make, episodes, random)?;
+        let random_policy = training::test_random(&make, episodes, random)?.summarize();
         Ok(Summary {
             task: config.task.name(),
             seed: config.seed,
@@ -142,6 +150,19 @@ pub fn network(
     let mut network = first_q(config, catalog, device)?.network().copy();
     network.load("network", tensors)?;
     Ok(network)
+}
+
+/// Reads the factor from raw action values to those of the network in `tensors`, the best checkpoint of `run`.
+///
+/// # Errors
+/// [`UsageError`] if there is none.
+pub fn reward_factor(tensors: &StateDict, run: &Path) -> Result<f64> {
+    let factor = tensors.get_vec(REWARD_FACTOR, 1).map_err(|_| {
+        let problem =
+            "its best checkpoint doesn't say how returns are scaled, as an earlier alrao wrote it; train again";
+        UsageError(format!("{}: {problem}", run.shown()))
+    })?;
+    Ok(factor[0])
 }
 
 /// Creates the initial Q-network of a run.

@@ -19,7 +19,7 @@ const ROWS: [&[&str]; 6] = [
     &["app"],
     &["command_line", "run"],
     &["commands"],
-    &["report", "runs", "sweep"],
+    &["export", "report", "runs", "sweep"],
     &[
         "catalog",
         "checkpoint",
