@@ -8,6 +8,8 @@ mod custom_environment;
 mod gym_rs_environment;
 #[path = "../examples/play_run.rs"]
 mod play_run;
+#[path = "../examples/q_values.rs"]
+mod q_values;
 #[path = "../examples/supervised.rs"]
 mod supervised;
 #[path = "../examples/sweep.rs"]
@@ -79,8 +81,20 @@ fn supervised_networks_learn() {
 #[test]
 fn a_run_is_played_from_code() {
     let root = tempfile::tempdir().unwrap();
-    let episode_return = play_run::play(&root.path().join("run"), 1_500).unwrap();
+    let run = root.path().join("run");
+    let episode_return = play_run::play(&run, 1_500).unwrap();
     assert!(episode_return > 0.0);
+
+    let (observations, mut answers) = ("[0.0,0.1,0.0,-0.1]\n[0,0,0.2,0]\n", Vec::new());
+    q_values::answer(run.to_str().unwrap(), observations.as_bytes(), &mut answers).unwrap();
+    let answers: Vec<serde_json::Value> =
+        String::from_utf8(answers).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), 2);
+    for answer in answers {
+        let values: Vec<f64> = serde_json::from_value(answer["q_values"].clone()).unwrap();
+        let best = usize::from(values[1] > values[0]);
+        assert_eq!((values.len(), &answer["action"]), (2, &best.into()));
+    }
 }
 
 #[test]

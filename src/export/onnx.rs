@@ -172,3 +172,123 @@ impl Attribute<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use alrao_agents::inputs::Inputs;
+    use alrao_agents::q_network::{QNetwork, QNetworkSettings};
+    use alrao_core::method::Method;
+    use alrao_core::tch::{Device, Kind};
+    use alrao_envs::{ObservationShape, ObservationSpace};
+
+    use super::*;
+
+    fn attribute<'a>(node: &'a NodeProto, name: &str) -> &'a AttributeProto {
+        node.attribute.iter().find(|attribute| attribute.name == name).unwrap()
+    }
+
+    fn int(node: &NodeProto, name: &str) -> i64 {
+        attribute(node, name).i.unwrap()
+    }
+
+    fn initial(tensor: &TensorProto) -> (String, Tensor) {
+        let kind = if tensor.data_type == 7 { Kind::Int64 } else { Kind::Float };
+        (tensor.name.clone(), Tensor::from_data_size(&tensor.raw_data, &tensor.dims, kind))
+    }
+
+    /// Computes a node's output as ONNX defines its operator.
+    fn output(node: &NodeProto, inputs: &[&Tensor]) -> Tensor {
+        let ints = |name| &attribute(node, name).ints[..];
+        match (&*node.op_type, inputs) {
+            ("Cast", [x]) => {
+                assert_eq!(int(node, "to"), 1);
+                x.to_kind(Kind::Float)
+            }
+            ("Sub", &[a, b]) => a - b,
+            ("Div", &[a, b]) => a / b,
+            ("Relu", [x]) => x.relu(),
+            ("Flatten", [x]) => x.reshape([x.size()[0], -1]), // axis 1
+            ("Transpose", [x]) => x.permute(ints("perm")),
+            ("Reshape", [x, shape]) => {
+                let mut shape = Vec::<i64>::try_from(*shape).unwrap();
+                assert_eq!(shape[0], 0);
+                shape[0] = x.size()[0];
+                x.reshape(shape)
+            }
+            ("Gemm", [x, weight, bias]) => {
+                assert_eq!(int(node, "transB"), 1);
+                x.matmul(&weight.tr()) + *bias
+            }
+            ("Conv", [x, weight, bias]) => {
+                let (strides, pads, dilations) = (ints("strides"), ints("pads"), ints("dilations"));
+                x.conv2d(weight, Some(*bias), strides, &pads[..2], dilations, int(node, "group"))
+            }
+            ("LayerNormalization", [x, scale]) => {
+                let axis = (x.dim() as i64 + int(node, "axis")) as usize;
+                let epsilon = attribute(node, "epsilon").f.unwrap();
+                x.layer_norm(&x.size()[axis..], Some(*scale), None::<&Tensor>, epsilon.into(), false)
+            }
+            ("ArgMax", [x]) => x.argmax(int(node, "axis"), int(node, "keepdims") == 1),
+            (op, inputs) => panic!("{op} of {} inputs", inputs.len()),
+        }
+    }
+
+    /// Runs a file on a batch of observations; returns values and actions.
+    fn run(bytes: &[u8], observations: &Tensor) -> (Tensor, Tensor) {
+        let graph = ModelProto::decode(bytes).unwrap().graph.unwrap();
+        let mut values: HashMap<String, Tensor> = graph.initializer.iter().map(initial).collect();
+        values.insert("observation".into(), observations.shallow_clone());
+        for node in &graph.node {
+            let inputs: Vec<&Tensor> = node.input.iter().map(|name| &values[name]).collect();
+            let output = output(node, &inputs);
+            assert!(values.insert(node.output[0].clone(), output).is_none(), "a name is given once");
+        }
+        ["q_values", "action"].map(|name| values.remove(name).unwrap()).into()
+    }
+
+    /// Every body and kind of observation: the file's values are the network's.
+    #[test]
+    fn a_file_computes_the_networks_values() {
+        use ObservationDtype::{Bool, F32, U8};
+        let spaces = [
+            (ObservationShape::Vector(6), F32, 1, "mlp"),
+            (ObservationShape::Vector(6), F32, 3, "mlp"),
+            (ObservationShape::Vector(6), U8, 1, "mlp"),
+            (ObservationShape::ChannelsLast([5, 4, 2]), U8, 1, "mlp"),
+            (ObservationShape::ChannelsLast([5, 4, 2]), Bool, 1, "minatar-cnn"),
+            (ObservationShape::ChannelsLast([5, 4, 2]), U8, 3, "minatar-cnn"),
+            (ObservationShape::ChannelsFirst([2, 5, 4]), F32, 3, "minatar-cnn"),
+            (ObservationShape::ChannelsFirst([1, 36, 40]), U8, 4, "nature-cnn"),
+        ];
+        for ((shape, dtype, frame_stack, body), dueling) in spaces.into_iter().flat_map(|s| [(s, false), (s, true)]) {
+            let inputs = Inputs::new(ObservationSpace { shape, dtype }, frame_stack);
+            let settings = QNetworkSettings { body: body.into(), dueling, width_factor: 0.1, ..Default::default() };
+            let mut q = QNetwork::new(inputs, 3, &settings, &Method::default(), 0, Device::Cpu).unwrap();
+            q.set_obs_stats(&vec![0.2; inputs.len()], &vec![3.0; inputs.len()]);
+            let modules = q.network().modules().unwrap();
+            let policy = ExportedPolicy { inputs, num_actions: 3, modules, metadata: [("task", "a".into())].into() };
+
+            let numbers = (Tensor::arange(7 * inputs.len() as i64, (Kind::Float, Device::Cpu)) * 0.7).sin();
+            let (observations, ours) = match dtype {
+                F32 => (numbers.shallow_clone(), numbers),
+                U8 => {
+                    let pixels = (numbers * 100.0 + 120.0).to_kind(Kind::Uint8);
+                    (pixels.shallow_clone(), pixels.to_kind(Kind::Float) / 255.0)
+                }
+                Bool => (numbers.gt(0.0), numbers.gt(0.0).to_kind(Kind::Float)),
+            };
+            let batch: Vec<i64> = [7].into_iter().chain(policy.observation_shape().iter().map(|&n| n as i64)).collect();
+            let (values, actions) = run(&bytes(&policy), &observations.view(&batch[..]));
+            let expected = q.network().mean(&ours.view([7, -1])).unwrap();
+            let error = (&values - &expected).abs().max().double_value(&[]);
+            assert!(values.size() == [7, 3] && error < 1e-5, "{shape} of {dtype}, {frame_stack}, {body}: {error}");
+            assert_eq!(actions, values.argmax(1, false));
+            assert_eq!(
+                policy.observation_shape().len(),
+                usize::from(frame_stack > 1) + if inputs.image().is_some() { 3 } else { 1 }
+            );
+        }
+    }
+}

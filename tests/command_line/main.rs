@@ -3,6 +3,7 @@
 mod checkpoints;
 mod datasets;
 mod environments;
+mod export;
 mod figures;
 mod interruption;
 mod mishaps;

@@ -54,6 +54,8 @@ fn commands(root: &Path) -> Vec<String> {
         "env trace pendulum --seed 1 --policy random --steps 3".into(),
         format!("new {root}/my-agent"),
         format!("eval {run}"),
+        format!("eval {run} --json"),
+        format!("export {run} --out {root}/policy.onnx"),
         format!("plot {run}"),
         format!("report {run}"),
         format!("watch {run} --gif {root}/episode.gif"),

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
-use crate::{downstream, setup};
+use crate::{downstream, export, setup};
 
 const CHECKS: [(&str, &[&str]); 4] = [
     ("format", &["fmt", "--all", "--check"]),
@@ -24,6 +24,7 @@ pub fn run(checkout: &Checkout) -> Result<()> {
             run_command(named, cargo(checkout).args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
         })?;
     }
+    check("exported policies", "cargo xtask export", |_| export::run(checkout))?;
     check("crates outside", "cargo xtask downstream", |_| downstream::run(checkout))?;
     println!("\n== all checks passed in {}", format_duration(start.elapsed()));
     Ok(())

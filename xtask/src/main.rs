@@ -11,6 +11,7 @@ mod compare;
 mod demo;
 mod dist;
 mod downstream;
+mod export;
 mod gpu;
 mod gymnasium;
 mod minatar;
@@ -72,6 +73,8 @@ enum Task {
     Dist,
     /// Build, test and train in crates outside this checkout, as users have them.
     Downstream,
+    /// Play exported policies in Gymnasium and without libtorch, and compare them with their runs.
+    Export,
     /// Check that two builds train bit-identically.
     Compare(CompareArgs),
     /// Run GPU tests, training runs and benchmarks against PyTorch within a time limit, most important first.
@@ -98,6 +101,7 @@ fn main() -> ExitCode {
         Task::Bench(bench) => bench::run(&checkout, &bench),
         Task::Dist => dist::run(&checkout),
         Task::Downstream => downstream::run(&checkout),
+        Task::Export => export::run(&checkout),
         Task::Compare(request) => compare::run(&checkout, &request),
         Task::Gpu(request) => gpu::run(&checkout, &request),
         Task::Stress => stress::run(&checkout),
