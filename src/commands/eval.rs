@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use alrao_agents::evaluation::Evaluation;
 use alrao_agents::training::{self, TestEpisodes};
 use alrao_core::device::DeviceChoice;
 use alrao_tasks::data::{Split, check_skipped};
-use alrao_tasks::metrics::evaluate;
+use alrao_tasks::metrics::{Metrics, evaluate};
 use alrao_tasks::settings::SupervisedTask;
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::catalog::Catalog;
 use crate::config::{AgentTask, Config, Task};
@@ -39,6 +40,30 @@ pub struct EvalArgs {
     pub data: Option<PathBuf>,
 }
 
+/// What `--json` prints of an agent.
+#[derive(Serialize)]
+struct AgentEvaluation {
+    task: String,
+    seed: u64,
+    test: Evaluation,
+    episodes: Vec<Episode>,
+}
+
+#[derive(Serialize)]
+struct Episode {
+    seed: u64,
+    #[serde(rename = "return")]
+    episode_return: f64,
+}
+
+/// What `--json` prints of a supervised run.
+#[derive(Serialize)]
+struct SupervisedEvaluation {
+    task: String,
+    test: Metrics,
+    skipped_files: usize,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -67,8 +92,9 @@ fn of_agent(args: &EvalArgs, catalog: &Catalog, config: &Config, task: &AgentTas
     let evaluation = played.summarize();
     if args.json {
         let each = played.seeds.iter().zip(&played.returns);
-        let each: Vec<Value> = each.map(|(seed, value)| json!({ "seed": seed, "return": value })).collect();
-        return say!("{}", json!({ "task": config.task.name(), "seed": seed, "test": evaluation, "episodes": each }));
+        let episodes = each.map(|(&seed, &episode_return)| Episode { seed, episode_return }).collect();
+        let evaluated = AgentEvaluation { task: config.task.name(), seed, test: evaluation, episodes };
+        return say!("{}", serde_json::to_string(&evaluated)?);
     }
     let returns = evaluation.returns;
     let limited = limited(&evaluation).map_or(String::new(), |limited| format!("; {limited}"));
@@ -106,7 +132,8 @@ fn of_supervised(args: &EvalArgs, config: &Config, task: &SupervisedTask) -> Res
         check_skipped(count, of, last)?;
     }
     if args.json {
-        return say!("{}", json!({ "task": task.name(), "test": scores, "skipped_files": count }));
+        let evaluated = SupervisedEvaluation { task: task.name(), test: scores, skipped_files: count };
+        return say!("{}", serde_json::to_string(&evaluated)?);
     }
     let skipped = if count > 0 { format!("; {count} corrupt images skipped") } else { String::new() };
     say!("test of {}: {scores}{skipped}", task.name())

@@ -135,3 +135,75 @@ impl ExportedPolicy {
         tensors
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alrao_agents::q_network::QNetworkSettings;
+    use alrao_core::layers::{Body, Linear};
+    use alrao_core::parameters::{ParameterBuilder, Weights};
+    use alrao_core::tch::Tensor;
+    use alrao_envs::EnvironmentSettings;
+
+    use super::*;
+    use crate::config::Task;
+    use crate::{App, Run};
+
+    /// A layer of hyperbolic tangents, which may describe itself.
+    struct Custom {
+        layer: Linear,
+        described: bool,
+    }
+
+    impl Body for Custom {
+        fn features(&self) -> i64 {
+            8
+        }
+
+        fn forward(&self, weights: &Weights, x: &Tensor) -> Tensor {
+            self.layer.forward(weights, x).tanh()
+        }
+
+        fn modules(&self, weights: &Weights) -> Option<Vec<Module>> {
+            self.described.then(|| vec![self.layer.module(weights), Module::Tanh])
+        }
+    }
+
+    /// Trains CartPole briefly with a custom body.
+    fn trained(path: &Path, described: bool) -> (Run, Catalog) {
+        let new = move |builder: &mut ParameterBuilder, inputs: i64, _: &QNetworkSettings| Custom {
+            layer: Linear::new(builder, inputs, 8),
+            described,
+        };
+        let catalog = App::new().body("custom", new).catalog().unwrap();
+        let mut config = Config::agent(EnvironmentSettings::new("cartpole"), 200);
+        let Task::Agent(task) = &mut config.task else { unreachable!("an agent's") };
+        (task.schedule.validate_every, task.schedule.validation_episodes, task.schedule.test_episodes) = (200, 1, 1);
+        (task.agent.learning_starts, task.agent.network.body) = (100, "custom".into());
+        let run = Run::create(path, config, &catalog).unwrap();
+        run.train().unwrap();
+        (run, catalog)
+    }
+
+    #[test]
+    fn a_custom_body_gives_its_modules_or_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let (run, catalog) = trained(&root.path().join("described"), true);
+        let policy = ExportedPolicy::of_run(run.path(), &catalog).unwrap();
+        assert_eq!(policy.metadata["architecture"], "Normalize(4), Linear(4, 8), Tanh(), Linear(8, 2)");
+        let observations = [0.1f32, -0.2, 0.03, 0.4];
+        let found = policy.modules.iter().fold(Tensor::from_slice(&observations).view([1, 4]), |x, m| m.forward(&x));
+        let ours = run.policy().unwrap().q_values(&observations, 1).unwrap();
+        assert!((found - Tensor::from_slice(&ours)).abs().max().double_value(&[]) < 1e-4, "raw units: {ours:?}");
+
+        let (run, catalog) = trained(&root.path().join("other"), false);
+        let error = ExportedPolicy::of_run(run.path(), &catalog).err().unwrap();
+        let expected = "agent.network.body = custom: this body can't be exported, because its method `modules`";
+        assert!(error.is::<UsageError>() && error.to_string().starts_with(expected), "{error}");
+    }
+
+    #[test]
+    fn a_checkpoint_without_the_scale_of_returns_is_refused() {
+        let error = agent::reward_factor(&StateDict::default(), Path::new("runs/old")).unwrap_err();
+        assert!(error.is::<UsageError>() && error.to_string().starts_with("runs/old: its best checkpoint"), "{error}");
+    }
+}
