@@ -90,7 +90,7 @@ impl RunDirectory {
     /// # Errors
     /// A file can't be written.
     pub fn write_dataset(&self, dataset: &Dataset, config: &Config) -> Result<()> {
-        write_atomic(&self.path.join(dataset::FILE), &dataset.text()?)?;
+        write_atomic(&self.path.join(dataset::FILE), dataset.text()?)?;
         write_config(&self.path, config)
     }
 
@@ -190,7 +190,7 @@ impl RunDirectory {
     /// The file can't be written.
     pub fn write_summary(&self, summary: &Summary) -> Result<()> {
         let text = serde_json::to_string_pretty(summary)? + "\n";
-        Ok(write_atomic(&self.path.join("summary.json"), &text)?)
+        Ok(write_atomic(&self.path.join("summary.json"), text)?)
     }
 
     /// Writes the final state of every unit.
@@ -199,7 +199,7 @@ impl RunDirectory {
     /// The file can't be written.
     pub fn write_units(&self, units: &Units) -> Result<()> {
         let text = serde_json::to_string(units)? + "\n";
-        Ok(write_atomic(&self.path.join("units.json"), &text)?)
+        Ok(write_atomic(&self.path.join("units.json"), text)?)
     }
 
     /// Writes a checkpoint to a temporary directory, then replaces the one of that name, which becomes the one called `old`.
@@ -251,7 +251,7 @@ pub fn create_with(path: &Path, files: &[(&str, &str)]) -> Result<()> {
 /// The file can't be written.
 pub fn write_config(run: &Path, config: &Config) -> Result<()> {
     let file = run.join(CONFIG);
-    write_atomic(&file, &toml::to_string(config)?).with_context(|| file.shown())
+    write_atomic(&file, toml::to_string(config)?).with_context(|| file.shown())
 }
 
 /// Writes a file atomically.
@@ -397,7 +397,7 @@ mod tests {
         let error = RunDirectory::create(run.path(), &config, None).unwrap_err();
         assert!(error.is::<UsageError>() && error.to_string().contains("--resume"), "{error}");
         let file = run.path().join("config.toml");
-        write_atomic(&file, &fs::read_to_string(&file).unwrap()).unwrap(); // as an editor saves it
+        write_atomic(&file, fs::read_to_string(&file).unwrap()).unwrap(); // as an editor saves it
         let error = RunDirectory::open(run.path()).unwrap_err();
         assert!(error.to_string().contains("another process"), "{error}");
     }

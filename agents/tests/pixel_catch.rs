@@ -126,7 +126,7 @@ fn catch_is_learned_from_stacked_pixels() {
     advance_to(&DqnStopReason::Finished, &mut training);
     let stacked = || Ok(stack_frames(make()?, settings.frame_stack));
     let episodes = TestEpisodes { seed: 0, episodes: 300, max_steps: 10_000 };
-    let evaluation = test(training.eval_network(), &stacked, episodes, |_| {}).unwrap();
+    let evaluation = test(training.eval_network(), &stacked, episodes, |_| {}).unwrap().summarize();
     assert!(evaluation.returns.mean > 0.9, "{evaluation:?}");
 }
 

@@ -29,6 +29,6 @@ pub struct ReportArgs {
 pub fn report(args: &ReportArgs, catalog: &Catalog) -> Result<()> {
     let html = report::html(&args.directory, catalog)?;
     let out = args.out.clone().unwrap_or_else(|| args.directory.join("report.html"));
-    write_atomic(&out, &html).map_err(|error| UsageError(format!("{}: can't be written: {error}", out.shown())))?;
+    write_atomic(&out, html).map_err(|error| UsageError(format!("{}: can't be written: {error}", out.shown())))?;
     say!("{}", out.shown())
 }

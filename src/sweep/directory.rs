@@ -119,7 +119,7 @@ impl SweepDirectory {
     pub fn move_data(&mut self, folder: &Path) -> Result<File> {
         self.runs.iter_mut().try_for_each(|run| run.config.task.set_data(folder))?;
         let list = self.path.join(RUNS);
-        write_atomic(&list, &lines(&self.runs)?).with_context(|| list.shown())?;
+        write_atomic(&list, lines(&self.runs)?).with_context(|| list.shown())?;
         let lock = self.lock()?;
         for directory in self.runs.iter().map(|run| self.of(run)) {
             if let Ok(mut config) = Config::of_run(&directory) {

@@ -55,6 +55,9 @@ fn a_language_model_is_trained_evaluated_and_plotted() {
 
     let text = succeed(alrao(&format!("eval {}", run.display())));
     assert!(text.contains(&format!("test of ptb-char: {bits:.3} bits per character")), "{text}");
+    let json = alrao(&format!("eval {} --json", run.display())).output().unwrap().stdout;
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert!(json["test"]["loss"].is_f64() && json["skipped_files"] == 0, "{json}");
     let (code, text) = outcome(alrao(&format!("eval {} --episodes 5", run.display())));
     assert!(code == 2 && text.contains("--episodes"), "{code} {text}");
     let (code, text) = outcome(alrao(&format!("eval {} --data {}", run.display(), root.path().display())));

@@ -53,6 +53,7 @@ pub fn run(checkout: &Checkout) -> Result<()> {
     let programs = Programs {
         python,
         check: checkout.root.join("xtask/export/check.py"),
+        play: checkout.root.join("examples/play_onnx.py"),
         alrao: target.join("debug/alrao"),
         q_values: target.join("debug/examples/q_values"),
         onnx_policy: its_target.join("release/onnx-policy"),
@@ -65,6 +66,7 @@ pub fn run(checkout: &Checkout) -> Result<()> {
 struct Programs {
     python: PathBuf,
     check: PathBuf,
+    play: PathBuf,
     alrao: PathBuf,
     q_values: PathBuf,
     onnx_policy: PathBuf,
@@ -83,6 +85,10 @@ impl Programs {
         let mut check = Command::new(&self.python);
         check.arg("-B").arg(&self.check).args([&policy, &evaluation, &run, &self.q_values, &self.onnx_policy]);
         run_command("the comparison", check.env("SDL_VIDEODRIVER", "dummy"))?;
+        let mut play = Command::new(&self.python);
+        play.arg("-B").arg(&self.play).arg(&policy).args(["--episodes", "2", "--command"]);
+        play.arg(&self.onnx_policy).arg(&policy).env("SDL_VIDEODRIVER", "dummy");
+        quietly("the example", &mut play, &scratch.join("play.log"))?;
         Ok(fs::remove_dir_all(&run)?)
     }
 }

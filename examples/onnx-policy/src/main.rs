@@ -3,6 +3,7 @@
 //! `onnx-policy policy.onnx` reads an observation a line, a JSON array of its values in row-major order, and answers each with
 //! a line `{"action":1,"q_values":[0.5,0.75]}`. `examples/play_onnx.py --command` plays Gymnasium's environments with it.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};
 
@@ -21,10 +22,11 @@ struct Policy {
 impl Policy {
     fn load(path: &str) -> Result<Self> {
         let model = tract_onnx::onnx().model_for_path(path)?;
-        let one = SymbolValues::default().with(&model.symbols.sym("batch"), 1);
-        let model = model.into_typed()?.concretize_dims(&one)?.into_optimized()?;
+        let one = HashMap::from([(model.symbols.sym("batch"), 1.to_dim())]);
+        let model = model.into_typed()?.set_symbols(&one)?.into_optimized()?;
         let observation = model.input_fact(0)?;
-        let (shape, dtype) = (observation.shape.as_concrete().context("an observation of no fixed shape")?, observation.datum_type);
+        let (shape, dtype) =
+            (observation.shape.as_concrete().context("an observation of no fixed shape")?, observation.datum_type);
         Ok(Policy { shape: shape.to_vec(), dtype, model: model.into_runnable()? })
     }
 
@@ -33,7 +35,7 @@ impl Policy {
         let len = self.shape.iter().product::<usize>();
         ensure!(observation.len() == len, "an observation has {len} values, not {}", observation.len());
         let observation = tract_ndarray::ArrayView::from_shape(self.shape.clone(), observation)?;
-        let observation = Tensor::from(observation.to_owned()).cast_to_dtype(self.dtype)?.into_owned();
+        let observation = Tensor::from(observation.to_owned()).cast_to_dt(self.dtype)?.into_owned();
         let outputs = self.model.run(tvec![observation.into()])?;
         let q_values = outputs[0].to_plain_array_view::<f32>()?.iter().copied().collect();
         Ok((outputs[1].to_plain_array_view::<i64>()?[[0]], q_values))
