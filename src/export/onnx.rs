@@ -118,12 +118,12 @@ impl Graph {
                 self.add("Div", &output, &others[1..], &[]);
             }
             Module::Linear { .. } => self.add("Gemm", &output, &others, &[("transB", Attribute::Int(1))]),
-            Module::Conv2d { settings, .. } => {
+            &Module::Conv2d { stride, padding, dilation, groups, .. } => {
                 let attributes = [
-                    ("strides", Attribute::Ints(&[settings.stride; 2])),
-                    ("pads", Attribute::Ints(&[settings.padding; 4])),
-                    ("dilations", Attribute::Ints(&[settings.dilation; 2])),
-                    ("group", Attribute::Int(settings.groups)),
+                    ("strides", Attribute::Ints(&[stride; 2])),
+                    ("pads", Attribute::Ints(&[padding; 4])),
+                    ("dilations", Attribute::Ints(&[dilation; 2])),
+                    ("group", Attribute::Int(groups)),
                 ];
                 self.add("Conv", &output, &others, &attributes);
             }

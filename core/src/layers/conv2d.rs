@@ -100,7 +100,8 @@ impl Conv2d {
     /// Describes the layer, for [`Body::modules`](super::Body::modules).
     pub fn module(&self, weights: &Weights) -> Module {
         let bias = self.bias.map(|bias| weights[bias].shallow_clone());
-        Module::Conv2d { weight: weights[self.weight].shallow_clone(), bias, settings: self.settings }
+        let Conv2dSettings { stride, padding, dilation, groups, .. } = self.settings;
+        Module::Conv2d { weight: weights[self.weight].shallow_clone(), bias, stride, padding, dilation, groups }
     }
 
     /// Returns the number of output channels.

@@ -6,8 +6,6 @@ use std::fmt;
 
 use tch::Tensor;
 
-use super::conv2d::Conv2dSettings;
-
 /// A module of `torch.nn.Sequential`, with its tensors. Its text is the call that makes it in Python.
 #[derive(Debug)]
 pub enum Module {
@@ -31,8 +29,14 @@ pub enum Module {
         weight: Tensor,
         /// `[O]`
         bias: Option<Tensor>,
-        /// Stride, padding, dilation and groups.
-        settings: Conv2dSettings,
+        /// Stride of the kernel, in pixels.
+        stride: i64,
+        /// Zero padding on each side, in pixels.
+        padding: i64,
+        /// Distance between kernel elements, in pixels.
+        dilation: i64,
+        /// Number of channel groups.
+        groups: i64,
     },
     /// Normalization over the last dimensions, of these lengths, without a learned scale.
     LayerNorm(Vec<i64>),
@@ -69,9 +73,8 @@ impl Module {
         match self {
             Module::Normalize { mean, std } => (x - mean) / std,
             Module::Linear { weight, bias } => x.linear(weight, Some(bias)),
-            Module::Conv2d { weight, bias, settings } => {
-                let Conv2dSettings { stride, padding, dilation, groups, .. } = *settings;
-                x.conv2d(weight, bias.as_ref(), [stride; 2], [padding; 2], [dilation; 2], groups)
+            Module::Conv2d { weight, bias, stride, padding, dilation, groups } => {
+                x.conv2d(weight, bias.as_ref(), [*stride; 2], [*padding; 2], [*dilation; 2], *groups)
             }
             Module::LayerNorm(shape) => x.layer_norm(shape, None::<Tensor>, None::<Tensor>, Self::EPSILON, false),
             Module::ReLU => x.relu(),
@@ -88,8 +91,7 @@ impl fmt::Display for Module {
         match self {
             Module::Normalize { mean, .. } => write!(f, "Normalize({})", mean.numel()),
             Module::Linear { weight, .. } => write!(f, "Linear({}, {})", weight.size()[1], weight.size()[0]),
-            Module::Conv2d { weight, bias, settings } => {
-                let Conv2dSettings { stride, padding, dilation, groups, .. } = *settings;
+            &Module::Conv2d { ref weight, ref bias, stride, padding, dilation, groups } => {
                 let &[outputs, inputs, kernel, _] = &weight.size()[..] else {
                     unreachable!("weights are [O, I, k, k]")
                 };
@@ -117,7 +119,7 @@ impl fmt::Display for Module {
 mod tests {
     use super::*;
     use crate::layers::tests::{assert_close, build, numbers};
-    use crate::layers::{Body, Cnn, Conv2d, ConvolutionSize, Mlp, NormalizedBody};
+    use crate::layers::{Body, Cnn, Conv2d, Conv2dSettings, ConvolutionSize, Mlp, NormalizedBody};
     use crate::parameters::Parameters;
 
     /// Asserts that a body's modules compute what the body does, and returns their text.
