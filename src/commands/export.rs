@@ -6,7 +6,7 @@ use alrao_core::path::Shown;
 use anyhow::Result;
 
 use crate::catalog::Catalog;
-use crate::export::{ExportedPolicy, Format};
+use crate::export::{self, ExportedPolicy, Format};
 use crate::output::say;
 
 /// The arguments of `alrao export`.
@@ -28,7 +28,7 @@ pub struct ExportArgs {
 pub fn export(args: &ExportArgs, catalog: &Catalog) -> Result<()> {
     let format = Format::of(&args.out)?;
     let policy = ExportedPolicy::of_run(&args.run, catalog)?;
-    policy.write(&args.out, format)?;
+    export::write(&policy, &args.out, format)?;
     say!("{}", policy.describe())?;
     say!("{}", args.out.shown())
 }

@@ -7,11 +7,11 @@ use alrao_core::tch::Tensor;
 use alrao_envs::ObservationDtype;
 use prost::Message;
 
-use super::ExportedPolicy;
 use super::onnx_messages::{
     AttributeProto, DataType, Dimension, DimensionValue, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
     StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
+use super::policy::ExportedPolicy;
 
 /// The version of the operators, the first that has `LayerNormalization`, and the file format's version of its time, 2022.
 const OPSET: i64 = 17;
