@@ -20,7 +20,7 @@ fn a_program_trains_plots_and_resumes_a_run_in_a_custom_environment() {
         "device=cpu",
     ];
     let mut catalog = Catalog::builtin();
-    let mine = catalog.environments.spec("pendulum").unwrap().clone();
+    let mine = catalog.environments.spec("pendulum").unwrap().into_owned();
     catalog.environments.register(EnvSpec { name: "mine".into(), ..mine }).unwrap();
     let config = Config::read("pendulum", &sets.map(String::from), &catalog).unwrap();
     let root = tempfile::tempdir().unwrap();

@@ -12,6 +12,8 @@
 //! - `gym`: [`Pendulum`], [`LunarLander`], [`CartPole`], [`MountainCar`] and [`Acrobot`], bit-identical to Gymnasium's;
 //!   the games of [`MinAtar`]; and the adapter [`GymEnvironment`] for implementations of gym-rs's `Env`. Without this
 //!   feature the crate depends on neither gym-rs nor Box2D.
+//! - `gymnasium`: any environment of Gymnasium, in Python processes, by names such as `gymnasium:CartPole-v1`; needs
+//!   Python with Gymnasium when such an environment is made.
 //! - `draw`: renders a [`RenderState`] to a [`Frame`], PNG or GIF, without a display.
 //! - `window`: [`show`] plays frames in a window, with SDL2.
 
@@ -43,6 +45,8 @@ mod classic_control;
 mod draw;
 #[cfg(feature = "gym")]
 mod gym;
+#[cfg(feature = "gymnasium")]
+mod gymnasium;
 #[cfg(feature = "gym")]
 mod lander_world;
 #[cfg(feature = "gym")]
@@ -59,7 +63,7 @@ pub use observation::{ObservationBuffer, ObservationDtype, ObservationRef, Obser
 pub use passive_env_checker::PassiveEnvChecker;
 pub use physics::Physics;
 pub use registry::{EnvironmentSettings, Registry};
-pub use render_state::{GridRenderState, LanderRenderState, PendulumRenderState, Pose, RenderState};
+pub use render_state::{GridRenderState, LanderRenderState, PendulumRenderState, Pose, RenderState, RgbRenderState};
 pub use resumable::{Resumable, Snapshot};
 pub use reward_scale::RewardScale;
 pub use running_resets::{RunningReset, running_resets};
@@ -80,5 +84,7 @@ pub use classic_control::{ClassicControl, Dynamics, Observation};
 pub use draw::{Frame, FrameError, save_gif};
 #[cfg(feature = "gym")]
 pub use gym::GymEnvironment;
+#[cfg(feature = "gymnasium")]
+pub use gymnasium::{GYMNASIUM_PREFIX, GymnasiumEnv, GymnasiumSettings, WrapperSettings};
 #[cfg(feature = "window")]
 pub use window::{Playback, WindowError, show};

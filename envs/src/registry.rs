@@ -1,5 +1,6 @@
 //! The registry of environments by name: [`Registry`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -61,13 +62,16 @@ pub struct EnvironmentSettings {
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     specs: BTreeMap<String, EnvSpec>,
+    #[cfg(feature = "gymnasium")]
+    gymnasium: crate::gymnasium::Gymnasium,
 }
 
 impl Registry {
     /// Creates a registry with this crate's environments.
     #[cfg(feature = "gym")]
     pub fn builtin() -> Self {
-        Self { specs: crate::builtin::specs().into_iter().map(|spec| (spec.name.clone(), spec)).collect() }
+        let specs = crate::builtin::specs().into_iter().map(|spec| (spec.name.clone(), spec)).collect();
+        Self { specs, ..Self::default() }
     }
 
     /// Registers an environment. If its specification has no spaces, the environment is made once, with default settings,
@@ -94,12 +98,16 @@ impl Registry {
         self.specs.keys().map(String::as_str)
     }
 
-    /// Returns the specification of an environment.
+    /// Returns the specification of an environment: a registered one, or one of Gymnasium, as `gymnasium:CartPole-v1`.
     ///
     /// # Errors
     /// [`EnvironmentError::UnknownEnvironment`].
-    pub fn spec(&self, name: &str) -> Result<&EnvSpec, EnvironmentError> {
-        self.specs.get(name).ok_or_else(|| self.unknown(name))
+    pub fn spec(&self, name: &str) -> Result<Cow<'_, EnvSpec>, EnvironmentError> {
+        #[cfg(feature = "gymnasium")]
+        if let Some(spec) = self.gymnasium.spec(name) {
+            return Ok(Cow::Owned(spec));
+        }
+        self.specs.get(name).map(Cow::Borrowed).ok_or_else(|| self.unknown(name))
     }
 
     /// Fills in the defaults of settings that are not given.

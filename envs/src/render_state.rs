@@ -13,6 +13,8 @@ pub enum RenderState {
     Lander(LanderRenderState),
     /// A grid of cells.
     Grid(GridRenderState),
+    /// A frame that the environment rendered itself.
+    Rgb(RgbRenderState),
 }
 
 /// The visible state of a pendulum.
@@ -63,4 +65,15 @@ pub struct GridRenderState {
     pub shape: [usize; 3],
     /// Whether an object is in a cell, `[rows, columns, channels]`, row-major from the top left.
     pub cells: Vec<bool>,
+}
+
+/// A frame that the environment rendered itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RgbRenderState {
+    /// The width, in pixels.
+    pub width: u16,
+    /// The height, in pixels.
+    pub height: u16,
+    /// The values from 0 to 255, `[height, width, 3]`.
+    pub rgb: Vec<u8>,
 }

@@ -1,5 +1,6 @@
 //! `alrao env`: lists, checks, benchmarks and traces environments without an agent.
 
+use std::borrow::Cow;
 use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -103,8 +104,11 @@ pub fn env(args: &EnvArgs, catalog: &Catalog) -> Result<()> {
 }
 
 /// Returns an environment's specification and an instance of it.
-fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<(&'a EnvSpec, Box<dyn Environment>)> {
-    let found = || Ok((catalog.environments.spec(name)?, catalog.environments.make(&EnvironmentSettings::new(name))?));
+fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<(Cow<'a, EnvSpec>, Box<dyn Environment>)> {
+    let found = || {
+        let environment = catalog.environments.make(&EnvironmentSettings::new(name))?;
+        Ok((catalog.environments.spec(name)?, environment)) // in this order: making it may complete the specification
+    };
     Ok(found().map_err(|error: EnvironmentError| UsageError(error.to_string()))?)
 }
 

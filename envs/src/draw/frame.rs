@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::FrameError;
+use crate::RgbRenderState;
 
 /// An RGB image: rows from top to bottom, pixels from left to right, values from 0 to 255.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,6 +72,13 @@ impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Frame({} x {})", self.width, self.height)
     }
+}
+
+/// Returns a frame that an environment rendered, with missing values black.
+pub(super) fn of_rgb(state: &RgbRenderState) -> Frame {
+    let (width, height, mut rgb) = (state.width.max(1), state.height.max(1), state.rgb.clone());
+    rgb.resize(usize::from(width) * usize::from(height) * 3, 0);
+    Frame { width, height, rgb }
 }
 
 /// Writes a temporary file with `write`, then renames it to `path`.

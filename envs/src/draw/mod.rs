@@ -18,7 +18,8 @@ pub use gif::save_gif;
 use crate::RenderState;
 
 impl RenderState {
-    /// Renders the state: a pendulum in 500 x 500 pixels, a lander in 600 x 400, a grid in 40 x 40 per cell.
+    /// Renders the state: a pendulum in 500 x 500 pixels, a lander in 600 x 400, a grid in 40 x 40 per cell. A frame that
+    /// the environment rendered is returned as it is, missing values black.
     ///
     /// Parts with non-finite coordinates are omitted.
     pub fn render(&self) -> Frame {
@@ -26,6 +27,7 @@ impl RenderState {
             Self::Pendulum(state) => pendulum::draw(state),
             Self::Lander(state) => lander::draw(state),
             Self::Grid(state) => grid::draw(state),
+            Self::Rgb(state) => frame::of_rgb(state),
         }
     }
 }

@@ -1,0 +1,330 @@
+"""Steps copies of a Gymnasium environment for the program that started this script.
+
+Arguments: the settings, as JSON. File descriptor 0 is a socket to the program, 1 a file that tells which request is at
+work. All numbers are little-endian. First the script sends a greeting, then it answers each batch of requests:
+
+    greeting  length u32, JSON: the spaces, or an error
+    requests  count u32, then for each: kind u32, copy u32, argument u64 (a seed or the index of an action)
+    answers   length u32, then for each request a row: reward f64, flags u32, size of a message u32, observation, padding
+              to a multiple of 8 bytes; then the messages: errors as text, or a frame: height u32, width u32, RGB bytes
+"""
+
+import faulthandler
+import importlib
+import itertools
+import json
+import math
+import mmap
+import os
+import signal
+import socket
+import struct
+import sys
+import traceback
+
+RESET, STEP, RENDER, CLOSE = range(4)
+TERMINATED, TRUNCATED, FAILED = 1, 2, 4
+LENGTH = struct.Struct("<I")
+REQUEST = struct.Struct("<IIQ")
+ROW = struct.Struct("<dII")
+BEGUN = struct.Struct("<Q")
+MOST_ACTIONS = 4096
+
+
+class Refusal(Exception):
+    """An error whose message says everything: no traceback is needed."""
+
+
+def separate_standard_streams():
+    """Keeps environments that read or print from disturbing the conversation; returns the socket and the file."""
+    connection = socket.socket(fileno=os.dup(0))
+    begun = mmap.mmap(1, BEGUN.size)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    return connection, begun
+
+
+def end_with(parent):
+    """Has the system end this process with the program, even in the middle of a step."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the program decides when to stop
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    faulthandler.enable()  # a crash, or the program's SIGABRT to a worker that hangs, shows where
+    if sys.platform == "linux":
+        import ctypes
+
+        set_death_signal = 1
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit()
+
+
+def explain(error):
+    """Returns the message of an error: of one that says everything as it is, of others with their traceback."""
+    gymnasium = sys.modules.get("gymnasium")
+    if isinstance(error, Refusal):
+        return str(error)
+    if gymnasium is not None and isinstance(error, gymnasium.error.Error):
+        return f"{type(error).__name__}: {error}"
+    frames = error.__traceback__
+    while frames is not None and is_machinery(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames)).rstrip()
+
+
+def is_machinery(file):
+    """Returns whether a file is this script, or a part of Python that imports modules."""
+    return file == "<string>" or file.startswith("<frozen importlib") or file == importlib.__file__
+
+
+def load(name):
+    """Returns what `module.Class` names."""
+    module, _, attribute = name.rpartition(".")
+    if not module:
+        raise Refusal(f"environment.wrappers: `{name}` names no module; write it as `gymnasium.wrappers.ClipReward`")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except AttributeError:
+        raise Refusal(f"environment.wrappers: `{module}` has no `{attribute}`") from None
+
+
+class Maker:
+    """Makes copies of the environment, and knows how their spaces are sent."""
+
+    def __init__(self, settings):
+        try:
+            import gymnasium
+        except ModuleNotFoundError as error:
+            if error.name != "gymnasium":
+                raise
+            raise Refusal(
+                f"{sys.executable} has no Gymnasium: install it (pip install gymnasium), or set environment.python to a "
+                "Python that has it"
+            ) from None
+        self.gymnasium, self.settings = gymnasium, settings
+        for module in settings["import"]:
+            importlib.import_module(module)
+        self.wrappers = [(load(wrapper["name"]), wrapper["kwargs"]) for wrapper in settings["wrappers"]]
+        self.spare = self.make()
+        self.actions = self.list_actions(self.spare.action_space)
+        self.choose_observation(self.spare.observation_space)
+
+    def make(self, **more):
+        env = self.gymnasium.make(self.settings["id"], **{**self.settings["kwargs"], **more})
+        for wrapper, kwargs in self.wrappers:
+            env = wrapper(env, **kwargs)
+        return env
+
+    def take(self):
+        """Returns a new environment, the first time the one whose spaces are known."""
+        env, self.spare = self.spare or self.make(), None
+        return env
+
+    def list_actions(self, space):
+        """Returns the actions by their indices."""
+        import numpy as np
+
+        spaces = self.gymnasium.spaces
+        if isinstance(space, spaces.Discrete):
+            first = int(space.start)
+            return range(first, first + int(space.n))
+        if isinstance(space, spaces.MultiBinary):
+            values = [[0, 1]] * math.prod(space.shape)
+        elif isinstance(space, spaces.MultiDiscrete):
+            values = [range(start, start + n) for start, n in zip(space.start.flat, space.nvec.flat)]
+        elif isinstance(space, spaces.Box):
+            if not space.is_bounded():
+                raise Refusal(
+                    f"the action space {space} has no bounds between which environment.bins could lie: give it some by a "
+                    "wrapper in environment.wrappers that maps a bounded Box to it (gymnasium.wrappers.TransformAction)"
+                )
+            bins = self.settings["bins"]
+            values = [np.linspace(low, high, bins) for low, high in zip(space.low.flat, space.high.flat)]
+        else:
+            raise Refusal(
+                f"the action space {space} is not supported (Discrete, MultiDiscrete, MultiBinary and Box are): make it "
+                "one of these by a wrapper in environment.wrappers (a gymnasium.ActionWrapper)"
+            )
+        count = math.prod(map(len, values))
+        if count > MOST_ACTIONS:
+            raise Refusal(
+                f"the action space {space} has {count} combinations of values, more than {MOST_ACTIONS}: lower "
+                "environment.bins, or reduce it by a wrapper in environment.wrappers (a gymnasium.ActionWrapper)"
+            )
+        return [np.array(action, space.dtype).reshape(space.shape) for action in itertools.product(*values)]
+
+    def choose_observation(self, space):
+        """Chooses how observations are sent: a Box as it is, any other space flattened."""
+        import numpy as np
+
+        spaces = self.gymnasium.spaces
+        self.flat, self.flatten = space, np.asarray
+        if not isinstance(space, spaces.Box):
+            try:
+                self.flat = spaces.utils.flatten_space(space)
+            except NotImplementedError:
+                self.flat = None
+            if not isinstance(self.flat, spaces.Box):
+                raise Refusal(
+                    f"the observation space {space} can't be flattened to numbers: choose the parts that can by a "
+                    "wrapper in environment.wrappers (gymnasium.wrappers.FilterObservation keeps keys of a Dict; "
+                    "gymnasium.wrappers.TransformObservation computes something else)"
+                )
+            self.flatten = lambda observation: spaces.utils.flatten(space, observation)
+        self.dtype = {"uint8": np.dtype("u1"), "bool": np.dtype("?")}.get(self.flat.dtype.name, np.dtype("<f4"))
+
+    def greeting(self):
+        name = {"u1": "u8", "b1": "bool", "f4": "f32"}[self.dtype.str[1:]]
+        fps = self.spare.metadata.get("render_fps") or 30
+        space = {"shape": list(self.flat.shape), "dtype": name}
+        return {"space": space, "actions": len(self.actions), "fps": max(1, round(fps)), "gymnasium": self.gymnasium.__version__}
+
+
+class Copy:
+    """A copy of the environment with the episode that it plays."""
+
+    def __init__(self, maker):
+        self.maker, self.env = maker, maker.take()
+        self.bits = (64, 32, 31)  # sizes of seeds to try
+        self.seed, self.taken = None, []
+
+    def reset(self, seed):
+        self.seed, self.taken = seed, []
+        return self.start(seed)
+
+    def start(self, seed):
+        refusal = None
+        for bits in self.bits:
+            folded = seed % 2**bits
+            if refusal is not None and folded == seed:
+                continue
+            try:
+                observation, _ = self.env.reset(seed=folded)
+            except Exception as error:
+                refusal = refusal or error
+                continue
+            if refusal is not None:
+                self.bits = (bits,)
+            return observation
+        raise refusal
+
+    def step(self, index):
+        self.taken.append(index)
+        return self.env.step(self.maker.actions[index])
+
+    def render(self):
+        """Returns the frame of the current state, for which an environment is made anew at the first time."""
+        if self.env.render_mode != "rgb_array":
+            env, self.env = self.env, self.maker.make(render_mode="rgb_array")
+            env.close()
+            self.start(self.seed)
+            for index in self.taken:
+                self.env.step(self.maker.actions[index])
+        frame = self.env.render()
+        height, width, _ = frame.shape
+        return struct.pack("<II", height, width) + frame.astype("u1").tobytes()
+
+
+class Worker:
+    """Answers requests."""
+
+    def __init__(self, maker, connection, begun):
+        import numpy as np
+
+        self.np, self.maker, self.connection, self.begun = np, maker, connection, begun
+        self.shape, self.flatten = maker.flat.shape, maker.flatten
+        observation = maker.dtype.itemsize * math.prod(self.shape)
+        self.stride = (ROW.size + observation + 7) // 8 * 8
+        self.count, self.copies = 0, {}
+        self.resize(1)
+
+    def resize(self, rows):
+        """Makes room for the answers to this number of requests."""
+        self.buffer = bytearray(LENGTH.size + rows * self.stride)
+        self.observations = []
+        for row in range(rows):
+            values = (self.buffer, self.maker.dtype, math.prod(self.shape), LENGTH.size + row * self.stride + ROW.size)
+            self.observations.append(self.np.frombuffer(*values).reshape(self.shape))
+
+    def serve(self):
+        """Answers batches until the program closes the connection."""
+        receive, send = self.connection.recv, self.connection.sendall
+        while data := receive(1 << 16):
+            while len(data) < 4 or len(data) < 4 + REQUEST.size * LENGTH.unpack_from(data)[0]:
+                if not (more := receive(1 << 16)):
+                    return
+                data += more
+            send(self.answer(data))
+
+    def answer(self, data):
+        (rows,) = LENGTH.unpack_from(data)
+        if rows > len(self.observations):
+            self.resize(rows)
+        messages = []
+        for row in range(rows):
+            kind, copy, argument = REQUEST.unpack_from(data, 4 + row * 16)
+            self.count += 1
+            BEGUN.pack_into(self.begun, 0, self.count)
+            reward, flags, message = 0.0, 0, b""
+            try:
+                if kind == STEP:
+                    observation, reward, terminated, truncated, _ = self.copies[copy].step(argument)
+                    flags = (TERMINATED if terminated else 0) | (TRUNCATED if truncated else 0)
+                    self.write(observation, self.observations[row])
+                elif kind == RESET:
+                    if copy not in self.copies:
+                        self.copies[copy] = Copy(self.maker)
+                    self.write(self.copies[copy].reset(argument), self.observations[row])
+                elif kind == RENDER:
+                    message = self.copies[copy].render()
+                elif copy in self.copies:
+                    self.copies.pop(copy).env.close()
+                reward = float(reward)
+            except Exception as error:
+                reward, flags, message = 0.0, FAILED, explain(error).encode(errors="replace")
+            ROW.pack_into(self.buffer, 4 + row * self.stride, reward, flags, len(message))
+            if message:
+                messages.append(message)
+        end = 4 + rows * self.stride
+        length = end - 4 + sum(map(len, messages))
+        LENGTH.pack_into(self.buffer, 0, length)
+        return b"".join([memoryview(self.buffer)[:end], *messages]) if messages else memoryview(self.buffer)[:end]
+
+    def write(self, observation, place):
+        observation = self.flatten(observation)
+        if observation.shape != self.shape:
+            raise Refusal(
+                f"the observation has the shape {list(observation.shape)}, but the observation space "
+                f"{list(self.shape)}: correct the environment, or its declared space"
+            )
+        try:
+            self.np.copyto(place, observation, "same_kind")
+        except TypeError:
+            raise Refusal(
+                f"the observation is of {observation.dtype}, but the observation space of {self.maker.flat.dtype}: "
+                "correct the environment, or its declared space"
+            ) from None
+
+
+def main():
+    settings = json.loads(sys.argv[1])
+    connection, begun = separate_standard_streams()
+    end_with(settings["parent"])
+    maker = None
+    try:
+        maker = Maker(settings)
+        greeting = maker.greeting()
+    except BaseException as error:
+        greeting = {"error": explain(error)}
+    text = json.dumps(greeting).encode()
+    connection.sendall(LENGTH.pack(len(text)) + text)
+    if maker is None:
+        return
+    worker = Worker(maker, connection, begun)
+    try:
+        worker.serve()
+    finally:
+        for copy in worker.copies.values():
+            copy.env.close()
+
+
+main()
