@@ -14,7 +14,7 @@ use alrao_core::device::{self, DeviceChoice, LIBTORCH};
 use alrao_core::method::Method;
 use alrao_core::path;
 use alrao_core::path::Shown;
-use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings};
+use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings, GYMNASIUM_PREFIX};
 use alrao_plots::RunInfo;
 use alrao_tasks::settings::{DataSettings, ModelSettings, SupervisedTask};
 use alrao_tasks::training::TrainingSettings;
@@ -556,7 +556,7 @@ pub fn other_names(versions: &Versions) -> String {
 }
 
 /// Parses a TOML value; anything else becomes a string, so that words need no quotes on the command line.
-fn parse_value(text: &str) -> Value {
+pub fn parse_value(text: &str) -> Value {
     let document: Result<Table, _> = toml::from_str(&format!("value = {text}"));
     document.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.into()))
 }
@@ -567,7 +567,11 @@ fn unknown(source: &Path, catalog: &Catalog) -> UsageError {
     let mut names = catalog.names();
     names.sort_by_key(|name| strsim::damerau_levenshtein(name, &source));
     let nearest = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
-    UsageError(format!("{source}: no such file or built-in configuration; the nearest built-in ones: {nearest}"))
+    let id = source.rsplit_once("-v").is_some_and(|(_, version)| version.parse::<u32>().is_ok());
+    let gymnasium = if id { format!("; Gymnasium's environment is {GYMNASIUM_PREFIX}{source}") } else { String::new() };
+    UsageError(format!(
+        "{source}: no such file or built-in configuration; the nearest built-in ones: {nearest}{gymnasium}"
+    ))
 }
 
 #[cfg(test)]
@@ -694,6 +698,8 @@ mod tests {
         }
         let message = format!("{:#}", Config::read("pendlum", &[], &Catalog::builtin()).unwrap_err());
         assert!(message.contains("pendlum") && message.contains("nearest built-in ones: pendulum"), "{message}");
+        let message = format!("{:#}", Config::read("ALE/Pong-v5", &[], &Catalog::builtin()).unwrap_err());
+        assert!(message.ends_with("Gymnasium's environment is gymnasium:ALE/Pong-v5"), "{message}");
     }
 
     #[test]

@@ -358,11 +358,17 @@ fn set_readable(path: &Path) -> std::io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
-/// Returns the first unused directory under `runs` of that name, with a number appended if needed.
+/// Replaces characters that are unsuitable in directory names.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() || "._=+-".contains(c) { c } else { '_' }).collect()
+}
+
+/// Returns the first unused directory under `runs` of that name, in [`plain`] characters, with a number appended if needed.
 ///
 /// # Errors
 /// Ten thousand names are taken.
 pub fn free_name(name: &str) -> Result<PathBuf> {
+    let name = &plain(name);
     let names = (1..10_000).map(|n| if n == 1 { name.into() } else { format!("{name}-{n}") });
     match names.map(|name| Path::new("runs").join(name)).find(|path| path.symlink_metadata().is_err()) {
         Some(path) => Ok(path),

@@ -109,6 +109,19 @@ pub enum EnvironmentError {
         value: f64,
     },
 
+    /// An episode that was played again, with another result.
+    #[error(
+        "the episode with seed {seed} had another observation after {steps} steps when its actions were taken again: the \
+         environment must depend on nothing but its seed and actions (`env check` shows whether it does); a training run \
+         in it can't be resumed"
+    )]
+    NotRepeated {
+        /// The seed of the episode.
+        seed: u64,
+        /// Its number of steps.
+        steps: usize,
+    },
+
     /// A panic of the environment.
     #[error("{} panicked: {message}", if *.step == 0 { "reset".into() } else { format!("step {step}") })]
     Panicked {

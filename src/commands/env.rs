@@ -7,16 +7,20 @@ use std::path::{Path, PathBuf};
 
 use alrao_core::path::Shown;
 use alrao_core::streams::{Stream, stream};
-use alrao_envs::{Action, ActionSpace, EnvSpec, Environment, EnvironmentError, EnvironmentSettings, Step, VectorEnv};
+use alrao_envs::{
+    Action, ActionSpace, EnvSpec, Environment, EnvironmentError, EnvironmentSettings, GYMNASIUM_PREFIX, Step, VectorEnv,
+};
 use anyhow::{Context, Result};
 use clap::{Subcommand, ValueEnum};
 use rand::RngExt;
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use serde_json::Value;
+use toml::Table;
 
 use crate::catalog::Catalog;
-use crate::output::say;
+use crate::config::{insert, parse_value};
+use crate::output::{note, say};
 use crate::seed::seed;
 use crate::usage_error::UsageError;
 
@@ -26,25 +30,33 @@ pub enum EnvArgs {
     /// List the environments.
     List,
     /// Check that an environment conforms to the API.
-    Check {
-        /// Name of the environment.
-        env: String,
-    },
-    /// Measure environment steps per second of CPU time, with random actions drawn in advance.
+    Check(Chosen),
+    /// Measure environment steps per second of CPU time, with random actions drawn in advance; of environments of
+    /// Gymnasium, per second.
     Bench(BenchArgs),
     /// Run an episode and print a JSON line per step: t, action, obs, reward, terminated, truncated.
     Trace(TraceArgs),
 }
 
+/// An environment with settings.
+#[derive(clap::Args)]
+pub struct Chosen {
+    /// Name of the environment.
+    env: String,
+    /// Override a setting, as in `--set environment.torques=3`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
 /// The arguments of `alrao env bench`.
 #[derive(clap::Args)]
 pub struct BenchArgs {
-    /// Name of the environment.
-    env: String,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Step this many environments at once, as a vector environment.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     num_envs: Option<u32>,
-    /// Duration in seconds of CPU time.
+    /// Duration in seconds, of CPU time where that is measured.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
 }
@@ -52,8 +64,8 @@ pub struct BenchArgs {
 /// The arguments of `alrao env trace`.
 #[derive(clap::Args)]
 pub struct TraceArgs {
-    /// Name of the environment.
-    env: String,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Seed of the episode, as in Gymnasium's `reset`.
     #[arg(long, value_parser = seed)]
     seed: u64,
@@ -93,49 +105,77 @@ struct Line {
 /// [`UsageError`] for an unknown environment or an invalid action; else the environment's error.
 pub fn env(args: &EnvArgs, catalog: &Catalog) -> Result<()> {
     match args {
-        EnvArgs::List => catalog.environments.names().try_for_each(|name| say!("{name}")),
-        EnvArgs::Check { env } => {
-            find(catalog, env)?;
-            say!("{}", alrao_envs::check_env(|| catalog.environments.make(&EnvironmentSettings::new(env)), 0)?)
+        EnvArgs::List => {
+            catalog.environments.names().try_for_each(|name| say!("{name}"))?;
+            note!("and those of Gymnasium, by id, as `{GYMNASIUM_PREFIX}CartPole-v1`");
+            Ok(())
+        }
+        EnvArgs::Check(chosen) => {
+            let settings = chosen.settings()?;
+            make(catalog, &settings)?;
+            say!("{}", alrao_envs::check_env(|| catalog.environments.make(&settings), 0)?)
         }
         EnvArgs::Bench(args) => bench(args, catalog),
         EnvArgs::Trace(args) => trace(args, catalog),
     }
 }
 
+impl Chosen {
+    /// Returns the environment's name and the settings given.
+    fn settings(&self) -> Result<EnvironmentSettings> {
+        let mut table = Table::new();
+        for set in &self.set {
+            let wrong = |problem: &str| UsageError(format!("--set {set}: {problem}"));
+            let (key, value) = set
+                .split_once('=')
+                .and_then(|(key, value)| Some((key.trim().strip_prefix("environment.")?, value)))
+                .ok_or_else(|| wrong("must be environment.KEY=VALUE, as in environment.torques=3"))?;
+            insert(&mut table, key, parse_value(value.trim())).map_err(|problem| wrong(&problem))?;
+        }
+        table.insert("name".into(), self.env.clone().into());
+        Ok(table.try_into().map_err(|error: toml::de::Error| UsageError(error.message().into()))?)
+    }
+}
+
+/// Makes an environment.
+fn make(catalog: &Catalog, settings: &EnvironmentSettings) -> Result<Box<dyn Environment>> {
+    Ok(catalog.environments.make(settings).map_err(|error| UsageError(error.to_string()))?)
+}
+
 /// Returns an environment's specification and an instance of it.
-fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<(Cow<'a, EnvSpec>, Box<dyn Environment>)> {
-    let found = || {
-        let environment = catalog.environments.make(&EnvironmentSettings::new(name))?;
-        Ok((catalog.environments.spec(name)?, environment)) // in this order: making it may complete the specification
-    };
-    Ok(found().map_err(|error: EnvironmentError| UsageError(error.to_string()))?)
+fn find<'a>(catalog: &'a Catalog, settings: &EnvironmentSettings) -> Result<(Cow<'a, EnvSpec>, Box<dyn Environment>)> {
+    let environment = make(catalog, settings)?;
+    Ok((catalog.environments.spec(&settings.name)?, environment)) // in this order: making it may complete the specification
 }
 
 /// Minimum number of actions drawn in advance and taken between two readings of the clock.
 const ACTIONS: usize = 10_000;
 
 fn bench(args: &BenchArgs, catalog: &Catalog) -> Result<()> {
+    let settings = args.chosen.settings()?;
     let mut play = match args.num_envs {
-        None => single_env(catalog, &args.env)?,
-        Some(num_envs) => vector_env(catalog, &args.env, NonZero::new(num_envs as usize).expect("at least 1"))?,
+        None => single_env(catalog, &settings)?,
+        Some(num_envs) => vector_env(catalog, settings.clone(), NonZero::new(num_envs as usize).expect("at least 1"))?,
     };
-    let (started, mut steps, mut episodes) = (processor_time(), 0, 0);
+    // Other processes make the steps of Gymnasium's environments.
+    let elsewhere = settings.name.starts_with(GYMNASIUM_PREFIX);
+    let (clock, unit) = if elsewhere { (ClockId::Monotonic, "second") } else { (ClockId::ProcessCPUTime, "CPU second") };
+    let (started, mut steps, mut episodes) = (seconds_of(clock), 0, 0);
     let seconds = loop {
         let (more_steps, more_episodes) = play()?;
         steps += more_steps;
         episodes += more_episodes;
-        let seconds = processor_time() - started;
+        let seconds = seconds_of(clock) - started;
         if seconds >= args.seconds.into() {
             break seconds;
         }
     };
-    say!("{:.0} steps per CPU second ({steps} steps, {episodes} episodes)", steps as f64 / seconds)
+    say!("{:.0} steps per {unit} ({steps} steps, {episodes} episodes)", steps as f64 / seconds)
 }
 
-/// Returns the CPU seconds of this process, which hardly depend on the machine's other load.
-fn processor_time() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
+/// Returns the seconds on a clock: those of the process's CPU time hardly depend on the machine's other load.
+fn seconds_of(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
@@ -143,8 +183,8 @@ fn processor_time() -> f64 {
 type Play = Box<dyn FnMut() -> Result<(usize, usize), EnvironmentError>>;
 
 /// Returns a function that steps one environment.
-fn single_env(catalog: &Catalog, name: &str) -> Result<Play> {
-    let (spec, mut environment) = find(catalog, name)?;
+fn single_env(catalog: &Catalog, settings: &EnvironmentSettings) -> Result<Play> {
+    let (spec, mut environment) = find(catalog, settings)?;
     let mut rng = stream(0, "random policy");
     let actions: Vec<Action> = (0..ACTIONS).map(|_| random_action(spec.actions, &mut rng)).collect();
     let mut seed = 0;
@@ -162,12 +202,13 @@ fn single_env(catalog: &Catalog, name: &str) -> Result<Play> {
 }
 
 /// Returns a function that steps `num_envs` environments at once.
-fn vector_env(catalog: &Catalog, name: &str, num_envs: NonZero<usize>) -> Result<Play> {
-    let (spec, _) = find(catalog, name)?;
+fn vector_env(catalog: &Catalog, settings: EnvironmentSettings, num_envs: NonZero<usize>) -> Result<Play> {
+    let (spec, _) = find(catalog, &settings)?;
     let ActionSpace::Discrete(count) = spec.actions else {
         let problem = format!(
-            "--num-envs: {name} has continuous actions, but a vector environment needs discrete actions; leave \
-             --num-envs out"
+            "--num-envs: {} has continuous actions, but a vector environment needs discrete actions; leave \
+             --num-envs out",
+            settings.name
         );
         return Err(UsageError(problem).into());
     };
@@ -175,7 +216,6 @@ fn vector_env(catalog: &Catalog, name: &str, num_envs: NonZero<usize>) -> Result
     let steps = ACTIONS.div_ceil(num_envs.get()).max(100); // so that no environment repeats a few actions
     let actions: Vec<usize> = (0..steps * num_envs.get()).map(|_| rng.random_range(0..count)).collect();
     let seed = move |env, episode| episode * num_envs.get() as u64 + env as u64;
-    let settings = EnvironmentSettings::new(name);
     let mut envs = VectorEnv::new(num_envs, NonZero::<usize>::MIN, |_| catalog.environments.make(&settings), seed)?;
     envs.reset()?;
     Ok(Box::new(move || {
@@ -189,7 +229,7 @@ fn vector_env(catalog: &Catalog, name: &str, num_envs: NonZero<usize>) -> Result
 }
 
 fn trace(args: &TraceArgs, catalog: &Catalog) -> Result<()> {
-    let (spec, mut environment) = find(catalog, &args.env)?;
+    let (spec, mut environment) = find(catalog, &args.chosen.settings()?)?;
     let given = args.actions.as_deref().map(|path| read_actions(path, spec.actions)).transpose()?;
     let heuristic = spec.heuristic.filter(|_| args.policy == Some(Policy::Heuristic));
     if args.policy == Some(Policy::Heuristic) && heuristic.is_none() {
@@ -197,7 +237,7 @@ fn trace(args: &TraceArgs, catalog: &Catalog) -> Result<()> {
             catalog.environments.specs().filter(|spec| spec.heuristic.is_some()).map(|spec| &*spec.name).collect();
         let problem = format!(
             "--policy heuristic: {} has no heuristic policy; environments with one: {}",
-            args.env,
+            args.chosen.env,
             scripted.join(", ")
         );
         return Err(UsageError(problem).into());

@@ -23,6 +23,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use alrao_core::path::{self, Shown};
+use alrao_envs::GYMNASIUM_PREFIX;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
@@ -30,6 +31,7 @@ use toml::{Spanned, Table, Value};
 
 use crate::catalog::Catalog;
 use crate::config::{self, Config};
+use crate::run_directory::plain;
 use crate::usage_error::UsageError;
 
 /// The built-in sweeps, by name.
@@ -270,7 +272,11 @@ impl Sweep<'_> {
 impl Block {
     /// Returns the label of its runs: its name, or the usual one, and their values of its lists.
     fn label(&self, combination: &[Setting], usual: impl Fn() -> String) -> String {
-        let stem = |config: &String| Path::new(config).file_stem().map(|stem| plain(&stem.to_string_lossy()));
+        let stem = |config: &String| match config.starts_with(GYMNASIUM_PREFIX) {
+            true => Some(plain(config)),
+            false => Path::new(config).file_stem().map(|stem| plain(&stem.to_string_lossy())),
+        };
+        let usual = || plain(&usual());
         let name = self.name.clone().or_else(|| self.config.as_ref().and_then(stem)).unwrap_or_else(usual);
         let varying = combination.iter().filter(|setting| setting.varies).map(|setting| {
             let field = setting.key.rsplit('.').next().unwrap_or(&setting.key);
@@ -317,11 +323,6 @@ fn words(value: &Value) -> String {
         Value::String(text) => plain(text),
         value => plain(&value.to_string()),
     }
-}
-
-/// Replaces characters that are unsuitable in directory names.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_alphanumeric() || "._=+-".contains(c) { c } else { '_' }).collect()
 }
 
 /// Returns a run's name, which a file's name must have room for: a hash replaces the end of a long one.
@@ -504,6 +505,16 @@ mod tests {
         );
         assert_eq!(names(text).len(), 8);
         assert_eq!(runs(text).unwrap()[2].config.task.agent().unwrap().agent.network.hidden_sizes, [64, 32]);
+    }
+
+    #[test]
+    fn names_of_gymnasium_become_plain_directory_names() {
+        let text = "seeds = [3]\n[[variant]]\noptimizer.kind = \"adam\"\n[[task]]\n";
+        let config = "config = \"gymnasium:ALE/Pong-v5\"";
+        let settings = "environment.name = \"gymnasium:ALE/Pong-v5\"\nschedule.steps = 9000";
+        for task in [config, settings] {
+            assert_eq!(names(&format!("{text}{task}")), ["gymnasium_ALE_Pong-v5-adam-seed3"]);
+        }
     }
 
     #[test]

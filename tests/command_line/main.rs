@@ -5,6 +5,7 @@ mod datasets;
 mod environments;
 mod export;
 mod figures;
+mod gymnasium;
 mod interruption;
 mod mishaps;
 mod mistakes;

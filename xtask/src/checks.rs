@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
-use crate::{downstream, export, setup};
+use crate::{downstream, export, gymnasium, setup};
 
 const CHECKS: [(&str, &[&str]); 4] = [
     ("format", &["fmt", "--all", "--check"]),
@@ -25,6 +25,7 @@ pub fn run(checkout: &Checkout) -> Result<()> {
         })?;
     }
     check("exported policies", "cargo xtask export", |_| export::run(checkout))?;
+    check("Gymnasium", "cargo xtask gymnasium", |_| gymnasium::test(checkout))?;
     check("crates outside", "cargo xtask downstream", |_| downstream::run(checkout))?;
     println!("\n== all checks passed in {}", format_duration(start.elapsed()));
     Ok(())

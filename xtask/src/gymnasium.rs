@@ -1,5 +1,6 @@
-//! Scripts that compare with Gymnasium from PyPI.
+//! Tests and scripts that need Gymnasium from PyPI.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,8 +12,28 @@ use crate::setup;
 use alrao_setup::Cache;
 use alrao_setup::pip;
 
-/// The Python packages, with the versions that wrote the environments' goldens.
-const REQUIREMENTS: [&str; 4] = ["gymnasium==1.4.0", "box2d==2.3.10", "pygame==2.6.1", "numpy==2.4.6"];
+/// The Python packages: Gymnasium with the versions that wrote the environments' goldens, then environments for it.
+const REQUIREMENTS: [&str; 8] = [
+    "gymnasium==1.4.0",
+    "box2d==2.3.10",
+    "pygame==2.6.1",
+    "numpy==2.4.6",
+    "ale-py==0.12.1",
+    "opencv-python-headless==5.0.0.93", // for Gymnasium's wrapper of Atari games
+    "minigrid==3.2.0",
+    "MinAtar==1.0.15",
+];
+
+/// Tests environments of Gymnasium in Python processes.
+pub fn test(checkout: &Checkout) -> Result<()> {
+    setup::run(checkout, false)?;
+    let python = python()?;
+    let folder = python.parent().expect("a program is in a folder");
+    let path = env::var_os("PATH").unwrap_or_default();
+    let path = env::join_paths([folder.into()].into_iter().chain(env::split_paths(&path)))?;
+    let test = ["test", "--workspace", "--test", "command_line", "--", "--ignored", "gymnasium::"];
+    run_command("the tests with Gymnasium", cargo(checkout).args(test).env("PATH", path))
+}
 
 /// Renders the frames in `docs` again, next to Gymnasium's.
 pub fn frames(checkout: &Checkout) -> Result<()> {
@@ -33,8 +54,8 @@ pub fn run(checkout: &Checkout, python: &Path, script: &str, arguments: &[String
 
 /// Returns a Python with Gymnasium, downloaded to the cache if missing.
 pub fn python() -> Result<PathBuf> {
-    let folder = Cache::of_user()?.entry("gymnasium-1.4.0", |scratch, entry| {
-        println!("downloading Gymnasium from PyPI");
+    let folder = Cache::of_user()?.entry("gymnasium-1.4.0-environments", |scratch, entry| {
+        println!("downloading Gymnasium and environments for it from PyPI");
         pip::virtual_environment(&REQUIREMENTS, entry, scratch)
     })?;
     Ok(folder.join("bin/python"))

@@ -66,6 +66,8 @@ enum Task {
     },
     /// Render the frames in docs/environments.md again, next to Gymnasium's.
     Frames,
+    /// Test environments of Gymnasium in Python processes, with Gymnasium from PyPI; part of `test`.
+    Gymnasium,
     /// Benchmark the project against other libraries; ends with a line of JSON.
     #[command(subcommand)]
     Bench(Bench),
@@ -98,6 +100,7 @@ fn main() -> ExitCode {
             parity::run(&checkout, episodes, env.as_deref(), seed.unwrap_or_else(parity::fresh_seed))
         }
         Task::Frames => gymnasium::frames(&checkout),
+        Task::Gymnasium => gymnasium::test(&checkout),
         Task::Bench(bench) => bench::run(&checkout, &bench),
         Task::Dist => dist::run(&checkout),
         Task::Downstream => downstream::run(&checkout),

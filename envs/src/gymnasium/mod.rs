@@ -38,9 +38,14 @@ impl Gymnasium {
     /// per second are known once an environment was made.
     pub fn spec(&self, name: &str) -> Option<EnvSpec> {
         let id = name.strip_prefix(GYMNASIUM_PREFIX)?.to_owned();
-        let made = self.pools().iter().find_map(|entry| entry.pool.known_greeting().filter(|_| entry.id == id).cloned());
+        let made =
+            self.pools().iter().find_map(|entry| entry.pool.known_greeting().filter(|_| entry.id == id).cloned());
         let gymnasium = self.clone();
-        let make = move |settings: GymnasiumSettings| GymnasiumEnv::new(gymnasium.pool(&id, settings)?);
+        let named = name.to_owned();
+        let make = move |settings: GymnasiumSettings| {
+            let env = gymnasium.pool(&id, settings).and_then(GymnasiumEnv::new);
+            env.map_err(|error| EnvironmentError::InEnvironment { name: named.clone(), source: error.into() })
+        };
         let mut spec = EnvSpec::new(name, make);
         if let Some(greeting) = made {
             spec.obs_dim = greeting.space.shape.iter().product();

@@ -9,6 +9,7 @@ work. All numbers are little-endian. First the script sends a greeting, then it 
               to a multiple of 8 bytes; then the messages: errors as text, or a frame: height u32, width u32, RGB bytes
 """
 
+import contextlib
 import faulthandler
 import importlib
 import itertools
@@ -192,15 +193,18 @@ class Copy:
         return self.start(seed)
 
     def start(self, seed):
-        refusal = None
+        """Resets the environment with a seed, which is folded to fewer bits if the environment refuses it."""
+        refusal, refused = None, None
         for bits in self.bits:
             folded = seed % 2**bits
-            if refusal is not None and folded == seed:
+            if folded == refused:
                 continue
+            if refusal is not None:
+                self.env = self.maker.make()  # the refusal may have left the old one in any state
             try:
                 observation, _ = self.env.reset(seed=folded)
             except Exception as error:
-                refusal = refusal or error
+                refusal, refused = refusal or error, folded
                 continue
             if refusal is not None:
                 self.bits = (bits,)
@@ -320,11 +324,10 @@ def main():
     if maker is None:
         return
     worker = Worker(maker, connection, begun)
-    try:
+    with contextlib.suppress(ConnectionError):  # the program needs no answers any more
         worker.serve()
-    finally:
-        for copy in worker.copies.values():
-            copy.env.close()
+    for copy in worker.copies.values():
+        copy.env.close()
 
 
 main()

@@ -472,3 +472,86 @@ fn spawn(command: Command) -> std::io::Result<Child> {
     STARTER.send((command, reply)).expect("the thread never ends");
     child.recv().expect("the thread answers")
 }
+
+/// Tests with shell scripts in place of Python.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A greeting: vectors of one value, two actions.
+    const GREETING: &str =
+        r#"greet '{"space":{"shape":[1],"dtype":"f32"},"actions":2,"fps":30,"gymnasium":"1.4.0"}'"#;
+
+    /// Functions for the scripts: descriptor 0 is the socket, 1 the file.
+    const FUNCTIONS: &str = r#"#!/bin/sh
+        greet() { printf "\\$(printf %o ${#1})\\0\\0\\0%s" "$1" >&0; }
+        read_request() { head -c 20 <&0 >/dev/null; }
+        begin() { printf '\1\0\0\0\0\0\0\0' >&1; }
+        answer() { printf '\30\0\0\0\0\0\0\0\0\0\360\77\1\0\0\0\0\0\0\0\0\0\200\77\0\0\0\0' >&0; }
+    "#;
+
+    /// Starts a worker whose process runs a script.
+    fn worker(script: &str) -> Worker {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("python");
+        std::fs::write(&path, format!("{FUNCTIONS}\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let python = path.to_str().unwrap().into();
+        let mut worker = Worker::default();
+        worker.start(&Launch { python, settings: String::new(), timeout: Duration::from_millis(300) }).unwrap();
+        worker.greeting().map(drop).unwrap_or_default(); // so that the script was read before its folder is gone
+        worker
+    }
+
+    /// Asks a worker for the fifth step of copy 3 and returns its error.
+    fn failure(worker: &mut Worker) -> String {
+        let request = Request { copy: 3, call: Call::Step { action: 1, step: 5 } };
+        worker.queue(request);
+        worker.send().and_then(|()| worker.answer(&request).map(|_| ())).unwrap_err()
+    }
+
+    #[test]
+    fn a_step_is_answered_with_reward_flags_and_observation() {
+        let mut worker = worker(&format!("{GREETING}; read_request; begin; answer; read_request"));
+        assert_eq!(worker.greeting().unwrap().actions, 2);
+        let request = Request { copy: 3, call: Call::Step { action: 1, step: 5 } };
+        worker.queue(request);
+        worker.send().unwrap();
+        let answer = worker.answer(&request).unwrap();
+        assert_eq!(answer.step(), Step { reward: 1.0, terminated: true, truncated: false });
+        assert_eq!(answer.observation, 1f32.to_le_bytes());
+    }
+
+    #[test]
+    fn a_worker_that_dies_or_hangs_is_told_with_copy_and_step() {
+        for (script, expected) in [
+            ("read_request; begin; exit 7", "copy 3, step 5 with action 1: the Python process"),
+            ("read_request; begin; exit 7", "exited with code 7"),
+            ("read_request; begin; kill -9 $$", "was killed by signal 9"),
+            ("read_request; begin; sleep 60", "copy 3, step 5 with action 1: no answer from the Python process"),
+            ("read_request; begin; sleep 60", "for 0.3 s"),
+            ("read_request; exit 0", "before copy 3, step 5"),
+        ] {
+            let mut worker = worker(&format!("{GREETING}; {script}"));
+            let message = failure(&mut worker);
+            assert!(message.contains(expected), "{script}: {message}");
+            assert_eq!(failure(&mut worker), message, "and so at every later call");
+        }
+    }
+
+    #[test]
+    fn a_worker_without_a_greeting_fails_once_it_is_used() {
+        let mut early = worker("exit 3");
+        assert!(failure(&mut early).starts_with("before the first reset: the Python process"));
+        let mut refused = worker(r#"greet '{"error":"there is no such game"}'"#);
+        assert_eq!(failure(&mut refused), "there is no such game");
+    }
+
+    #[test]
+    fn a_python_that_is_missing_is_named() {
+        let launch = Launch { python: "/no/python".into(), settings: String::new(), timeout: Duration::from_secs(1) };
+        let message = Worker::default().start(&launch).unwrap_err();
+        assert!(message.starts_with("environment.python = \"/no/python\": No such file"), "{message}");
+    }
+}
