@@ -1,6 +1,7 @@
 //! `alrao doctor`: checks the installation and prints the devices, versions and paths in use.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use crate::output::say;
 use alrao_agents::inputs::Inputs;
@@ -8,6 +9,7 @@ use alrao_agents::q_network::{QNetwork, QNetworkSettings};
 use alrao_core::device::{LIBTORCH, libtorch_path, libtorch_version, load_cuda};
 use alrao_core::method::Method;
 use alrao_core::path::Shown;
+use alrao_envs::GymnasiumSettings;
 use anyhow::{Context, Result};
 use tch::{Device, Kind, Tensor};
 
@@ -36,12 +38,24 @@ pub fn doctor() -> Result<()> {
         "threads    {} by default in libtorch, {cores} CPU cores; runs use the `threads` of their configuration",
         tch::get_num_threads()
     )?;
+    say!("Gymnasium  {}", gymnasium())?;
     say!("datasets   searched in")?;
     for folder in data_folders() {
         say!("  {:8} {}", if folder.is_dir() { "found" } else { "missing" }, folder.shown())?;
     }
     learn_something().context("training on the CPU does not work")?;
     say!("training on the CPU works")
+}
+
+/// Describes the Python program that environments of Gymnasium use by default.
+fn gymnasium() -> String {
+    const VERSIONS: &str = "import sys, gymnasium; print(gymnasium.__version__, 'at', sys.executable)";
+    let python = GymnasiumSettings::default().python;
+    match Command::new(&python).args(["-c", VERSIONS]).stdin(Stdio::null()).output() {
+        Ok(Output { status, stdout, .. }) if status.success() => String::from_utf8_lossy(&stdout).trim().into(),
+        Ok(_) => format!("no: {python} doesn't have it; `pip install gymnasium`, for environments named gymnasium:ID"),
+        Err(error) => format!("no: {python}: {error}"),
+    }
 }
 
 /// Returns the directories that are searched for datasets, in order.

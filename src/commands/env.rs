@@ -159,7 +159,8 @@ fn bench(args: &BenchArgs, catalog: &Catalog) -> Result<()> {
     };
     // Other processes make the steps of Gymnasium's environments.
     let elsewhere = settings.name.starts_with(GYMNASIUM_PREFIX);
-    let (clock, unit) = if elsewhere { (ClockId::Monotonic, "second") } else { (ClockId::ProcessCPUTime, "CPU second") };
+    let (clock, unit) =
+        if elsewhere { (ClockId::Monotonic, "second") } else { (ClockId::ProcessCPUTime, "CPU second") };
     let (started, mut steps, mut episodes) = (seconds_of(clock), 0, 0);
     let seconds = loop {
         let (more_steps, more_episodes) = play()?;

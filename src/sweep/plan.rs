@@ -407,15 +407,19 @@ mod tests {
         config.complete(&Catalog::builtin())
     }
 
-    fn runs(text: &str) -> Result<Vec<Run>, String> {
+    fn expand(text: &str, complete: impl Fn(Config) -> Result<Config>) -> Result<Vec<Run>, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         read(file.path().to_str().unwrap(), &[], None, &Catalog::builtin(), complete)
             .map_err(|error| format!("{error:#}"))
     }
 
+    fn runs(text: &str) -> Result<Vec<Run>, String> {
+        expand(text, complete)
+    }
+
     fn names(text: &str) -> Vec<String> {
-        runs(text).unwrap().into_iter().map(|run| run.name).collect()
+        expand(text, Ok).unwrap().into_iter().map(|run| run.name).collect()
     }
 
     #[test]

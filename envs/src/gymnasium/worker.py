@@ -250,7 +250,14 @@ class Worker:
             self.observations.append(self.np.frombuffer(*values).reshape(self.shape))
 
     def serve(self):
-        """Answers batches until the program closes the connection."""
+        """Answers batches until the program closes the connection, then closes the environments."""
+        try:
+            self.converse()
+        finally:
+            for copy in self.copies.values():
+                copy.env.close()
+
+    def converse(self):
         receive, send = self.connection.recv, self.connection.sendall
         while data := receive(1 << 16):
             while len(data) < 4 or len(data) < 4 + REQUEST.size * LENGTH.unpack_from(data)[0]:
@@ -319,15 +326,11 @@ def main():
         greeting = maker.greeting()
     except BaseException as error:
         greeting = {"error": explain(error)}
-    text = json.dumps(greeting).encode()
-    connection.sendall(LENGTH.pack(len(text)) + text)
-    if maker is None:
-        return
-    worker = Worker(maker, connection, begun)
-    with contextlib.suppress(ConnectionError):  # the program needs no answers any more
-        worker.serve()
-    for copy in worker.copies.values():
-        copy.env.close()
+    with contextlib.suppress(ConnectionError):  # the program may have ended, and needs no more
+        text = json.dumps(greeting).encode()
+        connection.sendall(LENGTH.pack(len(text)) + text)
+        if maker is not None:
+            Worker(maker, connection, begun).serve()
 
 
 main()

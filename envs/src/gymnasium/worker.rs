@@ -480,8 +480,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     /// A greeting: vectors of one value, two actions.
-    const GREETING: &str =
-        r#"greet '{"space":{"shape":[1],"dtype":"f32"},"actions":2,"fps":30,"gymnasium":"1.4.0"}'"#;
+    const GREETING: &str = r#"greet '{"space":{"shape":[1],"dtype":"f32"},"actions":2,"fps":30,"gymnasium":"1.4.0"}'"#;
 
     /// Functions for the scripts: descriptor 0 is the socket, 1 the file.
     const FUNCTIONS: &str = r#"#!/bin/sh

@@ -125,11 +125,16 @@ fn table(unit: &str, measurements: &[Measurement]) -> String {
 impl Measurement {
     /// Returns median, minimum and maximum.
     fn spread(&self) -> [f64; 3] {
-        let mut sorted = self.values.clone();
-        sorted.sort_by(f64::total_cmp);
-        let last = sorted.len() - 1;
-        [(sorted[last / 2] + sorted[sorted.len() / 2]) / 2.0, sorted[0], sorted[last]]
+        let bounds = self.values.iter().fold([f64::MAX, f64::MIN], |[low, high], &x| [low.min(x), high.max(x)]);
+        [median(&self.values), bounds[0], bounds[1]]
     }
+}
+
+/// Returns the median of at least one value.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
 }
 
 /// Creates a command that runs on the last `count` of the cores that this process may use.

@@ -4,6 +4,7 @@ mod comparison;
 mod dqn;
 mod environments;
 mod envs;
+mod gymnasium;
 mod input;
 mod minatar;
 mod networks;
@@ -26,6 +27,8 @@ pub enum Bench {
     Envs(BenchArgs),
     /// Environment steps per CPU second of MinAtar's games on one core, compared with the package.
     Minatar(BenchArgs),
+    /// What a step of an environment of Gymnasium costs in a worker process, compared with a plain loop in Python.
+    Gymnasium(BenchArgs),
     /// Updates and environment steps per second of deep Q-learning on one thread, compared with Stable-Baselines3.
     Dqn(BenchArgs),
     /// Environment steps per second of training in several environments at once, compared with training in one, on one
@@ -51,6 +54,7 @@ pub fn run(checkout: &Checkout, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Envs(args) => envs::run(checkout, *args),
         Bench::Minatar(args) => minatar::run(checkout, *args),
+        Bench::Gymnasium(args) => gymnasium::run(checkout, *args),
         Bench::Dqn(args) => dqn::run(checkout, *args),
         Bench::Environments(args) => environments::run(checkout, *args),
         Bench::Networks(args) => networks::run(checkout, *args),
