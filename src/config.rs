@@ -349,7 +349,8 @@ impl AgentTask {
             let foreign = matches!(error, EnvironmentError::UnknownEnvironment { .. });
             let hint =
                 if foreign { " (for a run that another program made, use the program that made it)" } else { "" };
-            UsageError(format!("environment: {error}{hint}"))
+            let section = if matches!(error, EnvironmentError::InEnvironment { .. }) { "" } else { "environment: " };
+            UsageError(format!("{section}{error}{hint}"))
         };
         self.environment = catalog.environments.resolve(&self.environment).map_err(wrong)?;
         let environment = self.make(catalog).map_err(wrong)?;

@@ -61,3 +61,14 @@ fn every_setting_of_an_environment_is_documented_with_its_default() -> Result<()
     }
     Ok(())
 }
+
+#[cfg(feature = "gymnasium")]
+#[test]
+fn every_setting_of_gymnasiums_environments_is_documented_with_its_default() -> Result<(), Box<dyn Error>> {
+    let text = document("gymnasium.md")?;
+    for (setting, value) in Registry::builtin().spec("gymnasium:CartPole-v1")?.entry_point.defaults() {
+        let start = format!("| `environment.{setting}` | {} |", value.to_string().trim_end_matches(".0"));
+        assert!(text.lines().any(|line| line.starts_with(&start)), "no line starts with {start}");
+    }
+    Ok(())
+}

@@ -57,7 +57,7 @@ class Faulty(gymnasium.Env):
             observation = observation[:1]
         if fault == "dtype":
             observation = np.array(["left", "right"])
-        if fault == "nan":
+        if fault == "no-number":
             observation[1] = np.nan
         if fault == "nan-reward":
             reward = np.nan

@@ -102,6 +102,13 @@ impl Pool {
     }
 }
 
+impl Drop for Pool {
+    /// Has all workers end at the same time.
+    fn drop(&mut self) {
+        self.workers.iter().for_each(|worker| lock(worker).disconnect());
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

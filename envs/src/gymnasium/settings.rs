@@ -12,7 +12,7 @@ use crate::EnvironmentError;
 pub struct GymnasiumSettings {
     /// Arguments of `gymnasium.make`.
     pub kwargs: Table,
-    /// Python modules to import first, which register environments.
+    /// Python modules to import first, which register environments, as `module`, or `module:function` to call a function.
     pub import: Vec<String>,
     /// Wrappers around the environment, the innermost first.
     pub wrappers: Vec<WrapperSettings>,

@@ -47,8 +47,9 @@ def separate_standard_streams():
 
 def end_with(parent):
     """Has the system end this process with the program, even in the middle of a step."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the program decides when to stop
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # The program decides when to stop. Processes that an environment starts don't inherit handlers, as they would SIG_IGN.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: None)
     faulthandler.enable()  # a crash, or the program's SIGABRT to a worker that hangs, shows where
     if sys.platform == "linux":
         import ctypes
@@ -102,8 +103,11 @@ class Maker:
                 "Python that has it"
             ) from None
         self.gymnasium, self.settings = gymnasium, settings
-        for module in settings["import"]:
-            importlib.import_module(module)
+        for name in settings["import"]:
+            module, _, function = name.partition(":")
+            module = importlib.import_module(module)
+            if function:
+                getattr(module, function)()
         self.wrappers = [(load(wrapper["name"]), wrapper["kwargs"]) for wrapper in settings["wrappers"]]
         self.spare = self.make()
         self.actions = self.list_actions(self.spare.action_space)
@@ -292,6 +296,8 @@ class Worker:
                 reward = float(reward)
             except Exception as error:
                 reward, flags, message = 0.0, FAILED, explain(error).encode(errors="replace")
+                if kind == RENDER:
+                    print(f"can't render a frame: {message.decode()}", file=sys.stderr)  # no error for the program
             ROW.pack_into(self.buffer, 4 + row * self.stride, reward, flags, len(message))
             if message:
                 messages.append(message)

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
@@ -193,6 +194,13 @@ impl Worker {
     pub fn queue(&mut self, request: Request) {
         if let Some(process) = &mut self.process {
             process.queue.push(request);
+        }
+    }
+
+    /// Has the process end, without waiting for it.
+    pub fn disconnect(&self) {
+        if let Some(process) = &self.process {
+            let _ = process.stream.shutdown(Shutdown::Both); // it may have ended
         }
     }
 
@@ -446,7 +454,7 @@ impl Process {
 impl Drop for Process {
     /// Lets the worker close its environments, and ends what is left.
     fn drop(&mut self) {
-        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        let _ = self.stream.shutdown(Shutdown::Both);
         self.wait(FAREWELL);
         self.signal(Signal::KILL);
         let _ = self.child.wait();
