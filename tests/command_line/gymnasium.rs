@@ -247,7 +247,5 @@ fn every_command_works_with_an_environment_of_gymnasium() {
     assert!(checked.contains("observations of 2 values, 3 actions"), "{checked}");
     let trace = |name: &str| succeed(command(&format!("env trace {name} --seed 5 --policy random --steps 9")));
     assert_eq!(trace("gymnasium:CartPole-v1"), trace("cartpole"));
-    assert!(
-        succeed(command("env bench gymnasium:CartPole-v1 --num-envs 4 --seconds 1")).contains("steps per second")
-    );
+    assert!(succeed(command("env bench gymnasium:CartPole-v1 --num-envs 4 --seconds 1")).contains("steps per second"));
 }
