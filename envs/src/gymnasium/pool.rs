@@ -89,7 +89,8 @@ impl Pool {
     /// The environment or the worker failed.
     pub fn answer<T>(&self, request: &Request, read: impl FnOnce(&mut Answer) -> T) -> Result<T, EnvironmentError> {
         for worker in &self.workers {
-            let mut worker = lock(worker);
+            // Another thread may wait for this worker, and sends what it needs itself.
+            let Ok(mut worker) = worker.try_lock() else { continue };
             if worker.has_queued() {
                 let _ = worker.send(); // an error is returned to those that need the answer
             }

@@ -222,12 +222,12 @@ impl Worker {
         self.with_process(Process::send)
     }
 
-    /// Returns the answer to a request, which was sent and is its copy's last, once it is there.
+    /// Sends what is queued, and returns the answer to the last request of a copy, once it is there.
     ///
     /// # Errors
     /// The environment or the process failed.
     pub fn answer(&mut self, request: &Request) -> Result<&mut Answer, String> {
-        self.with_process(|process| process.receive())?;
+        self.with_process(|process| process.send().and_then(|()| process.receive()))?;
         let process = self.process.as_mut().expect("it answered");
         let answer = process.answers.get_mut(&request.copy).expect("an answer to each request");
         if answer.flags & FAILED != 0 {
