@@ -252,3 +252,34 @@ fn every_command_works_with_an_environment_of_gymnasium() {
     assert_eq!(trace("gymnasium:CartPole-v1"), trace("cartpole"));
     assert!(succeed(command("env bench gymnasium:CartPole-v1 --num-envs 4 --seconds 1")).contains("steps per second"));
 }
+
+/// Each configuration of the chapter trains, for a while, and goes on after a kill as if there had been none.
+#[test]
+#[ignore = "needs Gymnasium"]
+fn the_chapters_examples_train_and_resume() {
+    let root = tempfile::tempdir().unwrap();
+    let chapter = include_str!("../../docs/gymnasium.md");
+    let examples: Vec<&str> =
+        chapter.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(examples.len(), 2, "Atari and MiniGrid");
+    for (index, example) in examples.into_iter().enumerate() {
+        let [file, whole, killed] =
+            ["example.toml", "whole", "killed"].map(|name| root.path().join(format!("{index}-{name}")));
+        fs::write(&file, example).unwrap();
+        let train = |out: &Path| {
+            let mut train = with_path("train", &file);
+            for set in ["steps=400", "validation_episodes=1", "test_episodes=1", "max_evaluation_steps=30"] {
+                train.args(["--set", &format!("schedule.{set}")]);
+            }
+            train.args(
+                "--set schedule.checkpoint_every=100 --set agent.learning_starts=150 --device cpu --out".split(' '),
+            );
+            train.arg(out);
+            train
+        };
+        succeed(train(&whole));
+        killed_when(train(&killed), || killed.join("checkpoints/last").exists());
+        succeed(with_path("train --resume", &killed));
+        assert_same(&whole, &killed);
+    }
+}
