@@ -108,7 +108,15 @@ fn updates((settings, method): &(AgentSettings, Method), time: Duration) -> Resu
         let action = i as usize % 4;
         let step = environment.step(action)?;
         let (next, end) = (environment.typed_observation(), End::of(&step));
-        agent.add(Transition { observation: observation.as_slice().into(), action, reward: step.reward, next, end });
+        agent.add(Transition {
+            observation: observation.as_slice().into(),
+            mask: None,
+            action,
+            reward: step.reward,
+            next,
+            next_mask: None,
+            end,
+        });
         if end != End::NotDone {
             environment.reset(i)?;
         }
@@ -165,7 +173,7 @@ fn memory(transitions: usize) -> Result<()> {
         let (observation, next) = ([i as f32; OBSERVATION], [i as f32 + 1.0; OBSERVATION]);
         let end = if (i + 1).is_multiple_of(EPISODE) { End::Terminated } else { End::NotDone };
         let (observation, next) = (observation.as_slice().into(), next.as_slice().into());
-        replay.add(Transition { observation, action: i % 4, reward: 1.0, next, end });
+        replay.add(Transition { observation, mask: None, action: i % 4, reward: 1.0, next, next_mask: None, end });
     }
     println!("{:.1} MB", (resident()? - before) / 1e6);
     black_box(replay);

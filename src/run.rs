@@ -138,12 +138,21 @@ impl Policy {
         Ok(self.actions(observation, 1)?[0])
     }
 
+    /// Returns the legal action with the largest value for an observation, as [`action`](Self::action) with a mask, see
+    /// [`Environment::action_mask`](alrao_envs::Environment::action_mask).
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the observation or the mask has another length.
+    pub fn legal_action(&self, observation: &[f32], mask: Option<&[bool]>) -> Result<usize, Error> {
+        Ok(greedy_actions(&self.network, observation, &[mask]).map_err(Error::usage)?[0])
+    }
+
     /// Returns the actions for `n` observations as the network's inputs, in one slice.
     ///
     /// # Errors
     /// [`Error::Usage`] if the observations have another length.
     pub fn actions(&self, observations: &[f32], n: usize) -> Result<Vec<usize>, Error> {
-        greedy_actions(&self.network, observations, n).map_err(Error::usage)
+        greedy_actions(&self.network, observations, &vec![None; n]).map_err(Error::usage)
     }
 
     /// Returns the actions' values for `n` observations as the network's inputs, in one slice: `[n, num_actions]`, in raw

@@ -14,6 +14,7 @@ struct Walk {
     fault: Fault,
     fuse: Arc<AtomicI64>,
     place: Vec<f32>,
+    mask: Vec<bool>,
     steps: u32,
 }
 
@@ -25,6 +26,8 @@ enum Fault {
     NoEnd,
     LongerObservation,
     InfiniteReward,
+    NoLegalAction,
+    LongerMask,
 }
 
 impl Environment for Walk {
@@ -37,7 +40,7 @@ impl Environment for Walk {
     }
 
     fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
-        (self.place, self.steps) = (vec![(seed % 5) as f32 - 2.0], 0);
+        (self.place, self.mask, self.steps) = (vec![(seed % 5) as f32 - 2.0], vec![true; 2], 0);
         Ok(())
     }
 
@@ -52,6 +55,8 @@ impl Environment for Walk {
                 Fault::NaN => self.place[0] = f32::NAN,
                 Fault::LongerObservation => self.place.push(0.0),
                 Fault::InfiniteReward => reward = f64::INFINITY,
+                Fault::NoLegalAction => self.mask = vec![false; 2],
+                Fault::LongerMask => self.mask.push(true),
             }
         }
         let endless = self.fault == Fault::NoEnd;
@@ -62,12 +67,17 @@ impl Environment for Walk {
     fn observation(&self) -> &[f32] {
         &self.place
     }
+
+    fn action_mask(&self) -> Option<&[bool]> {
+        Some(&self.mask)
+    }
 }
 
 /// A program with the walk, which goes wrong at its `fuse`-th step.
 fn catalog(fault: Fault, fuse: i64) -> Catalog {
     let fuse = Arc::new(AtomicI64::new(fuse));
-    let make = move |_: NoSettings| Walk { fault, fuse: Arc::clone(&fuse), place: vec![0.0], steps: 0 };
+    let make =
+        move |_: NoSettings| Walk { fault, fuse: Arc::clone(&fuse), place: vec![0.0], mask: vec![true; 2], steps: 0 };
     App::new().spec(EnvSpec::new("walk", make)).catalog().unwrap()
 }
 
@@ -105,6 +115,8 @@ fn a_fault_names_environment_and_step_and_the_run_resumes_bit_identically() {
         (Fault::NaN, "nan", "the observation's value 0 is NaN"),
         (Fault::LongerObservation, "longer", "the observation has 2 values, but `obs_dim` is 1"),
         (Fault::InfiniteReward, "infinite", "the reward of step"),
+        (Fault::NoLegalAction, "stuck", "`action_mask` has no legal action"),
+        (Fault::LongerMask, "longer mask", "`action_mask` has 3 values, but there are 2 actions"),
     ] {
         let path = root.path().join(name);
         let error = create(&path, &catalog(fault, 450)).train().unwrap_err();

@@ -14,6 +14,11 @@ mod q_values;
 mod supervised;
 #[path = "../examples/sweep.rs"]
 mod sweep;
+#[path = "../examples/tic_tac_toe.rs"]
+mod tic_tac_toe;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use alrao::{App, Config, Run};
 
@@ -48,6 +53,22 @@ fn settings_of_a_custom_environment_are_set_and_checked() {
     assert!(error.contains("`widht` is not a setting of `catch`: it has `width`, `height`"), "{error}");
     let error = read("environment.width=1").unwrap_err();
     assert!(error.contains("width and height must be at least 2"), "{error}");
+}
+
+/// In training, validations and test, and by several environments.
+#[test]
+fn with_action_masks_a_game_is_won_without_one_illegal_action() {
+    let illegal = Arc::new(AtomicU64::new(0));
+    let play = |sets: &[&str]| {
+        let small = ["device=cpu", "schedule.validation_episodes=200", "schedule.test_episodes=300"];
+        let fast = ["agent.network.hidden_sizes=[128,128]", "agent.num_envs=8", "agent.train_freq=2"];
+        train(tic_tac_toe::app(Arc::clone(&illegal)), "tic-tac-toe", &[&small[..], &fast, sets].concat())
+    };
+    let mean = play(&["schedule.steps=12000"]);
+    assert!(mean >= 0.9, "mean result {mean}, at most 1");
+    assert_eq!(illegal.load(Ordering::Relaxed), 0);
+    play(&["schedule.steps=1100", "environment.masked=false"]);
+    assert!(illegal.load(Ordering::Relaxed) > 0, "without masks, fields are taken twice");
 }
 
 #[test]

@@ -25,6 +25,7 @@ use crate::bodies::Bodies;
 use crate::error::within;
 use crate::exploration::Exploration;
 use crate::inputs::{Inputs, to_inputs};
+use crate::mask::argmax;
 use crate::obs_normalizer::ObsNormalizer;
 use crate::priority::PrioritizedReplaySettings;
 use crate::q_network::{QNetwork, QNetworkSettings, to_vec};
@@ -315,7 +316,8 @@ impl Agent {
             let errors: Vec<f32> = taken.zip(&y).map(|(taken, y)| taken - y).collect();
             self.replay.set_priorities(&batch.slots, &errors);
         }
-        let best: Vec<f32> = by_sample.map(|values| values[argmax(values)]).collect(); // [B]
+        let largest = |(row, values): (usize, &[f32])| values[argmax(values, batch.mask(row, values.len()))];
+        let best: Vec<f32> = by_sample.enumerate().map(largest).collect(); // [B]
         Ok(Update {
             loss: report.loss(),
             mean_max_q: best.iter().copied().map(f64::from).sum::<f64>() / best.len() as f64 / scale,
@@ -410,20 +412,16 @@ impl Agent {
 /// Returns the targets of the actions taken, `[B]`, in scaled units, for m <= n steps ahead:
 ///
 /// `y = scale * (r_1 + .. + gamma^(m-1) r_m) + gamma^m * Q'(s_m, a*)`, without the last term if the episode terminated;
-/// truncated episodes bootstrap. `target_values` are `Q'(s_m, .)`, `[B, A]`; `a*` maximizes the values of the
-/// `chooser`, `[B, A]`: of `Q'` itself, or of the online network for Double DQN.
+/// truncated episodes bootstrap. `target_values` are `Q'(s_m, .)`, `[B, A]`; `a*` is the legal action that maximizes the
+/// values of the `chooser`, `[B, A]`: of `Q'` itself, or of the online network for Double DQN.
 pub fn td_target(batch: &Batch, scale: f64, target_values: &[f32], chooser: &[f32]) -> Vec<f32> {
-    let actions = target_values.len() / batch.returns.len();
-    let next_values = target_values.chunks_exact(actions).zip(chooser.chunks_exact(actions));
-    let next_values = next_values.map(|(target_values, chooser)| target_values[argmax(chooser)]);
+    let samples = batch.returns.len();
+    let actions = target_values.len() / samples;
+    let next_values = target_values.chunks_exact(actions).zip(chooser.chunks_exact(actions)).zip(samples..);
+    let next_values =
+        next_values.map(|((target_values, chooser), row)| target_values[argmax(chooser, batch.mask(row, actions))]);
     let steps = batch.returns.iter().zip(&batch.discounts);
     steps.zip(next_values).map(|((&r, &discount), next)| (f64::from(r) * scale) as f32 + discount * next).collect()
-}
-
-/// Returns the index of the largest value, or of a NaN, if there is one.
-fn argmax(values: &[f32]) -> usize {
-    let larger = |best: usize, action: usize| values[action] > values[best] || values[action].is_nan();
-    (1..values.len()).fold(0, |best, action| if larger(best, action) { action } else { best })
 }
 
 #[cfg(test)]
@@ -434,8 +432,9 @@ mod tests {
 
     #[test]
     fn targets_match_values_by_hand() {
-        let batch = Batch {
+        let mut batch = Batch {
             both: Tensor::zeros([6, 1], tch::kind::FLOAT_CPU),
+            masks: None,
             actions: Tensor::from_slice(&[0i64, 1, 0]),
             returns: vec![1.0, 2.0, -3.0],
             discounts: vec![0.5, 0.0, 0.25],
@@ -448,15 +447,11 @@ mod tests {
             let y = td_target(&batch, 0.1, &target_values, chooser);
             assert!(y.iter().zip(expected).all(|(y, expected)| (y - expected).abs() < 1e-6), "{y:?}");
         }
-    }
-
-    #[test]
-    fn argmax_finds_the_largest_value_or_a_nan() {
-        assert_eq!(argmax(&[1.0, 3.0, 2.0]), 1);
-        assert_eq!(argmax(&[3.0, 3.0, -5.0]), 0);
-        for (values, nan) in [([f32::NAN, 9.0, 1.0], 0), ([1.0, f32::NAN, 9.0], 1), ([9.0, 1.0, f32::NAN], 2)] {
-            assert_eq!(argmax(&values), nan);
-        }
+        // the masks of the next states; of the first state, the best action is illegal; the second state is terminal
+        let next = [[false, true], [false, false], [true, true]];
+        batch.masks = Some([[true; 2]; 3].into_iter().chain(next).flatten().collect());
+        let y = td_target(&batch, 0.1, &target_values, &chooser);
+        assert!(y.iter().zip([4.1, 0.2, -2.3]).all(|(y, expected)| (y - expected).abs() < 1e-6), "{y:?}");
     }
 
     #[test]

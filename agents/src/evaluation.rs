@@ -7,6 +7,7 @@ use alrao_core::json::null_as_nan;
 
 use crate::Error;
 use crate::inputs::to_inputs;
+use crate::mask::Mask;
 
 /// Statistics of episode returns, in raw units of reward.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,8 +86,8 @@ impl Episodes {
 }
 
 /// Plays one episode per seed, in parallel, each in its own environment, and returns their returns in the order of the
-/// seeds, and the number of episodes that were ended after `max_steps` environment steps. The policy gets `n` observations
-/// as a network's [inputs](crate::inputs), `[n, len]` in one slice, and returns n actions. `go_on` is called before each
+/// seeds, and the number of episodes that were ended after `max_steps` environment steps. The policy gets n observations
+/// as a network's [inputs](crate::inputs), `[n, len]` in one slice, with their masks, `[n]`, and returns n actions. `go_on` is called before each
 /// step; if it returns false, the evaluation ends without a result.
 ///
 /// # Errors
@@ -96,7 +97,7 @@ pub fn play(
     seeds: &[u64],
     max_steps: u64,
     mut go_on: impl FnMut(EvaluationProgress) -> bool,
-    mut policy: impl FnMut(&[f32], usize) -> Result<Vec<usize>, Error>,
+    mut policy: impl FnMut(&[f32], &[Mask]) -> Result<Vec<usize>, Error>,
 ) -> Result<Option<(Vec<f64>, usize)>, Error> {
     assert!(environments.len() >= seeds.len(), "one environment per episode");
     for (environment, &seed) in environments.iter_mut().zip(seeds) {
@@ -115,7 +116,8 @@ pub fn play(
         for (environment, _) in &playing {
             observations.extend_from_slice(&to_inputs(environment.typed_observation()));
         }
-        let actions = policy(&observations, playing.len())?;
+        let masks: Vec<Mask> = playing.iter().map(|(environment, _)| environment.action_mask()).collect();
+        let actions = policy(&observations, &masks)?;
         let moved =
             playing.iter_mut().zip(&actions).filter_map(|((environment, _), &action)| environment.begin_step(action));
         Physics::step_batch(moved);
@@ -169,8 +171,8 @@ mod tests {
     fn episodes_may_have_different_lengths() {
         let mut environments: Vec<Box<dyn Environment>> =
             (0..4).map(|_| Box::new(Countdown { left: 0, seed: [0.0] }) as Box<dyn Environment>).collect();
-        let policy = |observations: &[f32], n: usize| {
-            assert_eq!(observations.len(), n);
+        let policy = |observations: &[f32], masks: &[Mask]| {
+            assert_eq!((observations.len(), masks.iter().all(Option::is_none)), (masks.len(), true));
             Ok(observations.iter().map(|&seed| usize::from(seed != 3.0)).collect())
         };
         assert_eq!(play(&mut environments, &[5, 1, 3], 5, |_| true, policy).unwrap(), Some((vec![25.0, 1.0, 0.0], 0)));
@@ -189,7 +191,7 @@ mod tests {
     fn parallel_and_single_landers_have_equal_returns() {
         let lander = alrao_envs::EnvironmentSettings::new("lunar-lander");
         let mut landers: Vec<_> = (0..5).map(|_| alrao_envs::Registry::builtin().make(&lander).unwrap()).collect();
-        let policy = |observations: &[f32], _| {
+        let policy = |observations: &[f32], _: &[Mask]| {
             let act = |observation: &[f32]| if observation[3] < -0.3 { 2 } else { usize::from(observation[4] < 0.0) };
             Ok(observations.chunks(8).map(act).collect())
         };

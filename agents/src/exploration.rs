@@ -8,6 +8,8 @@
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
+use crate::mask::{Mask, random_action};
+
 /// Changes of the return, from one episode to the next, after which repeats end.
 const CHANGES: u32 = 10;
 
@@ -67,12 +69,19 @@ impl ActionRepeat {
         exploration.max_repeat > 0 && self.changes < CHANGES
     }
 
-    /// Returns an environment's next of `actions` actions: the repeated one, or a new one with a log-uniform number of
-    /// repeats.
-    pub fn action(&mut self, env: usize, exploration: &Exploration, actions: usize, rng: &mut impl Rng) -> usize {
+    /// Returns an environment's next of `actions` actions: the repeated one while it is legal, or a new one with a
+    /// log-uniform number of repeats.
+    pub fn action(
+        &mut self,
+        env: usize,
+        exploration: &Exploration,
+        actions: usize,
+        mask: Mask,
+        rng: &mut impl Rng,
+    ) -> usize {
         let held = &mut self.held[env];
-        if held.left == 0 {
-            held.action = rng.random_range(0..actions);
+        if held.left == 0 || mask.is_some_and(|mask| !mask[held.action]) {
+            held.action = random_action(actions, mask, rng);
             held.left = f64::from(exploration.max_repeat + 1).powf(rng.random()) as u32;
         }
         held.left -= 1;
@@ -121,19 +130,23 @@ mod tests {
         for i in 0..1000 {
             let env = i % 2;
             assert_eq!(repeat.held[env].left, 0);
-            let action = repeat.action(env, &exploration, 3, &mut rng);
+            let action = repeat.action(env, &exploration, 3, None, &mut rng);
             let left = repeat.held[env].left;
             lengths[left as usize + 1] += 1;
-            repeat.action(1 - env, &exploration, 3, &mut rng); // which the other environment doesn't notice
+            repeat.action(1 - env, &exploration, 3, None, &mut rng); // which the other environment doesn't notice
             repeat.end_episode(1 - env, 0.0);
-            (0..left).for_each(|_| assert_eq!(repeat.action(env, &exploration, 3, &mut rng), action));
+            (0..left).for_each(|_| assert_eq!(repeat.action(env, &exploration, 3, None, &mut rng), action));
         }
         // a fraction ln((n + 1) / n) / ln 5 of the actions is repeated for n steps
         for (n, expected) in [(1, 431), (2, 252), (3, 179), (4, 139)] {
             assert!((lengths[n] - expected).abs() < 50, "{lengths:?}");
         }
-        repeat.action(0, &exploration, 3, &mut rng);
+        repeat.action(0, &exploration, 3, None, &mut rng);
         repeat.end_episode(0, 0.0);
         assert_eq!(repeat.held[0].left, 0, "an ended episode ends the repeats");
+        for legal in [0, 1, 2, 0, 1, 2] {
+            let mask = [0, 1, 2].map(|action| action == legal);
+            assert_eq!(repeat.action(0, &exploration, 3, Some(&mask), &mut rng), legal);
+        }
     }
 }

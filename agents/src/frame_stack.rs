@@ -85,6 +85,10 @@ impl Environment for StackedFrames {
         self.stack.as_ref()
     }
 
+    fn action_mask(&self) -> Option<&[bool]> {
+        self.env.action_mask()
+    }
+
     fn render_state(&self) -> Option<RenderState> {
         self.env.render_state()
     }
@@ -127,6 +131,10 @@ mod tests {
         fn typed_observation(&self) -> ObservationRef<'_> {
             self.0.as_slice().into()
         }
+
+        fn action_mask(&self) -> Option<&[bool]> {
+            Some(&[true])
+        }
     }
 
     #[test]
@@ -141,6 +149,7 @@ mod tests {
         }
         let space = env.observation_space();
         assert_eq!((env.obs_dim(), space.to_string().as_str()), (3, "[3] of u8"));
+        assert_eq!(env.action_mask(), Some(&[true][..]));
         assert_eq!(stack_frames(Box::new(Counter([0])), 1).obs_dim(), 1);
     }
 }

@@ -9,6 +9,7 @@ pub mod evaluation;
 pub mod exploration;
 pub mod frame_stack;
 pub mod inputs;
+pub mod mask;
 pub mod obs_normalizer;
 pub mod priority;
 pub mod q_network;
@@ -18,7 +19,9 @@ pub mod training;
 
 mod error;
 mod frames;
+mod mask_buffer;
 mod q_network_settings;
+mod reserved;
 mod running_mean_std;
 mod shape_defaults;
 

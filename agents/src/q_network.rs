@@ -35,6 +35,7 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use crate::bodies::Bodies;
 use crate::inputs::Inputs;
+use crate::mask::Mask;
 
 pub use crate::q_network_settings::QNetworkSettings;
 
@@ -169,7 +170,7 @@ impl QNetwork {
     /// # Errors
     /// [`Error::Shape`] if the observation's length differs.
     pub fn greedy(&self, observation: &[f32]) -> Result<usize, Error> {
-        Ok(greedy_actions(&self.network, observation, 1)?[0])
+        Ok(greedy_actions(&self.network, observation, &[None])?[0])
     }
 
     /// Returns the network.
@@ -210,13 +211,27 @@ impl QNetwork {
     }
 }
 
-/// Returns the greedy actions, `[n]`, for `n` observations as the network's inputs, `[n, len]` in one slice.
+/// Returns the greedy legal actions, `[n]`, for observations as the network's inputs, `[n, len]` in one slice, with their
+/// masks, `[n]`.
 ///
 /// # Errors
-/// [`Error::Shape`] if the observations' length differs.
-pub fn greedy_actions<B: Body>(network: &Network<B>, observations: &[f32], n: usize) -> Result<Vec<usize>, Error> {
-    let device = network.a().device();
-    let values = network.mean(&Tensor::from_slice(observations).view([n as i64, -1]).to_device(device))?; // [n, A]
+/// [`Error::Shape`] if the length of the observations or of a mask differs.
+pub fn greedy_actions<B: Body>(
+    network: &Network<B>,
+    observations: &[f32],
+    masks: &[Mask],
+) -> Result<Vec<usize>, Error> {
+    let (device, n) = (network.a().device(), masks.len() as i64);
+    let mut values = network.mean(&Tensor::from_slice(observations).view([n, -1]).to_device(device))?; // [n, A]
+    if masks.iter().any(Option::is_some) {
+        let all = vec![true; values.size()[1] as usize];
+        let rows = masks.iter().map(|mask| Tensor::from_slice(mask.unwrap_or(&all)));
+        for legal in rows.clone() {
+            Error::check_shape("action masks", &values.size()[1..], &legal)?;
+        }
+        let illegal = Tensor::stack(&rows.collect::<Vec<_>>(), 0).logical_not().to_device(device); // [n, A]
+        values = values.masked_fill(&illegal, f64::NEG_INFINITY);
+    }
     let actions = Vec::<i64>::try_from(values.argmax(1, false)).expect("a vector of indices");
     Ok(actions.into_iter().map(|action| action as usize).collect())
 }
@@ -351,6 +366,21 @@ mod tests {
     fn a_learning_rate_far_too_small_learns_nothing() {
         let error = table_error(&Method::sgd(1e-5).unwrap(), 600, false);
         assert!(error > 0.3, "{error}");
+    }
+
+    #[test]
+    fn greedy_actions_are_legal() {
+        let (inputs, settings) = (Inputs::vector(2), QNetworkSettings::default());
+        let q = QNetwork::new(inputs, 3, &settings, &Method::default(), 0, Device::Cpu).unwrap();
+        let observations = [0.5, -1.0].repeat(4);
+        let best = q.greedy(&[0.5, -1.0]).unwrap();
+        let [second, third] = [1, 2].map(|i| (best + i) % 3);
+        let only = |legal: &[usize]| [0, 1, 2].map(|action| legal.contains(&action));
+        let (of_second, of_third, of_two) = (only(&[second]), only(&[third]), only(&[best, third]));
+        let masks = [Some(&of_second[..]), None, Some(&of_third), Some(&of_two)];
+        assert_eq!(greedy_actions(q.network(), &observations, &masks).unwrap(), [second, best, third, best]);
+        let error = greedy_actions(q.network(), &[0.5, -1.0], &[Some(&[true; 4])]).unwrap_err().to_string();
+        assert!(error.contains("action masks") && error.contains("[4]"), "{error}");
     }
 
     #[test]

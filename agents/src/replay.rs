@@ -4,6 +4,8 @@
 //! it. Only the final observation of an episode, from which no transition starts, is stored separately. n-step returns
 //! and stacks of k frames are made when a batch is sampled, so n and k cost no memory.
 //!
+//! Masks of legal actions are stored from the first one on; without masks, they take no memory.
+//!
 //! N environments take turns in one ring: an environment's next transition is N slots after its last one.
 
 use std::collections::BTreeMap;
@@ -21,7 +23,10 @@ use tch::{Device, Kind, Tensor};
 
 use crate::frames::Frames;
 use crate::inputs::{Inputs, write_inputs};
+use crate::mask::Mask;
+use crate::mask_buffer::MaskBuffer;
 use crate::priority::{PrioritizedReplaySettings, SumTree};
+use crate::reserved::with_reserved;
 
 /// The most recent transitions, up to a capacity.
 #[derive(Debug)]
@@ -34,6 +39,8 @@ pub struct ReplayBuffer {
     actions: Vec<i32>,
     rewards: Vec<f32>,
     ends: Vec<End>,
+    /// none before the first mask
+    masks: Option<MaskBuffer>,
     /// the final observation of each ended episode, by the slot of its last transition
     finals: BTreeMap<usize, ObservationBuffer>,
     /// the observation after each environment's newest transition, `[num_envs, obs_dim]`
@@ -61,12 +68,16 @@ pub enum End {
 pub struct Transition<'a> {
     /// Observation, `[obs_dim]`; one frame, if the agent stacks frames.
     pub observation: ObservationRef<'a>,
+    /// Actions that were legal.
+    pub mask: Mask<'a>,
     /// Index of the action taken.
     pub action: usize,
     /// Raw reward.
     pub reward: f64,
     /// Next observation, `[obs_dim]`.
     pub next: ObservationRef<'a>,
+    /// Actions that are legal after the step; of no use after a terminal state.
+    pub next_mask: Mask<'a>,
     /// Whether and how the episode ended.
     pub end: End,
 }
@@ -85,6 +96,8 @@ pub struct NStep {
 pub struct Batch {
     /// Inputs of the network before the m steps and, below them, those after, `[2B, len]`.
     pub both: Tensor,
+    /// Which actions are legal before the m steps and, below, after them, `[2B, A]` in one vector; `None` if all are.
+    pub masks: Option<Vec<bool>>,
     /// Indices of actions, `[B]`.
     pub actions: Tensor,
     /// Discounted sums of raw rewards, `r_1 + gamma r_2 + .. + gamma^(m-1) r_m`, `[B]`.
@@ -118,17 +131,15 @@ impl Batch {
         self.both.narrow(0, self.samples(), self.samples())
     }
 
+    /// Returns the mask of a row of `both`, of `actions` actions.
+    pub fn mask(&self, row: usize, actions: usize) -> Mask<'_> {
+        self.masks.as_ref().map(|masks| &masks[row * actions..(row + 1) * actions])
+    }
+
     /// Returns the number of transitions, B.
     pub fn samples(&self) -> i64 {
         self.slots.len() as i64
     }
-}
-
-/// Reserves space for `all` items, if the system grants it; unused space takes no memory. A vector that grows as it is
-/// filled leaves copies of itself behind, which the allocator keeps.
-fn with_reserved<T>(mut items: Vec<T>, all: usize) -> Vec<T> {
-    let _ = items.try_reserve_exact(all.saturating_sub(items.len())); // on failure, the vector grows instead
-    items
 }
 
 impl ReplayBuffer {
@@ -151,6 +162,7 @@ impl ReplayBuffer {
             actions: with_reserved(Vec::new(), capacity),
             rewards: with_reserved(Vec::new(), capacity),
             ends: with_reserved(Vec::new(), capacity),
+            masks: None,
             finals: BTreeMap::new(),
             latest: ObservationBuffer::zeros(space.dtype, num_envs * space.len()),
             head: 0,
@@ -187,9 +199,15 @@ impl ReplayBuffer {
     /// transition of the environment ended its episode, the new one must start at the previous one's next observation.
     pub fn add(&mut self, transition: Transition) {
         let slot = self.head;
-        let Transition { observation, action, reward, next, end } = transition;
+        let Transition { observation, mask, action, reward, next, next_mask, end } = transition;
         let obs_dim = self.inputs.space.len();
         assert_eq!((observation.len(), next.len()), (obs_dim, obs_dim), "observation length");
+        if let (None, Some(first)) = (&self.masks, mask.or(next_mask)) {
+            self.masks = Some(MaskBuffer::new(first.len(), self.len(), self.capacity));
+        }
+        if let Some(masks) = &mut self.masks {
+            masks.write(slot, [mask, next_mask]);
+        }
         let Frames(observations) = Rc::make_mut(&mut self.observations);
         if slot == self.ends.len() {
             observations.extend(observation);
@@ -234,6 +252,10 @@ impl ReplayBuffer {
         let actions = slots.iter().map(|&slot| i64::from(self.actions[slot]));
         Batch {
             both: self.both(&slots, &ahead, device),
+            masks: self.masks.as_ref().map(|masks| {
+                let before = slots.iter().flat_map(|&slot| masks.before(slot));
+                before.chain(ahead.iter().flat_map(|ahead| masks.after(ahead.last))).collect()
+            }),
             actions: filled_from(size, actions).to_device(device),
             returns: ahead.iter().map(|ahead| ahead.sum as f32).collect(),
             discounts: ahead.iter().map(|ahead| ahead.discount as f32).collect(),
@@ -265,6 +287,9 @@ impl ReplayBuffer {
         tensors.insert_shared(format!("{prefix}.finals"), Rc::new(Frames(finals)));
         tensors.insert_shared(format!("{prefix}.latest"), Rc::new(Frames(self.latest.clone())));
         tensors.insert_slice(format!("{prefix}.head"), &[self.head as i64]);
+        if let Some(masks) = &self.masks {
+            masks.save(&format!("{prefix}.masks"), tensors);
+        }
         if let Some(priorities) = &self.priorities {
             priorities.save(&format!("{prefix}.priorities"), self.len(), tensors);
         }
@@ -297,6 +322,7 @@ impl ReplayBuffer {
             observations: Rc::new(observations),
             actions: with_reserved(tensors.get_vec(&name("actions"), len)?, capacity),
             rewards: with_reserved(tensors.get_vec(&name("rewards"), len)?, capacity),
+            masks: MaskBuffer::load(&name("masks"), ends.len(), capacity, tensors)?,
             ends: with_reserved(ends.into_iter().map(End::from_byte).collect(), capacity),
             finals: final_slots.iter().map(|&slot| slot as usize).zip(finals).collect(),
             latest,
@@ -466,7 +492,15 @@ mod tests {
             let end = if (i + 1) % length == 0 { end } else { End::NotDone };
             let next = if end == End::NotDone { next } else { [next[0] + 0.5] };
             let (observation, next) = (at.as_slice().into(), next.as_slice().into());
-            replay.add(Transition { observation, action: i % 5, reward: -(i as f64), next, end });
+            replay.add(Transition {
+                observation,
+                mask: None,
+                action: i % 5,
+                reward: -(i as f64),
+                next,
+                next_mask: None,
+                end,
+            });
         }
         replay
     }
@@ -535,7 +569,15 @@ mod tests {
         again.load("replay", &tensors).unwrap();
         for replay in [&mut replay, &mut again] {
             let (observation, next) = ([21.0].as_slice().into(), [22.0].as_slice().into());
-            replay.add(Transition { observation, action: 0, reward: 0.0, next, end: End::NotDone });
+            replay.add(Transition {
+                observation,
+                mask: None,
+                action: 0,
+                reward: 0.0,
+                next,
+                next_mask: None,
+                end: End::NotDone,
+            });
         }
         assert_eq!(format!("{replay:?}"), format!("{again:?}"));
         let error = empty(Inputs::vector(2)).load("replay", &tensors).unwrap_err().to_string();
@@ -559,7 +601,15 @@ mod tests {
             let end = if i % LENGTH == LENGTH - 1 { End::Truncated } else { End::NotDone };
             let (at, next) = ([at], [at + 1]);
             let (observation, next) = (at.as_slice().into(), next.as_slice().into());
-            replay.add(Transition { observation, action: 0, reward: f64::from(at[0]), next, end });
+            replay.add(Transition {
+                observation,
+                mask: None,
+                action: 0,
+                reward: f64::from(at[0]),
+                next,
+                next_mask: None,
+                end,
+            });
         }
         replay
     }
@@ -629,7 +679,15 @@ mod tests {
                 let next = if end == End::NotDone { at + 1 } else { at + 41 };
                 let (observation, next) = ([at], [next]);
                 let (observation, next) = (observation.as_slice().into(), next.as_slice().into());
-                let transition = Transition { observation, action: 0, reward: f64::from(at), next, end };
+                let transition = Transition {
+                    observation,
+                    mask: None,
+                    action: 0,
+                    reward: f64::from(at),
+                    next,
+                    next_mask: None,
+                    end,
+                };
                 shared.add(transition);
                 own[env].add(transition);
             }
@@ -656,6 +714,37 @@ mod tests {
         }
     }
 
+    /// Before each step, only the action of the observation's number, modulo 3, is legal; the first transitions have no mask.
+    #[test]
+    fn masks_are_those_of_the_observations_before_and_after_n_steps() {
+        let mask = |number: usize| [0, 1, 2].map(|action| action == number % 3);
+        let mut replay = ReplayBuffer::new(9, 1, Inputs::vector(1), PrioritizedReplaySettings::default());
+        let n_step = NStep { n: 2, gamma: 0.9 };
+        for i in 0..30 {
+            let end = if i % 4 == 3 { End::Truncated } else { End::NotDone };
+            let (before, after) = (mask(i), mask(i + 1));
+            let (mask, next_mask) = if i < 2 { (None, None) } else { (Some(&before[..]), Some(&after[..])) };
+            let (observation, next) = ([i as f32], [i as f32 + 1.0]);
+            let (observation, next) = (observation.as_slice().into(), next.as_slice().into());
+            replay.add(Transition { observation, mask, action: 0, reward: 0.0, next, next_mask, end });
+            let mut tensors = StateDict::default();
+            replay.save("replay", &mut tensors);
+            let mut loaded = ReplayBuffer::new(9, 1, Inputs::vector(1), PrioritizedReplaySettings::default());
+            loaded.load("replay", &tensors).unwrap();
+            for replay in [&replay, &loaded] {
+                let batch = replay.sample(20, n_step, 0.0, &mut stream(0, "replay"), Device::Cpu);
+                assert_eq!(batch.masks.is_some(), i >= 2, "no memory before the first mask");
+                let numbers: Vec<f32> = to_vec(&batch.both);
+                for (row, &number) in numbers.iter().enumerate().filter(|_| i >= 2) {
+                    // the observation after step 1 is known from the step after it only by its own mask
+                    let without = if row < 20 { number < 2.0 } else { number <= 2.0 };
+                    let expected = if without { [true; 3] } else { [0, 1, 2].map(|a| a == number as usize % 3) };
+                    assert_eq!(batch.mask(row, 3), Some(&expected[..]), "row {row}, observation {number}, after {i}");
+                }
+            }
+        }
+    }
+
     /// What a checkpoint holds stays as it was when the buffer goes on, though it is not copied.
     #[test]
     fn a_checkpoint_shares_the_observations_until_they_change() {
@@ -664,7 +753,15 @@ mod tests {
         replay.save("replay", &mut tensors);
         assert_eq!(Rc::strong_count(&replay.observations), 2);
         let observation = [99u8].as_slice().into();
-        replay.add(Transition { observation, action: 0, reward: 0.0, next: observation, end: End::NotDone });
+        replay.add(Transition {
+            observation,
+            mask: None,
+            action: 0,
+            reward: 0.0,
+            next: observation,
+            next_mask: None,
+            end: End::NotDone,
+        });
         assert_eq!(tensors.get_vec::<u8>("replay.observations", 8).unwrap(), [10, 11, 12, 13, 20, 21, 22, 23]);
         assert_eq!(number(replay.observation(8)), 99.0);
     }
@@ -679,7 +776,7 @@ mod tests {
         for i in 0..transitions {
             let end = if i % 200 == 199 { End::Terminated } else { End::NotDone };
             let (observation, next) = (frame.as_ref(), frame.as_ref());
-            replay.add(Transition { observation, action: 0, reward: 0.0, next, end });
+            replay.add(Transition { observation, mask: None, action: 0, reward: 0.0, next, next_mask: None, end });
         }
         let of_observations =
             replay.observations.0.len() + replay.finals.values().map(|frame| frame.len()).sum::<usize>();

@@ -30,6 +30,7 @@ use crate::evaluation::{Episodes, Evaluation, EvaluationProgress, play};
 use crate::exploration::{ActionRepeat, Exploration};
 use crate::frame_stack::stack_frames;
 use crate::inputs::{Inputs, to_inputs};
+use crate::mask::{Mask, random_action};
 use crate::q_network::greedy_actions;
 use crate::replay::{End, Transition};
 
@@ -451,13 +452,16 @@ impl DqnTrainer {
         };
         let stacks = self.environments.typed_observations();
         let before: Vec<ObservationBuffer> = (0..actions.len()).map(|env| newest(env, stacks)).collect();
+        let mask = |env| self.environments.action_mask(env).map(<[bool]>::to_vec);
+        let masks: Vec<Option<Vec<bool>>> = (0..actions.len()).map(mask).collect();
         self.environments.step(&actions)?;
         let left = (self.schedule.steps - self.progress.step) as usize;
-        for (env, (action, before)) in actions.into_iter().zip(before).enumerate().take(left) {
+        for (env, ((action, before), mask)) in actions.into_iter().zip(before).zip(masks).enumerate().take(left) {
             let step = self.environments.steps()[env];
-            let (observation, reward, end) = (before.as_ref(), step.reward, End::of(&step));
+            let (observation, mask, reward, end) = (before.as_ref(), mask.as_deref(), step.reward, End::of(&step));
             let next = newest(env, self.environments.typed_final_observations());
-            self.agent.add(Transition { observation, action, reward, next: next.as_ref(), end });
+            let (next, next_mask) = (next.as_ref(), self.environments.final_action_mask(env));
+            self.agent.add(Transition { observation, mask, action, reward, next, next_mask, end });
             self.finish_step(env, reward, end, epsilon)?;
         }
         self.progress.validation_due =
@@ -470,24 +474,26 @@ impl DqnTrainer {
     fn choose_actions(&mut self, epsilon: f64) -> Result<Vec<usize>, Error> {
         let (rng, count) = (&mut self.progress.exploration, self.environments.num_actions());
         let repeat = &mut self.progress.action_repeat;
-        let mut explore = |env| {
+        let masks: Vec<Mask> = (0..self.progress.running.len()).map(|env| self.environments.action_mask(env)).collect();
+        let mut explore = |env: usize| {
             if repeat.is_active(&self.exploration) {
-                Some(repeat.action(env, &self.exploration, count, rng))
+                Some(repeat.action(env, &self.exploration, count, masks[env], rng))
             } else if rng.random::<f64>() < epsilon {
-                Some(rng.random_range(0..count))
+                Some(random_action(count, masks[env], rng))
             } else {
                 None
             }
         };
-        let random: Vec<Option<usize>> = (0..self.progress.running.len()).map(&mut explore).collect();
+        let random: Vec<Option<usize>> = (0..masks.len()).map(&mut explore).collect();
         let (len, stacks) = (self.agent.inputs().len(), self.environments.typed_observations());
-        let mut inputs = Vec::new();
-        for env in (0..random.len()).filter(|&env| random[env].is_none()) {
+        let (mut inputs, mut of_inputs) = (Vec::new(), Vec::new());
+        for env in (0..masks.len()).filter(|&env| random[env].is_none()) {
             inputs.extend_from_slice(&to_inputs(stacks.slice(env * len..(env + 1) * len)));
+            of_inputs.push(masks[env]);
         }
-        let greedy = match inputs.len() / len {
-            0 => Vec::new(),
-            n => greedy_actions(self.agent.q().network(), &inputs, n)?,
+        let greedy = match of_inputs.is_empty() {
+            true => Vec::new(),
+            false => greedy_actions(self.agent.q().network(), &inputs, &of_inputs)?,
         };
         let mut greedy = greedy.into_iter();
         Ok(random.into_iter().map(|random| random.or_else(|| greedy.next()).expect("an action")).collect())
@@ -553,7 +559,8 @@ impl DqnTrainer {
             (self.watch)(progress);
             !(self.checkpoint_requested)()
         };
-        let policy = |observations: &[f32], n: usize| Ok(greedy_actions(self.agent.target(), observations, n)?);
+        let policy =
+            |observations: &[f32], masks: &[Mask]| Ok(greedy_actions(self.agent.target(), observations, masks)?);
         let max_steps = self.schedule.max_evaluation_steps;
         let played = play(&mut self.validation_environments, &self.validation_seeds, max_steps, go_on, policy)?;
         let Some((returns, at_limit)) = played else { return Ok(false) };
@@ -612,7 +619,7 @@ pub fn test<B: Body>(
     episodes: TestEpisodes,
     watch: impl FnMut(EvaluationProgress),
 ) -> Result<Episodes, Error> {
-    test_policy(make, episodes, watch, |observations, n| Ok(greedy_actions(network, observations, n)?))
+    test_policy(make, episodes, watch, |observations, masks| Ok(greedy_actions(network, observations, masks)?))
 }
 
 /// Tests the random policy on fresh episodes; `watch` is called before each environment step.
@@ -626,14 +633,16 @@ pub fn test_random(
 ) -> Result<Episodes, Error> {
     let actions = make()?.num_actions();
     let mut rng = stream(episodes.seed, "random policy");
-    test_policy(make, episodes, watch, |_, n| Ok((0..n).map(|_| rng.random_range(0..actions)).collect()))
+    test_policy(make, episodes, watch, |_, masks| {
+        Ok(masks.iter().map(|mask| random_action(actions, *mask, &mut rng)).collect())
+    })
 }
 
 fn test_policy(
     make: &dyn Fn() -> Result<Box<dyn Environment>, EnvironmentError>,
     TestEpisodes { seed, episodes, max_steps }: TestEpisodes,
     mut watch: impl FnMut(EvaluationProgress),
-    policy: impl FnMut(&[f32], usize) -> Result<Vec<usize>, Error>,
+    policy: impl FnMut(&[f32], &[Mask]) -> Result<Vec<usize>, Error>,
 ) -> Result<Episodes, Error> {
     let mut environments = (0..episodes).map(|_| make()).collect::<Result<Vec<_>, _>>()?;
     let go_on = |progress| {

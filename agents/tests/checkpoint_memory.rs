@@ -28,7 +28,7 @@ fn a_checkpoint_takes_at_most_a_fifth_of_the_buffer_s_memory_more() {
     for i in 0..TRANSITIONS {
         let end = if i % 200 == 199 { End::Terminated } else { End::NotDone };
         let (observation, next) = (frame.as_slice().into(), frame.as_slice().into());
-        replay.add(Transition { observation, action: i % 3, reward: 1.0, next, end });
+        replay.add(Transition { observation, mask: None, action: i % 3, reward: 1.0, next, next_mask: None, end });
     }
     let of_buffer = peak() - before;
     let mut tensors = StateDict::default();

@@ -102,7 +102,8 @@ pub struct EnvSpaces {
 /// Checks with random actions that the environments returned by `make` conform to the API:
 ///
 /// - observations have the declared length and dtype; observations and rewards are finite;
-/// - every discrete action is valid, or continuous actions from -1 to 1 are;
+/// - an action mask has a value for each action and, before the end, a legal action;
+/// - every legal discrete action is valid, or continuous actions from -1 to 1 are;
 /// - an episode depends only on its seed and its actions, not on earlier episodes, even if it starts by a reset in the
 ///   middle of an episode.
 ///
@@ -157,7 +158,9 @@ pub fn check_env(
 
     for action in 0..player.spaces.num_actions {
         player.reset(seed)?;
-        player.step(&Action::Discrete(action))?;
+        if player.env.action_mask().is_none_or(|mask| mask[action]) {
+            player.step(&Action::Discrete(action))?;
+        }
     }
 
     let openings = (0..SEEDS).map(|i| player.opening(seed.wrapping_add(i))).collect::<Result<Vec<_>, _>>()?;
@@ -194,7 +197,7 @@ fn compare(
         if outcomes.0.ended() {
             break;
         }
-        let action = fresh.spaces.random_action(seed, step);
+        let action = fresh.random_action(seed, step);
         outcomes = (fresh.step(&action)?, other.step(&action)?);
     }
     Ok(())
@@ -234,14 +237,28 @@ impl Player {
         if then != self.spaces {
             return Err(CheckError::SpacesChanged { first: self.spaces.into(), then: then.into() });
         }
-        Ok(Outcome { observation: self.env.typed_observation().to_f32(), step })
+        let mask = self.env.action_mask().map(<[bool]>::to_vec);
+        Ok(Outcome { observation: self.env.typed_observation().to_f32(), mask, step })
+    }
+
+    /// Returns the `t`-th action of a random stream, of those that are legal.
+    fn random_action(&self, stream: u64, t: u64) -> Action<'static> {
+        let EnvSpaces { num_actions, action_dim, .. } = self.spaces;
+        if num_actions > 0 {
+            let mask = self.env.action_mask();
+            let legal: Vec<usize> = (0..num_actions).filter(|&action| mask.is_none_or(|mask| mask[action])).collect();
+            return Action::Discrete(legal[(split_mix(stream, t) % legal.len() as u64) as usize]);
+        }
+        let dim = action_dim as u64;
+        let unit = |i| (split_mix(stream, t * dim + i) >> 40) as f32 / (1 << 24) as f32;
+        Action::Continuous((0..dim).map(|i| 2.0 * unit(i) - 1.0).collect())
     }
 
     /// Plays the start of an episode with actions that don't depend on the seed.
     fn opening(&mut self, seed: u64) -> Result<Vec<Outcome>, CheckError> {
         let mut outcomes = vec![self.reset(seed)?];
         for t in 0..OPENING {
-            outcomes.push(self.step(&self.spaces.random_action(0, t))?);
+            outcomes.push(self.step(&self.random_action(0, t))?);
             if outcomes.last().is_some_and(Outcome::ended) {
                 break;
             }
@@ -255,22 +272,13 @@ impl EnvSpaces {
         let (obs_dim, num_actions) = (env.obs_dim(), env.num_actions());
         Self { obs_dim, observations: env.observation_space(), num_actions, action_dim: env.action_dim() }
     }
-
-    /// Returns the `t`-th action of a random stream.
-    fn random_action(&self, stream: u64, t: u64) -> Action<'static> {
-        if self.num_actions > 0 {
-            return Action::Discrete((split_mix(stream, t) % self.num_actions as u64) as usize);
-        }
-        let dim = self.action_dim as u64;
-        let unit = |i| (split_mix(stream, t * dim + i) >> 40) as f32 / (1 << 24) as f32;
-        Action::Continuous((0..dim).map(|i| 2.0 * unit(i) - 1.0).collect())
-    }
 }
 
 /// The result of a reset or step.
 #[derive(PartialEq)]
 struct Outcome {
     observation: Vec<f32>,
+    mask: Option<Vec<bool>>,
     step: Option<Step>,
 }
 
@@ -285,7 +293,8 @@ fn difference(a: &Outcome, b: &Outcome) -> Option<(String, String)> {
     let index = a.observation.iter().zip(&b.observation).position(|(a, b)| a != b);
     let observation = index.map(|i| [a, b].map(|outcome| format!("observation[{i}] = {}", outcome.observation[i])));
     let step = || (a.step != b.step).then(|| [a, b].map(|outcome| format!("{:?}", outcome.step)));
-    observation.or_else(step).map(|[a, b]| (a, b))
+    let mask = || (a.mask != b.mask).then(|| [a, b].map(|outcome| format!("action_mask = {:?}", outcome.mask)));
+    observation.or_else(step).or_else(mask).map(|[a, b]| (a, b))
 }
 
 fn describe(used: bool) -> &'static str {

@@ -113,6 +113,13 @@ pub trait Environment {
         self.observation().into()
     }
 
+    /// Returns which discrete actions are legal now, `[num_actions]`; by default `None`: all are. At least one must be
+    /// legal unless the episode has terminated. Agents take legal actions only, and
+    /// [`PassiveEnvChecker`](crate::PassiveEnvChecker) returns an error for others.
+    fn action_mask(&self) -> Option<&[bool]> {
+        None
+    }
+
     /// Returns the visible state; none if the environment can't be rendered or was never reset.
     fn render_state(&self) -> Option<RenderState> {
         None

@@ -17,6 +17,35 @@ pub enum EnvironmentError {
         count: usize,
     },
 
+    /// A discrete action that is illegal now.
+    #[error("action {action} is illegal at step {step}: `action_mask` is false for it; take an action of the mask")]
+    IllegalAction {
+        /// The action.
+        action: usize,
+        /// Steps since the reset, including this step; the first is 1.
+        step: u64,
+    },
+
+    /// An action mask of another length than there are actions.
+    #[error("after step {step} `action_mask` has {len} values, but there are {expected} actions: return one for each")]
+    ActionMaskLength {
+        /// Steps since the reset; 0 is the reset itself.
+        step: u64,
+        /// The mask's length.
+        len: usize,
+        /// The number of actions.
+        expected: usize,
+    },
+
+    /// An action mask without a legal action, before the episode terminated.
+    #[error(
+        "after step {step} `action_mask` has no legal action: make one legal, or return `terminated` where the episode is over"
+    )]
+    NoLegalAction {
+        /// Steps since the reset; 0 is the reset itself.
+        step: u64,
+    },
+
     /// A continuous action for a discrete action space.
     #[error("the action space is discrete: call `step`, not `step_continuous`")]
     NeedsDiscreteAction,

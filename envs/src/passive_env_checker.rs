@@ -9,7 +9,8 @@ use crate::{Action, Environment, EnvironmentError, ObservationRef, ObservationSp
 /// A wrapper that checks every call and result of an environment, named for a wrapper of Gymnasium.
 ///
 /// It returns an error for a step without an episode, an invalid action, an observation of another length or dtype than
-/// the observation space, and non-finite observations and rewards. It catches a panic of the environment and returns it
+/// the observation space, non-finite observations and rewards, an illegal action, and an action mask of another length or
+/// without a legal action. It catches a panic of the environment and returns it
 /// as an error. [`Registry::make`](crate::Registry::make) and [`Resumable`](crate::Resumable)
 /// wrap environments in it.
 #[derive(Clone, Debug)]
@@ -56,19 +57,21 @@ impl<E: Environment> PassiveEnvChecker<E> {
             None => reset()?,
         }
         self.check_observation(0)?;
+        self.check_mask(0, false)?;
         self.episode = Episode::Running { steps: 0 };
         Ok(())
     }
 
     fn checked_step(&mut self, action: &Action<'_>) -> Result<Step, EnvironmentError> {
         let steps = self.next()?;
-        self.check_action(action)?;
+        self.check_action(action, steps)?;
         self.episode = Episode::None; // after a failure the environment's state is undefined
         let step = guard(steps, || action.take(&mut self.env))?;
         if !step.reward.is_finite() {
             return Err(EnvironmentError::RewardNotFinite { step: steps, value: step.reward });
         }
         self.check_observation(steps)?;
+        self.check_mask(steps, step.terminated)?;
         self.episode = if step.ended() { Episode::Ended { steps } } else { Episode::Running { steps } };
         Ok(step)
     }
@@ -104,6 +107,18 @@ impl<E: Environment> PassiveEnvChecker<E> {
         }
     }
 
+    fn check_mask(&self, step: u64, terminated: bool) -> Result<(), EnvironmentError> {
+        let Some(mask) = self.env.action_mask() else { return Ok(()) };
+        let expected = self.env.num_actions();
+        if mask.len() != expected {
+            return Err(EnvironmentError::ActionMaskLength { step, len: mask.len(), expected });
+        }
+        if !terminated && !mask.contains(&true) {
+            return Err(EnvironmentError::NoLegalAction { step });
+        }
+        Ok(())
+    }
+
     /// Returns the number of the next step, if a step is allowed.
     fn next(&self) -> Result<u64, EnvironmentError> {
         match self.episode {
@@ -113,10 +128,14 @@ impl<E: Environment> PassiveEnvChecker<E> {
         }
     }
 
-    fn check_action(&self, action: &Action<'_>) -> Result<(), EnvironmentError> {
+    /// Checks the action of a step.
+    fn check_action(&self, action: &Action<'_>, step: u64) -> Result<(), EnvironmentError> {
         let (count, expected) = (self.env.num_actions(), self.env.action_dim());
         match action {
-            &Action::Discrete(action) if action < count => Ok(()),
+            &Action::Discrete(action) if action < count => match self.env.action_mask() {
+                Some(mask) if !mask[action] => Err(EnvironmentError::IllegalAction { action, step }),
+                _ => Ok(()),
+            },
             &Action::Discrete(action) if expected == 0 => Err(EnvironmentError::InvalidAction { action, count }),
             Action::Discrete(_) => Err(EnvironmentError::NeedsContinuousAction { dim: expected }),
             Action::Continuous(_) if expected == 0 => Err(EnvironmentError::NeedsDiscreteAction),
@@ -152,7 +171,8 @@ impl<E: Environment> Wrapper for PassiveEnvChecker<E> {
 
     /// Returns `None` if the step isn't valid.
     fn on_begin_step(&mut self, action: usize) -> Option<Physics<'_>> {
-        if self.next().is_ok() && action < self.env.num_actions() { self.env.begin_step(action) } else { None }
+        let valid = self.next().and_then(|step| self.check_action(&Action::Discrete(action), step));
+        if valid.is_ok() { self.env.begin_step(action) } else { None }
     }
 }
 
@@ -172,6 +192,63 @@ mod tests {
     use super::*;
     use crate::environment::tests::Counter;
     use crate::{ObservationDtype, ObservationShape};
+
+    /// An environment whose mask of two actions is `masks[t]` after step t; the last step terminates.
+    struct Masked {
+        masks: &'static [&'static [bool]],
+        t: usize,
+    }
+
+    impl Environment for Masked {
+        fn obs_dim(&self) -> usize {
+            1
+        }
+
+        fn num_actions(&self) -> usize {
+            2
+        }
+
+        fn reset(&mut self, _seed: u64) -> Result<(), EnvironmentError> {
+            self.t = 0;
+            Ok(())
+        }
+
+        fn step(&mut self, _action: usize) -> Result<Step, EnvironmentError> {
+            self.t += 1;
+            Ok(Step { reward: 0.0, terminated: self.t + 1 == self.masks.len(), truncated: false })
+        }
+
+        fn observation(&self) -> &[f32] {
+            &[0.0]
+        }
+
+        fn action_mask(&self) -> Option<&[bool]> {
+            Some(self.masks[self.t])
+        }
+    }
+
+    #[test]
+    fn masks_and_illegal_actions_are_checked() {
+        const NONE: &[bool] = &[false, false];
+        let env = |masks: &'static [&'static [bool]]| PassiveEnvChecker::new(Masked { masks, t: 0 }).named("go");
+        let message = |result: Result<Step, EnvironmentError>| result.unwrap_err().to_string();
+        let mut whole = env(&[&[true, false], &[false, true], NONE]);
+        whole.reset(0).unwrap();
+        assert!(whole.begin_step(1).is_none());
+        assert!(message(whole.step(1)).starts_with("environment `go`: action 1 is illegal at step 1"));
+        whole.step(0).unwrap();
+        assert!(whole.step(1).unwrap().terminated, "a terminal state needs no legal action");
+        let mut short = env(&[&[true, false], &[true], NONE]);
+        short.reset(0).unwrap();
+        assert!(message(short.step(0)).contains("after step 1 `action_mask` has 1 values, but there are 2 actions"));
+        let mut stuck = env(&[&[true, false], NONE, NONE]);
+        stuck.reset(0).unwrap();
+        assert!(message(stuck.step(0)).contains("`go`: after step 1 `action_mask` has no legal action"));
+        assert!(matches!(
+            PassiveEnvChecker::new(Masked { masks: &[NONE], t: 0 }).reset(0),
+            Err(EnvironmentError::NoLegalAction { step: 0 })
+        ));
+    }
 
     /// An environment that panics in its second step.
     struct Faulty(u64);

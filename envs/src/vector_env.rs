@@ -44,7 +44,17 @@ pub struct VectorEnv {
     running: bool,
     observations: ObservationBuffer,
     final_observations: ObservationBuffer,
+    masks: Masks,
+    final_masks: Masks,
     steps: Vec<Step>,
+}
+
+/// The action masks of all environments.
+struct Masks {
+    /// `[num_envs, num_actions]`
+    legal: Vec<bool>,
+    /// whether each environment has a mask now, `[num_envs]`
+    given: Vec<bool>,
 }
 
 /// A point in the episodes of a [`VectorEnv`].
@@ -83,7 +93,15 @@ struct Row<'a> {
     action: usize,
     observation: ObservationMut<'a>,
     final_observation: ObservationMut<'a>,
+    mask: MaskMut<'a>,
+    final_mask: MaskMut<'a>,
     step: &'a mut Step,
+}
+
+/// One environment's part of [`Masks`].
+struct MaskMut<'a> {
+    legal: &'a mut [bool],
+    given: &'a mut bool,
 }
 
 impl VectorEnv {
@@ -138,6 +156,8 @@ impl VectorEnv {
             running: false,
             observations: zeros(),
             final_observations: zeros(),
+            masks: Masks::new(num_envs, num_actions),
+            final_masks: Masks::new(num_envs, num_actions),
             steps: vec![Step { reward: 0.0, terminated: false, truncated: false }; num_envs],
         })
     }
@@ -166,7 +186,7 @@ impl VectorEnv {
         self.for_each_worker(&vec![0; num_envs], |envs, rows| {
             for_each_env(envs, rows, num_envs, |env, mut row| {
                 env.episode = 0;
-                env.start(&mut row.observation)
+                env.start(&mut row)
             })
         })
     }
@@ -190,11 +210,12 @@ impl VectorEnv {
             for_each_env(envs, rows, num_envs, |env, mut row| {
                 *row.step = env.env.step(row.action)?;
                 row.final_observation.copy_from(env.env.typed_observation());
+                row.final_mask.copy_from(env.env.action_mask());
                 if row.step.ended() {
                     env.episode += 1;
-                    env.start(&mut row.observation)
+                    env.start(&mut row)
                 } else {
-                    row.observation.copy_from(env.env.typed_observation());
+                    env.observe(&mut row);
                     Ok(())
                 }
             })
@@ -234,7 +255,7 @@ impl VectorEnv {
             for_each_env(envs, rows, num_envs, |env, mut row| {
                 env.episode = episodes[env.index];
                 env.env.restore(&snapshots[env.index])?;
-                row.observation.copy_from(env.env.typed_observation());
+                env.observe(&mut row);
                 Ok(())
             })
         })
@@ -263,6 +284,18 @@ impl VectorEnv {
         self.final_observations.as_ref()
     }
 
+    /// Returns which actions are legal now in an environment, `[num_actions]`; `None` if all are. See
+    /// [`Environment::action_mask`].
+    pub fn action_mask(&self, env: usize) -> Option<&[bool]> {
+        self.masks.of(env)
+    }
+
+    /// Returns which actions were legal in an environment after the last actions, before any reset, as
+    /// [`final_observations`](Self::final_observations).
+    pub fn final_action_mask(&self, env: usize) -> Option<&[bool]> {
+        self.final_masks.of(env)
+    }
+
     /// Returns rewards and flags of the last actions, `[num_envs]`.
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -278,10 +311,13 @@ impl VectorEnv {
         let rows = self.steps.iter_mut().zip(actions);
         let mut rest = (self.observations.as_mut(), self.final_observations.as_mut());
         let len = self.space.len();
-        let rows = rows.map(|(step, &action)| Row {
+        let masks = self.masks.rows_mut(self.num_actions).zip(self.final_masks.rows_mut(self.num_actions));
+        let rows = rows.zip(masks).map(|((step, &action), (mask, final_mask))| Row {
             action,
             observation: rest.0.split_off(len),
             final_observation: rest.1.split_off(len),
+            mask,
+            final_mask,
             step,
         });
         match &mut self.workers {
@@ -315,10 +351,44 @@ fn for_each_env(
 }
 
 impl SubEnv {
-    fn start(&mut self, observation: &mut ObservationMut<'_>) -> Result<(), EnvironmentError> {
+    fn start(&mut self, row: &mut Row<'_>) -> Result<(), EnvironmentError> {
         self.env.reset((self.seed)(self.index, self.episode))?;
-        observation.copy_from(self.env.typed_observation());
+        self.observe(row);
         Ok(())
+    }
+
+    fn observe(&self, row: &mut Row<'_>) {
+        row.observation.copy_from(self.env.typed_observation());
+        row.mask.copy_from(self.env.action_mask());
+    }
+}
+
+impl Masks {
+    fn new(num_envs: usize, num_actions: usize) -> Self {
+        Masks { legal: vec![true; num_envs * num_actions], given: vec![false; num_envs] }
+    }
+
+    fn of(&self, env: usize) -> Option<&[bool]> {
+        let num_actions = self.legal.len() / self.given.len();
+        self.given[env].then(|| &self.legal[env * num_actions..(env + 1) * num_actions])
+    }
+
+    fn rows_mut(&mut self, num_actions: usize) -> impl Iterator<Item = MaskMut<'_>> {
+        let mut rest = &mut self.legal[..];
+        self.given.iter_mut().map(move |given| {
+            let (legal, others) = mem::take(&mut rest).split_at_mut(num_actions);
+            rest = others;
+            MaskMut { legal, given }
+        })
+    }
+}
+
+impl MaskMut<'_> {
+    fn copy_from(&mut self, mask: Option<&[bool]>) {
+        *self.given = mask.is_some();
+        if let Some(mask) = mask {
+            self.legal.copy_from_slice(mask);
+        }
     }
 }
 
@@ -490,6 +560,66 @@ mod tests {
             assert_eq!(vector.typed_final_observations(), [1u8, 2].as_slice().into());
             assert_eq!(vector.typed_observations(), [1u8, 11].as_slice().into());
             assert_eq!((vector.observations().len(), vector.observation_space().image()), (0, Some([1; 3])));
+        }
+    }
+
+    #[test]
+    fn masks_are_those_of_each_environment_s_state() {
+        /// Only action `seed % 3`, then the next one, is legal; an odd seed has no mask. Episodes have two steps.
+        struct Turns {
+            next: usize,
+            steps: u32,
+            mask: Option<[bool; 3]>,
+        }
+
+        impl Environment for Turns {
+            fn obs_dim(&self) -> usize {
+                1
+            }
+
+            fn num_actions(&self) -> usize {
+                3
+            }
+
+            fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
+                (self.next, self.steps) = (seed as usize % 3, 0);
+                self.mask = seed.is_multiple_of(2).then(|| [0, 1, 2].map(|action| action == self.next));
+                Ok(())
+            }
+
+            fn step(&mut self, _action: usize) -> Result<Step, EnvironmentError> {
+                (self.next, self.steps) = ((self.next + 1) % 3, self.steps + 1);
+                self.mask = self.mask.map(|_| [0, 1, 2].map(|action| action == self.next));
+                Ok(Step { reward: 0.0, terminated: self.steps == 2, truncated: false })
+            }
+
+            fn observation(&self) -> &[f32] {
+                &[0.0]
+            }
+
+            fn action_mask(&self) -> Option<&[bool]> {
+                self.mask.as_ref().map(|mask| &mask[..])
+            }
+        }
+
+        for threads in [1, 2] {
+            let make = |_| Ok(Box::new(Turns { next: 0, steps: 0, mask: None }) as Box<dyn Environment>);
+            let seed = |env, episode| env as u64 + 2 * episode;
+            let mut vector = VectorEnv::new(3.try_into().unwrap(), threads.try_into().unwrap(), make, seed).unwrap();
+            vector.reset().unwrap();
+            let legal = |mask: Option<&[bool]>| mask.map(|mask| mask.iter().position(|legal| *legal).unwrap());
+            let now = |vector: &VectorEnv| [0, 1, 2].map(|env| legal(vector.action_mask(env)));
+            let last = |vector: &VectorEnv| [0, 1, 2].map(|env| legal(vector.final_action_mask(env)));
+            assert_eq!(now(&vector), [Some(0), None, Some(2)]);
+            vector.step(&[0, 0, 2]).unwrap();
+            assert_eq!((now(&vector), last(&vector)), ([Some(1), None, Some(0)], [Some(1), None, Some(0)]));
+            let snapshot = vector.snapshot().unwrap();
+            vector.step(&[1, 0, 0]).unwrap();
+            assert_eq!((now(&vector), last(&vector)), ([Some(2), None, Some(1)], [Some(2), None, Some(1)]));
+            let error = vector.step(&[2, 0, 2]).unwrap_err().to_string();
+            assert!(error.starts_with("environment 2: action 2 is illegal at step 1"), "{error}");
+            vector.restore(&snapshot).unwrap();
+            assert_eq!(now(&vector), [Some(1), None, Some(0)]);
         }
     }
 

@@ -97,6 +97,10 @@ impl<W: Wrapper> Environment for W {
         self.inner().typed_observation()
     }
 
+    fn action_mask(&self) -> Option<&[bool]> {
+        self.inner().action_mask()
+    }
+
     fn render_state(&self) -> Option<RenderState> {
         self.inner().render_state()
     }
@@ -167,6 +171,10 @@ mod tests {
             self.0.as_slice().into()
         }
 
+        fn action_mask(&self) -> Option<&[bool]> {
+            Some(&[true])
+        }
+
         fn render_state(&self) -> Option<RenderState> {
             Some(RENDER_STATE)
         }
@@ -179,6 +187,7 @@ mod tests {
             assert_eq!((env.obs_dim(), env.num_actions(), env.action_dim()), (1, 1, 2));
             assert_eq!((env.observation_space(), env.observation()), (SPACE, &[][..]));
             assert_eq!((env.typed_observation(), env.render_state()), ([3u8][..].into(), Some(RENDER_STATE)));
+            assert_eq!(env.action_mask(), Some(&[true][..]));
             assert_eq!(env.step(0).unwrap(), Step { reward: 0.0, terminated: false, truncated: false });
         }
         fn continuous<E: Environment>(mut env: E) {

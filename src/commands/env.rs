@@ -5,6 +5,7 @@ use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
+use alrao_agents::mask::{Mask, random_action as random_legal_action};
 use alrao_core::path::Shown;
 use alrao_core::streams::{Stream, stream};
 use alrao_envs::{
@@ -187,13 +188,13 @@ type Play = Box<dyn FnMut() -> Result<(usize, usize), EnvironmentError>>;
 fn single_env(catalog: &Catalog, settings: &EnvironmentSettings) -> Result<Play> {
     let (spec, mut environment) = find(catalog, settings)?;
     let mut rng = stream(0, "random policy");
-    let actions: Vec<Action> = (0..ACTIONS).map(|_| random_action(spec.actions, &mut rng)).collect();
+    let actions: Vec<Action> = (0..ACTIONS).map(|_| random_action(spec.actions, None, &mut rng)).collect();
     let mut seed = 0;
     environment.reset(seed)?;
     Ok(Box::new(move || {
         let before = seed;
         for action in &actions {
-            if action.take(&mut environment)?.ended() {
+            if legal(action, environment.action_mask()).take(&mut environment)?.ended() {
                 seed += 1;
                 environment.reset(seed)?;
             }
@@ -222,7 +223,9 @@ fn vector_env(catalog: &Catalog, settings: EnvironmentSettings, num_envs: NonZer
     Ok(Box::new(move || {
         let mut episodes = 0;
         for actions in actions.chunks_exact(num_envs.get()) {
-            envs.step(actions)?;
+            let actions = actions.iter().enumerate().map(|(env, &action)| next_legal(action, envs.action_mask(env)));
+            let actions: Vec<usize> = actions.collect();
+            envs.step(&actions)?;
             episodes += envs.steps().iter().filter(|step| step.ended()).count();
         }
         Ok((actions.len(), episodes))
@@ -249,7 +252,7 @@ fn trace(args: &TraceArgs, catalog: &Catalog) -> Result<()> {
         let action = match (&given, heuristic) {
             (Some(actions), _) => actions[t].clone(),
             (None, Some(heuristic)) => heuristic(environment.observation()),
-            (None, None) => random_action(spec.actions, &mut rng),
+            (None, None) => random_action(spec.actions, environment.action_mask(), &mut rng),
         };
         let Step { reward, terminated, truncated } = action.take(&mut environment)?;
         let obs = environment.typed_observation().to_f32().into_iter().map(f64::from).collect();
@@ -262,10 +265,23 @@ fn trace(args: &TraceArgs, catalog: &Catalog) -> Result<()> {
     Ok(())
 }
 
-/// Draws a uniformly random action.
-fn random_action(actions: ActionSpace, rng: &mut Stream) -> Action<'static> {
+/// Returns an action that was drawn in advance or, if it is illegal now, the next legal one.
+fn legal<'a>(action: &'a Action<'_>, mask: Mask) -> Cow<'a, Action<'a>> {
+    match *action {
+        Action::Discrete(index) if mask.is_some() => Cow::Owned(Action::Discrete(next_legal(index, mask))),
+        _ => Cow::Borrowed(action),
+    }
+}
+
+fn next_legal(action: usize, mask: Mask) -> usize {
+    let Some(mask) = mask else { return action };
+    (action..mask.len()).chain(0..action).find(|&action| mask[action]).expect("a legal action")
+}
+
+/// Draws a uniformly random legal action.
+fn random_action(actions: ActionSpace, mask: Mask, rng: &mut Stream) -> Action<'static> {
     match actions {
-        ActionSpace::Discrete(count) => Action::Discrete(rng.random_range(0..count)),
+        ActionSpace::Discrete(count) => Action::Discrete(random_legal_action(count, mask, rng)),
         ActionSpace::Continuous { low, high, dim } => {
             Action::Continuous((0..dim).map(|_| rng.random_range(low..=high)).collect())
         }

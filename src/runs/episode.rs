@@ -45,7 +45,9 @@ pub fn episode(catalog: &Catalog, run: &Path, seed: Option<u64>) -> Result<Episo
                 })?
                 .render(),
         );
-        let step = environment.step(greedy_actions(&network, &to_inputs(environment.typed_observation()), 1)?[0])?;
+        let (inputs, mask) = (to_inputs(environment.typed_observation()), environment.action_mask());
+        let action = greedy_actions(&network, &inputs, &[mask])?[0];
+        let step = environment.step(action)?;
         sum += step.reward;
         if step.ended() || frames.len() as u64 >= task.schedule.max_evaluation_steps {
             let fps = catalog.environments.spec(name)?.fps;

@@ -60,6 +60,13 @@ fn alrao_with_dueling_heads_and_prioritized_replay() {
 }
 
 #[test]
+fn alrao_with_action_masks() {
+    let masked = true;
+    check_with(&settings(), &alrao(), masked);
+    check_with(&AgentSettings { double_q: false, ..settings() }, &alrao(), masked);
+}
+
+#[test]
 fn sgd_without_normalization_and_double_dqn() {
     let network = QNetworkSettings { layer_norm: false, ..settings().network };
     let plain = AgentSettings { double_q: false, n_step: 1, network, ..settings() };
@@ -74,8 +81,12 @@ fn adam_with_prioritized_replay() {
 
 /// Checks that both sides stay close, with loops and with libtorch calls.
 fn check(settings: &AgentSettings, method: &Method) {
+    check_with(settings, method, false);
+}
+
+fn check_with(settings: &AgentSettings, method: &Method, masked: bool) {
     tch::set_num_threads(1); // small tensors
-    let run = || largest_difference(settings, method);
+    let run = || largest_difference(settings, method, masked);
     for (way, (name, difference)) in [("loops", run()), ("calls", via_libtorch(run))] {
         println!("by {way}: {difference:.1e} in {name}");
         assert!(difference < BOUND, "by {way}: {name} differs by {difference:e}");
@@ -83,12 +94,12 @@ fn check(settings: &AgentSettings, method: &Method) {
 }
 
 /// Returns the largest difference between both sides over all updates, with the tensor's name.
-fn largest_difference(settings: &AgentSettings, method: &Method) -> (String, f64) {
+fn largest_difference(settings: &AgentSettings, method: &Method, masked: bool) -> (String, f64) {
     let mut agent =
         Agent::new(ObservationSpace::vector(OBSERVATION), ACTIONS, settings, method, 3, Device::Cpu).unwrap();
     let mut plain = reference(&agent, settings, method);
     let (mut drawn, mut drawn_by_plain) = (stream(3, "replay"), stream(3, "replay"));
-    let mut world = World::new();
+    let mut world = World::new(masked);
     (0..20).for_each(|_| world.step(&mut agent, &mut plain));
     let mut largest = (String::new(), 0.0);
     let (mut scales, mut factor) = (0, plain.factor);
@@ -146,12 +157,15 @@ fn differences(agent: &Agent, found: &Update, plain: &Plain, expected: &UpdateSt
 struct World {
     rng: Stream,
     observation: Vec<f32>,
+    mask: Option<[bool; ACTIONS]>,
     steps: u32,
 }
 
 impl World {
-    fn new() -> Self {
-        World { rng: stream(3, "world"), observation: vec![0.1; OBSERVATION], steps: 0 }
+    /// With masks, some steps have none.
+    fn new(masked: bool) -> Self {
+        let mask = masked.then_some([true; ACTIONS]);
+        World { rng: stream(3, "world"), observation: vec![0.1; OBSERVATION], mask, steps: 0 }
     }
 
     /// Makes a step and adds the transition to both sides.
@@ -160,6 +174,11 @@ impl World {
         let next: Vec<f32> = (0..OBSERVATION).map(|feature| draw() * [0.3, 1.0, 10.0][feature] + 0.5).collect();
         let reward = draw() * (1.0 + self.steps as f32 / 20.0);
         let action = self.rng.random_range(0..ACTIONS);
+        let mask = self.mask;
+        if mask.is_some() {
+            let legal = self.rng.random_range(0..ACTIONS); // and the others, with probability 1/2 each
+            self.mask = Some([0, 1, 2].map(|action| action == legal || self.rng.random()));
+        }
         let end = [End::Terminated, End::Truncated].get(self.rng.random_range(0..12)).copied().unwrap_or(End::NotDone);
         let observation = std::mem::replace(&mut self.observation, next.clone());
         if end != End::NotDone {
@@ -168,9 +187,13 @@ impl World {
         self.steps += 1;
         let reward = f64::from(reward);
         let (of_agent, next_of_agent) = (observation.as_slice().into(), next.as_slice().into());
-        agent.add(Transition { observation: of_agent, action, reward, next: next_of_agent, end });
+        let given = !self.steps.is_multiple_of(5); // if no mask is given, all actions are legal
+        let masks = [mask, self.mask].map(|mask| mask.filter(|_| given));
+        let [mask, next_mask] = masks.each_ref().map(|mask| mask.as_ref().map(|mask| &mask[..]));
+        agent.add(Transition { observation: of_agent, mask, action, reward, next: next_of_agent, next_mask, end });
+        let masks = masks.map(|mask| mask.unwrap_or([true; ACTIONS]));
         let double = |numbers: &[f32]| numbers.iter().copied().map(f64::from).collect();
-        plain.add(Step { observation: double(&observation), action, reward, next: double(&next), end });
+        plain.add(Step { observation: double(&observation), action, reward, next: double(&next), masks, end });
     }
 }
 

@@ -41,6 +41,7 @@ pub struct Step {
     pub action: usize,
     pub reward: f64,
     pub next: Vec<f64>,
+    pub masks: [[bool; 3]; 2],
     pub end: End,
 }
 
@@ -81,12 +82,13 @@ impl Plain {
             if last.end != End::Terminated {
                 let values = self.values(&self.target, &last.next);
                 let online = self.values(&Averaged::of(&self.online), &last.next);
-                target += gamma.powi(m as i32) * values[argmax(if double_q { &online } else { &values })];
+                target +=
+                    gamma.powi(m as i32) * values[argmax(if double_q { &online } else { &values }, last.masks[1])];
             }
             y.push(target);
             let now = self.values(&Averaged::of(&self.online), &self.steps[i].observation);
             taken.push(now[self.steps[i].action]);
-            best.push(now[argmax(&now)]);
+            best.push(now[argmax(&now, self.steps[i].masks[0])]);
         }
 
         let rows: Vec<f64> = drawn.iter().flat_map(|&i| self.steps[i].observation.clone()).collect();
@@ -246,9 +248,9 @@ fn huber(out: &Tensor, y: &Tensor, sigma: f64) -> Tensor {
     -(h + (z * sigma).ln())
 }
 
-/// Returns the first index of the largest value.
-fn argmax(values: &[f64]) -> usize {
-    (0..values.len()).rev().max_by(|&i, &j| values[i].total_cmp(&values[j])).unwrap()
+/// Returns the first index of the largest value of a legal action.
+fn argmax(values: &[f64], mask: [bool; 3]) -> usize {
+    (0..values.len()).rev().filter(|&action| mask[action]).max_by(|&i, &j| values[i].total_cmp(&values[j])).unwrap()
 }
 
 /// Returns mean and standard deviation; 0 for no values.
