@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::process::ExitCode;
 
+use alrao_agents::callback::Callback;
 use alrao_agents::q_network::QNetworkSettings;
 use alrao_core::layers::Body;
 use alrao_core::parameters::ParameterBuilder;
@@ -82,6 +83,12 @@ impl App {
     ) -> Self {
         let added = self.catalog.bodies.add_for_images(name, smallest, new).map_err(UsageError::of);
         self.note(added)
+    }
+
+    /// Adds a callback, which `make` creates for each training of an agent.
+    pub fn callback<C: Callback + 'static>(mut self, make: impl Fn() -> C + Send + Sync + 'static) -> Self {
+        self.catalog.add_callback(make);
+        self
     }
 
     /// Adds a configuration, a TOML text as [`include_str!`] gives it; an environment's takes its name. Without one, an

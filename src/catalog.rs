@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 use alrao_agents::bodies::Bodies;
+use alrao_agents::callback::Callback;
 use alrao_envs::Registry;
 
 use crate::usage_error::UsageError;
@@ -14,13 +17,17 @@ const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/configs.rs
 /// Environment steps of an environment that has no configuration.
 const DEFAULT_STEPS: u64 = 50_000;
 
-/// The environments, bodies and configurations of a program.
-#[derive(Clone, Debug)]
+/// Makes a callback for each training.
+pub(crate) type MakeCallback = Arc<dyn Fn() -> Box<dyn Callback> + Send + Sync>;
+
+/// The environments, bodies, callbacks and configurations of a program.
+#[derive(Clone)]
 pub struct Catalog {
     /// The environments.
     pub environments: Registry,
     /// The bodies of Q-networks.
     pub bodies: Bodies,
+    pub(crate) callbacks: Vec<MakeCallback>,
     configurations: BTreeMap<String, Cow<'static, str>>,
 }
 
@@ -28,7 +35,12 @@ impl Catalog {
     /// Returns what this crate has.
     pub fn builtin() -> Self {
         let configurations = BUILT_IN.iter().map(|(name, text)| (name.to_string(), Cow::Borrowed(*text))).collect();
-        Catalog { environments: Registry::builtin(), bodies: Bodies::default(), configurations }
+        Catalog { environments: Registry::builtin(), bodies: Bodies::default(), callbacks: Vec::new(), configurations }
+    }
+
+    /// Adds a callback, which `make` creates for each training of an agent.
+    pub fn add_callback<C: Callback + 'static>(&mut self, make: impl Fn() -> C + Send + Sync + 'static) {
+        self.callbacks.push(Arc::new(move || Box::new(make())));
     }
 
     /// Adds a configuration, a TOML text.
@@ -62,6 +74,15 @@ impl Catalog {
         names.sort_unstable();
         names.dedup();
         names
+    }
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Catalog { environments, bodies, callbacks, configurations } = self;
+        let mut debug = f.debug_struct("Catalog");
+        debug.field("environments", environments).field("bodies", bodies).field("callbacks", &callbacks.len());
+        debug.field("configurations", configurations).finish()
     }
 }
 

@@ -16,6 +16,8 @@ pub enum FigureKind {
     Learning,
     /// Head weights of a run over time.
     Posterior,
+    /// Metrics of a run that callbacks recorded.
+    Metrics,
     /// Learning rates of a run's units, and their weight changes.
     Rates,
     /// Results by learning-rate range, with SGD on the diagonal; runs of several widths get a second map by width.
@@ -72,6 +74,7 @@ pub fn figure(kind: FigureKind, sources: &[Source]) -> Result<Figure, PlotError>
             }
         },
         FigureKind::Posterior => alrao_plots::posterior(one()?),
+        FigureKind::Metrics => alrao_plots::metrics(one()?),
         FigureKind::Rates => alrao_plots::rates(one()?),
         FigureKind::Heatmap => alrao_plots::heat_map(sources),
     }

@@ -46,6 +46,9 @@ pub enum Outcome {
     Agent {
         /// Environment steps taken.
         steps: u64,
+        /// Why a callback stopped the training before its last step; none if none did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stopped: Option<String>,
         /// The validation that selected the tested checkpoint.
         best: Option<BestValidation>,
         /// Returns on the test episodes; none if the run diverged before its first validation.

@@ -1,5 +1,7 @@
 //! The examples, run as their readers run them.
 
+#[path = "../examples/callback.rs"]
+mod callback;
 #[path = "../examples/custom_body.rs"]
 mod custom_body;
 #[path = "../examples/custom_environment.rs"]
@@ -89,6 +91,32 @@ fn a_custom_body_learns_cartpole_better_than_chance() {
     ];
     let mean = train(custom_body::app(), "cartpole", &sets);
     assert!(mean > 60.0, "mean return {mean}; a random policy has 22");
+}
+
+#[test]
+fn a_callback_records_metrics_and_stops_a_run() {
+    let catalog = App::new().callback(|| callback::LongEpisodes::new(30.0)).catalog().unwrap();
+    let sets = ["schedule.steps=9000", "schedule.validation_episodes=2", "schedule.test_episodes=2", "device=cpu"];
+    let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
+    let root = tempfile::tempdir().unwrap();
+    let config = Config::read("cartpole", &sets, &catalog).unwrap();
+    let run = Run::create(root.path().join("run"), config, &catalog).unwrap();
+    let summary = run.train().unwrap();
+    let alrao::summary::Outcome::Agent { steps, stopped, test, .. } = &summary.outcome else { unreachable!() };
+    assert!(*steps < 9000 && test.is_some(), "{steps} steps");
+    assert!(stopped.as_ref().unwrap().starts_with("the mean length of 10 episodes is"), "{stopped:?}");
+    assert_eq!(run.train().unwrap(), summary, "a stopped run is done");
+    let metrics = std::fs::read_to_string(run.path().join("metrics.jsonl")).unwrap();
+    assert!(metrics.contains(r#"{"kind":"metric","step":"#) && metrics.contains(r#""name":"mean_length","value":"#));
+    let figure = alrao::plots::metrics(&run.path().into()).unwrap();
+    figure.save(&root.path().join("metrics.svg")).unwrap();
+    assert!(std::fs::read_to_string(root.path().join("metrics.svg")).unwrap().contains("mean_length"));
+    let twice = App::new().callback(callback::LongEpisodes::default).callback(callback::LongEpisodes::default);
+    let config = run.config().clone();
+    let error = Run::create(root.path().join("twice"), config, &twice.catalog().unwrap()).and_then(|run| run.train());
+    assert!(error.unwrap_err().to_string().contains("two callbacks named `long_episodes`"));
+    let error = Run::open(run.path(), &alrao::Catalog::builtin()).unwrap().train();
+    assert!(error.is_ok(), "a run that is done needs no callback");
 }
 
 #[test]

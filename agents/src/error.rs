@@ -17,6 +17,22 @@ pub enum Error {
         "deep Q-learning needs a discrete action space, but this environment's actions are continuous: make them discrete"
     )]
     NoActions,
+    /// A callback failed.
+    #[error("callback `{name}` at step {step}")]
+    Callback {
+        /// The callback's name.
+        name: String,
+        /// Environment steps so far.
+        step: u64,
+        /// The callback's error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Two callbacks of one name.
+    #[error("there are two callbacks named `{name}`: rename one")]
+    DuplicateCallback {
+        /// The name.
+        name: String,
+    },
     /// A setting is invalid.
     #[error("{field} = {value}: {problem}")]
     Setting {

@@ -4,6 +4,7 @@
 //! alone in a custom loop. Environments implement [`alrao_envs::Environment`].
 
 pub mod bodies;
+pub mod callback;
 pub mod dqn;
 pub mod evaluation;
 pub mod exploration;
@@ -13,6 +14,7 @@ pub mod mask;
 pub mod obs_normalizer;
 pub mod priority;
 pub mod q_network;
+pub mod ready_callbacks;
 pub mod replay;
 pub mod return_scale;
 pub mod training;

@@ -4,9 +4,10 @@
 //! [`DqnEvent`]. Every random draw comes from a named stream of the run's seed and [`DqnTrainer::save`] covers the
 //! whole state, so a resumed training is bit-identical to one that was never stopped.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZero;
 use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use alrao_core::json::null_as_nan;
@@ -20,10 +21,12 @@ use alrao_core::streams::{Stream, stream};
 use alrao_envs::{Environment, EnvironmentError, ObservationBuffer, ObservationRef, VectorEnv, VectorSnapshot};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tch::Device;
 
 use crate::Error;
 use crate::bodies::Bodies;
+use crate::callback::{Callback, CallbackError, EndedEpisode, TrainingContext};
 use crate::dqn::{Agent, AgentSettings, Scales, Update};
 use crate::error::within;
 use crate::evaluation::{Episodes, Evaluation, EvaluationProgress, play};
@@ -32,6 +35,7 @@ use crate::frame_stack::stack_frames;
 use crate::inputs::{Inputs, to_inputs};
 use crate::mask::{Mask, random_action};
 use crate::q_network::greedy_actions;
+use crate::ready_callbacks::{StopAtReturn, StopWithoutImprovement};
 use crate::replay::{End, Transition};
 
 /// Length of a training run, and intervals of its validations, checkpoints and logs, in environment steps.
@@ -54,6 +58,12 @@ pub struct Schedule {
     pub checkpoint_minutes: f64,
     /// Interval of log lines about the updates; by default 500.
     pub log_every: u64,
+    /// Mean return of a validation at which the training stops; never by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_at: Option<f64>,
+    /// Validations in a row without improvement after which the training stops; never by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u64>,
 }
 
 /// A schedule with optional fields, as in configurations.
@@ -68,6 +78,8 @@ struct PartialSchedule {
     checkpoint_every: Option<u64>,
     checkpoint_minutes: Option<f64>,
     log_every: Option<u64>,
+    stop_at: Option<f64>,
+    patience: Option<u64>,
 }
 
 impl From<PartialSchedule> for Schedule {
@@ -82,6 +94,8 @@ impl From<PartialSchedule> for Schedule {
             checkpoint_every: partial.checkpoint_every.unwrap_or(default.checkpoint_every),
             checkpoint_minutes: partial.checkpoint_minutes.unwrap_or(default.checkpoint_minutes),
             log_every: partial.log_every.unwrap_or(default.log_every),
+            stop_at: partial.stop_at,
+            patience: partial.patience,
         }
     }
 }
@@ -98,6 +112,8 @@ impl Schedule {
             checkpoint_every: steps.div_ceil(10).clamp(1, 10_000),
             checkpoint_minutes: 5.0,
             log_every: 500,
+            stop_at: None,
+            patience: None,
         }
     }
 
@@ -115,6 +131,9 @@ impl Schedule {
         within("schedule.checkpoint_every", self.checkpoint_every, 1..)?;
         within("schedule.checkpoint_minutes", self.checkpoint_minutes, (Bound::Excluded(0.0), Bound::Unbounded))?;
         within("schedule.log_every", self.log_every, 1..)?;
+        let finite = (Bound::Excluded(f64::NEG_INFINITY), Bound::Excluded(f64::INFINITY));
+        within("schedule.stop_at", self.stop_at.unwrap_or(0.0), finite)?;
+        within("schedule.patience", self.patience.unwrap_or(1), 1..)?;
         if self.steps <= learning_starts {
             let problem =
                 format!("must be more than agent.learning_starts = {learning_starts}, or there are no updates");
@@ -173,6 +192,15 @@ pub enum DqnEvent {
         /// Whether no earlier validation was better.
         best: bool,
     },
+    /// A metric that a [callback](Callback) recorded.
+    Metric {
+        /// Environment steps so far.
+        step: u64,
+        /// The metric's name.
+        name: String,
+        /// The metric's value.
+        value: f64,
+    },
 }
 
 /// Reason why [`DqnTrainer::advance`] returned.
@@ -201,6 +229,7 @@ pub struct DqnTrainer {
     saved: Instant,
     checkpoint_requested: fn() -> bool,
     watch: Box<dyn FnMut(EvaluationProgress)>,
+    callbacks: Vec<Box<dyn Callback>>,
     pending: VecDeque<DqnStopReason>,
 }
 
@@ -211,6 +240,9 @@ struct Progress {
     /// whether the validation after this step was interrupted, so that a checkpoint is from before it
     #[serde(default, skip_serializing_if = "is_false")]
     validation_due: bool,
+    /// why a callback stopped the training
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stopped: Option<String>,
     episode: u64,
     running: Vec<RunningEpisode>,
     best: Option<BestValidation>,
@@ -256,6 +288,9 @@ struct Sums {
 pub struct DqnTrainerState {
     progress: Progress,
     environments: Option<VectorSnapshot>,
+    /// the states of the callbacks, by name
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    callbacks: BTreeMap<String, Value>,
     scales: Scales,
 }
 
@@ -317,6 +352,7 @@ impl DqnTrainer {
         let progress = Progress {
             step: 0,
             validation_due: false,
+            stopped: None,
             episode: 0,
             running: vec![RunningEpisode::default(); num_envs],
             best: None,
@@ -340,6 +376,7 @@ impl DqnTrainer {
             saved: Instant::now(),
             checkpoint_requested: || false,
             watch: Box::new(|_| {}),
+            callbacks: ready_callbacks(schedule),
             pending: VecDeque::new(),
             schedule: schedule.clone(),
         })
@@ -350,7 +387,7 @@ impl DqnTrainer {
     /// # Errors
     /// [`Error::Core`] if learning diverged, [`Error::Environment`] if the environment failed.
     pub fn advance(&mut self) -> Result<DqnStopReason, Error> {
-        while self.pending.is_empty() && (self.progress.step < self.schedule.steps || self.progress.validation_due) {
+        while self.pending.is_empty() && (!self.is_over() || self.progress.validation_due) {
             self.step()?;
         }
         Ok(self.pending.pop_front().unwrap_or(DqnStopReason::Finished))
@@ -360,6 +397,23 @@ impl DqnTrainer {
     /// validation under way is broken off for it, and made again when the training goes on.
     pub fn checkpoint_when(&mut self, requested: fn() -> bool) {
         self.checkpoint_requested = requested;
+    }
+
+    /// Adds a callback, which is called after those that were added before.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateCallback`] if there is a callback of this name; `stop_at` and `patience` are those of the schedule.
+    pub fn add_callback(&mut self, callback: Box<dyn Callback>) -> Result<(), Error> {
+        if self.callbacks.iter().any(|other| other.name() == callback.name()) {
+            return Err(Error::DuplicateCallback { name: callback.name().into() });
+        }
+        self.callbacks.push(callback);
+        Ok(())
+    }
+
+    /// Returns why a callback stopped the training, if one did.
+    pub fn stopped(&self) -> Option<&str> {
+        self.progress.stopped.as_deref()
     }
 
     /// Has `watch` called before each environment step of a validation.
@@ -394,20 +448,34 @@ impl DqnTrainer {
         let (mut tensors, mut replay) = (StateDict::default(), StateDict::default());
         let scales = self.agent.save(&mut tensors, &mut replay);
         let (progress, environments) = (self.progress.clone(), self.environments.snapshot());
-        (tensors, replay, DqnTrainerState { progress, environments, scales })
+        let callbacks = self.callbacks.iter().map(|callback| (callback.name().into(), callback.save())).collect();
+        (tensors, replay, DqnTrainerState { progress, environments, callbacks, scales })
     }
 
     /// Restores the state written by `save`; the settings must be equal.
     ///
     /// # Errors
-    /// [`Error::Core`], [`Error::Environment`]: the state is another network's or environment's.
+    /// [`Error::Core`], [`Error::Environment`]: the state is another network's or environment's; [`Error::Callback`]: there
+    /// are other callbacks than at the checkpoint, or one can't restore its state.
     pub fn load(&mut self, tensors: &StateDict, replay: &StateDict, state: DqnTrainerState) -> Result<(), Error> {
         self.agent.load(tensors, replay, state.scales)?;
         if let Some(snapshot) = &state.environments {
             self.environments.restore(snapshot)?;
         }
         self.progress = state.progress;
-        Ok(())
+        let step = self.progress.step;
+        let mut states = state.callbacks;
+        for callback in &mut self.callbacks {
+            let name = callback.name().to_string();
+            let state = states.remove(&name).ok_or_else(|| "the checkpoint has no state of it".into());
+            state.and_then(|state| callback.load(state)).map_err(|source| Error::Callback { name, step, source })?;
+        }
+        match states.into_keys().next() {
+            Some(name) => {
+                Err(Error::Callback { name, step, source: "the checkpoint has its state: add it again".into() })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Steps the environments, with the updates, validations and checkpoints that are due; after a validation that was broken
@@ -419,14 +487,47 @@ impl DqnTrainer {
         if self.progress.validation_due {
             self.progress.validation_due = !self.validate()?;
         }
+        if self.is_over() && !self.progress.validation_due {
+            if self.progress.sums.updates > 0 {
+                self.emit_update();
+            }
+            self.call(|callback, training| callback.on_training_end(training))?;
+        }
         let minutes = self.saved.elapsed().as_secs_f64() / 60.0;
         if self.is_due(self.schedule.checkpoint_every)
             || minutes >= self.schedule.checkpoint_minutes
             || self.progress.validation_due
             || (self.checkpoint_requested)()
         {
+            self.call(|callback, training| callback.on_checkpoint(training))?;
             self.saved = Instant::now();
             self.pending.push_back(DqnStopReason::Checkpoint);
+        }
+        Ok(())
+    }
+
+    /// Returns whether all steps are done, or a callback stopped the training.
+    fn is_over(&self) -> bool {
+        self.progress.step == self.schedule.steps || self.progress.stopped.is_some()
+    }
+
+    /// Calls all callbacks, emits their metrics and notes a stop.
+    fn call(
+        &mut self,
+        mut call: impl FnMut(&mut dyn Callback, &mut TrainingContext<'_>) -> Result<(), CallbackError>,
+    ) -> Result<(), Error> {
+        let step = self.progress.step;
+        let (agent, budget) = (&self.agent, self.schedule.steps);
+        let mut training = TrainingContext { step, budget, agent, metrics: Vec::new(), stopped: None };
+        for callback in &mut self.callbacks {
+            let called = catch_unwind(AssertUnwindSafe(|| call(callback.as_mut(), &mut training)));
+            let result = called.unwrap_or_else(|panic| Err(format!("panicked: {}", panic_message(&*panic)).into()));
+            result.map_err(|source| Error::Callback { name: callback.name().into(), step, source })?;
+        }
+        let TrainingContext { metrics, stopped, .. } = training;
+        self.progress.stopped = self.progress.stopped.take().or(stopped);
+        for (name, value) in metrics {
+            self.emit(DqnEvent::Metric { step, name, value });
         }
         Ok(())
     }
@@ -434,12 +535,15 @@ impl DqnTrainer {
     /// Returns whether the last step of the environments reached or passed a multiple of `every`, or ended the training.
     fn is_due(&self, every: u64) -> bool {
         let Progress { step, running, .. } = &self.progress;
-        *step == self.schedule.steps || step % every < running.len() as u64
+        self.is_over() || step % every < running.len() as u64
     }
 
     /// Steps the environments, with the updates due, and notes whether a validation is due. The transitions of the last step
     /// that exceed the schedule are dropped.
     fn learn(&mut self) -> Result<(), Error> {
+        if self.progress.step == 0 {
+            self.call(|callback, training| callback.on_training_start(training))?;
+        }
         let epsilon = match self.progress.action_repeat.is_active(&self.exploration) {
             true => 1.0,
             false => self.exploration.epsilon(self.progress.step, self.schedule.steps),
@@ -464,6 +568,7 @@ impl DqnTrainer {
             self.agent.add(Transition { observation, mask, action, reward, next, next_mask, end });
             self.finish_step(env, reward, end, epsilon)?;
         }
+        self.call(|callback, training| callback.on_step(training))?;
         self.progress.validation_due =
             self.is_due(self.schedule.validate_every) && self.progress.step > self.learning_starts;
         Ok(())
@@ -514,7 +619,7 @@ impl DqnTrainer {
             }
         }
         if end != End::NotDone {
-            self.finish_episode(env, end, epsilon);
+            self.finish_episode(env, end, epsilon)?;
         }
         let logged = step == self.schedule.steps || step.is_multiple_of(self.schedule.log_every);
         if logged && self.progress.sums.updates > 0 {
@@ -524,13 +629,15 @@ impl DqnTrainer {
     }
 
     /// Emits the event of an environment's ended episode.
-    fn finish_episode(&mut self, env: usize, end: End, epsilon: f64) {
+    fn finish_episode(&mut self, env: usize, end: End, epsilon: f64) -> Result<(), Error> {
         let progress = &mut self.progress;
         progress.episode += 1;
         let RunningEpisode { episode_return, length } = std::mem::take(&mut progress.running[env]);
         progress.action_repeat.end_episode(env, episode_return);
         let (step, episode, terminated) = (progress.step, progress.episode, end == End::Terminated);
         self.emit(DqnEvent::Episode { step, episode, episode_return, length, terminated, epsilon });
+        let ended = EndedEpisode { episode_return, length, terminated };
+        self.call(|callback, training| callback.on_episode_end(training, ended))
     }
 
     fn emit(&mut self, event: DqnEvent) {
@@ -571,6 +678,7 @@ impl DqnTrainer {
             self.progress.best = Some(BestValidation { step, mean_return });
         }
         self.emit(DqnEvent::Validation { step, evaluation, best });
+        self.call(|callback, training| callback.on_validation(training, &evaluation))?;
         Ok(true)
     }
 }
@@ -582,6 +690,19 @@ impl Sums {
         self.mean_max_q += update.mean_max_q;
         self.max_q = Some(self.max_q.map_or(update.max_q, |max_q| max_q.max(update.max_q)));
     }
+}
+
+/// Returns the callbacks that a schedule asks for.
+fn ready_callbacks(schedule: &Schedule) -> Vec<Box<dyn Callback>> {
+    let stop_at = schedule.stop_at.map(|threshold| Box::new(StopAtReturn { threshold }) as Box<dyn Callback>);
+    let patience = schedule.patience.map(|patience| Box::new(StopWithoutImprovement::new(patience)) as _);
+    stop_at.into_iter().chain(patience).collect()
+}
+
+/// Returns the message of a panic.
+fn panic_message(panic: &dyn std::any::Any) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 /// Returns the seed of the `index`-th episode of a training.

@@ -104,6 +104,12 @@ pub enum PlotError {
         /// The run directory.
         dir: PathBuf,
     },
+    /// The figure needs recorded metrics, and the run has none.
+    #[error("{} has no recorded metrics to plot: callbacks record them", shown(dir))]
+    NoMetrics {
+        /// The run directory.
+        dir: PathBuf,
+    },
     /// The figure needs `units.json`, and the run has none.
     #[error(
         "{} has no units.json: only finished runs with a learning rate for each unit (optimizer.kind = \"alrao\") have one",

@@ -103,7 +103,8 @@ fn report(path: &Path, summary: &Summary) -> Result<()> {
         None
     });
     match &summary.outcome {
-        Outcome::Agent { test, random_policy, .. } => {
+        Outcome::Agent { steps, stopped, test, random_policy, .. } => {
+            stopped.iter().try_for_each(|reason| say!("stopped        at step {steps}: {reason}"))?;
             let words = |evaluation: &alrao_agents::evaluation::Evaluation| {
                 let returns = evaluation.returns;
                 let limited = runs::limited(evaluation).map_or(String::new(), |limited| format!(", {limited}"));

@@ -144,7 +144,7 @@ fn result(run: &Path, config: &Config, summary: Option<&Summary>) -> Vec<(&'stat
     let none = || "none: diverged before a finite validation".to_string();
     match summary.map(|summary| &summary.outcome) {
         None => {}
-        Some(Outcome::Agent { steps, best, test, random_policy }) => {
+        Some(Outcome::Agent { steps, stopped, best, test, random_policy }) => {
             pairs.push(("test return", test.as_ref().map_or_else(none, returns)));
             pairs.push(("random policy", returns(random_policy)));
             if let Some(best) = best {
@@ -152,6 +152,7 @@ fn result(run: &Path, config: &Config, summary: Option<&Summary>) -> Vec<(&'stat
                 pairs.push(("best checkpoint", words));
             }
             pairs.push(("environment steps", steps.to_string()));
+            pairs.extend(stopped.iter().map(|reason| ("stopped because", reason.clone())));
         }
         Some(Outcome::Supervised { epochs, updates, best, test, skipped_files, notes }) => {
             pairs.push(("test", test.map_or_else(none, |test| test.to_string())));
@@ -202,6 +203,10 @@ fn inside(
             page.lines(&diagnosis.to_string());
         }
         figure(page, FigureKind::Rates, &lone)?;
+    }
+    if !matches!(alrao_plots::metrics(source), Err(PlotError::NoMetrics { .. })) {
+        page.heading(3, "Recorded metrics");
+        figure(page, FigureKind::Metrics, &lone)?;
     }
     if info.metric.measure == Measure::Return {
         page.heading(3, "Example episode");

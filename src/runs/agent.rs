@@ -52,6 +52,8 @@ impl AgentRun {
             }
             error => anyhow::Error::from(error),
         })?;
+        let mut training = training;
+        catalog.callbacks.iter().try_for_each(|make| training.add_callback(make()).map_err(UsageError::of))?;
         Ok(AgentRun { training, task, catalog: catalog.clone(), device, _watchdog: Watchdog::start() })
     }
 }
@@ -131,7 +133,13 @@ impl Trainer for AgentRun {
             optimizer: config.optimizer.kind.name().into(),
             seconds,
             diverged,
-            outcome: Outcome::Agent { steps: self.training.steps(), best: self.training.best(), test, random_policy },
+            outcome: Outcome::Agent {
+                steps: self.training.steps(),
+                stopped: self.training.stopped().map(Into::into),
+                best: self.training.best(),
+                test,
+                random_policy,
+            },
             lr_diagnostics: self.training.agent().diagnose(),
         })
     }

@@ -131,7 +131,7 @@ impl Log {
 }
 
 /// Returns an event's step and scalars.
-fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
+fn scalars(event: &Event) -> (u64, Vec<(&str, f64)>) {
     let max_weight = |posterior: &[f64]| posterior.iter().copied().fold(0.0, f64::max);
     match event {
         Event::Agent(DqnEvent::Episode { step, episode_return, length, epsilon, .. }) => (
@@ -161,6 +161,7 @@ fn scalars(event: &Event) -> (u64, Vec<(&'static str, f64)>) {
         Event::Agent(DqnEvent::Validation { step, evaluation, .. }) => {
             (*step, vec![("validation/return", evaluation.returns.mean)])
         }
+        Event::Agent(DqnEvent::Metric { step, name, value }) => (*step, vec![(name, *value)]),
         Event::Supervised(SupervisedEvent::Update { step, loss, posterior, exploded_units, .. }) => {
             let curves = [
                 ("train/loss", *loss),

@@ -123,7 +123,7 @@ impl Latest {
             Event::Supervised(SupervisedEvent::Epoch { epoch, train, validation, .. }) => {
                 self.validation = Some(format!("epoch {epoch}: training {train}; validation {validation}"));
             }
-            Event::Supervised(SupervisedEvent::SkippedFile { .. }) => {}
+            Event::Agent(DqnEvent::Metric { .. }) | Event::Supervised(SupervisedEvent::SkippedFile { .. }) => {}
             Event::Agent(DqnEvent::Validation { step, evaluation, .. }) => {
                 let returns = evaluation.returns;
                 self.validation = Some(format!("validation at step {step}: {}", spread(returns.mean, returns.std, 1)));

@@ -20,6 +20,12 @@ fn a_run_of_eight_environments_killed_five_times_has_the_same_result() {
     killed_five_times(&format!("{SMALL} --set agent.num_envs=8 --set agent.frame_stack=2"));
 }
 
+/// The run is stopped by its callbacks before 4000 steps.
+#[test]
+fn a_run_with_patience_killed_five_times_has_the_same_result() {
+    killed_five_times(&format!("{SMALL} --set schedule.validate_every=150 --set schedule.patience=8"));
+}
+
 fn killed_five_times(train: &str) {
     let root = tempfile::tempdir().unwrap();
     let (uninterrupted, killed) = (root.path().join("not interrupted"), root.path().join("killed"));

@@ -30,6 +30,8 @@ fn invalid_arguments_are_usage_errors() {
         &train("pendulum --set agent.num_envs=300 --set agent.buffer_size=200"),
         &["agent.num_envs = 300", "holds 200 transitions"],
     );
+    assert_usage_error(&train("pendulum --set schedule.patience=0"), &["schedule.patience = 0", "at least 1"]);
+    assert_usage_error(&train("pendulum --set schedule.stop_at=nan"), &["schedule.stop_at = NaN"]);
     let continuous = ["environment.name = pendulum-continuous", "discrete action space"];
     assert_usage_error("train continuous.toml", &["continuous.toml"]);
     let file = root.path().join("continuous.toml");

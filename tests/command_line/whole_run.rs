@@ -5,6 +5,24 @@ use std::fs;
 use crate::{SMALL, alrao, metrics, outcome, succeed};
 
 #[test]
+fn a_run_that_reaches_its_goal_is_stopped_and_done() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    let text = succeed(alrao(&format!("{SMALL} --set schedule.stop_at=-1e5 --out {}", run.display())));
+    assert!(
+        text.contains("stopped        at step 700: the validation return reached schedule.stop_at = -100000"),
+        "{text}"
+    );
+    let summary: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(run.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["steps"], 700);
+    assert_eq!(summary["stopped"], "the validation return reached schedule.stop_at = -100000");
+    let again = succeed(alrao(&format!("train --resume {}", run.display())));
+    assert!(again.contains("already finished") && again.contains("at step 700"), "{again}");
+    assert!(succeed(alrao(&format!("report {}", run.display()))).contains("report"));
+}
+
+#[test]
 fn a_run_writes_summary_description_metrics_and_figures() {
     let root = tempfile::tempdir().unwrap();
     let run = root.path().join("run");
