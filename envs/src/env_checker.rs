@@ -495,4 +495,50 @@ mod tests {
         let make = || Err(EnvironmentError::StepBeforeReset);
         assert!(matches!(check_env(make, 0), Err(CheckError::Make(EnvironmentError::StepBeforeReset))));
     }
+    /// Each of three actions may be taken once in an episode.
+    #[derive(Default)]
+    struct Once {
+        left: [bool; 3],
+        unlike: bool,
+    }
+
+    impl Environment for Once {
+        fn obs_dim(&self) -> usize {
+            1
+        }
+
+        fn num_actions(&self) -> usize {
+            3
+        }
+
+        fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
+            self.left = [true, seed.is_multiple_of(2) && !self.unlike, true];
+            Ok(())
+        }
+
+        fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
+            assert!(std::mem::take(&mut self.left[action]), "taken twice");
+            Ok(Step { reward: 0.0, terminated: self.left == [false; 3], truncated: false })
+        }
+
+        fn observation(&self) -> &[f32] {
+            &[0.0]
+        }
+
+        fn action_mask(&self) -> Option<&[bool]> {
+            Some(&self.left)
+        }
+    }
+
+    #[test]
+    fn actions_are_legal_and_masks_must_be_reproducible() {
+        assert_eq!(check_env(|| Ok(Box::new(Once::default())), 0).unwrap().episode_length, Some(3));
+        let made = Cell::new(0);
+        let unlike = || {
+            made.set(made.get() + 1);
+            Ok(Box::new(Once { unlike: made.get() > 1, ..Once::default() }) as Box<dyn Environment>)
+        };
+        let error = check_env(unlike, 0).unwrap_err().to_string();
+        assert!(error.contains("action_mask = Some([true, true, true]) in a new environment"), "{error}");
+    }
 }
