@@ -180,6 +180,7 @@ fn a_checkpoint_of_another_shape_is_an_error() {
 fn a_stack_longer_than_the_buffer_is_an_error() {
     let settings = AgentSettings { buffer_size: 40, frame_stack: 41, ..settings(1, 0.05) };
     let error = DqnTrainer::new(&Schedule::of(300), &settings, &Method::alrao(), &make, 0, Device::Cpu).err().unwrap();
-    let expected = "agent.frame_stack = 41: the replay buffer holds 40 observations; stack at most so many";
+    let expected = "agent.frame_stack = 41: the replay buffer holds 40 observations of an environment; stack at \
+                    most so many";
     assert!(matches!(error, Error::Setting { .. }) && error.to_string() == expected, "{error}");
 }
