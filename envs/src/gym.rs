@@ -4,7 +4,7 @@ use gym_rs::core::{Env, EnvProperties};
 use gym_rs::spaces::{BoxR, Discrete};
 use gym_rs::utils::custom::traits::Sample;
 
-use crate::{Environment, EnvironmentError, Step};
+use crate::{Environment, EnvironmentError, RenderState, Scene, Step};
 
 /// A gym-rs environment with a list of its actions as discrete actions.
 ///
@@ -18,6 +18,8 @@ where
     env: E,
     actions: Vec<E::Action>,
     observation: Vec<f32>,
+    scene: Option<fn(&[f32]) -> Scene>,
+    was_reset: bool,
 }
 
 impl<E> GymEnvironment<E>
@@ -40,7 +42,7 @@ where
     /// Wraps an environment with these actions, indexed in the given order.
     pub fn with_actions(env: E, actions: Vec<E::Action>) -> Self {
         let low: Vec<f64> = env.observation_space().low.clone().into();
-        Self { env, actions, observation: vec![0.0; low.len()] }
+        Self { env, actions, observation: vec![0.0; low.len()], scene: None, was_reset: false }
     }
 }
 
@@ -48,6 +50,11 @@ impl<E: Env> GymEnvironment<E>
 where
     E::Observation: Sample + Into<Vec<f64>>,
 {
+    /// Renders the environment as the scene that `scene` makes of an observation.
+    pub fn with_scene(self, scene: fn(&[f32]) -> Scene) -> Self {
+        Self { scene: Some(scene), ..self }
+    }
+
     fn observe(&mut self, observation: E::Observation) {
         let values: Vec<f64> = observation.into();
         self.observation.clear();
@@ -71,6 +78,7 @@ where
     fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
         let (observation, _) = self.env.reset(Some(seed), false, None);
         self.observe(observation);
+        self.was_reset = true;
         Ok(())
     }
 
@@ -82,6 +90,11 @@ where
 
     fn observation(&self) -> &[f32] {
         &self.observation
+    }
+
+    fn render_state(&self) -> Option<RenderState> {
+        let scene = self.scene.filter(|_| self.was_reset)?;
+        Some(RenderState::Scene(scene(&self.observation)))
     }
 }
 
@@ -124,6 +137,20 @@ mod tests {
         let (length, last) = play(mountain_car(), |at| if at[1] < 0.0 { 0 } else { 2 });
         assert!(length < 200, "{length}");
         assert_eq!(last, Step { reward: -1.0, terminated: true, truncated: false });
+    }
+
+    #[test]
+    fn a_scene_shows_the_current_observation() {
+        let scene = |observation: &[f32]| Scene::new([8, 8], [255; 3], 1.0, [observation[0], observation[1]]);
+        let mut env = GymEnvironment::new(MountainCarEnv::new(RenderMode::None));
+        env.reset(3).unwrap();
+        assert_eq!(env.render_state(), None);
+        let mut env = GymEnvironment::new(MountainCarEnv::new(RenderMode::None)).with_scene(scene);
+        assert_eq!(env.render_state(), None);
+        env.reset(3).unwrap();
+        assert_eq!(env.render_state(), Some(RenderState::Scene(scene(env.observation()))));
+        env.step(2).unwrap();
+        assert_eq!(env.render_state(), Some(RenderState::Scene(scene(env.observation()))));
     }
 
     #[test]

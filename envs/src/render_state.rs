@@ -3,6 +3,8 @@
 //! It is plain data, so that environments don't depend on drawing and drawing doesn't depend on simulations. A frame
 //! depends only on the current render state, not on earlier ones.
 
+use crate::{Pose, Scene};
+
 /// The visible state of an environment.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -15,6 +17,8 @@ pub enum RenderState {
     Grid(GridRenderState),
     /// A frame that the environment rendered itself.
     Rgb(RgbRenderState),
+    /// A scene of shapes, for environments whose state has no type of its own here.
+    Scene(Scene),
 }
 
 /// The visible state of a pendulum.
@@ -24,18 +28,6 @@ pub struct PendulumRenderState {
     pub theta: f64,
     /// The torque of the last step, N m, counter-clockwise; none before the first step.
     pub torque: Option<f32>,
-}
-
-/// The pose of a rigid body.
-#[repr(C)] // lander.cpp writes it
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Pose {
-    /// To the right, meters.
-    pub x: f32,
-    /// Upwards, meters.
-    pub y: f32,
-    /// Counter-clockwise, radians.
-    pub angle: f32,
 }
 
 /// The visible state of a lunar lander, in a world 20 m wide and 13 1/3 m high with the origin at the bottom left.

@@ -4,6 +4,7 @@
 //! observation with numpy's single-precision sine and cosine, which use FMA. After the first step the state is `f64` and
 //! the functions are libm's (squares are its `pow(x, 2)`, as for the pendulum).
 
+use std::f32::consts::FRAC_PI_2;
 use std::f64::consts::PI;
 use std::hint::black_box;
 
@@ -13,7 +14,7 @@ use serde::Serialize;
 
 use crate::classic_control::{ClassicControl, Dynamics};
 use crate::numpy_random::uniform;
-use crate::{ActionSpace, EntryPoint, EnvSpec, GymEnvironment, NoSettings};
+use crate::{ActionSpace, EntryPoint, EnvSpec, GymEnvironment, NoSettings, Pose, Rgb, Scene};
 
 const GRAVITY: f64 = 9.8; // m/s^2
 const MASS: f64 = 1.0; // of each link, kg
@@ -46,8 +47,36 @@ pub fn spec() -> EnvSpec {
         time_limit: Some(500),
         fps: 5,
         heuristic: None,
-        entry_point: EntryPoint::new(|NoSettings {}| Ok(GymEnvironment::new(Acrobot::new()))),
+        entry_point: EntryPoint::new(|NoSettings {}| Ok(GymEnvironment::new(Acrobot::new()).with_scene(scene))),
     }
+}
+
+/// Returns the scene of an observation, as Gymnasium draws it: the height of the goal, the links and their joints.
+fn scene(observation: &[f32]) -> Scene {
+    const SIZE: [u16; 2] = [500; 2];
+    const PIXEL: f32 = 4.4 / 500.0; // m
+    // Gymnasium fills the pixels on both edges, so its shapes are a pixel larger than their sizes in its source.
+    const LINK: [f32; 2] = [1.0 + PIXEL, 0.2 + PIXEL]; // m
+    const JOINT: f32 = 11.5 * PIXEL;
+    const GOAL: f32 = 113.5 * PIXEL; // a row of pixels
+    const WHITE: Rgb = [255; 3];
+    const BLACK: Rgb = [0; 3];
+    const CYAN: Rgb = [0, 204, 204];
+    const YELLOW: Rgb = [204, 204, 0];
+
+    let mut scene = Scene::new(SIZE, WHITE, 1.0 / PIXEL, [250.0; 2]);
+    scene.line([[-2.2, GOAL], [2.2, GOAL]], PIXEL, BLACK);
+    let upper = observation[1].atan2(observation[0]);
+    let lower = upper + observation[3].atan2(observation[2]);
+    let mut joint = [0.0; 2];
+    for from_hanging in [upper, lower] {
+        let link = Pose { x: joint[0], y: joint[1], angle: from_hanging - FRAC_PI_2 };
+        let [x, y] = link.to_world([0.5, 0.0]);
+        scene.rectangle(Pose { x, y, ..link }, LINK, CYAN);
+        scene.disc(joint, JOINT, YELLOW);
+        joint = link.to_world([1.0, 0.0]);
+    }
+    scene
 }
 
 /// An acrobot's state.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::classic_control::{ClassicControl, Dynamics};
 use crate::numpy_random::uniform;
-use crate::{ActionSpace, EntryPoint, EnvSpec, GymEnvironment, NoSettings};
+use crate::{ActionSpace, EntryPoint, EnvSpec, GymEnvironment, NoSettings, Point, Pose, Rgb, Scene};
 
 const GRAVITY: f64 = 9.8; // m/s^2
 const POLE_MASS: f64 = 0.1; // kg
@@ -40,8 +40,33 @@ pub fn spec() -> EnvSpec {
         time_limit: Some(500),
         fps: 50,
         heuristic: None,
-        entry_point: EntryPoint::new(|NoSettings {}| Ok(GymEnvironment::new(CartPole::new()))),
+        entry_point: EntryPoint::new(|NoSettings {}| Ok(GymEnvironment::new(CartPole::new()).with_scene(scene))),
     }
+}
+
+/// Returns the scene of an observation, as Gymnasium draws it: the track is at height 0.
+fn scene(observation: &[f32]) -> Scene {
+    const SIZE: [u16; 2] = [600, 400];
+    const PIXEL: f32 = 2.0 * TRACK as f32 / 600.0; // m
+    // Gymnasium fills the pixels on both edges, so its shapes are a pixel larger than their sizes in its source.
+    const CART: Point = [51.0 * PIXEL, 31.0 * PIXEL];
+    const POLE: Point = [11.0 * PIXEL, 2.0 * HALF_LENGTH as f32 + PIXEL];
+    const AXLE: f32 = 5.5 * PIXEL;
+    const HINGE: f32 = 7.5 * PIXEL; // above the track
+    const WHITE: Rgb = [255; 3];
+    const BLACK: Rgb = [0; 3];
+    const BROWN: Rgb = [202, 152, 101];
+    const BLUE: Rgb = [129, 132, 203];
+
+    let mut scene = Scene::new(SIZE, WHITE, 1.0 / PIXEL, [300.0, 299.5]);
+    let (x, theta) = (observation[0], observation[2]);
+    scene.rectangle(Pose { x, ..Pose::default() }, CART, BLACK);
+    let hinge = Pose { x, y: HINGE, angle: -theta };
+    let [x_of_pole, y_of_pole] = hinge.to_world([0.0, (POLE[1] - POLE[0]) / 2.0]);
+    scene.rectangle(Pose { x: x_of_pole, y: y_of_pole, ..hinge }, POLE, BROWN);
+    scene.disc([x, HINGE], AXLE, BLUE);
+    scene.line([[-TRACK as f32, 0.0], [TRACK as f32, 0.0]], PIXEL, BLACK);
+    scene
 }
 
 /// A CartPole's state: position, velocity, angle and angular velocity.

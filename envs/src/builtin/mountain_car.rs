@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::classic_control::{ClassicControl, Dynamics};
 use crate::numpy_random::uniform;
-use crate::{ActionSpace, EntryPoint, EnvSpec, GymEnvironment, NoSettings};
+use crate::{ActionSpace, EntryPoint, EnvSpec, GymEnvironment, NoSettings, Point, Pose, Rgb, Scene};
 
 const ENGINE: f64 = 0.001;
 const GRAVITY: f64 = 0.0025;
@@ -32,8 +32,47 @@ pub fn spec() -> EnvSpec {
         time_limit: Some(200),
         fps: 30, // Gymnasium's; steps have no duration
         heuristic: None,
-        entry_point: EntryPoint::new(|NoSettings {}| Ok(GymEnvironment::new(MountainCar::new()))),
+        entry_point: EntryPoint::new(|NoSettings {}| Ok(GymEnvironment::new(MountainCar::new()).with_scene(scene))),
     }
+}
+
+/// Returns the scene of an observation, as Gymnasium draws it: hill, car, wheels and the goal's flag.
+fn scene(observation: &[f32]) -> Scene {
+    const SIZE: [u16; 2] = [600, 400];
+    const PIXEL: f32 = (END - WALL) as f32 / 600.0;
+    // Gymnasium fills the pixels on both edges, so its shapes are a pixel larger than their sizes in its source.
+    const CAR: Point = [41.0 * PIXEL, 21.0 * PIXEL];
+    const CLEARANCE: f32 = 10.0 * PIXEL;
+    const WHEEL: f32 = 8.5 * PIXEL;
+    const WHEELS: [f32; 2] = [-10.0 * PIXEL, 10.0 * PIXEL]; // along the car
+    const POLE: f32 = 50.0 * PIXEL;
+    const WHITE: Rgb = [255; 3];
+    const BLACK: Rgb = [0; 3];
+    const GRAY: Rgb = [128; 3];
+    const YELLOW: Rgb = [204, 204, 0];
+
+    let mut scene = Scene::new(SIZE, WHITE, 1.0 / PIXEL, [-WALL as f32 / PIXEL, 400.0]);
+    let hill = (0..100u8).map(|i| WALL as f32 + (END - WALL) as f32 * f32::from(i) / 99.0);
+    scene.line(hill.map(|x| [x + PIXEL / 2.0, height(x) + PIXEL / 2.0]), PIXEL, BLACK);
+
+    let x = observation[0];
+    let ground = Pose { x, y: height(x) + CLEARANCE, angle: (3.0 * x).cos() };
+    let [x_of_car, y_of_car] = ground.to_world([0.0, CAR[1] / 2.0]);
+    scene.rectangle(Pose { x: x_of_car, y: y_of_car, ..ground }, CAR, BLACK);
+    for along in WHEELS {
+        scene.disc(ground.to_world([along, 0.0]), WHEEL, GRAY);
+    }
+
+    let goal = GOAL as f32;
+    let flag = |right: f32, up: f32| [goal + right * PIXEL, height(goal) + POLE + up * PIXEL];
+    scene.line([flag(0.0, -50.0), flag(0.0, 0.0)], PIXEL, BLACK);
+    scene.polygon([flag(0.0, 0.0), flag(0.0, -10.0), flag(25.0, -5.0)], YELLOW);
+    scene
+}
+
+/// Returns the height of the hill in the picture.
+fn height(x: f32) -> f32 {
+    0.45 * (3.0 * x).sin() + 0.55
 }
 
 /// A car's state.

@@ -10,9 +10,9 @@ use std::path::Path;
 
 use gif::{Encoder, EncodingError, Repeat};
 
-use super::canvas::Rgb;
 use super::frame::write_atomic;
 use super::{Frame, FrameError};
+use crate::Rgb;
 
 /// Writes frames as a looping GIF with `fps` frames per second, atomically.
 ///
@@ -121,17 +121,17 @@ fn to_io(error: EncodingError) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::canvas::Canvas;
     use super::*;
+    use crate::{RenderState, Scene};
     use std::fs::{self, File};
 
     /// Returns frames of a rotating rod.
     fn rotating_rod(frames: u8) -> Vec<Frame> {
         let frame = |i| {
-            let mut canvas = Canvas::new([60, 40], [255; 3], 15.0, [30.0, 20.0]);
+            let mut scene = Scene::new([60, 40], [255; 3], 15.0, [30.0, 20.0]);
             let (sin, cos) = (f32::from(i) * 0.52).sin_cos();
-            canvas.rod([[0.0, 0.0], [sin, cos]], 0.3, [204, 77, 77]);
-            canvas.into_frame()
+            scene.rod([[0.0, 0.0], [sin, cos]], 0.3, [204, 77, 77]);
+            RenderState::Scene(scene).render()
         };
         (0..frames).map(frame).collect()
     }

@@ -1,8 +1,7 @@
 //! A grid of cells, with a colour for each channel.
 
 use super::Frame;
-use super::canvas::Rgb;
-use crate::GridRenderState;
+use crate::{GridRenderState, Rgb};
 
 const CELL: usize = 40; // pixels
 

@@ -1,8 +1,7 @@
 //! Drawing of a lunar lander: ground, flags, lander, legs and exhaust.
 
-use super::Frame;
-use super::canvas::{Canvas, Point, Rgb, to_world};
-use crate::{LanderRenderState, Pose};
+use super::{Frame, scene};
+use crate::{LanderRenderState, Point, Pose, Rgb, Scene};
 
 const SIZE: [u16; 2] = [600, 400]; // pixels
 const PIXELS_PER_METER: f32 = 30.0;
@@ -26,54 +25,54 @@ const FADING: f32 = 0.15; // per step
 const PUFF_RADIUS: f32 = 2.0 * PIXEL;
 
 pub(super) fn draw(state: &LanderRenderState) -> Frame {
-    let mut canvas = Canvas::new(SIZE, BLACK, PIXELS_PER_METER, [0.0, SIZE[1].into()]);
+    let mut scene = Scene::new(SIZE, BLACK, PIXELS_PER_METER, [0.0, SIZE[1].into()]);
     // the main engine below the body; a side engine at the top, on the right or left
-    draw_exhaust(&mut canvas, &state.lander, [0.0, 0.0], [0.0, -4.3], state.main_power);
+    draw_exhaust(&mut scene, &state.lander, [0.0, 0.0], [0.0, -4.3], state.main_power);
     let side = -state.side_power.signum();
     let top = [side * 12.0 * PIXEL, 14.0 * PIXEL];
-    draw_exhaust(&mut canvas, &state.lander, top, [side * 2.6, 0.2], state.side_power.abs());
-    draw_ground(&mut canvas, &state.terrain); // over the exhaust
-    draw_body(&mut canvas, &state.lander, &LANDER);
+    draw_exhaust(&mut scene, &state.lander, top, [side * 2.6, 0.2], state.side_power.abs());
+    draw_ground(&mut scene, &state.terrain); // over the exhaust
+    draw_body(&mut scene, &state.lander, &LANDER);
     for leg in &state.legs {
-        draw_body(&mut canvas, leg, &LEG);
+        draw_body(&mut scene, leg, &LEG);
     }
     let [left, right, ground] = state.helipad;
     for x in [left, right] {
-        draw_flag(&mut canvas, [x, ground]);
+        draw_flag(&mut scene, [x, ground]);
     }
-    canvas.into_frame()
+    scene::draw(&scene)
 }
 
-fn draw_ground(canvas: &mut Canvas, terrain: &[Point]) {
+fn draw_ground(scene: &mut Scene, terrain: &[Point]) {
     if let (Some([left, _]), Some([right, _])) = (terrain.first(), terrain.last()) {
-        canvas.polygon(terrain.iter().copied().chain([[*right, 0.0], [*left, 0.0]]), WHITE);
+        scene.polygon(terrain.iter().copied().chain([[*right, 0.0], [*left, 0.0]]), WHITE);
     }
 }
 
-fn draw_body(canvas: &mut Canvas, body: &Pose, corners: &[Point]) {
-    let corners = || corners.iter().map(|&[x, y]| to_world(body, [x * PIXEL, y * PIXEL]));
-    canvas.polygon(corners(), VIOLET);
-    canvas.outline(corners(), PIXEL, DARK_VIOLET);
+fn draw_body(scene: &mut Scene, body: &Pose, corners: &[Point]) {
+    let corners = || corners.iter().map(|&[x, y]| body.to_world([x * PIXEL, y * PIXEL]));
+    scene.polygon(corners(), VIOLET);
+    scene.outline(corners(), PIXEL, DARK_VIOLET);
 }
 
-fn draw_flag(canvas: &mut Canvas, [x, ground]: Point) {
+fn draw_flag(scene: &mut Scene, [x, ground]: Point) {
     let at = |right: f32, up: f32| [x + right * PIXEL, ground + up * PIXEL];
-    canvas.line([at(0.5, 0.0), at(0.5, 50.0)], PIXEL, WHITE); // centered on a column of pixels
-    canvas.polygon([at(0.0, 50.0), at(0.0, 40.0), at(25.0, 45.0)], YELLOW);
+    scene.line([at(0.5, 0.0), at(0.5, 50.0)], PIXEL, WHITE); // centered on a column of pixels
+    scene.polygon([at(0.0, 50.0), at(0.0, 40.0), at(25.0, 45.0)], YELLOW);
 }
 
 /// Draws puffs from `engine` in the direction `way`, both in meters in the lander's coordinates.
-fn draw_exhaust(canvas: &mut Canvas, lander: &Pose, engine: Point, way: Point, power: f32) {
+fn draw_exhaust(scene: &mut Scene, lander: &Pose, engine: Point, way: Point, power: f32) {
     for (age, [far, aside]) in (1u8..).zip(PUFFS) {
         let left = power - FADING * f32::from(age);
         if left < 0.0 {
             break;
         }
         let along = |i: usize| engine[i] + power * far * way[i];
-        let place = to_world(lander, [along(0) - aside * way[1], along(1) + aside * way[0]]);
+        let place = lander.to_world([along(0) - aside * way[1], along(1) + aside * way[0]]);
         let shade = |value: f32| (value.max(0.2) * 255.0) as u8;
         let pale = shade(0.5 * left);
-        canvas.disc(place, PUFF_RADIUS, [shade(0.15 + left), pale, pale]);
+        scene.disc(place, PUFF_RADIUS, [shade(0.15 + left), pale, pale]);
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::f32::consts::FRAC_PI_2;
 
-use super::Frame;
-use super::canvas::{Canvas, Point, Rgb};
-use crate::PendulumRenderState;
+use super::{Frame, scene};
+use crate::{PendulumRenderState, Point, Rgb, Scene};
 
 const SIZE: u16 = 500; // pixels
 const PIXELS_PER_METER: f32 = 500.0 / 4.4;
@@ -18,21 +17,21 @@ const BLACK: Rgb = [0, 0, 0];
 
 pub(super) fn draw(state: &PendulumRenderState) -> Frame {
     let middle = f32::from(SIZE) / 2.0;
-    let mut canvas = Canvas::new([SIZE, SIZE], WHITE, PIXELS_PER_METER, [middle, middle]);
+    let mut scene = Scene::new([SIZE, SIZE], WHITE, PIXELS_PER_METER, [middle, middle]);
     let (sin, cos) = state.theta.sin_cos();
-    canvas.rod([[0.0, 0.0], [-sin as f32, cos as f32]], ROD_WIDTH, RED);
+    scene.rod([[0.0, 0.0], [-sin as f32, cos as f32]], ROD_WIDTH, RED);
     if let Some(torque) = state.torque {
-        draw_arrow(&mut canvas, torque);
+        draw_arrow(&mut scene, torque);
     }
-    canvas.disc([0.0, 0.0], HINGE_RADIUS, BLACK);
-    canvas.into_frame()
+    scene.disc([0.0, 0.0], HINGE_RADIUS, BLACK);
+    scene::draw(&scene)
 }
 
 /// Draws three quarters of a ring around the hinge, from the top to an arrowhead at the side.
 ///
 /// The constants are from Gymnasium's image of a clockwise arrow, as fractions of its width and height. Scaled to a
 /// square, its ring is slightly narrow and off-center.
-fn draw_arrow(canvas: &mut Canvas, torque: f32) {
+fn draw_arrow(scene: &mut Scene, torque: f32) {
     const CENTER: Point = [0.026, 0.0];
     const RADII: Point = [0.46, 0.485];
     const WIDTH: f32 = 0.03;
@@ -46,8 +45,8 @@ fn draw_arrow(canvas: &mut Canvas, torque: f32) {
         let (sin, cos) = (3.0 * FRAC_PI_2 * f32::from(i) / f32::from(SEGMENTS)).sin_cos();
         scaled([CENTER[0] + RADII[0] * sin, CENTER[1] + RADII[1] * cos])
     });
-    canvas.line(ring, WIDTH * size, BLACK);
-    canvas.polygon(HEAD.map(scaled), BLACK);
+    scene.line(ring, WIDTH * size, BLACK);
+    scene.polygon(HEAD.map(scaled), BLACK);
 }
 
 #[cfg(test)]

@@ -27,6 +27,12 @@ def main():
         ("pendulum", {"name": "pendulum-continuous"}, "Pendulum-v1", 5, len(turned), lambda _, t, __: turned[t]),
         ("lander", {"name": "lunar-lander"}, "LunarLander-v3", 3, 83, lambda env, _, seen: heuristic(env, seen)),
     ]
+    # the same moments are in tests/frames.rs
+    moments += [
+        ("cartpole", {"name": "cartpole"}, "CartPole-v1", 3, 9, lambda *_: 1),
+        ("mountain-car", {"name": "mountain-car"}, "MountainCar-v0", 3, 75, lambda _, t, __: 0 if t < 35 else 2),
+        ("acrobot", {"name": "acrobot"}, "Acrobot-v1", 3, 40, lambda _, t, __: t // 5 % 2 * 2),
+    ]
     for name, environment, gymnasium_id, seed, steps, policy in moments:
         env = gymnasium.make(gymnasium_id, render_mode="rgb_array")
         observation, _ = env.reset(seed=seed)
@@ -57,6 +63,12 @@ def side_by_side(ours, theirs, path):
     both.blit(ours, (0, 0))
     both.blit(theirs, (width + gap, 0))
     pygame.image.save(both, path)
+    difference = numpy.abs(numpy.subtract(pixels(ours), pixels(theirs), dtype=int)).mean()
+    print(f"{path.name}: mean absolute difference {difference:.2f} of 255")
+
+
+def pixels(surface):
+    return pygame.surfarray.array3d(surface)
 
 
 if __name__ == "__main__":
