@@ -1,4 +1,5 @@
-//! A custom environment with everything that the built-in ones have: settings, run directory, resume, sweeps, reports.
+//! A custom environment with everything that the built-in ones have: settings, run directory, resume, sweeps, reports, a
+//! picture.
 //!
 //! `cargo run --release --example custom_environment -- train catch` learns it in half a minute;
 //! `... -- --help` lists the other commands. `alrao-setup new` writes a crate with an environment like this one.
@@ -6,7 +7,7 @@
 use std::process::ExitCode;
 
 use alrao::App;
-use alrao::envs::{Environment, EnvironmentError, Step};
+use alrao::envs::{Environment, EnvironmentError, Pose, RenderState, Scene, Step};
 use serde::{Deserialize, Serialize};
 
 /// What `[environment]` in a configuration and `--set environment.width=9` can set.
@@ -78,6 +79,17 @@ impl Environment for Catch {
 
     fn observation(&self) -> &[f32] {
         &self.observation
+    }
+
+    fn render_state(&self) -> Option<RenderState> {
+        const SIDE: u16 = 300; // pixels
+        let CatchSettings { width, height } = self.settings;
+        let cell = f32::from(SIDE) / width.max(height) as f32; // pixels
+        // [0, 0] is the center of the cell at the bottom left
+        let mut scene = Scene::new([SIDE, SIDE], [255, 255, 255], cell, [cell / 2.0, f32::from(SIDE) - cell / 2.0]);
+        scene.disc(self.ball.map(|place| place as f32), 0.4, [204, 77, 77]);
+        scene.rectangle(Pose { x: self.paddle as f32, ..Pose::default() }, [1.0, 0.3], [0, 0, 0]);
+        Some(RenderState::Scene(scene))
     }
 }
 

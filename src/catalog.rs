@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use alrao_agents::bodies::Bodies;
 use alrao_agents::callback::Callback;
-use alrao_envs::Registry;
+use alrao_envs::{ActionSpace, Registry};
 
 use crate::usage_error::UsageError;
 
@@ -68,6 +68,20 @@ impl Catalog {
         self.configurations.keys().map(String::as_str)
     }
 
+    /// Returns what can be trained, in alphabetical order: the name and a line about it, the comment that a configuration
+    /// begins with, or else the environment's description.
+    pub fn trainable(&self) -> Vec<(&str, &str)> {
+        let environments = self.environments.specs().filter(|spec| matches!(spec.actions, ActionSpace::Discrete(_)));
+        let mut all: BTreeMap<_, _> =
+            environments.map(|spec| (spec.name.as_str(), spec.description.as_str())).collect();
+        for (name, text) in &self.configurations {
+            let comment = text.lines().next().and_then(|line| line.strip_prefix("# "));
+            let about = all.entry(name).or_default();
+            *about = comment.unwrap_or(about);
+        }
+        all.into_iter().collect()
+    }
+
     /// Returns the names of configurations and environments, in alphabetical order.
     pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<_> = self.configurations().chain(self.environments.names()).collect();
@@ -102,6 +116,17 @@ mod tests {
         assert!(catalog.configuration("pendulum").unwrap().contains("torques = 5"));
         assert!(catalog.configuration("pendulum-continuous").unwrap().contains("steps = 50000"));
         assert!(catalog.configuration("pendulum-9").is_none());
+    }
+
+    #[test]
+    fn everything_that_can_be_trained_has_a_line() {
+        let mut catalog = Catalog::builtin();
+        catalog.add_configuration("terse", "[environment]\nname = \"pendulum\"").unwrap();
+        let trainable = catalog.trainable();
+        let about = |name| trainable.iter().find(|(known, _)| *known == name).map(|(_, about)| *about);
+        assert!(about("lunar-lander").unwrap().starts_with("LunarLander-v3"));
+        assert_eq!((about("terse"), about("pendulum-continuous")), (Some(""), None));
+        assert!(trainable.iter().all(|(name, about)| !about.is_empty() || *name == "terse"), "{trainable:?}");
     }
 
     #[test]

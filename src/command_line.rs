@@ -13,7 +13,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::catalog::Catalog;
 use crate::commands::{
-    self, EnvArgs, EvalArgs, ExportArgs, NewArgs, PlotArgs, ReportArgs, SweepArgs, TableArgs, TrainArgs, WatchArgs,
+    self, CompletionsArgs, DoctorArgs, EnvArgs, EvalArgs, ExportArgs, ManArgs, NewArgs, PlotArgs, ReportArgs,
+    SweepArgs, TableArgs, TrainArgs, WatchArgs,
 };
 use crate::message::{message, shorten_panics_of_libtorch};
 use crate::output::{self, Closed, note};
@@ -27,6 +28,9 @@ use crate::usage_error::UsageError;
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
+    /// Show no progress, only results, warnings and errors.
+    #[arg(long, short, global = true)]
+    quiet: bool,
 }
 
 #[derive(Subcommand)]
@@ -53,14 +57,23 @@ enum Command {
     #[command(subcommand)]
     Env(EnvArgs),
     /// Check the installation.
-    Doctor,
+    Doctor(DoctorArgs),
+    /// Print completions for a shell.
+    Completions(CompletionsArgs),
+    /// Print a manual page.
+    Man(ManArgs),
 }
 
 /// Runs a program with its command-line arguments; `catalog` is what it can train, or a problem of its making.
 pub fn main(catalog: Result<Catalog, UsageError>) -> ExitCode {
     shorten_panics_of_libtorch();
     let command = match parse() {
-        Ok(CommandLine { command }) => command,
+        Ok(CommandLine { command, quiet }) => {
+            if quiet {
+                output::be_quiet();
+            }
+            command
+        }
         Err(error) if error.use_stderr() => {
             let _ = error.print();
             return ExitCode::from(error.exit_code() as u8);
@@ -70,8 +83,9 @@ pub fn main(catalog: Result<Catalog, UsageError>) -> ExitCode {
     exit_code(catalog.map_err(Into::into).and_then(|catalog| run(command, &catalog)))
 }
 
-/// Parses the arguments. A negative number is the value of the option before it, so that the message names the option.
-fn parse() -> Result<CommandLine, clap::Error> {
+/// Returns the command line of this program. A negative number is the value of the option before it, so that the message
+/// names the option.
+fn command_line() -> clap::Command {
     fn with_numbers(command: clap::Command) -> clap::Command {
         let takes_value = |arg: &clap::Arg| arg.get_action().takes_values() && !arg.is_positional();
         let command = command.mut_args(|arg| if takes_value(&arg) { arg.allow_negative_numbers(true) } else { arg });
@@ -80,8 +94,17 @@ fn parse() -> Result<CommandLine, clap::Error> {
     let name = program::name();
     let usage =
         format!("{name} train [OPTIONS] <CONFIG>\n       {name} train --resume <DIR> [--data <DIR>] [--accept-data]");
-    let command = CommandLine::command().name(name).mut_subcommand("train", |train| train.override_usage(usage));
-    let mut command = with_numbers(command);
+    // each in its place in the list of commands, which `mut_subcommand` would put at the end
+    let command = CommandLine::command().name(name).mut_subcommands(|command| match command.get_name() {
+        "train" => command.override_usage(usage.clone()),
+        _ => command,
+    });
+    with_numbers(command)
+}
+
+/// Parses the arguments.
+fn parse() -> Result<CommandLine, clap::Error> {
+    let mut command = command_line();
     let matches = command.try_get_matches_from_mut(env::args_os()).map_err(|error| match error.kind() {
         ErrorKind::InvalidUtf8 => command.error(error.kind(), not_utf_8()),
         _ => error,
@@ -111,7 +134,9 @@ fn run(command: Command, catalog: &Catalog) -> Result<()> {
         Command::Report(args) => commands::report(&args, catalog),
         Command::Watch(args) => commands::watch(&args, catalog),
         Command::Env(args) => commands::env(&args, catalog),
-        Command::Doctor => commands::doctor(),
+        Command::Doctor(args) => commands::doctor(&args),
+        Command::Completions(args) => commands::completions(&args, command_line()),
+        Command::Man(args) => commands::man(&args, command_line()),
     }
 }
 

@@ -14,11 +14,11 @@ use alrao_core::device::{self, DeviceChoice, LIBTORCH};
 use alrao_core::method::Method;
 use alrao_core::path;
 use alrao_core::path::Shown;
-use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings, GYMNASIUM_PREFIX};
+use alrao_envs::{Environment, EnvironmentError, EnvironmentSettings, GYMNASIUM_PREFIX, RenderState};
 use alrao_plots::RunInfo;
 use alrao_tasks::settings::{DataSettings, ModelSettings, SupervisedTask};
 use alrao_tasks::training::TrainingSettings;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use strsim::jaro_winkler;
 use tch::Device;
@@ -246,9 +246,12 @@ impl Config {
     /// Resolves the settings, the device on this machine and the versions in use, for a new run directory.
     ///
     /// # Errors
-    /// As [`resolve`](Self::resolve), and if the device doesn't exist or libtorch has another version.
+    /// As [`resolve`](Self::resolve), and if validations are to be recorded without a picture, the device doesn't exist or libtorch has another version.
     pub fn complete(self, catalog: &Catalog) -> Result<Config> {
         let config = self.resolve(catalog)?;
+        if let Task::Agent(task) = &config.task {
+            task.check_recording(catalog)?;
+        }
         let device = DeviceChoice::of(config.device()?).to_string();
         Ok(Config { device, versions: Some(Versions::in_use()?), ..config })
     }
@@ -362,6 +365,30 @@ impl AgentTask {
         self.agent.check_memory(&space, self.schedule.steps).map_err(UsageError::of)?;
         self.agent = self.agent.resolve(space, &catalog.bodies).map_err(UsageError::of)?;
         Ok(())
+    }
+
+    /// Checks that there is a picture to record, if validations are to be recorded.
+    fn check_recording(&self, catalog: &Catalog) -> Result<()> {
+        if self.schedule.record {
+            let mut environment = self.make(catalog)?;
+            environment.reset(0)?;
+            self.render_state(environment.as_ref()).context("schedule.record")?;
+        }
+        Ok(())
+    }
+
+    /// Returns the visible state of an instance of the environment that was reset.
+    ///
+    /// # Errors
+    /// [`UsageError`], which says how to add a picture, if the environment has none.
+    pub fn render_state(&self, environment: &dyn Environment) -> Result<RenderState, UsageError> {
+        let name = &self.environment.name;
+        environment.render_state().ok_or_else(|| {
+            UsageError(format!(
+                "{name} has no picture: have its method `render_state` return a `Scene` of shapes, see \
+                 docs/custom-environments.md"
+            ))
+        })
     }
 
     /// Returns the episodes of a test with the schedule's settings.
@@ -565,14 +592,24 @@ pub fn parse_value(text: &str) -> Value {
 /// Returns the error of a name that is neither a file nor a built-in configuration.
 fn unknown(source: &Path, catalog: &Catalog) -> UsageError {
     let source = source.shown();
-    let mut names = catalog.names();
-    names.sort_by_key(|name| strsim::damerau_levenshtein(name, &source));
-    let nearest = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+    let nearest = nearest(catalog.names(), &source).join(", ");
     let id = source.rsplit_once("-v").is_some_and(|(_, version)| version.parse::<u32>().is_ok());
     let gymnasium = if id { format!("; Gymnasium's environment is {GYMNASIUM_PREFIX}{source}") } else { String::new() };
     UsageError(format!(
         "{source}: no such file or built-in configuration; the nearest built-in ones: {nearest}{gymnasium}"
     ))
+}
+
+/// Returns the names that begin with a shortened one, or else those that contain it, or else the three nearest.
+fn nearest<'a>(mut names: Vec<&'a str>, short: &str) -> Vec<&'a str> {
+    let keep = |is: &dyn Fn(&str) -> bool| names.iter().copied().filter(|name| is(name)).collect::<Vec<_>>();
+    let found = [keep(&|name| name.starts_with(short)), keep(&|name| name.contains(short))];
+    if let Some(found) = found.into_iter().find(|found| !found.is_empty()) {
+        return found;
+    }
+    names.sort_by_key(|name| strsim::damerau_levenshtein(name, short));
+    names.truncate(3);
+    names
 }
 
 #[cfg(test)]
@@ -605,6 +642,16 @@ mod tests {
         assert_eq!(config.method().unwrap().num_heads, 3);
         let again: Config = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
         assert_eq!(again.resolve(&Catalog::builtin()).unwrap(), config);
+    }
+
+    #[test]
+    fn a_shortened_name_suggests_the_names_that_have_it() {
+        let catalog = Catalog::builtin();
+        let nearest = |short| nearest(catalog.names(), short);
+        assert_eq!(nearest("lunar"), ["lunar-lander", "lunar-lander-continuous"]);
+        assert_eq!(nearest("breakout"), ["minatar-breakout"]);
+        assert_eq!(nearest("cart-pole")[0], "cartpole");
+        assert_eq!(nearest("cart-pole").len(), 3);
     }
 
     /// Nothing is tuned to an environment except the budget.

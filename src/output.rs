@@ -6,8 +6,12 @@
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, anyhow};
+
+/// Whether no progress is shown, for the whole process.
+static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// The error of a standard output that its reader closed.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +40,22 @@ pub fn print_note(text: Arguments) {
     let _ = io::stderr().lock().write_fmt(text);
 }
 
-/// Returns whether standard error is a terminal on which lines can be redrawn; a dumb one gets plain lines.
+/// Has no progress shown any more, only results, warnings and errors.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+/// Returns whether no progress is to be shown.
+pub fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Returns whether progress is to be redrawn on standard error: a terminal on which lines can be redrawn; a dumb one gets
+/// plain lines.
 pub fn is_live() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
+    !is_quiet()
+        && io::stderr().is_terminal()
+        && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
 /// Prints a line of the result, as `println!` does, but returns a `Result`.

@@ -10,6 +10,7 @@
 //! | `checkpoints/best/` | `network.safetensors`: the network with the best validation |
 //! | `checkpoints/last/` | everything needed to resume |
 //! | `checkpoints/previous/` | the checkpoint before it, used if the last one is damaged |
+//! | `recordings/step-N.gif` | the first episode of the validation at step N, with `schedule.record` |
 //! | `units.json` | final state of every unit |
 //! | `summary.json` | the final metrics |
 //! | `plots/` | figures |
@@ -170,6 +171,16 @@ impl RunDirectory {
     /// The checkpoint can't be written; the previous one is kept.
     pub fn save_best(&self, tensors: &StateDict) -> Result<()> {
         self.replace_checkpoint("best", "best.old", |dir| Ok(tensors.write(&dir.join("network.safetensors"))?))
+    }
+
+    /// Creates the folder of recordings and returns the path of the recording at an environment step.
+    ///
+    /// # Errors
+    /// The folder can't be created.
+    pub fn recording(&self, step: u64) -> Result<PathBuf> {
+        let folder = self.path.join("recordings");
+        fs::create_dir_all(&folder).with_context(|| format!("{}: can't be created", folder.shown()))?;
+        Ok(folder.join(format!("step-{step}.gif")))
     }
 
     /// Returns whether there is a best checkpoint.

@@ -143,6 +143,25 @@ fn a_program_without_the_environment_is_told_to_use_the_one_that_has_it() {
 }
 
 #[test]
+fn without_a_picture_recordings_are_refused_before_the_run_and_watching_says_how_to_add_one() {
+    let root = tempfile::tempdir().unwrap();
+    let (path, catalog) = (root.path().join("run"), catalog(Fault::None, 0));
+    let run = create(&path, &catalog);
+    run.train().unwrap();
+    let words = "walk has no picture: have its method `render_state` return a `Scene` of shapes";
+    let error = alrao::runs::episode(&catalog, &path, None).err().unwrap().to_string();
+    assert!(error.starts_with(words), "{error}");
+
+    let mut config = run.config().clone();
+    let alrao::config::Task::Agent(task) = &mut config.task else { unreachable!("an agent's") };
+    task.schedule.record = true;
+    let recorded = root.path().join("recorded");
+    let error = Run::create(&recorded, config, &catalog).unwrap_err();
+    assert!(matches!(error, Error::Usage(_)) && !recorded.exists(), "{error}");
+    assert!(error.to_string().starts_with(&format!("schedule.record: {words}")), "{error}");
+}
+
+#[test]
 fn an_episode_without_end_is_ended_by_a_limit_which_is_said() {
     let root = tempfile::tempdir().unwrap();
     let catalog = catalog(Fault::NoEnd, -1);

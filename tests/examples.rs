@@ -22,7 +22,8 @@ mod tic_tac_toe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use alrao::{App, Config, Run};
+use alrao::envs::EnvironmentSettings;
+use alrao::{App, Config, Run, runs};
 
 /// Trains a run of this program from a configuration and `KEY=VALUE` settings; returns its mean test return.
 fn train(app: App, config: &str, sets: &[&str]) -> f64 {
@@ -71,6 +72,30 @@ fn with_action_masks_a_game_is_won_without_one_illegal_action() {
     assert_eq!(illegal.load(Ordering::Relaxed), 0);
     play(&["schedule.steps=1100", "environment.masked=false"]);
     assert!(illegal.load(Ordering::Relaxed) > 0, "without masks, fields are taken twice");
+}
+
+#[test]
+fn a_custom_environment_is_shown_by_its_scene() {
+    let catalog = custom_environment::app().catalog().unwrap();
+    let mut environment = catalog.environments.make(&EnvironmentSettings::new("catch")).unwrap();
+    environment.reset(3).unwrap(); // the ball in the middle of the top row, the paddle at the left
+    let frame = environment.render_state().unwrap().render();
+    let pixel = |x: usize, y: usize| &frame.rgb()[3 * (y * 300 + x)..][..3];
+    assert_eq!([pixel(150, 21), pixel(21, 278), pixel(150, 278)], [[204, 77, 77], [0; 3], [255; 3]]);
+
+    let root = tempfile::tempdir().unwrap();
+    let sets = ["schedule.steps=600", "schedule.validate_every=300", "schedule.validation_episodes=2", "device=cpu"];
+    let sets: Vec<String> =
+        sets.into_iter().chain(["schedule.record=true", "agent.learning_starts=100"]).map(Into::into).collect();
+    let config = Config::read("catch", &sets, &catalog).unwrap();
+    let run = Run::create(root.path().join("run"), config, &catalog).unwrap();
+    run.train().unwrap();
+    let gif = root.path().join("episode.gif");
+    runs::episode(&catalog, run.path(), None).unwrap().save_gif(&gif).unwrap();
+    let recordings = run.path().join("recordings");
+    for gif in [gif, recordings.join("step-300.gif"), recordings.join("step-600.gif")] {
+        assert!(std::fs::read(&gif).unwrap().starts_with(b"GIF89a"), "{}", gif.display());
+    }
 }
 
 #[test]

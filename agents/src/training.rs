@@ -64,6 +64,8 @@ pub struct Schedule {
     /// Validations in a row without improvement after which the training stops; never by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u64>,
+    /// Whether a run records a GIF of the first episode of each validation.
+    pub record: bool,
 }
 
 /// A schedule with optional fields, as in configurations.
@@ -80,6 +82,7 @@ struct PartialSchedule {
     log_every: Option<u64>,
     stop_at: Option<f64>,
     patience: Option<u64>,
+    record: Option<bool>,
 }
 
 impl From<PartialSchedule> for Schedule {
@@ -96,6 +99,7 @@ impl From<PartialSchedule> for Schedule {
             log_every: partial.log_every.unwrap_or(default.log_every),
             stop_at: partial.stop_at,
             patience: partial.patience,
+            record: partial.record.unwrap_or(default.record),
         }
     }
 }
@@ -114,6 +118,7 @@ impl Schedule {
             log_every: 500,
             stop_at: None,
             patience: None,
+            record: false,
         }
     }
 

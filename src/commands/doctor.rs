@@ -11,40 +11,118 @@ use alrao_core::method::Method;
 use alrao_core::path::Shown;
 use alrao_envs::GymnasiumSettings;
 use anyhow::{Context, Result};
+use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
 /// The environment variable with the path of the dataset directory.
 const DATA_FOLDER: &str = "ALRAO_DATA";
 
+/// The arguments of `alrao doctor`.
+#[derive(clap::Args)]
+pub struct DoctorArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is installed here.
+#[derive(Serialize)]
+struct Installation {
+    alrao: &'static str,
+    libtorch: Libtorch,
+    cuda: Cuda,
+    /// libtorch's threads without a configuration
+    threads: i32,
+    cpu_cores: usize,
+    /// version and Python, or why there is none
+    gymnasium: String,
+    dataset_folders: Vec<DatasetFolder>,
+    /// whether a training step on the CPU works; if not, the command fails
+    training_works: bool,
+}
+
+#[derive(Serialize)]
+struct Libtorch {
+    version: Option<String>,
+    path: Option<String>,
+    expected_version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Cuda {
+    devices: usize,
+    /// why there are none
+    problem: Option<String>,
+}
+
+#[derive(Serialize)]
+struct DatasetFolder {
+    path: String,
+    found: bool,
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// Training on the CPU doesn't work.
-pub fn doctor() -> Result<()> {
-    let path = libtorch_path();
-    let version = path.as_deref().and_then(Path::parent).and_then(libtorch_version);
-    say!("alrao      {}", env!("CARGO_PKG_VERSION"))?;
-    say!("libtorch   {}", version.as_deref().unwrap_or("unknown version"))?;
-    say!("  at       {}", path.map_or("unknown".into(), |path| path.shown()))?;
-    if version.as_deref().and_then(|version| version.split('+').next()) != Some(LIBTORCH) {
-        say!("  note     alrao is built for libtorch {LIBTORCH}; install that version")?;
-    }
-    match load_cuda() {
-        Ok(count) => say!("CUDA       yes, {count} device{}", if count == 1 { "" } else { "s" })?,
-        Err(reason) => say!("CUDA       no: {reason}")?,
-    }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    say!(
-        "threads    {} by default in libtorch, {cores} CPU cores; runs use the `threads` of their configuration",
-        tch::get_num_threads()
-    )?;
-    say!("Gymnasium  {}", gymnasium())?;
-    say!("datasets   searched in")?;
-    for folder in data_folders() {
-        say!("  {:8} {}", if folder.is_dir() { "found" } else { "missing" }, folder.shown())?;
+pub fn doctor(args: &DoctorArgs) -> Result<()> {
+    let mut found = Installation::find();
+    if !args.json {
+        found.say()?;
     }
     learn_something().context("training on the CPU does not work")?;
-    say!("training on the CPU works")
+    found.training_works = true;
+    if args.json { say!("{}", serde_json::to_string(&found)?) } else { say!("training on the CPU works") }
+}
+
+impl Installation {
+    fn find() -> Self {
+        let path = libtorch_path();
+        let (devices, problem) = match load_cuda() {
+            Ok(count) => (count, None),
+            Err(reason) => (0, Some(reason)),
+        };
+        let folder = |path: PathBuf| DatasetFolder { found: path.is_dir(), path: path.shown() };
+        Self {
+            alrao: env!("CARGO_PKG_VERSION"),
+            libtorch: Libtorch {
+                version: path.as_deref().and_then(Path::parent).and_then(libtorch_version),
+                path: path.map(|path| path.shown()),
+                expected_version: LIBTORCH,
+            },
+            cuda: Cuda { devices, problem },
+            threads: tch::get_num_threads(),
+            gymnasium: gymnasium(),
+            cpu_cores: std::thread::available_parallelism().map_or(1, usize::from),
+            dataset_folders: data_folders().into_iter().map(folder).collect(),
+            training_works: false,
+        }
+    }
+
+    fn say(&self) -> Result<()> {
+        let Self { alrao, libtorch, cuda, threads, cpu_cores, gymnasium, dataset_folders, .. } = self;
+        let version = libtorch.version.as_deref();
+        say!("alrao      {alrao}")?;
+        say!("libtorch   {}", version.unwrap_or("unknown version"))?;
+        say!("  at       {}", libtorch.path.as_deref().unwrap_or("unknown"))?;
+        if version.and_then(|version| version.split('+').next()) != Some(LIBTORCH) {
+            say!("  note     alrao is built for libtorch {LIBTORCH}; install that version")?;
+        }
+        match &cuda.problem {
+            None => say!("CUDA       yes, {} device{}", cuda.devices, if cuda.devices == 1 { "" } else { "s" })?,
+            Some(reason) => say!("CUDA       no: {reason}")?,
+        }
+        say!(
+            "threads    {threads} by default in libtorch, {cpu_cores} CPU cores; runs use the `threads` of their \
+             configuration"
+        )?;
+        say!("Gymnasium  {gymnasium}")?;
+        say!("datasets   searched in")?;
+        for DatasetFolder { path, found } in dataset_folders {
+            say!("  {:8} {path}", if *found { "found" } else { "missing" })?;
+        }
+        Ok(())
+    }
 }
 
 /// Describes the Python program that environments of Gymnasium use by default.

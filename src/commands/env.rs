@@ -16,7 +16,7 @@ use clap::{Subcommand, ValueEnum};
 use rand::RngExt;
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use toml::Table;
 
 use crate::catalog::Catalog;
@@ -29,7 +29,11 @@ use crate::usage_error::UsageError;
 #[derive(Subcommand)]
 pub enum EnvArgs {
     /// List the environments.
-    List,
+    List {
+        /// Print JSON: what each environment's specification says.
+        #[arg(long)]
+        json: bool,
+    },
     /// Check that an environment conforms to the API.
     Check(Chosen),
     /// Measure environment steps per second of CPU time, with random actions drawn in advance; of environments of
@@ -100,16 +104,44 @@ struct Line {
     truncated: bool,
 }
 
+/// An environment in the list.
+#[derive(Serialize)]
+struct Listed<'a> {
+    name: &'a str,
+    description: &'a str,
+    obs_dim: usize,
+    actions: Value,
+    time_limit: Option<u32>,
+    fps: u32,
+    settings: &'a toml::Table,
+}
+
+impl<'a> Listed<'a> {
+    fn of(spec: &'a EnvSpec) -> Self {
+        let EnvSpec { name, description, obs_dim, time_limit, fps, .. } = spec;
+        let actions = match spec.actions {
+            ActionSpace::Discrete(count) => json!({ "discrete": count }),
+            ActionSpace::Continuous { low, high, dim } => json!({ "continuous": dim, "low": low, "high": high }),
+        };
+        let settings = spec.entry_point.defaults();
+        Self { name, description, obs_dim: *obs_dim, actions, time_limit: *time_limit, fps: *fps, settings }
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// [`UsageError`] for an unknown environment or an invalid action; else the environment's error.
 pub fn env(args: &EnvArgs, catalog: &Catalog) -> Result<()> {
     match args {
-        EnvArgs::List => {
+        EnvArgs::List { json: false } => {
             catalog.environments.names().try_for_each(|name| say!("{name}"))?;
             note!("and those of Gymnasium, by id, as `{GYMNASIUM_PREFIX}CartPole-v1`");
             Ok(())
+        }
+        EnvArgs::List { json: true } => {
+            let listed: Vec<_> = catalog.environments.specs().map(Listed::of).collect();
+            say!("{}", serde_json::to_string(&listed)?)
         }
         EnvArgs::Check(chosen) => {
             let settings = chosen.settings()?;

@@ -1,9 +1,11 @@
 //! The commands, one a file, each with its arguments.
 
+mod completions;
 mod doctor;
 mod env;
 mod eval;
 mod export;
+mod man;
 mod new;
 mod plot;
 mod report;
@@ -12,10 +14,12 @@ mod table;
 mod train;
 mod watch;
 
-pub use doctor::doctor;
+pub use completions::{CompletionsArgs, completions};
+pub use doctor::{DoctorArgs, doctor};
 pub use env::{EnvArgs, env};
 pub use eval::{EvalArgs, eval};
 pub use export::{ExportArgs, export};
+pub use man::{ManArgs, man};
 pub use new::{NewArgs, new};
 pub use plot::{PlotArgs, plot};
 pub use report::{ReportArgs, report};

@@ -10,10 +10,12 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::message::message;
 use crate::output::{note, say};
+use crate::program;
 use crate::run_directory::{checkpoint_bytes, free_name, read_summary};
 use crate::runs::{self, ResumeOptions, stop};
 use crate::seed::seed;
 use crate::summary::{Outcome, Summary, spread};
+use crate::usage_error::UsageError;
 
 /// The test result of a run without a best checkpoint.
 const NO_TEST: &str = "none: diverged before a finite validation";
@@ -21,8 +23,8 @@ const NO_TEST: &str = "none: diverged before a finite validation";
 /// The arguments of `alrao train`.
 #[derive(clap::Args)]
 pub struct TrainArgs {
-    /// TOML file or built-in configuration.
-    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    /// TOML file or built-in configuration; without it, those are listed.
+    #[arg(conflicts_with = "resume")]
     pub config: Option<PathBuf>,
     /// Override a field, as in `--set schedule.steps=20000` or `--set optimizer.kind=sgd`.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
@@ -57,7 +59,7 @@ pub struct TrainArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// [`UsageError`](crate::usage_error::UsageError) for a usage error, before any file is written; else the error
+/// [`UsageError`] for a usage error, before any file is written; else the error
 /// that stopped the run, or [`Stopped`](stop::Stopped).
 pub fn train(args: &TrainArgs, catalog: &Catalog) -> Result<()> {
     stop::listen()?;
@@ -83,7 +85,7 @@ pub fn train(args: &TrainArgs, catalog: &Catalog) -> Result<()> {
 
 /// Returns the configuration given by the arguments.
 fn requested(args: &TrainArgs, catalog: &Catalog) -> Result<Config> {
-    let source = args.config.as_deref().expect("required by the command line");
+    let source = args.config.as_deref().ok_or_else(|| no_configuration(catalog))?;
     let mut config = Config::read(source, &args.set, catalog)?;
     config.seed = args.seed.unwrap_or(config.seed);
     config.threads = args.threads.unwrap_or(config.threads);
@@ -94,6 +96,15 @@ fn requested(args: &TrainArgs, catalog: &Catalog) -> Result<Config> {
         config.device = device.to_string();
     }
     Ok(config)
+}
+
+/// Returns the error of a command line that says nothing to train: the list of what is built in.
+fn no_configuration(catalog: &Catalog) -> UsageError {
+    let trainable = catalog.trainable();
+    let width = trainable.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines = trainable.iter().map(|(name, about)| format!("\n  {name:width$}  {about}").trim_end().to_owned());
+    let list: String = lines.collect();
+    UsageError(format!("nothing to train: {} train CONFIG takes a TOML file, or one of{list}", program::name()))
 }
 
 /// Plots the figure and prints the result.

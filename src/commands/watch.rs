@@ -29,7 +29,7 @@ pub struct WatchArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// [`UsageError`](crate::usage_error::UsageError) if the run doesn't exist, its environment can't be rendered, or
+/// [`UsageError`](crate::usage_error::UsageError) if the run doesn't exist, its environment has no picture, or
 /// there is no display; else the file can't be written.
 pub fn watch(args: &WatchArgs, catalog: &Catalog) -> Result<()> {
     let episode = episode(catalog, &args.run, args.seed)?;

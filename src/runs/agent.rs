@@ -5,7 +5,8 @@ use std::path::Path;
 use alrao_agents::Error;
 use alrao_agents::inputs::Inputs;
 use alrao_agents::q_network::QNetwork;
-use alrao_agents::training::{self, DqnStopReason, DqnTrainer, DqnTrainerState};
+use alrao_agents::training::{self, DqnEvent, DqnStopReason, DqnTrainer, DqnTrainerState, episode_seeds};
+use alrao_core::device::DeviceChoice;
 use alrao_core::layers::NormalizedBody;
 use alrao_core::network::Network;
 use alrao_core::path::Shown;
@@ -14,11 +15,13 @@ use alrao_core::units::Units;
 use anyhow::Result;
 use tch::Device;
 
+use super::episode::Episode;
 use super::evaluation_display::EvaluationDisplay;
 use super::watchdog::Watchdog;
 use super::{Event, StopReason, Trainer};
 use crate::catalog::Catalog;
 use crate::config::{AgentTask, Config};
+use crate::run_directory::load_best;
 use crate::summary::{Outcome, Summary};
 use crate::usage_error::UsageError;
 
@@ -100,6 +103,14 @@ impl Trainer for AgentRun {
         tensors
     }
 
+    fn recording(&self, config: &Config, event: &Event) -> Result<Option<Episode>> {
+        let (true, Event::Agent(DqnEvent::Validation { .. })) = (self.task.schedule.record, event) else {
+            return Ok(None);
+        };
+        let seed = episode_seeds(config.seed, "validation", 1)[0];
+        Episode::play(&self.task, &self.catalog, self.training.eval_network(), seed).map(Some)
+    }
+
     fn save(&self) -> (Vec<(&'static str, StateDict)>, DqnTrainerState) {
         let (learner, replay, state) = self.training.save();
         (vec![("learner", learner), ("replay", replay)], state)
@@ -171,6 +182,18 @@ pub fn reward_factor(tensors: &StateDict, run: &Path) -> Result<f64> {
         UsageError(format!("{}: {problem}", run.shown()))
     })?;
     Ok(factor[0])
+}
+
+/// Plays the episode of this seed, or the run's first test episode, with the greedy policy of its best checkpoint.
+///
+/// # Errors
+/// [`UsageError`] if the run doesn't exist, or its environment has no picture.
+pub fn episode(catalog: &Catalog, run: &Path, seed: Option<u64>) -> Result<Episode> {
+    let config = Config::of_run(run)?.resolve(catalog)?;
+    tch::set_num_threads(config.threads as i32);
+    let network = network(&config, catalog, &load_best(run)?, DeviceChoice::Cpu.resolve()?)?;
+    let seed = seed.unwrap_or(episode_seeds(config.seed, "test", 1)[0]);
+    Episode::play(config.task.agent()?, catalog, &network, seed)
 }
 
 /// Creates the initial Q-network of a run.

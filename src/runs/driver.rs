@@ -14,7 +14,7 @@ use super::log::{Log, LogPosition};
 use super::progress::Progress;
 use super::stop::{self, Stopped};
 use super::supervised::SupervisedRun;
-use super::trainer::{StopReason, Trainer, diverged};
+use super::trainer::{Event, StopReason, Trainer, diverged};
 use crate::catalog::Catalog;
 use crate::config::{Config, Task};
 use crate::dataset::{self, Dataset};
@@ -155,6 +155,9 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
                     has_best = true;
                 }
                 log.record(&event, seconds(), speed.map(|(speed, _)| speed))?;
+                if let Err(error) = record(directory, config, &trainer, &event) {
+                    progress.say(&format!("no recording of this validation: {}", message(&error)));
+                }
             }
             Ok(StopReason::Checkpoint) => {
                 let (files, training) = trainer.save();
@@ -187,6 +190,14 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
     let summary = trainer.summary(config, best, seconds, diverged)?;
     directory.write_summary(&summary)?;
     Ok(summary)
+}
+
+/// Writes the recording of a validation, if it is to be recorded.
+fn record(directory: &RunDirectory, config: &Config, trainer: &impl Trainer, event: &Event) -> Result<()> {
+    match trainer.recording(config, event)? {
+        Some(episode) => episode.save_gif(&directory.recording(trainer.work_done())?),
+        None => Ok(()),
+    }
 }
 
 /// Says how far a training run came and how to resume it.

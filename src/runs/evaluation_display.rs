@@ -6,7 +6,7 @@ use alrao_agents::evaluation::{Evaluation, EvaluationProgress};
 use alrao_tasks::data::Split;
 use indicatif::ProgressBar;
 
-use crate::output::note;
+use crate::output::{self, note};
 
 /// Interval between messages.
 const EVERY: Duration = Duration::from_secs(10);
@@ -50,6 +50,7 @@ impl EvaluationDisplay {
         self.shown = Instant::now();
         match &self.bar {
             Some(bar) => bar.set_message(words()),
+            None if output::is_quiet() => {}
             None => note!("{}", words()),
         }
     }

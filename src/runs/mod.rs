@@ -26,7 +26,8 @@ mod progress;
 mod trainer;
 mod watchdog;
 
+pub use agent::episode;
 pub use driver::{ResumeOptions, draw, drive, resume, resume_with, train};
-pub use episode::{Episode, episode};
+pub use episode::Episode;
 pub use evaluation_display::{EvaluationDisplay, limited};
 pub use trainer::{Event, StopReason, Trainer, diverged};

@@ -75,7 +75,7 @@ impl Progress {
                 bar.set_position(spent as u64);
                 bar.set_message(format!("{}\n{}", self.left(spent), self.latest.words("\n")));
             }
-            None if self.printed.elapsed() >= EVERY => {
+            None if !output::is_quiet() && self.printed.elapsed() >= EVERY => {
                 self.printed = Instant::now();
                 let (budget, unit) = (self.budget, self.unit);
                 note!("{}/{budget} {unit} | {} | {}", spent as u64, self.left(spent), self.latest.words(" | "));
@@ -84,7 +84,8 @@ impl Progress {
         }
     }
 
-    fn say(&self, line: &str) {
+    /// Prints a line that stays.
+    pub fn say(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
             None => note!("{line}"),

@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::episode::Episode;
 use super::evaluation_display::EvaluationDisplay;
 use crate::config::Config;
 use crate::summary::Summary;
@@ -62,6 +63,14 @@ pub trait Trainer {
 
     /// Returns the network to save as the best checkpoint after an event with `best`.
     fn best(&self) -> StateDict;
+
+    /// Plays an episode of the network that an event validated, if the configuration has validations recorded.
+    ///
+    /// # Errors
+    /// The environment or the network fails.
+    fn recording(&self, _config: &Config, _event: &Event) -> Result<Option<Episode>> {
+        Ok(None)
+    }
 
     /// Returns everything needed to resume: tensors by file name, and the remaining state.
     fn save(&self) -> (Vec<(&'static str, StateDict)>, Self::State);

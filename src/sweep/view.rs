@@ -63,7 +63,9 @@ impl<'a> View<'a> {
         let longest_name = sweep.runs.iter().map(|run| run.name.chars().count()).max().unwrap_or(0);
         let total = sweep.runs.len();
         let view = View { sweep, live, longest_name, ended: total - to_go, looked: None, pace: f64::NAN };
-        view.say(&format!("{to_go} of {total} runs to go, {way}, in {}", sweep.path().shown()));
+        if !output::is_quiet() {
+            view.say(&format!("{to_go} of {total} runs to go, {way}, in {}", sweep.path().shown()));
+        }
         if view.live.is_some() && to_go > 0 {
             let head =
                 Line { name: "run", state: "state", figure: "latest".into(), time: "time".into(), progress: None };
@@ -106,7 +108,7 @@ impl<'a> View<'a> {
             let reason = words.strip_prefix("failed: ").map_or(String::new(), |reason| format!("\n    {reason}"));
             self.say(&(self.in_columns(&line) + &reason));
             self.looked = None; // remove it from the live part at once
-        } else {
+        } else if line.state == "failed" || !output::is_quiet() {
             self.say(&format!("{}/{}  {}: {words}", self.ended, self.sweep.runs.len(), run.name));
         }
         Ok(())
@@ -141,7 +143,7 @@ impl<'a> View<'a> {
             lines.push(format!("{} of {total} runs ended, {} training, {left} left", self.ended, training.len()));
             live.set_message(lines.join("\n"));
             live.tick();
-        } else if !first {
+        } else if !first && !output::is_quiet() {
             let runs = progress.iter().map(|(run, p)| {
                 let latest =
                     p.latest.map_or("-".into(), |latest| format!("at {}", format_metric(config(*run), latest)));

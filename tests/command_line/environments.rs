@@ -1,6 +1,10 @@
 //! `alrao env` and `alrao watch`.
 
-use crate::{SMALL, alrao, outcome, succeed};
+use std::fs;
+
+use alrao_agents::training::episode_seeds;
+
+use crate::{SMALL, alrao, killed_when, outcome, succeed};
 
 #[test]
 fn env_list_and_env_check_work() {
@@ -10,6 +14,20 @@ fn env_list_and_env_check_work() {
     assert!(text.contains("observations of 3 values, 5 actions"), "{text}");
     let (code, text) = outcome(alrao("env check pendulm"));
     assert!(code == 2 && text.contains("pendulum"), "{code} {text}");
+}
+
+#[test]
+fn the_list_of_environments_as_json_says_what_each_is() {
+    let listed: serde_json::Value = serde_json::from_str(&succeed(alrao("env list --json"))).unwrap();
+    let names: Vec<_> = listed.as_array().unwrap().iter().map(|env| env["name"].as_str().unwrap()).collect();
+    assert_eq!(names.join("\n"), succeed(alrao("env list")).trim_end());
+    let expected = serde_json::json!({
+        "name": "pendulum", "description": "`Pendulum-v1`, evenly spaced torques", "obs_dim": 3,
+        "actions": { "discrete": 5 }, "time_limit": 200, "fps": 20, "settings": { "torques": 5 },
+    });
+    assert_eq!(listed.as_array().unwrap().iter().find(|env| env["name"] == "pendulum"), Some(&expected));
+    let continuous = serde_json::json!({ "continuous": 1, "low": -2.0, "high": 2.0 });
+    assert!(listed.as_array().unwrap().iter().any(|env| env["actions"] == continuous), "{listed}");
 }
 
 #[test]
@@ -51,4 +69,43 @@ fn watch_writes_a_gif() {
     let text = succeed(alrao(&format!("watch {} --gif {}", run.display(), gif.display())));
     assert!(text.contains(", length 200"), "{text}");
     assert!(std::fs::read(&gif).unwrap().starts_with(b"GIF89a"));
+}
+
+/// Returns the names of a run's recordings, in the order of their steps.
+fn recordings(run: &std::path::Path) -> Vec<String> {
+    let names = fs::read_dir(run.join("recordings")).unwrap();
+    let mut names: Vec<_> = names.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort_by_key(|name| (name.len(), name.clone()));
+    names
+}
+
+#[test]
+fn the_recording_of_a_validation_is_its_first_episode() {
+    let root = tempfile::tempdir().unwrap();
+    let (run, gif) = (root.path().join("run"), root.path().join("out.gif"));
+    succeed(alrao(&format!("{SMALL} --set schedule.steps=1400 --set schedule.record=true --out {}", run.display())));
+    assert_eq!(recordings(&run), ["step-700.gif", "step-1400.gif"]);
+    let summary: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(run.join("summary.json")).unwrap()).unwrap();
+    let recording = run.join(format!("recordings/step-{}.gif", summary["best"]["step"]));
+    let seed = episode_seeds(0, "validation", 1)[0];
+    succeed(alrao(&format!("watch {} --seed {seed} --gif {}", run.display(), gif.display())));
+    assert!(fs::read(&gif).unwrap() == fs::read(recording).unwrap(), "another episode");
+    assert!(
+        fs::read(run.join("recordings/step-700.gif")).unwrap()
+            != fs::read(run.join("recordings/step-1400.gif")).unwrap()
+    );
+}
+
+#[test]
+fn recordings_that_cannot_be_written_are_said_and_the_run_goes_on() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    let last = run.join("checkpoints/last");
+    killed_when(alrao(&format!("{SMALL} --set schedule.record=true --out {}", run.display())), || last.exists());
+    let _ = fs::remove_dir_all(run.join("recordings"));
+    fs::write(run.join("recordings"), "no folder").unwrap();
+    let text = succeed(alrao(&format!("train --resume {}", run.display())));
+    assert!(text.contains("no recording of this validation: ") && text.contains("run/recordings: "), "{text}");
+    assert!(run.join("summary.json").exists());
 }

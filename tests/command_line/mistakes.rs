@@ -47,7 +47,10 @@ fn invalid_arguments_are_usage_errors() {
     );
     assert_usage_error(&train("pendulum --set agent.gamma=nan"), &["agent.gamma = NaN", "at most 1"]);
     assert_usage_error(&train("pendulum --seed minus"), &["minus"]);
-    assert_usage_error("train", &["CONFIG"]);
+    assert_usage_error("train", &["train CONFIG", "\n  lunar-lander            LunarLander-v3 with", "\n  ptb-word"]);
+    assert_usage_error("train lunar", &["the nearest built-in ones: lunar-lander, lunar-lander-continuous\n"]);
+    assert_usage_error("man trian", &["`trian`", "new, train, eval"]);
+    assert_usage_error("man env trace on", &["`trace` has no commands", "`on`"]);
     assert_usage_error("train pendulum --resume x", &["--resume"]);
     assert!(!out.exists());
 }

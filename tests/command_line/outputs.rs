@@ -48,7 +48,11 @@ fn commands(root: &Path) -> Vec<String> {
         "train --help".into(),
         "--version".into(),
         "doctor".into(),
+        "doctor --json".into(),
+        "completions bash".into(),
+        "man".into(),
         "env list".into(),
+        "env list --json".into(),
         "env check pendulum".into(),
         "env bench pendulum --seconds 1".into(),
         "env trace pendulum --seed 1 --policy random --steps 3".into(),
@@ -169,6 +173,58 @@ fn a_dumb_terminal_gets_plain_lines_and_any_other_a_display() {
         assert_eq!(said[1].contains("1/2  pendulum-"), plain, "{term}: {said:?}");
         assert_eq!(said[1].contains("state"), !plain, "{term}: {said:?}");
     }
+}
+
+#[test]
+fn quiet_commands_show_no_progress_but_errors() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("small.toml"), SMALL_SWEEP).unwrap();
+    let train = format!("{SMALL} --set schedule.steps=500 --quiet --out {}/run", root.path().display());
+    let sweep = format!("-q sweep {}/small.toml --seeds 0 --set schedule.steps=300", root.path().display());
+    for (words, term) in [(train, "xterm"), (sweep.clone() + " --out s", "xterm"), (sweep + " --out t", "dumb")] {
+        let mut command = alrao(&words);
+        command.current_dir(root.path());
+        assert_eq!(on_terminal(command, term), "", "{words}");
+    }
+    let (code, text) = outcome(alrao("train nothing --quiet"));
+    assert!(code == 2 && text.starts_with("error: nothing"), "{text}");
+}
+
+#[test]
+fn no_color_has_an_error_of_the_command_line_without_colors() {
+    let said = |no_color: bool| {
+        let mut command = Command::new("sh"); // so that the error is no failure
+        command.args(["-c", "\"$0\" trian; test $? = 2", env!("CARGO_BIN_EXE_alrao")]);
+        command.env_remove("NO_COLOR").envs(no_color.then_some(("NO_COLOR", "1")));
+        on_terminal(command, "xterm")
+    };
+    assert!(said(false).contains('\x1b') && said(true).contains("trian") && !said(true).contains('\x1b'));
+}
+
+#[test]
+fn completions_and_manual_pages_know_the_commands_and_their_options() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = succeed(alrao(&format!("completions {shell}")));
+        assert!(["train", "watch", "quiet"].iter().all(|word| script.contains(word)), "{shell}: {script}");
+    }
+    let script = succeed(alrao("completions bash"));
+    let mut bash = Command::new("bash");
+    let ask = "COMP_WORDS=(alrao wa); COMP_CWORD=1; _alrao alrao wa alrao; echo ${COMPREPLY[@]}";
+    bash.args(["-c", &format!("{script}\n{ask}")]);
+    assert_eq!(succeed(bash).trim(), "watch");
+    let page = succeed(alrao("man"));
+    assert!(page.contains(".TH alrao 1") && page.contains("alrao\\-train(1)"), "{page}");
+    let page = succeed(alrao("man env trace"));
+    assert!(page.contains("\\-\\-policy") && page.contains("alrao env trace"), "{page}");
+}
+
+#[test]
+fn the_installation_is_described_as_json() {
+    let found: serde_json::Value = serde_json::from_str(&succeed(alrao("doctor --json"))).unwrap();
+    assert_eq!(found["alrao"], env!("CARGO_PKG_VERSION"));
+    assert_eq!((&found["training_works"], &found["cuda"]["devices"]), (&true.into(), &0.into()));
+    assert!(found["libtorch"]["version"].as_str().unwrap().starts_with("2."), "{found}");
+    assert!(found["dataset_folders"][0]["found"].is_boolean() && found["cpu_cores"].as_u64().unwrap() > 0, "{found}");
 }
 
 fn outcome_of(mut command: Command) -> (i32, String) {
