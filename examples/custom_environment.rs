@@ -7,7 +7,7 @@
 use std::process::ExitCode;
 
 use alrao::App;
-use alrao::envs::{Environment, EnvironmentError, Pose, RenderState, Scene, Step};
+use alrao::envs::{EnvSpec, Environment, EnvironmentError, Pose, RenderState, Scene, Step};
 use serde::{Deserialize, Serialize};
 
 /// What `[environment]` in a configuration and `--set environment.width=9` can set.
@@ -95,7 +95,7 @@ impl Environment for Catch {
 
 /// The built-in environments and this one.
 pub fn app() -> App {
-    App::new().environment("catch", Catch::new)
+    App::new().spec(EnvSpec { fps: 5, ..EnvSpec::new("catch", Catch::new) })
 }
 
 #[allow(dead_code)] // the tests call `app`

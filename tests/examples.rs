@@ -91,10 +91,14 @@ fn a_custom_environment_is_shown_by_its_scene() {
     let run = Run::create(root.path().join("run"), config, &catalog).unwrap();
     run.train().unwrap();
     let gif = root.path().join("episode.gif");
-    runs::episode(&catalog, run.path(), None).unwrap().save_gif(&gif).unwrap();
+    let episode = runs::episode(&catalog, run.path(), None).unwrap();
+    assert!(episode.describe().ends_with(", length 6"), "{}", episode.describe());
+    episode.save_gif(&gif).unwrap();
     let recordings = run.path().join("recordings");
     for gif in [gif, recordings.join("step-300.gif"), recordings.join("step-600.gif")] {
-        assert!(std::fs::read(&gif).unwrap().starts_with(b"GIF89a"), "{}", gif.display());
+        let bytes = std::fs::read(&gif).unwrap();
+        let frames = bytes.windows(3).filter(|bytes| bytes == b"\x21\xf9\x04").count(); // of six steps and the reset
+        assert!(bytes.starts_with(b"GIF89a") && frames == 7, "{}: {frames} frames", gif.display());
     }
 }
 

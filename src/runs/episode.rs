@@ -17,6 +17,7 @@ use crate::usage_error::UsageError;
 pub struct Episode {
     environment: String,
     fps: u32,
+    /// from the reset to the last step
     states: Vec<RenderState>,
     sum: f64,
 }
@@ -30,14 +31,14 @@ impl Episode {
         let mut environment = task.make_stacked(catalog)?;
         environment.reset(seed)?;
         let name = &task.environment.name;
-        let (mut states, mut sum): (Vec<RenderState>, f64) = (Vec::new(), 0.0);
+        let (mut states, mut sum) = (vec![task.render_state(environment.as_ref())?], 0.0);
         loop {
-            states.push(task.render_state(environment.as_ref())?);
             let (inputs, mask) = (to_inputs(environment.typed_observation()), environment.action_mask());
             let action = greedy_actions(network, &inputs, &[mask])?[0];
             let step = environment.step(action)?;
             sum += step.reward;
-            if step.ended() || states.len() as u64 >= task.schedule.max_evaluation_steps {
+            states.push(task.render_state(environment.as_ref())?);
+            if step.ended() || states.len() as u64 > task.schedule.max_evaluation_steps {
                 let fps = catalog.environments.spec(name)?.fps;
                 return Ok(Episode { environment: name.clone(), fps, states, sum });
             }
@@ -46,7 +47,7 @@ impl Episode {
 
     /// Describes return and length.
     pub fn describe(&self) -> String {
-        format!("return {:.1}, length {}", self.sum, self.states.len())
+        format!("return {:.1}, length {}", self.sum, self.states.len() - 1)
     }
 
     /// Writes the episode as an animated GIF.
