@@ -600,11 +600,11 @@ fn unknown(source: &Path, catalog: &Catalog) -> UsageError {
     ))
 }
 
-/// Returns the names that begin with a shortened one, or else those that contain it, or else the three nearest.
+/// Returns the names that contain a shortened one, those that begin with it first, or else the three nearest.
 fn nearest<'a>(mut names: Vec<&'a str>, short: &str) -> Vec<&'a str> {
-    let keep = |is: &dyn Fn(&str) -> bool| names.iter().copied().filter(|name| is(name)).collect::<Vec<_>>();
-    let found = [keep(&|name| name.starts_with(short)), keep(&|name| name.contains(short))];
-    if let Some(found) = found.into_iter().find(|found| !found.is_empty()) {
+    let mut found: Vec<&str> = names.iter().copied().filter(|name| name.contains(short)).collect();
+    if !found.is_empty() {
+        found.sort_by_key(|name| !name.starts_with(short));
         return found;
     }
     names.sort_by_key(|name| strsim::damerau_levenshtein(name, short));
@@ -650,6 +650,7 @@ mod tests {
         let nearest = |short| nearest(catalog.names(), short);
         assert_eq!(nearest("lunar"), ["lunar-lander", "lunar-lander-continuous"]);
         assert_eq!(nearest("breakout"), ["minatar-breakout"]);
+        assert_eq!(nearest("mo"), ["mountain-car", "cifar10-mobilenet"]);
         assert_eq!(nearest("cart-pole")[0], "cartpole");
         assert_eq!(nearest("cart-pole").len(), 3);
     }
