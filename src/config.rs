@@ -383,12 +383,11 @@ impl AgentTask {
     /// [`UsageError`], which says how to add a picture, if the environment has none.
     pub fn render_state(&self, environment: &dyn Environment) -> Result<RenderState, UsageError> {
         let name = &self.environment.name;
-        environment.render_state().ok_or_else(|| {
-            UsageError(format!(
-                "{name} has no picture: have its method `render_state` return a `Scene` of shapes, see \
-                 docs/custom-environments.md"
-            ))
-        })
+        let advice = match name.starts_with(GYMNASIUM_PREFIX) {
+            true => "it needs the render mode `rgb_array`",
+            false => "have its method `render_state` return a `Scene` of shapes, see docs/custom-environments.md",
+        };
+        environment.render_state().ok_or_else(|| UsageError(format!("{name} has no picture: {advice}")))
     }
 
     /// Returns the episodes of a test with the schedule's settings.

@@ -34,7 +34,7 @@ struct Installation {
     /// libtorch's threads without a configuration
     threads: i32,
     cpu_cores: usize,
-    /// version and Python, or why there is none
+    /// version and Python program, or why there is none
     gymnasium: String,
     dataset_folders: Vec<DatasetFolder>,
     /// whether a training step on the CPU works; if not, the command fails
@@ -92,8 +92,8 @@ impl Installation {
             },
             cuda: Cuda { devices, problem },
             threads: tch::get_num_threads(),
-            gymnasium: gymnasium(),
             cpu_cores: std::thread::available_parallelism().map_or(1, usize::from),
+            gymnasium: gymnasium(),
             dataset_folders: data_folders().into_iter().map(folder).collect(),
             training_works: false,
         }

@@ -113,7 +113,7 @@ struct Listed<'a> {
     actions: Value,
     time_limit: Option<u32>,
     fps: u32,
-    settings: &'a toml::Table,
+    settings: &'a Table,
 }
 
 impl<'a> Listed<'a> {

@@ -20,7 +20,7 @@ fn env_list_and_env_check_work() {
 fn the_list_of_environments_as_json_says_what_each_is() {
     let listed: serde_json::Value = serde_json::from_str(&succeed(alrao("env list --json"))).unwrap();
     let names: Vec<_> = listed.as_array().unwrap().iter().map(|env| env["name"].as_str().unwrap()).collect();
-    assert_eq!(names.join("\n"), succeed(alrao("env list")).trim_end());
+    assert!(succeed(alrao("env list")).starts_with(&(names.join("\n") + "\n")));
     let expected = serde_json::json!({
         "name": "pendulum", "description": "`Pendulum-v1`, evenly spaced torques", "obs_dim": 3,
         "actions": { "discrete": 5 }, "time_limit": 200, "fps": 20, "settings": { "torques": 5 },
