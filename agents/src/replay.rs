@@ -226,8 +226,8 @@ impl ReplayBuffer {
         }
         self.latest.write(self.next_env() * obs_dim, next);
         self.head = (slot + 1) % self.capacity;
-        let replaced = if self.len() == self.capacity { self.inputs.frame_stack - 1 } else { 0 };
-        let oldest = (1..=replaced).map(|i| (slot + i * self.num_envs) % self.capacity);
+        let replaced = if self.len() == self.capacity { (self.inputs.frame_stack - 1) * self.num_envs } else { 0 };
+        let oldest = (0..replaced).map(|i| (self.head + i) % self.capacity); // of all: they change when the buffer fills up
         let incomplete: Vec<usize> = oldest.filter(|&slot| !self.is_complete(slot)).collect();
         if let Some(priorities) = &mut self.priorities {
             priorities.add(slot);
@@ -711,6 +711,28 @@ mod tests {
                     assert_eq!(row(&shared, slot), row(own, of_own), "slot {slot} after {transitions}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn priorities_draw_no_incomplete_stack_of_any_environment() {
+        let priority = PrioritizedReplaySettings { alpha: 0.6, beta: 0.5 };
+        let mut replay = ReplayBuffer::new(24, 4, pixels(3), priority);
+        let n_step = NStep { n: 2, gamma: 0.9 };
+        for i in 0..60 {
+            let observation = [i as u8];
+            let observation = observation.as_slice().into();
+            replay.add(Transition {
+                observation,
+                mask: None,
+                action: 0,
+                reward: 0.0,
+                next: observation,
+                next_mask: None,
+                end: End::NotDone,
+            });
+            let batch = replay.sample(100, n_step, 0.0, &mut stream(0, "replay"), Device::Cpu);
+            assert!(batch.slots.iter().all(|&slot| replay.is_complete(slot)), "after {i}");
         }
     }
 
