@@ -1,6 +1,6 @@
 //! `alrao export`: writes the policy of a run's best checkpoint for other programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use alrao_core::path::Shown;
 use anyhow::Result;
@@ -8,6 +8,7 @@ use anyhow::Result;
 use crate::catalog::Catalog;
 use crate::export::{self, ExportedPolicy, Format};
 use crate::output::say;
+use crate::usage_error::UsageError;
 
 /// The arguments of `alrao export`.
 #[derive(clap::Args)]
@@ -23,12 +24,23 @@ pub struct ExportArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// [`UsageError`](crate::usage_error::UsageError) if the file has another ending or can't be written, the run is not an
+/// [`UsageError`] if the file has another ending, is among the run's checkpoints or can't be written, the run is not an
 /// agent's or has no best checkpoint yet, or its body can't be exported; else the checkpoint is damaged.
 pub fn export(args: &ExportArgs, catalog: &Catalog) -> Result<()> {
     let format = Format::of(&args.out)?;
+    refuse_checkpoints(args)?;
     let policy = ExportedPolicy::of_run(&args.run, catalog)?;
     export::write(&policy, &args.out, format)?;
     say!("{}", policy.describe())?;
     say!("{}", args.out.shown())
+}
+
+/// Refuses an output that would replace the run's checkpoint.
+fn refuse_checkpoints(args: &ExportArgs) -> Result<(), UsageError> {
+    let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let resolved = folder.canonicalize().ok().zip(args.run.join("checkpoints").canonicalize().ok());
+    match resolved.is_some_and(|(folder, checkpoints)| folder.starts_with(checkpoints)) {
+        true => Err(UsageError(format!("{}: is among the run's checkpoints; choose another --out", args.out.shown()))),
+        false => Ok(()),
+    }
 }

@@ -96,6 +96,13 @@ fn what_cannot_be_exported_is_refused_and_leaves_no_file() {
     let (code, said) = outcome(alrao(&format!("export {} --out /proc/policy.onnx", run.display())));
     assert!(code == 2 && said.contains("/proc/policy.onnx: can't be written"), "{code} {said}");
 
+    let checkpoint = run.join("checkpoints/best/network.safetensors");
+    let (before, words) =
+        (fs::read(&checkpoint).unwrap(), format!("export {} --out {}", run.display(), checkpoint.display()));
+    let (code, said) = outcome(alrao(&words));
+    assert!(code == 2 && said.contains("is among the run's checkpoints; choose another --out"), "{code} {said}");
+    assert_eq!(fs::read(&checkpoint).unwrap(), before);
+
     let data = alphabet();
     let text = root.path().join("text");
     let words = "--set training.max_epochs=1 --set data.batch_size=4 --set data.bptt=10 --device cpu";
