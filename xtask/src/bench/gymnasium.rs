@@ -28,7 +28,8 @@ pub fn run(checkout: &Checkout, args: BenchArgs) -> Result<()> {
     let seconds = args.seconds.to_string();
     let mut loop_in_python = Command::new(&python);
     loop_in_python.current_dir(&checkout.root);
-    loop_in_python.args(["-B", "-W", "ignore", "xtask/benches/gymnasium_env.py", "CartPole-v1", &seconds]);
+    let script = ["-B", "-W", "ignore", "xtask/benches/gymnasium_env.py"];
+    loop_in_python.args(script).args(["CartPole-v1", &seconds, "clock"]);
     let ours = |name, id: &str, more: &[&str]| {
         let mut command = cargo(checkout);
         command.arg("run").args(alrao).args(["--", "env", "bench", id, "--seconds", &seconds]).args(more);

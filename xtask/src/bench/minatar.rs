@@ -46,14 +46,8 @@ pub fn run(checkout: &Checkout, args: BenchArgs) -> Result<()> {
         command.args(["--seconds", &seconds]);
         programs.push(Program { name: our_name, command });
         let mut command = on_cores(1, &python)?;
-        command.current_dir(&checkout.root).args([
-            "-B",
-            "-W",
-            "ignore",
-            "xtask/benches/minatar_env.py",
-            theirs,
-            &seconds,
-        ]);
+        let script = ["-B", "-W", "ignore", "xtask/benches/gymnasium_env.py"];
+        command.current_dir(&checkout.root).args(script).args([theirs, &seconds, "processor"]);
         programs.push(Program { name: their_name, command });
     }
     let Target(our_name, their_name, _) = TRAINING;
