@@ -483,6 +483,16 @@ mod tests {
 
     const ONE_STEP: NStep = NStep { n: 1, gamma: 0.9 };
 
+    fn unmasked<'a>(
+        observation: ObservationRef<'a>,
+        action: usize,
+        reward: f64,
+        next: ObservationRef<'a>,
+        end: End,
+    ) -> Transition<'a> {
+        Transition { observation, mask: None, action, reward, next, next_mask: None, end }
+    }
+
     /// Fills a buffer; transition i goes from observation [i] to [i + 1], and episodes have `length` transitions.
     fn filled(capacity: usize, transitions: usize, length: usize, end: End) -> ReplayBuffer {
         let mut replay = ReplayBuffer::new(capacity, 1, Inputs::vector(1), PrioritizedReplaySettings::default());
@@ -492,15 +502,7 @@ mod tests {
             let end = if (i + 1) % length == 0 { end } else { End::NotDone };
             let next = if end == End::NotDone { next } else { [next[0] + 0.5] };
             let (observation, next) = (at.as_slice().into(), next.as_slice().into());
-            replay.add(Transition {
-                observation,
-                mask: None,
-                action: i % 5,
-                reward: -(i as f64),
-                next,
-                next_mask: None,
-                end,
-            });
+            replay.add(unmasked(observation, i % 5, -(i as f64), next, end));
         }
         replay
     }
@@ -569,15 +571,7 @@ mod tests {
         again.load("replay", &tensors).unwrap();
         for replay in [&mut replay, &mut again] {
             let (observation, next) = ([21.0].as_slice().into(), [22.0].as_slice().into());
-            replay.add(Transition {
-                observation,
-                mask: None,
-                action: 0,
-                reward: 0.0,
-                next,
-                next_mask: None,
-                end: End::NotDone,
-            });
+            replay.add(unmasked(observation, 0, 0.0, next, End::NotDone));
         }
         assert_eq!(format!("{replay:?}"), format!("{again:?}"));
         let error = empty(Inputs::vector(2)).load("replay", &tensors).unwrap_err().to_string();
@@ -601,15 +595,7 @@ mod tests {
             let end = if i % LENGTH == LENGTH - 1 { End::Truncated } else { End::NotDone };
             let (at, next) = ([at], [at + 1]);
             let (observation, next) = (at.as_slice().into(), next.as_slice().into());
-            replay.add(Transition {
-                observation,
-                mask: None,
-                action: 0,
-                reward: f64::from(at[0]),
-                next,
-                next_mask: None,
-                end,
-            });
+            replay.add(unmasked(observation, 0, f64::from(at[0]), next, end));
         }
         replay
     }
@@ -679,15 +665,7 @@ mod tests {
                 let next = if end == End::NotDone { at + 1 } else { at + 41 };
                 let (observation, next) = ([at], [next]);
                 let (observation, next) = (observation.as_slice().into(), next.as_slice().into());
-                let transition = Transition {
-                    observation,
-                    mask: None,
-                    action: 0,
-                    reward: f64::from(at),
-                    next,
-                    next_mask: None,
-                    end,
-                };
+                let transition = unmasked(observation, 0, f64::from(at), next, end);
                 shared.add(transition);
                 own[env].add(transition);
             }
@@ -722,15 +700,7 @@ mod tests {
         for i in 0..60 {
             let observation = [i as u8];
             let observation = observation.as_slice().into();
-            replay.add(Transition {
-                observation,
-                mask: None,
-                action: 0,
-                reward: 0.0,
-                next: observation,
-                next_mask: None,
-                end: End::NotDone,
-            });
+            replay.add(unmasked(observation, 0, 0.0, observation, End::NotDone));
             let batch = replay.sample(100, n_step, 0.0, &mut stream(0, "replay"), Device::Cpu);
             assert!(batch.slots.iter().all(|&slot| replay.is_complete(slot)), "after {i}");
         }
@@ -775,15 +745,7 @@ mod tests {
         replay.save("replay", &mut tensors);
         assert_eq!(Rc::strong_count(&replay.observations), 2);
         let observation = [99u8].as_slice().into();
-        replay.add(Transition {
-            observation,
-            mask: None,
-            action: 0,
-            reward: 0.0,
-            next: observation,
-            next_mask: None,
-            end: End::NotDone,
-        });
+        replay.add(unmasked(observation, 0, 0.0, observation, End::NotDone));
         assert_eq!(tensors.get_vec::<u8>("replay.observations", 8).unwrap(), [10, 11, 12, 13, 20, 21, 22, 23]);
         assert_eq!(number(replay.observation(8)), 99.0);
     }
@@ -798,7 +760,7 @@ mod tests {
         for i in 0..transitions {
             let end = if i % 200 == 199 { End::Terminated } else { End::NotDone };
             let (observation, next) = (frame.as_ref(), frame.as_ref());
-            replay.add(Transition { observation, mask: None, action: 0, reward: 0.0, next, next_mask: None, end });
+            replay.add(unmasked(observation, 0, 0.0, next, end));
         }
         let of_observations =
             replay.observations.0.len() + replay.finals.values().map(|frame| frame.len()).sum::<usize>();
