@@ -11,9 +11,10 @@ use alrao_agents::q_network::{QNetwork, QNetworkSettings};
 use alrao_agents::training::{DqnEvent, DqnStopReason, DqnTrainer, Schedule};
 use alrao_core::layers::{BatchNorm, Body, Linear};
 use alrao_core::method::Method;
+use alrao_core::noise;
 use alrao_core::parameters::{ParameterBuilder, Weights};
 use alrao_core::state_dict::StateDict;
-use alrao_core::tch::{self, Device, Tensor};
+use alrao_core::tch::{Device, Tensor};
 use alrao_envs::{Environment, EnvironmentError, Step, TimeLimit};
 
 /// Recorded passes of a body.
@@ -152,7 +153,7 @@ fn an_agent_with_dropout_learns_and_resumes_bit_identically() {
         state
     };
     // other users of libtorch's generator have no influence
-    tch::manual_seed(77);
+    noise::with_seed(77, || ());
     let mut resumed = training(0, true, &Passes::default());
     let read = |path: &Path| StateDict::read(path).unwrap();
     resumed.load(&read(&path("learner")), &read(&path("replay")), state).unwrap();
