@@ -303,10 +303,13 @@ fn open_to_lock(file: &Path) -> std::io::Result<File> {
 /// Reads the best checkpoint of a run.
 ///
 /// # Errors
-/// [`UsageError`] if the run has none yet; else it is damaged, and the error names the file.
+/// [`UsageError`] if the run has none; else it is damaged, and the error names the file.
 pub fn load_best(run: &Path) -> Result<StateDict> {
     let Some(dir) = best_checkpoint(run) else {
-        let problem = "has no best checkpoint yet; wait for its first validation";
+        let problem = match run.join("summary.json").exists() {
+            true => "has lost its best checkpoint; restore it from a copy, or train the run again",
+            false => "has no best checkpoint yet; wait for its first validation",
+        };
         return Err(UsageError(format!("{}: {problem}", run.shown())).into());
     };
     checkpoint::verify(&dir).map_err(|damage| anyhow!("{damage}; restore it from a copy, or train the run again"))?;

@@ -62,7 +62,9 @@ impl Callback for StopWithoutImprovement {
             self.since += 1;
         }
         if self.since >= self.patience {
-            training.stop(format!("{} validations in a row brought no improvement (schedule.patience)", self.since));
+            let validations =
+                if self.since == 1 { "a validation".into() } else { format!("{} validations in a row", self.since) };
+            training.stop(format!("{validations} brought no improvement (schedule.patience)"));
         }
         Ok(())
     }

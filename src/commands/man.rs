@@ -20,6 +20,7 @@ pub struct ManArgs {
 /// [`UsageError`] for an unknown command; else standard output can't be written.
 pub fn man(args: &ManArgs, mut command_line: Command) -> Result<()> {
     command_line.build();
+    let version = command_line.get_version().unwrap_or_default().to_string();
     let mut command = &command_line;
     for name in &args.command {
         let known = || command.get_subcommands().map(Command::get_name).collect::<Vec<_>>().join(", ");
@@ -32,6 +33,6 @@ pub fn man(args: &ManArgs, mut command_line: Command) -> Result<()> {
         })?;
     }
     let mut page = Vec::new();
-    Man::new(command.clone()).render(&mut page)?;
+    Man::new(command.clone()).source(format!("{} {version}", command_line.get_name())).render(&mut page)?;
     output::print(format_args!("{}", String::from_utf8_lossy(&page)))
 }

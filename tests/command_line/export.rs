@@ -118,7 +118,7 @@ fn what_cannot_be_exported_is_refused_and_leaves_no_file() {
     refused(&run, "policy.onnx", 1, &["network.safetensors is damaged"]);
     fs::write(&file, bytes).unwrap();
     fs::rename(&best, root.path().join("moved")).unwrap();
-    refused(&run, "policy.onnx", 2, &["has no best checkpoint yet"]);
+    refused(&run, "policy.onnx", 2, &["has lost its best checkpoint"]);
     fs::rename(root.path().join("moved"), &best).unwrap();
     assert_eq!(fs::read_dir(&out).unwrap().count(), 0, "no file, and no temporary one");
 

@@ -216,6 +216,7 @@ fn completions_and_manual_pages_know_the_commands_and_their_options() {
     assert!(page.contains(".TH alrao 1") && page.contains("alrao\\-train(1)"), "{page}");
     let page = succeed(alrao("man env trace"));
     assert!(page.contains("\\-\\-policy") && page.contains("alrao env trace"), "{page}");
+    assert!(page.contains(&format!("\"alrao {}\"", env!("CARGO_PKG_VERSION"))), "{page}");
 }
 
 #[test]
