@@ -187,12 +187,14 @@ pub enum EnvironmentError {
         known: Vec<String>,
     },
 
-    /// Too few torques for a pendulum with discrete actions.
+    /// Too few or too many torques for a pendulum with discrete actions.
     #[cfg(feature = "gym")]
-    #[error("torques = {torques}: a pendulum needs at least 2, one in each direction")]
-    TooFewTorques {
+    #[error("torques = {torques}: a pendulum needs at least 2, one in each direction, and at most {max}")]
+    TorqueCount {
         /// The number of torques.
         torques: usize,
+        /// The largest number.
+        max: usize,
     },
 
     /// An error of one environment of a vector environment.

@@ -266,7 +266,10 @@ mod tests {
             "torques = \"many\": invalid type: string \"many\", expected usize"
         );
         assert_eq!(pendulum("torques", (-3).into()), "torques = -3: invalid value: integer `-3`, expected usize");
-        assert_eq!(pendulum("torques", 1.into()), "torques = 1: a pendulum needs at least 2, one in each direction");
+        assert_eq!(
+            pendulum("torques", 1.into()),
+            "torques = 1: a pendulum needs at least 2, one in each direction, and at most 1000000"
+        );
         assert!(make_error(&named("cartpole").with("torques", 3)).ends_with("of `cartpole`: it has `reward_scale`"));
     }
 

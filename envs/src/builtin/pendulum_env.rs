@@ -9,12 +9,15 @@ use crate::{
     ActionSpace, EntryPoint, EnvSpec, Environment, EnvironmentError, NoSettings, PendulumRenderState, RenderState, Step,
 };
 
+/// The largest number of discrete actions: more are no finer in 32 bits, and surely a mistake.
+const MAX_TORQUES: usize = 1_000_000;
+
 /// A [`Pendulum`] with evenly spaced torques as discrete actions, or with a continuous torque.
 #[derive(Clone, Debug)]
 pub struct PendulumEnv {
     pendulum: Pendulum,
-    /// the torque of each discrete action; empty if actions are continuous
-    torques: Vec<f32>,
+    /// the number of discrete actions; 0 if actions are continuous
+    torques: usize,
     observation: Vec<f32>,
     scene: Option<PendulumRenderState>,
 }
@@ -22,7 +25,7 @@ pub struct PendulumEnv {
 /// The settings of a pendulum with discrete actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendulumSettings {
-    /// The number of actions, evenly spaced torques from -2 to 2; at least 2.
+    /// The number of actions, evenly spaced torques from -2 to 2; from 2 to 1,000,000.
     pub torques: usize,
 }
 
@@ -61,19 +64,22 @@ impl PendulumEnv {
     /// Creates a pendulum with this number of evenly spaced torques from -2 to 2 as actions.
     ///
     /// # Errors
-    /// [`EnvironmentError::TooFewTorques`] for fewer than 2.
+    /// [`EnvironmentError::TorqueCount`] for fewer than 2 or more than a million.
     pub fn discrete(torques: usize) -> Result<Self, EnvironmentError> {
-        if torques < 2 {
-            return Err(EnvironmentError::TooFewTorques { torques });
+        if !(2..=MAX_TORQUES).contains(&torques) {
+            return Err(EnvironmentError::TorqueCount { torques, max: MAX_TORQUES });
         }
-        let span = (torques - 1) as f64;
-        let torque = |i| (f64::from(MAX_TORQUE) * (2.0 * i as f64 / span - 1.0)) as f32;
-        Ok(Self { torques: (0..torques).map(torque).collect(), ..Self::continuous() })
+        Ok(Self { torques, ..Self::continuous() })
     }
 
     /// Creates a pendulum whose action is a torque, clipped to -2..2.
     pub fn continuous() -> Self {
-        Self { pendulum: Pendulum::new(), torques: Vec::new(), observation: vec![0.0; 3], scene: None }
+        Self { pendulum: Pendulum::new(), torques: 0, observation: vec![0.0; 3], scene: None }
+    }
+
+    /// Returns the torque of a discrete action.
+    fn torque(&self, action: usize) -> f32 {
+        (f64::from(MAX_TORQUE) * (2.0 * action as f64 / (self.torques - 1) as f64 - 1.0)) as f32
     }
 
     fn apply(&mut self, torque: f32) -> Step {
@@ -96,11 +102,11 @@ impl Environment for PendulumEnv {
     }
 
     fn num_actions(&self) -> usize {
-        self.torques.len()
+        self.torques
     }
 
     fn action_dim(&self) -> usize {
-        usize::from(self.torques.is_empty())
+        usize::from(self.torques == 0)
     }
 
     fn reset(&mut self, seed: u64) -> Result<(), EnvironmentError> {
@@ -110,7 +116,7 @@ impl Environment for PendulumEnv {
     }
 
     fn step(&mut self, action: usize) -> Result<Step, EnvironmentError> {
-        Ok(self.apply(self.torques[action]))
+        Ok(self.apply(self.torque(action)))
     }
 
     fn step_continuous(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
