@@ -108,21 +108,30 @@ impl QNetwork {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
-        let outputs = if settings.dueling { Outputs::Dueling } else { Outputs::Linear };
-        let (len, is_image) = (inputs.len() as i64, inputs.image().is_some());
-        let body = |builder: &mut ParameterBuilder| body(builder, len);
         let network = Network::new(
-            |builder| match is_image {
-                true => NormalizedBody::without_norm(builder, len, body),
-                false => NormalizedBody::new(builder, len, body),
-            },
+            normalized(inputs, body),
             method.num_heads,
-            outputs(actions as i64),
+            outputs(actions, settings),
             &mut stream(seed, "weights"),
             (Kind::Float, device),
         )?;
         let learner = Learner::new(method, &network, &mut stream(seed, "rates"))?;
         Ok(QNetwork { network, learner, likelihood: TakenAction(Huber { sigma: settings.sigma }), seed })
+    }
+
+    /// Checks that this machine has the memory to train a Q-network with so many heads and this body, see
+    /// [`with_body`](Self::with_body), without creating it.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if it hasn't.
+    pub fn check_memory<B: Body + 'static>(
+        inputs: Inputs,
+        actions: usize,
+        settings: &QNetworkSettings,
+        body: impl FnOnce(&mut ParameterBuilder, i64) -> B,
+        num_heads: i64,
+    ) -> Result<(), Error> {
+        Network::check_memory(normalized(inputs, body), num_heads, outputs(actions, settings))
     }
 
     /// Runs a forward pass in training mode on inputs, `[B, len]`. The noise of bodies that have some
@@ -209,6 +218,25 @@ impl QNetwork {
         self.network.load(&format!("{prefix}.network"), tensors)?;
         self.learner.load(&self.network, &format!("{prefix}.learner"), tensors)
     }
+}
+
+/// Returns the constructor of the network's body from that of the settings' body.
+fn normalized<B: Body + 'static>(
+    inputs: Inputs,
+    body: impl FnOnce(&mut ParameterBuilder, i64) -> B,
+) -> impl FnOnce(&mut ParameterBuilder) -> NormalizedBody {
+    let (len, is_image) = (inputs.len() as i64, inputs.image().is_some());
+    move |builder| {
+        let body = |builder: &mut ParameterBuilder| body(builder, len);
+        match is_image {
+            true => NormalizedBody::without_norm(builder, len, body),
+            false => NormalizedBody::new(builder, len, body),
+        }
+    }
+}
+
+fn outputs(actions: usize, settings: &QNetworkSettings) -> Outputs {
+    if settings.dueling { Outputs::Dueling(actions as i64) } else { Outputs::Linear(actions as i64) }
 }
 
 /// Returns the greedy legal actions, `[n]`, for observations as the network's inputs, `[n, len]` in one slice, with their

@@ -47,6 +47,22 @@ enum Layer {
     Dueling(Dueling),
 }
 
+impl Layer {
+    /// Adds the parameters of `k` heads, one unit each, to the builder.
+    fn new(builder: &mut ParameterBuilder, k: i64, features: i64, outputs: Outputs) -> Self {
+        match outputs {
+            Outputs::Linear(outputs) => {
+                let bound = Init::Uniform((features as f64).powf(-0.5));
+                let weight = builder.add("weight", &[k, outputs, features], bound);
+                let bias = builder.add("bias", &[k, outputs], bound);
+                builder.add_units(k, &[(weight, outputs * features), (bias, outputs)]);
+                Layer::Linear { weight, bias }
+            }
+            Outputs::Dueling(outputs) => Layer::Dueling(Dueling::new(builder, k, features, outputs)),
+        }
+    }
+}
+
 impl Heads {
     /// Creates `k` heads over `features` features with independent initial weights from `rng`.
     ///
@@ -63,17 +79,21 @@ impl Heads {
             return Err(Error::NoHeads);
         }
         let mut builder = ParameterBuilder::new(rng);
-        let (outputs, layer) = match outputs.into() {
-            Outputs::Linear(outputs) => {
-                let bound = Init::Uniform((features as f64).powf(-0.5));
-                let weight = builder.add("weight", &[k, outputs, features], bound);
-                let bias = builder.add("bias", &[k, outputs], bound);
-                builder.add_units(k, &[(weight, outputs * features), (bias, outputs)]);
-                (outputs, Layer::Linear { weight, bias })
-            }
-            Outputs::Dueling(outputs) => (outputs, Layer::Dueling(Dueling::new(&mut builder, k, features, outputs))),
-        };
+        let outputs = outputs.into();
+        let layer = Layer::new(&mut builder, k, features, outputs);
+        let (Outputs::Linear(outputs) | Outputs::Dueling(outputs)) = outputs;
         Ok(Heads { k, outputs, features, parameters: builder.finish(device, kind)?, layer })
+    }
+
+    /// Checks that this machine has the memory to train such heads.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if it hasn't.
+    pub(crate) fn check_memory(k: i64, features: i64, outputs: impl Into<Outputs>) -> Result<(), Error> {
+        let mut unused = stream(0, "unused");
+        let mut builder = ParameterBuilder::new(&mut unused);
+        let _ = Layer::new(&mut builder, k, features, outputs.into());
+        builder.check_memory()
     }
 
     /// Returns the number of heads, K.

@@ -8,7 +8,7 @@ use crate::layers::{Backward, Body, Module};
 use crate::parameters::{ParameterBuilder, Parameters, Weights};
 use crate::slices::{Scalar, simd_dispatch, sliceable, with_slices};
 use crate::state_dict::StateDict;
-use crate::streams::Stream;
+use crate::streams::{Stream, stream};
 
 /// A network: a body, its parameters, K heads and their averaging weights.
 #[derive(Debug)]
@@ -88,6 +88,23 @@ impl<B: Body> Network<B> {
         let heads = Heads::new(k, body.features(), outputs, rng, (kind, device))?;
         let a = Tensor::full([k], 1.0 / k as f64, (kind, device));
         Ok(Network { body, parameters, heads, a, some_excluded: false })
+    }
+
+    /// Checks that this machine has the memory to train the network that [`new`](Self::new) creates from these arguments,
+    /// without creating it.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if it hasn't.
+    pub fn check_memory(
+        body: impl FnOnce(&mut ParameterBuilder) -> B,
+        k: i64,
+        outputs: impl Into<Outputs>,
+    ) -> Result<(), Error> {
+        let mut unused = stream(0, "unused");
+        let mut builder = ParameterBuilder::new(&mut unused);
+        let features = body(&mut builder).features();
+        builder.check_memory()?;
+        Heads::check_memory(k, features, outputs)
     }
 
     /// Runs a forward pass in training mode, `x: [B, ..]`, also under `no_grad`.

@@ -11,6 +11,7 @@ use rand_distr::{Distribution, Normal, Uniform};
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
+use crate::memory::check_parameters;
 use crate::state_dict::StateDict;
 use crate::streams::Stream;
 
@@ -154,8 +155,7 @@ impl<'a> ParameterBuilder<'a> {
         if let Some(entry) = self.entries.iter().find(|entry| entry.units.is_none()) {
             return Err(Error::ParameterWithoutUnit { name: entry.name.clone() });
         }
-        let numel = |entry: &Entry| entry.shape.iter().map(|&length| length as f64).product::<f64>();
-        crate::memory::check_parameters(self.entries.iter().map(numel).sum())?;
+        self.check_memory()?;
         let zeros = |numbers: i64| Tensor::zeros([numbers], (kind, device));
         let theta = zeros(self.entries.iter().map(Entry::numel).sum());
         let buffer_values = zeros(self.buffers.iter().map(Buffer::numel).sum());
@@ -168,6 +168,15 @@ impl<'a> ParameterBuilder<'a> {
             value.shallow_clone().copy_(&drawn.view(&value.size()[..]));
         }
         Ok(parameters)
+    }
+
+    /// Checks that the parameters added so far fit in this machine's memory while they are trained.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if they don't.
+    pub fn check_memory(&self) -> Result<(), Error> {
+        let numel = |entry: &Entry| entry.shape.iter().map(|&length| length as f64).product::<f64>();
+        check_parameters(self.entries.iter().map(numel).sum())
     }
 
     fn full_name(&self, name: &str) -> String {

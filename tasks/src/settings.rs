@@ -306,6 +306,19 @@ impl SupervisedTask {
         })
     }
 
+    /// Checks that the machine has the memory to train the network with so many heads, for the smallest of datasets.
+    ///
+    /// # Errors
+    /// [`Error::Core`] if it hasn't.
+    pub fn check_memory(&self, num_heads: i64) -> Result<(), Error> {
+        let width_factor = self.model.width_factor;
+        if let DataSettings::Text { .. } = self.data {
+            return Ok(Network::check_memory(|b| LanguageModel::new(b, 1, width_factor), num_heads, 1)?);
+        }
+        let architecture = self.model.image_architecture()?;
+        Ok(Network::check_memory(|b| architecture.build(b, width_factor), num_heads, 1)?)
+    }
+
     /// Creates the initial network for a dataset.
     ///
     /// # Errors
