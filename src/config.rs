@@ -5,10 +5,13 @@ mod optimizer;
 
 use std::borrow::Cow;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use alrao_agents::dqn::AgentSettings;
 use alrao_agents::frame_stack::stack_frames;
+use alrao_agents::inputs::Inputs;
+use alrao_agents::q_network::QNetwork;
 use alrao_agents::training::{Schedule, TestEpisodes};
 use alrao_core::device::{self, DeviceChoice, LIBTORCH};
 use alrao_core::method::Method;
@@ -214,7 +217,7 @@ impl Config {
             return Err(UsageError(format!("{}: not a run directory (no config.toml)", directory.shown())).into());
         }
         RunInfo::read(directory).map_err(UsageError::of)?;
-        let text = read_file(&path)?;
+        let text = read_text(&path)?;
         let wrong = |error| {
             let by = written_by(&text).map_or(String::new(), |versions| format!("\n{}", other_names(&versions)));
             UsageError(format!("{}: {}{by}", path.shown(), explain(&error)))
@@ -232,12 +235,13 @@ impl Config {
             return Err(UsageError(format!("threads = {}: must be from 1 to 1024", self.threads)).into());
         }
         match &mut self.task {
-            Task::Agent(task) => task.resolve(catalog)?,
+            Task::Agent(task) => task.resolve(catalog, self.optimizer.method()?.num_heads)?,
             Task::Supervised(task) => {
                 if let Some(folder) = task.data.folder().clone() {
                     task.data.set_folder(&folder);
                 }
                 task.check().map_err(UsageError::of)?;
+                task.check_memory(self.optimizer.method()?.num_heads).map_err(UsageError::of)?;
             }
         }
         Ok(self)
@@ -344,8 +348,8 @@ impl Task {
 }
 
 impl AgentTask {
-    /// Checks all settings and fills in the environment's defaults.
-    fn resolve(&mut self, catalog: &Catalog) -> Result<()> {
+    /// Checks all settings, and that the machine has the memory, and fills in the environment's defaults.
+    fn resolve(&mut self, catalog: &Catalog, num_heads: i64) -> Result<()> {
         self.agent.check().map_err(UsageError::of)?;
         self.schedule.check(self.agent.learning_starts).map_err(UsageError::of)?;
         let wrong = |error| {
@@ -364,6 +368,9 @@ impl AgentTask {
         let space = environment.observation_space();
         self.agent.check_memory(&space, self.schedule.steps).map_err(UsageError::of)?;
         self.agent = self.agent.resolve(space, &catalog.bodies).map_err(UsageError::of)?;
+        let (inputs, network) = (Inputs::new(space, self.agent.frame_stack), &self.agent.network);
+        let body = catalog.bodies.body(network, inputs).map_err(UsageError::of)?;
+        QNetwork::check_memory(inputs, environment.num_actions(), network, body, num_heads).map_err(UsageError::of)?;
         Ok(())
     }
 
@@ -447,8 +454,20 @@ impl std::fmt::Display for Versions {
     }
 }
 
-fn read_file(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|error| UsageError(format!("{}: {error}", path.shown())).into())
+/// Reads a configuration or sweep file, which may be a pipe.
+///
+/// # Errors
+/// [`UsageError`] if it can't be read, or is far too long to be one.
+pub fn read_text(path: &Path) -> Result<String> {
+    const MOST_BYTES: u64 = 16 << 20;
+    let wrong = |problem: String| UsageError(format!("{}: {problem}", path.shown()));
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
+    file.take(MOST_BYTES + 1).read_to_string(&mut text).map_err(|error| wrong(error.to_string()))?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(wrong("longer than 16 MB, so neither a configuration nor a sweep".into()).into());
+    }
+    Ok(text)
 }
 
 /// Reads and checks the file or built-in configuration `source`, without filling in defaults.
@@ -485,7 +504,7 @@ pub fn place_data(table: &mut Table, folder: &Path) {
 fn text(source: &Path, catalog: &Catalog) -> Result<String> {
     match built_in(source, catalog) {
         Some(text) => Ok(text.into_owned()),
-        None if source.is_file() => read_file(source),
+        None if source.exists() && !source.is_dir() => read_text(source),
         None => Err(unknown(source, catalog).into()),
     }
 }
@@ -522,7 +541,11 @@ fn line(text: &str, section: &str, field: &str) -> Option<usize> {
 pub fn apply(table: &mut Table, set: &str) -> Result<(), UsageError> {
     let wrong = |problem: &str| UsageError(format!("--set {set}: {problem}"));
     let (key, text) = set.split_once('=').ok_or_else(|| wrong("must be KEY=VALUE, as in schedule.steps=20000"))?;
-    insert(table, key.trim(), parse_value(text.trim())).map_err(|problem| wrong(&problem))?;
+    let value = parse_value(text.trim());
+    if value.is_str() && text.trim().parse::<i128>().is_ok() {
+        return Err(wrong(&format!("integers are at most {}", i64::MAX)));
+    }
+    insert(table, key.trim(), value).map_err(|problem| wrong(&problem))?;
     if key.trim() == "data.folder" {
         place_data(table, Path::new(""));
     }
@@ -740,6 +763,7 @@ mod tests {
             ),
             (["environment.torques=many"], &["environment: torques = \"many\"", "invalid type"]),
             (["environment.torques=1"], &["environment: torques = 1", "at least 2"]),
+            (["environment.torques=9223372036854775807"], &["environment: torques = 9", "at most 1000000"]),
         ] {
             let message = message(&sets);
             assert!(words.iter().all(|word| message.contains(word)), "{sets:?}: {message}");

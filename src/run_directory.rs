@@ -19,7 +19,7 @@
 //! directories are synced to the disk first and verified at every load.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use alrao_core::path::Shown;
@@ -251,7 +251,10 @@ pub fn create_with(path: &Path, files: &[(&str, &str)]) -> Result<()> {
     }
     let synced = files.iter().try_for_each(|(name, _)| File::open(unnamed.path().join(name))?.sync_all());
     synced.map_err(cannot)?;
-    fs::rename(unnamed.path(), path).map_err(cannot)?;
+    fs::rename(unnamed.path(), path).map_err(|error| match error.kind() {
+        ErrorKind::DirectoryNotEmpty => UsageError(format!("{}: another process created it meanwhile", path.shown())),
+        _ => cannot(error),
+    })?;
     let _ = unnamed.keep();
     Ok(())
 }
@@ -271,12 +274,23 @@ pub fn write_config(run: &Path, config: &Config) -> Result<()> {
 /// The folder doesn't exist, or the file can't be written.
 pub fn write_atomic(path: &Path, content: impl AsRef<[u8]>) -> std::io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(content.as_ref())?;
-    set_readable(file.path())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(content.as_ref())?;
+        set_readable(file.path())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(without_path)
+}
+
+/// Leaves the temporary file's path out of an error: it says nothing to users.
+fn without_path(error: std::io::Error) -> std::io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((problem, _)) => std::io::Error::new(error.kind(), problem),
+        None => error,
+    }
 }
 
 /// Locks a directory's lock file until it is closed or the process ends.
@@ -420,6 +434,12 @@ mod tests {
         write_atomic(&file, fs::read_to_string(&file).unwrap()).unwrap(); // as an editor saves it
         let error = RunDirectory::open(run.path()).unwrap_err();
         assert!(error.to_string().contains("another process"), "{error}");
+    }
+
+    #[test]
+    fn a_failed_write_names_no_temporary_file() {
+        let error = write_atomic(Path::new("/nowhere/x"), "").unwrap_err().to_string();
+        assert_eq!(error, "No such file or directory (os error 2)");
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub fn word(argument: impl AsRef<OsStr>) -> String {
     let argument = argument.as_ref();
     let plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);
     match argument.to_str() {
+        Some(text) if text.starts_with('-') => word(format!("./{text}")), // no command takes it for an option
         Some(text) if !text.is_empty() && text.chars().all(plain) => text.into(),
         Some(text) if !text.contains(char::is_control) => format!("'{}'", text.replace('\'', r"'\''")),
         _ => {
@@ -32,5 +33,6 @@ mod tests {
             let said = std::process::Command::new("bash").args(["-c", &script]).output().unwrap().stdout;
             assert_eq!(said, name, "{script}");
         }
+        assert_eq!(word("--out"), "./--out", "no command takes it for an option");
     }
 }

@@ -127,13 +127,19 @@ pub fn sweep(args: &SweepArgs, catalog: &Catalog) -> Result<()> {
     let what_goes_on = executor.detach()?.map_or(String::new(), |words| format!("; {words}"));
     view.finish();
 
+    let total = sweep.runs.len();
     let printed = output::print(format_args!("{}", Table::of(&sweep)?.write(TableFormat::Markdown)));
     match (stopped, failed) {
         (0, 0) => printed,
-        (0, _) => bail!("{failed} runs failed; see their process.log, then retry them with `{go_on} --retry-failed`"),
+        (0, _) => {
+            bail!(
+                "{failed} of {total} runs failed, see above and their process.log; retry them with `{go_on} --retry-failed`"
+            )
+        }
         _ => {
-            let message =
-                format!("stopped with {stopped} runs to go and {failed} failed{what_goes_on}; resume with `{go_on}`");
+            let message = format!(
+                "stopped with {stopped} of {total} runs to go and {failed} failed{what_goes_on}; resume with `{go_on}`"
+            );
             Err(match stop::requested() {
                 Some(signal) => Stopped { signal, message }.into(),
                 None => anyhow!(message),

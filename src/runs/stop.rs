@@ -5,12 +5,13 @@
 //! the signal's number: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM.
 
 use std::io::Write;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Result;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 
@@ -42,6 +43,8 @@ pub struct Stopped {
 /// The handlers can't be installed.
 pub fn listen() -> Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| !is_ignored(*signal)))?;
+    // A file that reaches the limit on its size is then an error of the write, which names the file.
+    let _ = flag::register(SIGXFSZ, Arc::default())?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
             let repeated = REQUESTED.swap(signal, Ordering::SeqCst) != 0;

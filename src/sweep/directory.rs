@@ -10,6 +10,7 @@
 //!
 //! Nothing else is stored: the state of a sweep is read from its run directories.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ use serde_json::Value;
 use crate::config::{Config, Versions, other_names};
 use crate::message::message;
 use crate::program;
-use crate::run_directory::{RunDirectory, create_with, lock, read_summary, write_atomic, write_config};
+use crate::run_directory::{RunDirectory, create_with, lock, plain, read_summary, write_atomic, write_config};
 use crate::run_info::run_info;
 use crate::summary::Summary;
 use crate::sweep::plan::Run;
@@ -31,6 +32,10 @@ use crate::usage_error::UsageError;
 
 const RUNS: &str = "sweep.jsonl";
 const FAILURE: &str = "failure.txt";
+
+/// What to do about a damaged list of runs.
+const RESTORE: &str =
+    "The list of runs is damaged: restore it from a copy, or start the sweep again in another directory";
 
 /// A sweep directory.
 #[derive(Debug)]
@@ -91,14 +96,17 @@ impl SweepDirectory {
         let run = |(number, line): (usize, &str)| {
             serde_json::from_str(line).map_err(|error| {
                 of_older_version(path, &text).unwrap_or_else(|| {
-                    let versions = serde_json::from_str::<Value>(line).map(|mut run| run["config"]["versions"].take());
-                    let versions = versions.and_then(serde_json::from_value::<Versions>);
-                    let by = versions.map_or(String::new(), |versions| format!("\n{}", other_names(&versions)));
-                    UsageError(format!("{}: line {}: {error}{by}", file.shown(), number + 1))
+                    let versions = serde_json::from_str::<Value>(line).ok().and_then(|run| {
+                        serde_json::from_value::<Versions>(run.pointer("/config/versions")?.clone()).ok()
+                    });
+                    let what_to_do =
+                        versions.map_or(format!("\n{RESTORE}"), |versions| format!("\n{}", other_names(&versions)));
+                    UsageError(format!("{}: line {}: {error}{what_to_do}", file.shown(), number + 1))
                 })
             })
         };
         let runs = text.lines().enumerate().map(run).collect::<Result<Vec<Run>, _>>()?;
+        check_names(&runs).map_err(|problem| UsageError(format!("{}: {problem}\n{RESTORE}", file.shown())))?;
         let of_another_version = |run: &&Run| run.config.versions != runs[0].config.versions;
         if let Some(other) = runs.iter().find(of_another_version) {
             let (one, two) = (runs[0].config.made_by(), other.config.made_by());
@@ -151,14 +159,10 @@ impl SweepDirectory {
     /// Describes a run, from its directory or, if that can't be read, from its configuration.
     ///
     /// # Errors
-    /// [`UsageError`] if the directory is from an unsupported version, or corrupt.
+    /// The configuration's method is invalid.
     pub fn info(&self, run: &Run) -> Result<RunInfo> {
         let directory = self.of(run);
-        match RunInfo::read(&directory) {
-            Ok(info) => Ok(info),
-            Err(error @ PlotError::OlderVersion { .. }) if directory.exists() => Err(UsageError::of(error).into()),
-            Err(_) => run_info(&run.config),
-        }
+        RunInfo::read(&directory).or_else(|_| run_info(&run.config))
     }
 
     /// Returns the largest number of threads of a run.
@@ -166,10 +170,11 @@ impl SweepDirectory {
         self.runs.iter().map(|run| run.config.threads).max().unwrap_or(1)
     }
 
-    /// Reads the state of a run; one whose files can't be read has failed for that reason.
+    /// Reads the state of a run; one whose files can't be read, or that has another configuration or other versions than
+    /// the sweep, has failed for that reason.
     ///
     /// # Errors
-    /// [`UsageError`] if the run has another configuration or other versions.
+    /// The record of a failure can't be read.
     pub fn state(&self, run: &Run) -> Result<State> {
         let directory = self.of(run);
         if !directory.exists() {
@@ -177,9 +182,6 @@ impl SweepDirectory {
         }
         let found = match Config::of_run(&directory) {
             Ok(found) => found,
-            Err(error) if matches!(RunInfo::read(&directory), Err(PlotError::OlderVersion { .. })) => {
-                return Err(error);
-            }
             Err(error) => return Ok(State::Failed(message(&error))),
         };
         if !found.is_same_run(&run.config) {
@@ -189,7 +191,7 @@ impl SweepDirectory {
                 false => format!("this run was made by {by}, but its sweep was started with {of_sweep}"),
             };
             let problem = format!("{problem}; delete the directory to train the run again");
-            return Err(UsageError(format!("{}: {problem}", directory.shown())).into());
+            return Ok(State::Failed(format!("{}: {problem}", directory.shown())));
         }
         match read_summary(&directory) {
             Ok(None) => {}
@@ -199,13 +201,13 @@ impl SweepDirectory {
         Ok(read_if_there(&directory.join(FAILURE))?.map_or(State::Unfinished, State::Failed))
     }
 
-    /// Creates a run's directory unless it exists, clears a failure, and opens the log of its process.
+    /// Creates a run's directory unless it has a configuration, clears a failure, and opens the log of its process.
     ///
     /// # Errors
     /// A file can't be written.
     pub fn prepare(&self, run: &Run) -> Result<File> {
         let directory = self.of(run);
-        if !directory.exists() {
+        if !directory.join("config.toml").exists() {
             RunDirectory::create(&directory, &run.config, None)?;
         }
         let failure = directory.join(FAILURE);
@@ -233,6 +235,23 @@ impl SweepDirectory {
         file.persist(directory.join(FAILURE))?;
         Ok(())
     }
+}
+
+/// Checks that a list has runs, whose names are those of different directories in the sweep's.
+fn check_names(runs: &[Run]) -> Result<(), String> {
+    if runs.is_empty() {
+        return Err("has no runs".into());
+    }
+    let mut names = HashSet::new();
+    for Run { name, .. } in runs {
+        if *name != plain(name) || name.trim_matches('.').is_empty() {
+            return Err(format!("`{name}` is no name of a run"));
+        }
+        if !names.insert(name) {
+            return Err(format!("has {name} twice"));
+        }
+    }
+    Ok(())
 }
 
 /// Returns the text of a list of runs.
@@ -302,9 +321,9 @@ pub(crate) mod tests {
         let config = sweep.of(run).join("config.toml");
         fs::write(&config, fs::read_to_string(&config).unwrap().replace("batch_size = 128", "batch_size = 64"))
             .unwrap();
-        let error = sweep.state(run).unwrap_err().to_string();
+        let State::Failed(reason) = sweep.state(run).unwrap() else { panic!("its configuration differs") };
         let words = ["pendulum-adam-seed0", "config.toml differs", "delete the directory"];
-        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        assert!(words.iter().all(|word| reason.contains(word)), "{reason}");
     }
 
     #[test]
@@ -323,12 +342,12 @@ pub(crate) mod tests {
             |run: &Run, version| Run { config: Config { versions: of(version), ..run.config.clone() }, ..run.clone() };
         let [old, new] = [by(&sweep.runs[0], "0.1.0"), by(&sweep.runs[0], "0.2.0")];
         sweep.prepare(&old).unwrap();
-        let error = sweep.state(&new).unwrap_err();
+        let State::Failed(reason) = sweep.state(&new).unwrap() else { panic!("of another version") };
         let words = [
             "adam-seed0: this run was made by alrao 0.1.0 on libtorch 2.11.0, but its sweep was started with alrao 0.2.0",
             "delete the",
         ];
-        assert!(error.is::<UsageError>() && words.iter().all(|word| error.to_string().contains(word)), "{error}");
+        assert!(words.iter().all(|word| reason.contains(word)), "{reason}");
 
         let mixed = sweep.path().with_file_name("mixed");
         SweepDirectory::create(&mixed, vec![old, by(&sweep.runs[1], "0.2.0")]).unwrap();

@@ -61,7 +61,7 @@ pub struct Seeds(Vec<u64>);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SweepFile {
-    seeds: Seeds,
+    seeds: Option<Seeds>,
     task: Vec<Block>,
     #[serde(default = "one_plain_variant")]
     variant: Vec<Block>,
@@ -121,7 +121,10 @@ pub fn read(
     let wrong = |error| UsageError(config::explain(&error));
     let file: SweepFile = toml::from_str(&text).map_err(wrong).with_context(|| source.shown())?;
     let folder = source.parent().unwrap_or(Path::new(""));
-    let seeds = seeds.unwrap_or(&file.seeds);
+    let Some(seeds) = seeds.or(file.seeds.as_ref()) else {
+        let problem = "has no `seeds`; add a line as in seeds = \"0-4\" at its top, or give --seeds 0-4";
+        return Err(UsageError(format!("{}: {problem}", source.shown())).into());
+    };
     Sweep { text: &text, folder, sets, seeds, catalog, complete: &complete }.runs(&file).with_context(|| source.shown())
 }
 
@@ -131,7 +134,7 @@ fn read_file(source: &Path) -> Result<String> {
         let problem = format!("no such file or built-in sweep; built in: {names}");
         return Err(UsageError(format!("{}: {problem}", source.shown())).into());
     }
-    std::fs::read_to_string(source).map_err(|error| UsageError(format!("{}: {error}", source.shown())).into())
+    config::read_text(source)
 }
 
 /// Everything except the blocks of a sweep file that determines its runs.
@@ -154,7 +157,7 @@ impl Sweep<'_> {
         let (task_count, variant_count, seed_count) = (count(&tasks), count(&variants), self.seeds.0.len());
         let total = task_count.saturating_mul(variant_count).saturating_mul(seed_count);
         let what_to_do = match total {
-            0 => "give each list, and seeds, at least one value",
+            0 => "give seeds at least one value",
             1..=MOST_RUNS => "",
             _ => "remove values from lists, or split the sweep",
         };
@@ -215,6 +218,9 @@ impl Sweep<'_> {
                 Value::Array(values) => (values, true),
                 value => (vec![value], false),
             };
+            if values.is_empty() {
+                return Err(self.wrong(&place, "an empty list gives no runs; give it a value, or leave it out").into());
+            }
             if combinations.len().saturating_mul(values.len()) > MOST_RUNS {
                 return Err(self.wrong(&place, &format!("expands to more than {MOST_RUNS} runs")).into());
             }
@@ -339,7 +345,8 @@ fn no_run_twice(runs: &[Run]) -> Result<(), UsageError> {
     let (mut names, mut configs) = (HashMap::new(), HashMap::new());
     for run in runs {
         if names.insert(&run.name, run).is_some() {
-            let problem = "duplicate run name; use different seeds, and give each block of one kind a `name`";
+            let problem =
+                "two runs have this name; use different seeds and values, and give each block of one kind a `name`";
             return Err(UsageError(format!("{}: {problem}", run.name)));
         }
         let config = toml::to_string(&run.config).expect("a configuration can be written");
@@ -556,8 +563,8 @@ mod tests {
                 &["pendulum-alrao-seed0 and pendulum-b-seed0", "same"],
             ),
             (
-                "[[variant]]\noptimizer.lr_max = []",
-                &["expands to 0 runs", "1 tasks x 0 variants x 2 seeds", "at least one value"],
+                "[[variant]]\n[[variant]]\noptimizer.lr_max = []",
+                &["line 6", "optimizer.lr_max", "an empty list gives no runs"],
             ),
             ("[[variant]]\nconfig = \"pendulum\"", &["line 5", "config"]),
             ("[[variant]]\nname = \"../b\"", &["line 5", "../b"]),

@@ -54,6 +54,8 @@ struct Row {
     diverged: usize,
     failed: usize,
     unfinished: usize,
+    /// why runs failed
+    reasons: Vec<String>,
     tests: Vec<SeedResult>,
     #[serde(skip)]
     config: Config,
@@ -143,9 +145,13 @@ impl Table {
             of_task.iter().for_each(|row| text += &row.markdown(papers));
         }
         for row in self.rows.iter().filter(|row| row.failed + row.unfinished > 0) {
-            let Row { task, variant, failed, unfinished, runs, .. } = row;
+            const MOST_REASONS: usize = 3;
+            let Row { task, variant, failed, unfinished, runs, reasons, .. } = row;
             write!(text, "\n{task}, {variant}: {failed} of {runs} runs failed, {unfinished} unfinished\n")
                 .expect("memory");
+            for reason in reasons.iter().take(MOST_REASONS) {
+                writeln!(text, "- {reason}").expect("memory");
+            }
         }
         if self.rows.iter().any(|row| row.best_rate) {
             text += "\n* best learning rate, chosen in hindsight\n";
@@ -212,6 +218,7 @@ impl Row {
             diverged: 0,
             failed: 0,
             unfinished: 0,
+            reasons: Vec::new(),
             tests: Vec::new(),
             config: run.config.clone(),
         }
@@ -231,7 +238,11 @@ impl Row {
                 let value = outcome.primary_metric().filter(|value| value.is_finite());
                 self.tests.extend(value.map(|value| SeedResult { seed, value, top1, random_policy }));
             }
-            State::Failed(_) => self.failed += 1,
+            State::Failed(reason) => {
+                self.failed += 1;
+                let error = reason.lines().rfind(|line| line.starts_with("error: ")).or(reason.lines().next());
+                self.reasons.push(format!("{}: {}", run.name, error.unwrap_or_default()));
+            }
             State::Missing | State::Unfinished => self.unfinished += 1,
         }
     }
@@ -350,6 +361,7 @@ fn rows_over_all_tasks(rows: &[Row]) -> Vec<Row> {
             diverged: of_tasks.iter().map(|row| row.diverged).sum(),
             failed: 0, // reported for each task
             unfinished: 0,
+            reasons: Vec::new(),
             tests: scores.concat(),
             ..of_tasks[0].clone()
         };

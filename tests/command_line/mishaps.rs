@@ -39,7 +39,7 @@ fn one_run_with_an_undefined_or_damaged_summary_spoils_no_other() {
     assert!(table.contains("pendulum, sgd: 1 of 2 runs failed"), "{table}");
     succeed(alrao(&format!("report {run}")));
     let (code, said) = outcome(alrao(&format!("sweep --resume {run}")));
-    assert!(code == 1 && said.contains("1 runs failed"), "{code} {said}");
+    assert!(code == 1 && said.contains("1 of 4 runs failed"), "{code} {said}");
     let (code, said) = outcome(alrao(&format!("train --resume {run}/pendulum-sgd-seed1")));
     assert!(code == 1 && said.contains("summary.json: damaged; remove it"), "{code} {said}");
 }
@@ -67,7 +67,7 @@ fn sizes_beyond_memory_are_refused_with_their_field() {
     let layers = format!("agent.network.hidden_sizes=[{}]", ["16384"; 400].join(","));
     for (set, field) in [
         ("optimizer.num_heads=1000000000", "num_heads"),
-        ("environment.torques=1000000000", "outputs"),
+        ("environment.torques=1000000 --set optimizer.num_heads=10000", "outputs"),
         (&layers, "hidden_sizes"),
         ("agent.buffer_size=1000000000000000 --set agent.prioritized_replay.alpha=0.5", "agent.buffer_size"),
         ("agent.buffer_size=1000000000000000 --set schedule.steps=900000000000000", "agent.buffer_size"),
@@ -75,6 +75,117 @@ fn sizes_beyond_memory_are_refused_with_their_field() {
         refused(&format!("train pendulum --set {set} --device cpu --out {}", out.display()), &[field, "GB"]);
     }
     assert!(!out.exists());
+}
+
+#[test]
+fn torques_beyond_any_use_are_refused() {
+    for torques in ["1000001", "100000000000", "9223372036854775807"] {
+        for words in ["train pendulum --out never", "env check pendulum"] {
+            refused(&format!("{words} --set environment.torques={torques}"), &["torques = ", "at most 1000000"]);
+        }
+    }
+}
+
+/// Also those that only one of several variants has.
+#[test]
+fn a_sweep_beyond_memory_is_refused_before_any_run() {
+    let root = tempfile::tempdir().unwrap();
+    let (file, out) = (root.path().join("huge.toml"), root.path().join("sweep"));
+    let layers = format!("agent.network.hidden_sizes = [[{}]]", ["16384"; 400].join(", "));
+    for (huge, words) in [
+        ("optimizer.num_heads = 1_000_000_000", ["huge-seed0", "num_heads", "GB"]),
+        (
+            "agent.buffer_size = 1_000_000_000_000_000\nschedule.steps = 900_000_000_000_000",
+            ["huge-seed0", "buffer_size", "GB"],
+        ),
+        ("environment.torques = 9_000_000_000", ["huge-seed0", "torques", "at most"]),
+        (&layers, ["seed0", "hidden_sizes", "GB"]),
+    ] {
+        fs::write(&file, format!("{SMALL_SWEEP}\n[[variant]]\nname = \"huge\"\n{huge}")).unwrap();
+        refused(&format!("sweep {} --out {}", file.display(), out.display()), &words);
+        assert!(!out.exists());
+    }
+    let data = alphabet();
+    fs::write(&file, "seeds = [0]\n[[task]]\nconfig = \"ptb-char\"\n[[variant]]\noptimizer.num_heads = 1_000_000_000")
+        .unwrap();
+    refused(
+        &format!("sweep {} --data {} --out {}", file.display(), data.path().display(), out.display()),
+        &["num_heads", "GB"],
+    );
+}
+
+#[test]
+fn a_damaged_list_of_runs_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("small.toml"), SMALL_SWEEP).unwrap();
+    let sweep = root.path().join("sweep");
+    let words = format!("sweep {}/small.toml --seeds 0 --set schedule.steps=300 --out", root.path().display());
+    succeed(alrao(&format!("{words} {}", sweep.display())));
+    let list = sweep.join("sweep.jsonl");
+    let good = fs::read_to_string(&list).unwrap();
+    let twice = good.repeat(2);
+    let elsewhere = good.replace("pendulum-sgd-seed0", "../../elsewhere");
+    let no_config = r#"{"name":"a","task":"t","variant":"v","config":3}"#;
+    for (bad, problem) in [
+        ("", "has no runs"),
+        ("[]", "line 1"),
+        ("[1,2,3,4]", "line 1"),
+        ("\"x\"", "line 1"),
+        ("3\n", "line 1"),
+        (no_config, "line 1"),
+        (&good[..good.len() / 3], "line 1"),
+        (&twice, "seed0 twice"),
+        (&elsewhere, "`../../elsewhere`"),
+    ] {
+        fs::write(&list, bad).unwrap();
+        for words in ["table", "plot", "report", "sweep --resume"] {
+            refused(&format!("{words} {}", sweep.display()), &["sweep.jsonl", problem, "restore it from a copy"]);
+        }
+    }
+    fs::write(&list, good).unwrap();
+    assert!(succeed(alrao(&format!("table {}", sweep.display()))).contains("| 1 of 1 |"));
+}
+
+#[test]
+fn a_run_without_its_description_spoils_no_other() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("small.toml"), SMALL_SWEEP).unwrap();
+    let sweep = root.path().join("sweep");
+    let words = format!("sweep {}/small.toml --seeds 0-1 --set schedule.steps=300 --out", root.path().display());
+    succeed(alrao(&format!("{words} {}", sweep.display())));
+    let at = |run: &str, file: &str| sweep.join(format!("pendulum-{run}-seed1")).join(file);
+    fs::remove_file(at("sgd", "run.json")).unwrap();
+    replace(&at("alrao", "config.toml"), "batch_size = 32", "batch_size = 31");
+    let table = succeed(alrao(&format!("table {}", sweep.display())));
+    assert_eq!(table.matches("1 of 2 runs failed").count(), 2, "{table}");
+    assert!(table.contains("- pendulum-sgd-seed1: ") && table.contains("run.json"), "{table}");
+    assert!(table.contains("- pendulum-alrao-seed1: ") && table.contains("its config.toml differs"), "{table}");
+    succeed(alrao(&format!("plot {}", sweep.display())));
+    succeed(alrao(&format!("report {}", sweep.display())));
+    let (code, said) = outcome(alrao(&format!("sweep --resume {}", sweep.display())));
+    assert!(code == 1 && said.contains("2 of 4 runs failed"), "{code} {said}");
+}
+
+#[test]
+fn a_configuration_without_end_is_refused_and_a_pipe_is_read() {
+    for words in ["sweep /dev/zero", "train /dev/zero"] {
+        refused(words, &["/dev/zero: longer than 16 MB"]);
+    }
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("run");
+    let program = env!("CARGO_BIN_EXE_alrao");
+    let mut bash = std::process::Command::new("bash");
+    let configuration = r#"[environment]\nname = "pendulum"\n[schedule]\nsteps = 0\n"#;
+    bash.args(["-c", &format!("{program} train <(printf '{configuration}') --out {}", out.display())]);
+    let (code, said) = outcome(bash);
+    assert!(code == 2 && said.contains("schedule.steps"), "{code} {said}");
+}
+
+#[test]
+fn integers_beyond_64_bits_are_called_so() {
+    for seed in ["9223372036854775808", "-9223372036854775809"] {
+        refused(&format!("train pendulum --set seed={seed}"), &["integers are at most 9223372036854775807"]);
+    }
 }
 
 #[test]
@@ -125,7 +236,10 @@ fn a_run_of_a_sweep_that_cannot_save_fails_alone_and_is_named() {
     fs::remove_file(unstarted.join("process.log")).unwrap();
     fs::create_dir(unstarted.join("process.log")).unwrap();
     let (code, said) = outcome(alrao(&format!("sweep --resume {}", sweep.display())));
-    assert!(code == 1 && said.contains("2 runs failed") && said.matches("| 1 of 2 |").count() == 2, "{code} {said}");
+    assert!(
+        code == 1 && said.contains("2 of 4 runs failed") && said.matches("| 1 of 2 |").count() == 2,
+        "{code} {said}"
+    );
     assert!(said.contains("pendulum-alrao-seed0: can't be started: "), "{said}");
     let failure = fs::read_to_string(sweep.join("pendulum-sgd-seed0/failure.txt")).unwrap();
     let reason = failure.lines().last().unwrap();

@@ -171,7 +171,7 @@ fn requeued_and_killed_runs_on_a_real_cluster_have_the_same_table_as_a_local_swe
     signal("KILL", trainer(&killed));
     let (code, text) = code_and_text(follower.wait_with_output().unwrap());
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("stopped with 1 runs to go and 0 failed; see slurm.log"), "{text}");
+    assert!(text.contains("stopped with 1 of 4 runs to go and 0 failed; see slurm.log"), "{text}");
 
     succeed(resume());
     assert_eq!(first_line(&requeued), begun, "the requeued run started again");

@@ -107,7 +107,7 @@ fn a_stopped_sweep_can_be_resumed() {
     assert!(locked(&out).is_empty());
     let (code, text) = code_and_text(process.wait_with_output().unwrap());
     assert_eq!(code, 130, "{text}");
-    assert!(text.contains("stopped with 4 runs to go") && text.contains("alrao sweep --resume"), "{text}");
+    assert!(text.contains("stopped with 4 of 4 runs to go") && text.contains("alrao sweep --resume"), "{text}");
     assert!(text.contains("0 of 2 runs failed, 2 unfinished"), "{text}");
     fs::remove_dir_all(locked_or_not(&out).remove(0)).unwrap(); // missing runs are trained, too
     assert!(succeed(resume(&out)).contains("4 of 4 runs to go"));
@@ -129,7 +129,7 @@ fn a_failed_run_does_not_stop_others_and_is_retried_on_request() {
     let (code, text) = outcome(resume(&out));
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("alrao-seed1: failed: exit status: 1") && text.contains("state.json"), "{text}");
-    assert!(text.contains("sgd-seed0: test return") && text.contains("1 runs failed"), "{text}");
+    assert!(text.contains("sgd-seed0: test return") && text.contains("1 of 4 runs failed, see above"), "{text}");
     let (code, text) = outcome(resume(&out));
     assert!(code == 1 && text.contains("0 of 4 runs to go") && text.contains("--retry-failed"), "{code} {text}");
     states.iter().zip(good).for_each(|(state, good)| fs::write(state, good).unwrap());
