@@ -27,6 +27,10 @@ class Faulty(gymnasium.Env):
             self.action_space = spaces.Box(-1, 1, (12,))
         if fault == "text-action":
             self.action_space = spaces.Text(3)
+        if fault == "masked-numbers":
+            self.action_space = spaces.MultiDiscrete([2, 3], start=[0, 4])
+        if fault == "masked-box":
+            self.action_space = spaces.Box(-1, 1, (1,))
 
     def reset(self, seed=None, options=None):
         if self.fault == "small-seeds" and seed >= 2**31:
@@ -37,10 +41,12 @@ class Faulty(gymnasium.Env):
             print("a new episode", flush=True)
             os.system("echo from a child")
         self.number = self.np_random.integers(1000) if self.fault != "unseeded" else time.time() % 1000
-        return self.observe(), {}
+        return self.observe(), self.info()
 
     def step(self, action):
-        assert action in (4, 5, 6), action
+        *first, last = np.ravel(action)
+        assert last in (4, 5, 6) and self.legal[last - 4], action
+        assert not first or first == [1] or self.steps % 2 == 0, action
         self.steps += 1
         fault = self.fault if self.steps >= self.at else "none"
         if fault == "raise":
@@ -52,7 +58,7 @@ class Faulty(gymnasium.Env):
             os.kill(os.getpid(), signal.SIGKILL)
         if fault == "exit":
             sys.exit(7)
-        observation, reward = self.observe(), 1.0 if action == 5 else 0.0
+        observation, reward = self.observe(), 1.0 if last == 5 else 0.0
         if fault == "shape":
             observation = observation[:1]
         if fault == "dtype":
@@ -63,10 +69,29 @@ class Faulty(gymnasium.Env):
             reward = np.nan
         if fault == "slow":
             time.sleep(0.02)
-        return observation, reward, self.steps >= self.length, False, {}
+        return observation, reward, self.steps >= self.length, False, self.info()
 
     def observe(self):
         return np.array([self.number, self.steps], np.float32)
+
+    def info(self):
+        """Two of three actions are legal, if the fault is about masks."""
+        self.legal = np.ones(3, np.int8)
+        early = self.steps < self.at
+        if "mask" not in self.fault or self.steps >= self.length or (early and self.fault == "late-mask"):
+            return {}
+        self.legal[(self.number + self.steps) % 3] = 0
+        masks = {
+            "lost-mask": None,
+            "short-mask": self.legal[:2],
+            "float-mask": self.legal * 0.5,
+            "large-mask": self.legal * 2,
+            "empty-mask": self.legal * 0,
+            "masked-numbers": (np.array([self.steps % 2 == 0, True]), self.legal),
+        }
+        if early and self.fault != "masked-numbers":
+            return {"action_mask": self.legal}
+        return {"action_mask": masks.get(self.fault, self.legal)}
 
     def render(self):
         frame = np.zeros((20, 30, 3), np.uint8)

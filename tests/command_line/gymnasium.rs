@@ -182,6 +182,13 @@ fn faults_are_told_with_copy_step_and_traceback() {
         ("dtype", &[", step 5", "observation is of <U5, but the observation space of float32"]),
         ("no-number", &["after step 5 the observation's value 1 is NaN"]),
         ("nan-reward", &["the reward of step 5 is NaN"]),
+        ("lost-mask", &[", step 5 with action", "info has no \"action_mask\", but had one before"]),
+        ("late-mask", &[", step 5 with action", "info has an \"action_mask\", but had none before"]),
+        ("short-mask", &[", step 5 with action", "array of int8 and shape [2]", "Discrete(3, start=4)", "shape [3]"]),
+        ("float-mask", &[", step 5 with action", "array of float64 and shape [3], but", "needs int8"]),
+        ("large-mask", &[", step 5 with action", "has values other than 0 and 1, ["]),
+        ("empty-mask", &[", step 5 with action", "has no legal action: make one legal, or terminate"]),
+        ("masked-box", &["reset with seed", "has an \"action_mask\", but the action space is Box", "wrapper"]),
         ("hang", &[", step 5 with action", "no answer", "for 2 s", "environment.timeout", "in step"]),
         ("graph", &["observation space Graph", "gymnasium.wrappers.FilterObservation"]),
         ("unbounded-action", &["action space Box", "no bounds", "gymnasium.wrappers.TransformAction"]),
@@ -198,6 +205,21 @@ fn faults_are_told_with_copy_step_and_traceback() {
         if fault != "hang" {
             assert!(!text.contains("<string>"), "{fault}: the worker's own frames are left out: {text}");
         }
+    }
+}
+
+/// The environment fails at an illegal action, in training, validations and the test.
+#[test]
+#[ignore = "needs Gymnasium"]
+fn action_masks_are_honored_also_after_a_kill() {
+    let root = tempfile::tempdir().unwrap();
+    for fault in ["masked", "masked-numbers"] {
+        let [whole, killed] = ["whole", "killed"].map(|name| root.path().join(format!("{fault}-{name}")));
+        let masked = format!("--set environment.kwargs.fault={fault}");
+        succeed(faulty(&masked, &whole));
+        killed_when(faulty(&masked, &killed), || killed.join("checkpoints/last").exists());
+        succeed(with_path("train --resume", &killed));
+        assert_same(&whole, &killed);
     }
 }
 

@@ -17,6 +17,7 @@ pub struct GymnasiumEnv {
     space: ObservationSpace,
     num_actions: usize,
     observation: ObservationBuffer,
+    mask: Option<Vec<bool>>,
     /// steps since the reset; none before the first
     steps: Option<u64>,
     /// a step whose request was queued
@@ -30,7 +31,7 @@ impl GymnasiumEnv {
         let num_actions = greeting.actions;
         let observation = ObservationBuffer::zeros(space.dtype, space.len());
         let copy = pool.add_copy()?;
-        Ok(Self { pool, copy, space, num_actions, observation, steps: None, begun: None })
+        Ok(Self { pool, copy, space, num_actions, observation, mask: None, steps: None, begun: None })
     }
 
     fn request(&self, call: Call) -> Request {
@@ -43,11 +44,12 @@ impl GymnasiumEnv {
         request
     }
 
-    /// Returns the step of an answer and copies its observation.
+    /// Returns the step of an answer and takes its observation and mask.
     fn answer(&mut self, request: &Request) -> Result<Step, EnvironmentError> {
-        let Self { pool, observation, .. } = self;
+        let Self { pool, observation, mask, .. } = self;
         pool.answer(request, |answer: &mut Answer| {
             decode(&answer.observation, observation);
+            *mask = answer.mask.take();
             answer.step()
         })
     }
@@ -101,6 +103,10 @@ impl Environment for GymnasiumEnv {
 
     fn typed_observation(&self) -> ObservationRef<'_> {
         self.observation.as_ref()
+    }
+
+    fn action_mask(&self) -> Option<&[bool]> {
+        self.mask.as_deref()
     }
 
     fn render_state(&self) -> Option<RenderState> {

@@ -5,12 +5,14 @@ work. All numbers are little-endian. First the script sends a greeting, then it 
 
     greeting  length u32, JSON: the spaces, or an error
     requests  count u32, then for each: kind u32, copy u32, argument u64 (a seed or the index of an action)
-    answers   length u32, then for each request a row: reward f64, flags u32, size of a message u32, observation, padding
-              to a multiple of 8 bytes; then the messages: errors as text, or a frame: height u32, width u32, RGB bytes
+    answers   length u32, then for each request a row: reward f64, flags u32, size of a message u32, observation, a byte
+              for each action, 1 if it is legal, padding to a multiple of 8 bytes; then the messages: errors as text, or a
+              frame: height u32, width u32, RGB bytes
 """
 
 import contextlib
 import faulthandler
+import functools
 import importlib
 import itertools
 import json
@@ -24,7 +26,7 @@ import sys
 import traceback
 
 RESET, STEP, RENDER, CLOSE = range(4)
-TERMINATED, TRUNCATED, FAILED = 1, 2, 4
+TERMINATED, TRUNCATED, FAILED, MASKED = 1, 2, 4, 8
 LENGTH = struct.Struct("<I")
 REQUEST = struct.Struct("<IIQ")
 ROW = struct.Struct("<dII")
@@ -110,7 +112,8 @@ class Maker:
                 getattr(module, function)()
         self.wrappers = [(load(wrapper["name"]), wrapper["kwargs"]) for wrapper in settings["wrappers"]]
         self.spare = self.make()
-        self.actions = self.list_actions(self.spare.action_space)
+        self.action_space = self.spare.action_space
+        self.actions = self.list_actions(self.action_space)
         self.choose_observation(self.spare.observation_space)
 
     def make(self, **more):
@@ -157,6 +160,38 @@ class Maker:
             )
         return [np.array(action, space.dtype).reshape(space.shape) for action in itertools.product(*values)]
 
+    def legal_actions(self, mask):
+        """Returns whether each action is legal by a mask, which has the form that the action space's `sample` takes: values
+        of 0 and 1 for each action of a Discrete, or a tuple of them for the numbers of a MultiDiscrete."""
+        import numpy as np
+
+        space, spaces = self.action_space, self.gymnasium.spaces
+        if isinstance(space, spaces.Discrete):
+            masks, lengths = (mask,), [space.n]
+        elif isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
+            masks, lengths = mask, list(space.nvec)
+            if not isinstance(masks, tuple) or len(masks) != len(lengths):
+                raise Refusal(
+                    f'info["action_mask"] must be a tuple of {len(lengths)} arrays, one for each number of the action space '
+                    f"{space}, but is {masks!r}: correct the environment"
+                )
+        else:
+            raise Refusal(
+                f'info has an "action_mask", but the action space is {space}: masks of Discrete and of one-dimensional '
+                "MultiDiscrete are supported; remove the mask, or make the space one of these, by a wrapper in "
+                "environment.wrappers"
+            )
+        masks = [np.asarray(mask) for mask in masks]
+        for mask, length in zip(masks, lengths):
+            if mask.shape != (length,) or mask.dtype.kind not in "biu":
+                raise Refusal(
+                    f'info["action_mask"] has an array of {mask.dtype} and shape {list(mask.shape)}, but the action space '
+                    f"{space} needs int8 and shape [{length}]: correct the environment"
+                )
+            if ((mask != 0) & (mask != 1)).any():
+                raise Refusal(f'info["action_mask"] has values other than 0 and 1, {mask}: correct the environment')
+        return functools.reduce(np.logical_and.outer, masks).ravel() != 0
+
     def choose_observation(self, space):
         """Chooses how observations are sent: a Box as it is, any other space flattened."""
         import numpy as np
@@ -191,13 +226,15 @@ class Copy:
         self.maker, self.env = maker, maker.take()
         self.bits = (64, 32, 31)  # sizes of seeds to try
         self.seed, self.taken = None, []
+        self.masked = None  # whether info has masks; unknown before the first reset
 
     def reset(self, seed):
         self.seed, self.taken = seed, []
         return self.start(seed)
 
     def start(self, seed):
-        """Resets the environment with a seed, which is folded to fewer bits if the environment refuses it."""
+        """Resets the environment with a seed, which is folded to fewer bits if the environment refuses it; returns
+        observation and info."""
         refusal, refused = None, None
         for bits in self.bits:
             folded = seed % 2**bits
@@ -206,18 +243,35 @@ class Copy:
             if refusal is not None:
                 self.env = self.maker.make()  # the refusal may have left the old one in any state
             try:
-                observation, _ = self.env.reset(seed=folded)
+                answer = self.env.reset(seed=folded)
             except Exception as error:
                 refusal, refused = refusal or error, folded
                 continue
             if refusal is not None:
                 self.bits = (bits,)
-            return observation
+            return answer
         raise refusal
 
     def step(self, index):
         self.taken.append(index)
         return self.env.step(self.maker.actions[index])
+
+    def mask(self, info, terminated=False):
+        """Returns whether each action is legal, or None if the environment has no masks. It has them in all steps or in
+        none, as a mask that was forgotten looks like a state in which everything is legal."""
+        mask = info.get("action_mask")
+        if self.masked is None:
+            self.masked = mask is not None
+        if mask is None:
+            if self.masked and not terminated:
+                raise Refusal('info has no "action_mask", but had one before: give one in every reset and step')
+            return None
+        if not self.masked:
+            raise Refusal('info has an "action_mask", but had none before: give one in every reset and step')
+        legal = self.maker.legal_actions(mask)
+        if not terminated and not legal.any():
+            raise Refusal('info["action_mask"] has no legal action: make one legal, or terminate the episode')
+        return legal
 
     def render(self):
         """Returns the frame of the current state, for which an environment is made anew at the first time."""
@@ -240,18 +294,21 @@ class Worker:
 
         self.np, self.maker, self.connection, self.begun = np, maker, connection, begun
         self.shape, self.flatten = maker.flat.shape, maker.flatten
-        observation = maker.dtype.itemsize * math.prod(self.shape)
-        self.stride = (ROW.size + observation + 7) // 8 * 8
+        self.observation_size = maker.dtype.itemsize * math.prod(self.shape)
+        self.stride = (ROW.size + self.observation_size + len(maker.actions) + 7) // 8 * 8
         self.count, self.copies = 0, {}
         self.resize(1)
 
     def resize(self, rows):
         """Makes room for the answers to this number of requests."""
         self.buffer = bytearray(LENGTH.size + rows * self.stride)
-        self.observations = []
+        self.observations, self.masks = [], []
         for row in range(rows):
-            values = (self.buffer, self.maker.dtype, math.prod(self.shape), LENGTH.size + row * self.stride + ROW.size)
+            start = LENGTH.size + row * self.stride + ROW.size
+            values = (self.buffer, self.maker.dtype, math.prod(self.shape), start)
             self.observations.append(self.np.frombuffer(*values).reshape(self.shape))
+            mask = (self.buffer, self.np.dtype("?"), len(self.maker.actions), start + self.observation_size)
+            self.masks.append(self.np.frombuffer(*mask))
 
     def serve(self):
         """Answers batches until the program closes the connection, then closes the environments."""
@@ -282,13 +339,16 @@ class Worker:
             reward, flags, message = 0.0, 0, b""
             try:
                 if kind == STEP:
-                    observation, reward, terminated, truncated, _ = self.copies[copy].step(argument)
+                    observation, reward, terminated, truncated, info = self.copies[copy].step(argument)
                     flags = (TERMINATED if terminated else 0) | (TRUNCATED if truncated else 0)
                     self.write(observation, self.observations[row])
+                    flags |= self.write_mask(self.copies[copy].mask(info, terminated), row)
                 elif kind == RESET:
                     if copy not in self.copies:
                         self.copies[copy] = Copy(self.maker)
-                    self.write(self.copies[copy].reset(argument), self.observations[row])
+                    observation, info = self.copies[copy].reset(argument)
+                    self.write(observation, self.observations[row])
+                    flags = self.write_mask(self.copies[copy].mask(info), row)
                 elif kind == RENDER:
                     message = self.copies[copy].render()
                 elif copy in self.copies:
@@ -320,6 +380,13 @@ class Worker:
                 f"the observation is of {observation.dtype}, but the observation space of {self.maker.flat.dtype}: "
                 "correct the environment, or its declared space"
             ) from None
+
+    def write_mask(self, legal, row):
+        """Writes which actions are legal, if the environment says so, and returns the flag for it."""
+        if legal is None:
+            return 0
+        self.masks[row][:] = legal
+        return MASKED
 
 
 def main():

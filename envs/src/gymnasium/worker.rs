@@ -26,11 +26,12 @@ use crate::{ObservationDtype, Step};
 const SCRIPT: &str = include_str!("worker.py");
 /// The time that a worker has to close its environments.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// The bytes of a row besides the observation.
+/// The bytes of a row before the observation.
 const ROW: usize = 16;
 const TERMINATED: u32 = 1;
 const TRUNCATED: u32 = 2;
 const FAILED: u32 = 4;
+const MASKED: u32 = 8;
 
 /// How to start a worker.
 #[derive(Debug)]
@@ -147,6 +148,8 @@ pub struct Answer {
     flags: u32,
     /// The bytes of the observation.
     pub observation: Vec<u8>,
+    /// Which actions are legal; `None` if the environment doesn't say.
+    pub mask: Option<Vec<bool>>,
     /// A frame's bytes.
     pub message: Vec<u8>,
 }
@@ -335,8 +338,9 @@ impl Process {
             return Ok(());
         }
         let length = self.read_message()?;
-        let bytes = self.greeting.as_ref().expect("greeted").space.bytes();
-        let stride = (ROW + bytes).next_multiple_of(8);
+        let Greeting { space, actions, .. } = self.greeting.as_ref().expect("greeted");
+        let (actions, bytes) = (*actions, space.bytes());
+        let stride = (ROW + bytes + actions).next_multiple_of(8);
         let (rows, mut messages) = self.buffer[4..4 + length].split_at(self.sent.len() * stride);
         for (request, row) in self.sent.iter().zip(rows.chunks_exact(stride)) {
             let word = |start: usize| u32::from_le_bytes(row[start..start + 4].try_into().expect("4 bytes"));
@@ -351,6 +355,8 @@ impl Process {
             answer.flags = word(8);
             answer.observation.clear();
             answer.observation.extend_from_slice(&row[ROW..ROW + bytes]);
+            let legal = &row[ROW + bytes..ROW + bytes + actions];
+            answer.mask = (answer.flags & MASKED != 0).then(|| legal.iter().map(|&byte| byte != 0).collect());
             answer.message.clear();
             answer.message.extend_from_slice(message);
         }
