@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -17,6 +18,7 @@ class Faulty(gymnasium.Env):
 
     def __init__(self, fault="none", at=5, length=30, render_mode=None):
         self.fault, self.at, self.length, self.render_mode = fault, at, length, render_mode
+        self.child = None
         self.observation_space = spaces.Box(-1e6, 1e6, (2,), np.float32)
         self.action_space = spaces.Discrete(3, start=4)
         if fault == "graph":
@@ -40,6 +42,8 @@ class Faulty(gymnasium.Env):
         if self.fault == "print":
             print("a new episode", flush=True)
             os.system("echo from a child")
+        if self.fault == "child" and self.child is None:
+            self.child = subprocess.Popen(["sleep", "1000"])  # left behind
         self.number = self.np_random.integers(1000) if self.fault != "unseeded" else time.time() % 1000
         return self.observe(), self.info()
 

@@ -148,6 +148,36 @@ fn no_worker_outlives_the_program() {
     assert_gone(&workers);
 }
 
+/// A process that an environment started ends with its worker, even if nothing in the worker or the program can see to it.
+#[test]
+#[ignore = "needs Gymnasium"]
+fn no_process_of_an_environment_is_left_over() {
+    let root = tempfile::tempdir().unwrap();
+    for killed in ["program", "worker", "nothing"] {
+        let run = root.path().join(killed);
+        let mut child = faulty("--set environment.kwargs.fault=child --set environment.workers=1", &run);
+        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while !run.join("checkpoints/last").exists() {
+            assert!(child.try_wait().unwrap().is_none(), "{killed}: ended before its kill");
+            sleep(Duration::from_millis(5));
+        }
+        let worker = children(child.id())[0];
+        let started = children(worker);
+        assert!(started.iter().any(|id| fs::read_to_string(format!("/proc/{id}/comm")).unwrap() == "sleep\n"));
+        match killed {
+            "program" => child.kill().unwrap(),
+            "worker" => assert!(Command::new("kill").args(["-9", &worker.to_string()]).status().unwrap().success()),
+            _ => {}
+        }
+        let status = child.wait().unwrap();
+        assert_eq!(
+            status.code(),
+            [("worker", 1), ("nothing", 0)].into_iter().find(|end| end.0 == killed).map(|end| end.1)
+        );
+        assert_gone(&[&started[..], &[worker]].concat());
+    }
+}
+
 #[test]
 #[ignore = "needs Gymnasium"]
 fn a_killed_run_has_the_same_result_when_it_is_resumed() {

@@ -47,6 +47,30 @@ def separate_standard_streams():
     return connection, begun
 
 
+def set_death_signal(number):
+    """Has Linux send this process a signal when its parent ends."""
+    import ctypes
+
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, number)
+
+
+def guard_children():
+    """Starts a process that waits until this one ends, and then ends the processes that environments started: they are in
+    this process's group. This process can't do so itself, as it may be killed."""
+    if sys.platform != "linux":
+        return
+    worker = os.getpid()
+    if os.fork():
+        return
+    os.closerange(0, 3)  # the program waits for the end of the connection
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    set_death_signal(signal.SIGHUP)
+    while os.getppid() == worker:
+        signal.sigwait({signal.SIGHUP})
+    os.killpg(worker, signal.SIGKILL)
+
+
 def end_with(parent):
     """Has the system end this process with the program, even in the middle of a step."""
     # The program decides when to stop. Processes that an environment starts don't inherit handlers, as they would SIG_IGN.
@@ -54,10 +78,7 @@ def end_with(parent):
     signal.signal(signal.SIGTERM, lambda *_: None)
     faulthandler.enable()  # a crash, or the program's SIGABRT to a worker that hangs, shows where
     if sys.platform == "linux":
-        import ctypes
-
-        set_death_signal = 1
-        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+        set_death_signal(signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit()
 
@@ -161,8 +182,8 @@ class Maker:
         return [np.array(action, space.dtype).reshape(space.shape) for action in itertools.product(*values)]
 
     def legal_actions(self, mask):
-        """Returns whether each action is legal by a mask, which has the form that the action space's `sample` takes: values
-        of 0 and 1 for each action of a Discrete, or a tuple of them for the numbers of a MultiDiscrete."""
+        """Returns whether each action is legal by a mask in the form that the action space's `sample` takes: values of 0
+        and 1 for the actions of a Discrete, or a tuple of such arrays for the numbers of a MultiDiscrete."""
         import numpy as np
 
         space, spaces = self.action_space, self.gymnasium.spaces
@@ -172,8 +193,8 @@ class Maker:
             masks, lengths = mask, list(space.nvec)
             if not isinstance(masks, tuple) or len(masks) != len(lengths):
                 raise Refusal(
-                    f'info["action_mask"] must be a tuple of {len(lengths)} arrays, one for each number of the action space '
-                    f"{space}, but is {masks!r}: correct the environment"
+                    f'info["action_mask"] must be a tuple of {len(lengths)} arrays, one for each number of the action '
+                    f"space {space}, but is {masks!r}: correct the environment"
                 )
         else:
             raise Refusal(
@@ -391,6 +412,7 @@ class Worker:
 
 def main():
     settings = json.loads(sys.argv[1])
+    guard_children()
     connection, begun = separate_standard_streams()
     end_with(settings["parent"])
     maker = None
