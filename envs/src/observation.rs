@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::slice;
 
 /// Shape and dtype of an environment's observations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct ObservationSpace {
 pub enum ObservationShape {
     /// A vector, `[n]`.
     Vector(usize),
+    /// An image of one channel, `[height, width]`.
+    OneChannel([usize; 2]),
     /// An image, `[channels, height, width]`.
     ChannelsFirst([usize; 3]),
     /// An image, `[height, width, channels]`.
@@ -92,18 +95,27 @@ impl ObservationSpace {
     /// Returns the number of an observation's values.
     #[expect(clippy::len_without_is_empty, reason = "an observation has values")]
     pub fn len(&self) -> usize {
-        match self.shape {
-            ObservationShape::Vector(n) => n,
-            ObservationShape::ChannelsFirst(sizes) | ObservationShape::ChannelsLast(sizes) => sizes.iter().product(),
-        }
+        self.shape.sizes().iter().product()
     }
 
     /// Returns an image's channels, height and width; none for a vector.
     pub fn image(&self) -> Option<[usize; 3]> {
         match self.shape {
             ObservationShape::Vector(_) => None,
+            ObservationShape::OneChannel([height, width]) => Some([1, height, width]),
             ObservationShape::ChannelsFirst(sizes) => Some(sizes),
             ObservationShape::ChannelsLast([height, width, channels]) => Some([channels, height, width]),
+        }
+    }
+}
+
+impl ObservationShape {
+    /// Returns the lengths of the dimensions.
+    pub fn sizes(&self) -> &[usize] {
+        match self {
+            Self::Vector(n) => slice::from_ref(n),
+            Self::OneChannel(sizes) => sizes,
+            Self::ChannelsFirst(sizes) | Self::ChannelsLast(sizes) => sizes,
         }
     }
 }
@@ -292,10 +304,7 @@ impl<'a> ObservationMut<'a> {
 
 impl fmt::Display for ObservationShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Vector(n) => write!(f, "[{n}]"),
-            Self::ChannelsFirst(sizes) | Self::ChannelsLast(sizes) => write!(f, "{sizes:?}"),
-        }
+        write!(f, "{:?}", self.sizes())
     }
 }
 
@@ -323,9 +332,14 @@ mod tests {
     fn an_image_has_channels_height_and_width_in_either_order() {
         let first = ObservationSpace::pixels(ObservationShape::ChannelsFirst([4, 84, 80]));
         let last = ObservationSpace { shape: ObservationShape::ChannelsLast([84, 80, 4]), ..first };
+        let one = ObservationSpace::pixels(ObservationShape::OneChannel([84, 80]));
         assert_eq!((first.image(), last.image()), (Some([4, 84, 80]), Some([4, 84, 80])));
-        assert_eq!((first.len(), ObservationSpace::vector(3).image()), (4 * 84 * 80, None));
-        assert_eq!(last.to_string(), "[84, 80, 4] of u8");
+        assert_eq!((one.image(), ObservationSpace::vector(3).image()), (Some([1, 84, 80]), None));
+        assert_eq!((first.len(), one.len(), ObservationSpace::vector(3).len()), (4 * 84 * 80, 84 * 80, 3));
+        assert_eq!(
+            (last.to_string(), ObservationShape::Vector(3).to_string()),
+            ("[84, 80, 4] of u8".into(), "[3]".into())
+        );
     }
 
     #[test]

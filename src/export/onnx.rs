@@ -260,7 +260,7 @@ mod tests {
             (ObservationShape::ChannelsLast([5, 4, 2]), Bool, 1, "minatar-cnn"),
             (ObservationShape::ChannelsLast([5, 4, 2]), U8, 3, "minatar-cnn"),
             (ObservationShape::ChannelsFirst([2, 5, 4]), F32, 3, "minatar-cnn"),
-            (ObservationShape::ChannelsFirst([1, 36, 40]), U8, 4, "nature-cnn"),
+            (ObservationShape::OneChannel([36, 40]), U8, 4, "nature-cnn"),
         ];
         for ((shape, dtype, frame_stack, body), dueling) in spaces.into_iter().flat_map(|s| [(s, false), (s, true)]) {
             let inputs = Inputs::new(ObservationSpace { shape, dtype }, frame_stack);
@@ -285,10 +285,7 @@ mod tests {
             let error = (&values - &expected).abs().max().double_value(&[]);
             assert!(values.size() == [7, 3] && error < 1e-5, "{shape} of {dtype}, {frame_stack}, {body}: {error}");
             assert_eq!(actions, values.argmax(1, false));
-            assert_eq!(
-                policy.observation_shape().len(),
-                usize::from(frame_stack > 1) + if inputs.image().is_some() { 3 } else { 1 }
-            );
+            assert_eq!(policy.observation_shape().len(), usize::from(frame_stack > 1) + shape.sizes().len());
         }
     }
 }

@@ -10,7 +10,6 @@ use alrao_agents::inputs::Inputs;
 use alrao_core::device::DeviceChoice;
 use alrao_core::layers::Module;
 use alrao_core::state_dict::StateDict;
-use alrao_envs::ObservationShape;
 use anyhow::Result;
 
 use crate::catalog::Catalog;
@@ -67,12 +66,8 @@ impl ExportedPolicy {
     /// Returns the shape of an observation, without the batch's dimension: that of the environment, after the number of
     /// stacked observations if there are several.
     pub fn observation_shape(&self) -> Vec<usize> {
-        let of_one = match self.inputs.space.shape {
-            ObservationShape::Vector(n) => vec![n],
-            ObservationShape::ChannelsFirst(sizes) | ObservationShape::ChannelsLast(sizes) => sizes.to_vec(),
-        };
         let stack = Some(self.inputs.frame_stack).filter(|&stack| stack > 1);
-        stack.into_iter().chain(of_one).collect()
+        stack.into_iter().chain(self.inputs.space.shape.sizes().iter().copied()).collect()
     }
 
     /// Describes input and outputs.

@@ -307,16 +307,18 @@ fn every_command_works_with_an_environment_of_gymnasium() {
     assert!(succeed(command("env bench gymnasium:CartPole-v1 --num-envs 4 --seconds 1")).contains("steps per second"));
 }
 
-/// Each configuration of the chapter trains, for a while, and goes on after a kill as if there had been none.
+/// Each configuration of the chapter trains, for a while, goes on after a kill as if there had been none, and is exported
+/// with observations as Gymnasium gives them.
 #[test]
 #[ignore = "needs Gymnasium"]
-fn the_chapters_examples_train_and_resume() {
+fn the_chapters_examples_train_resume_and_are_exported() {
     let root = tempfile::tempdir().unwrap();
     let chapter = include_str!("../../docs/gymnasium.md");
     let examples: Vec<&str> =
         chapter.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert_eq!(examples.len(), 2, "Atari and MiniGrid");
-    for (index, example) in examples.into_iter().enumerate() {
+    let inputs = ["[batch, 4, 84, 84] of u8", "[batch, 147] of u8"];
+    for (index, (example, inputs)) in examples.into_iter().zip(inputs).enumerate() {
         let [file, whole, killed] =
             ["example.toml", "whole", "killed"].map(|name| root.path().join(format!("{index}-{name}")));
         fs::write(&file, example).unwrap();
@@ -332,6 +334,9 @@ fn the_chapters_examples_train_and_resume() {
             train
         };
         succeed(train(&whole));
+        let out = root.path().join("policy.onnx");
+        let exported = succeed(with_path(&format!("export {} --out", whole.display()), &out));
+        assert!(exported.contains(&format!("observation {inputs}")), "{exported}");
         killed_when(train(&killed), || killed.join("checkpoints/last").exists());
         succeed(with_path("train --resume", &killed));
         assert_same(&whole, &killed);

@@ -140,14 +140,14 @@ fn decode(bytes: &[u8], observation: &mut ObservationBuffer) {
 }
 
 /// Returns the space of a `Box`. Three dimensions are an image, with channels last unless the first dimension is the
-/// smallest, and so are two dimensions of bytes or flags, with one channel; anything else is a vector.
+/// smallest, and so are two dimensions of bytes or flags, of one channel; anything else is a vector.
 fn space_of(GivenSpace { shape, dtype }: &GivenSpace) -> ObservationSpace {
     let shape = match shape[..] {
         [channels, height, width] if channels < height.min(width) => {
             ObservationShape::ChannelsFirst([channels, height, width])
         }
         [height, width, channels] => ObservationShape::ChannelsLast([height, width, channels]),
-        [height, width] if *dtype != ObservationDtype::F32 => ObservationShape::ChannelsFirst([1, height, width]),
+        [height, width] if *dtype != ObservationDtype::F32 => ObservationShape::OneChannel([height, width]),
         _ => ObservationShape::Vector(shape.iter().product()),
     };
     ObservationSpace { shape, dtype: *dtype }
