@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -131,13 +131,13 @@ impl StateDict {
         written.map_err(|error| tensor_file(path, error))
     }
 
-    /// Returns the bytes of a safetensors file of all tensors, with these words about them.
+    /// Returns the bytes of a safetensors file of all tensors.
     ///
     /// # Errors
     /// [`Error::TensorFile`] if a dtype has no place in such a file.
-    pub fn to_bytes(&self, metadata: HashMap<String, String>) -> Result<Vec<u8>, Error> {
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let in_memory = |err| TchError::SafeTensorError { path: String::new(), err };
-        let bytes = self.stored().and_then(|stored| serialize(stored, &Some(metadata)).map_err(in_memory));
+        let bytes = self.stored().and_then(|stored| serialize(stored, &None).map_err(in_memory));
         bytes.map_err(|error| tensor_file(&self.path, error))
     }
 
@@ -220,9 +220,7 @@ mod tests {
         tensors.insert_shared("shared", Rc::new(vec![true, false, true]));
         tensors.write(&path).unwrap();
         let read = StateDict::read(&path).unwrap();
-        let bytes = tensors.to_bytes([("task".into(), "pendulum".into())].into()).unwrap();
-        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-        assert_eq!(header.metadata().as_ref().unwrap()["task"], "pendulum");
+        let bytes = tensors.to_bytes().unwrap();
         assert_eq!(SafeTensors::deserialize(&bytes).unwrap().tensor("b").unwrap().shape(), [1, 2]);
         assert_eq!(read.get("b", &[1, 2]).unwrap(), &Tensor::from_slice(&[1.5f32, f32::NEG_INFINITY]).view([1, 2]));
         assert_eq!(read.get_vec::<f64>("a", -1).unwrap(), [0.1, -0.0]);

@@ -89,8 +89,20 @@ impl ExportedPolicy {
                 tensors.insert(format!("{i}.{name}"), tensor);
             }
         }
-        Ok(tensors.to_bytes(self.metadata.iter().map(|(&key, value)| (key.to_owned(), value.clone())).collect())?)
+        with_metadata(&tensors.to_bytes()?, &self.metadata)
     }
+}
+
+/// Adds metadata to the bytes of a safetensors file, in the order of its keys: the crate `safetensors` takes it from a hash
+/// map, so that the same policy would have other bytes each time.
+fn with_metadata(file: &[u8], metadata: &BTreeMap<&str, String>) -> Result<Vec<u8>> {
+    let (length, rest) = file.split_at(8); // of the header, which is JSON; then the tensors' bytes
+    let (header, tensors) = rest.split_at(u64::from_le_bytes(length.try_into()?) as usize);
+    let mut header: serde_json::Map<_, _> = serde_json::from_slice(header)?;
+    header.insert("__metadata__".into(), serde_json::to_value(metadata)?);
+    let mut header = serde_json::to_vec(&header)?;
+    header.resize(header.len().next_multiple_of(8), b' '); // aligns the tensors
+    Ok([&(header.len() as u64).to_le_bytes(), &header[..], tensors].concat())
 }
 
 #[cfg(test)]

@@ -48,6 +48,23 @@ fn a_safetensors_file_has_the_policy_by_pytorchs_names_and_in_raw_units() {
 }
 
 #[test]
+fn a_run_is_exported_to_the_same_bytes_each_time() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    train(&run, "");
+    for format in ["onnx", "safetensors"] {
+        let files = ["first", "second"].map(|name| {
+            let file = root.path().join(format!("{name}.{format}"));
+            succeed(alrao(&format!("export {} --out {}", run.display(), file.display())));
+            fs::read(file).unwrap()
+        });
+        assert!(files[0] == files[1], "{format}");
+        let has = |word: &str| files[0].windows(word.len()).any(|bytes| bytes == word.as_bytes());
+        assert!(has("pendulum") && has("frame_stack") && has("LayerNorm([32], elementwise_affine=False)"), "{format}");
+    }
+}
+
+#[test]
 fn every_episode_of_an_evaluation_is_in_its_json() {
     let root = tempfile::tempdir().unwrap();
     let run = root.path().join("run");
