@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::output::note;
 use crate::program;
+use crate::run_files::{CHECKPOINTS, is_there};
 use crate::usage_error::UsageError;
 
 /// The file in a run directory.
@@ -94,7 +95,7 @@ impl Dataset {
             let hint = format!("if the dataset moved, give its new place with `{} --data DIR`", resume(run));
             UsageError(format!("{error}; {hint}"))
         };
-        let is_new = !run.join("checkpoints").exists() && !run.join(FILE).exists(); // made by a sweep
+        let is_new = !is_there(&run.join(CHECKPOINTS))? && !is_there(&run.join(FILE))?; // made by a sweep
         let known = match Self::read(run) {
             Ok(known) => known,
             Err(error) if !is_new && !accept => return Err(error),

@@ -63,6 +63,8 @@ mod run;
 #[cfg(feature = "app")]
 pub mod run_directory;
 #[cfg(feature = "app")]
+mod run_files;
+#[cfg(feature = "app")]
 pub mod run_info;
 #[cfg(feature = "app")]
 pub mod runs;

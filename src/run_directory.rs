@@ -34,6 +34,7 @@ use crate::checkpoint::{self, Damaged};
 use crate::config::Config;
 use crate::dataset::{self, Dataset};
 use crate::output::note;
+use crate::run_files::{CHECKPOINTS, METRICS, SUMMARY, is_there};
 use crate::run_info::run_info;
 use crate::summary::Summary;
 use crate::usage_error::UsageError;
@@ -43,6 +44,9 @@ use crate::usage_error::UsageError;
 const LOCK: &str = "lock";
 
 const CONFIG: &str = "config.toml";
+
+/// What the line of a validation has whose network was saved.
+const BEST_LOGGED: &[u8] = b"\"best\":true";
 
 /// The checkpoint before the last.
 const PREVIOUS: &str = "previous";
@@ -115,15 +119,18 @@ impl RunDirectory {
 
     /// Restores the last checkpoint, or the one before it if a file of the last one is damaged, which is printed to standard
     /// error: calls `load` with a reader of tensors by file name and the remaining state. Returns `None` if there is no
-    /// checkpoint.
+    /// checkpoint, which is printed if the run had begun.
     ///
     /// # Errors
-    /// All checkpoints are damaged, or the checkpoint is of another configuration.
+    /// The checkpoints can't be reached or were lost, all are damaged, or the checkpoint is of another configuration.
     pub fn load_last<S: DeserializeOwned, R>(
         &self,
         load: impl FnOnce(&dyn Fn(&str) -> Result<StateDict>, S) -> Result<R>,
     ) -> Result<Option<R>> {
-        let Some(dir) = self.whole_checkpoint()? else { return Ok(None) };
+        let Some(dir) = self.whole_checkpoint()? else {
+            self.check_start_over()?;
+            return Ok(None);
+        };
         let path = dir.join("state.json");
         let text = fs::read_to_string(&path).with_context(|| path.shown())?;
         let state = serde_json::from_str(&text).with_context(|| path.shown())?;
@@ -138,11 +145,33 @@ impl RunDirectory {
         Ok(Some(loaded))
     }
 
+    /// Says that a run without a checkpoint starts over, unless it hasn't begun.
+    ///
+    /// # Errors
+    /// The log tells of a best network, but the folder of checkpoints is empty, as the place of a disk that isn't mounted.
+    fn check_start_over(&self) -> Result<()> {
+        let (log, checkpoints) = (self.path.join(METRICS), self.path.join(CHECKPOINTS));
+        if !is_there(&log)? {
+            return Ok(());
+        }
+        let lines = fs::read(&log).with_context(|| log.shown())?;
+        let is_empty = is_there(&checkpoints)? && fs::read_dir(&checkpoints)?.next().is_none();
+        if is_empty && lines.windows(BEST_LOGGED.len()).any(|bytes| bytes == BEST_LOGGED) {
+            let problem = "is empty, but the run had saved its best network; mount or restore it, or remove it to start \
+                           the run over";
+            bail!("{}: {problem}", checkpoints.shown());
+        }
+        if !lines.is_empty() {
+            note!("{}: there is no checkpoint, so the run starts over", self.path.shown());
+        }
+        Ok(())
+    }
+
     /// Returns the latest checkpoint without a damaged file, if there is a checkpoint.
     fn whole_checkpoint(&self) -> Result<Option<PathBuf>> {
-        let both = ["last", PREVIOUS].map(|name| self.path.join("checkpoints").join(name));
         let mut damages = Vec::new();
-        for dir in both.into_iter().filter(|dir| dir.exists()) {
+        for dir in ["last", PREVIOUS] {
+            let Some(dir) = checkpoint_at(&self.path, dir)? else { continue };
             match checkpoint::verify(&dir) {
                 Ok(_) => {
                     damages.iter().for_each(|damage: &Damaged| {
@@ -161,7 +190,7 @@ impl RunDirectory {
     }
 
     fn beyond_repair(&self, damages: &str) -> anyhow::Error {
-        let checkpoints = self.path.join("checkpoints");
+        let checkpoints = self.path.join(CHECKPOINTS);
         anyhow!("{damages}; restore it from a copy, or remove {} to start the run over", checkpoints.shown())
     }
 
@@ -188,7 +217,7 @@ impl RunDirectory {
     /// # Errors
     /// It is damaged.
     pub fn has_best(&self) -> Result<bool> {
-        let best = best_checkpoint(&self.path);
+        let best = best_checkpoint(&self.path)?;
         best.iter()
             .try_for_each(|dir| checkpoint::verify(dir).map(drop))
             .map_err(|d| self.beyond_repair(&d.to_string()))?;
@@ -201,7 +230,7 @@ impl RunDirectory {
     /// The file can't be written.
     pub fn write_summary(&self, summary: &Summary) -> Result<()> {
         let text = serde_json::to_string_pretty(summary)? + "\n";
-        Ok(write_atomic(&self.path.join("summary.json"), text)?)
+        Ok(write_atomic(&self.path.join(SUMMARY), text)?)
     }
 
     /// Writes the final state of every unit.
@@ -216,12 +245,12 @@ impl RunDirectory {
     /// Writes a checkpoint to a temporary directory, then replaces the one of that name, which becomes the one called `old`.
     /// A kill at any instant leaves a whole checkpoint of one of these names.
     fn replace_checkpoint(&self, name: &str, old: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-        let checkpoints = self.path.join("checkpoints");
+        let checkpoints = self.path.join(CHECKPOINTS);
         let [new, old, current] = [&format!("{name}.new"), old, name].map(|name| checkpoints.join(name));
         let replace = || -> Result<()> {
             remove(&new)?;
             checkpoint::create(&new, write)?;
-            if current.exists() {
+            if is_there(&current)? {
                 remove(&old)?;
                 fs::rename(&current, &old)?;
             }
@@ -319,8 +348,8 @@ fn open_to_lock(file: &Path) -> std::io::Result<File> {
 /// # Errors
 /// [`UsageError`] if the run has none; else it is damaged, and the error names the file.
 pub fn load_best(run: &Path) -> Result<StateDict> {
-    let Some(dir) = best_checkpoint(run) else {
-        let problem = match run.join("summary.json").exists() {
+    let Some(dir) = best_checkpoint(run)? else {
+        let problem = match is_there(&run.join(SUMMARY))? {
             true => "has lost its best checkpoint; restore it from a copy, or train the run again",
             false => "has no best checkpoint yet; wait for its first validation",
         };
@@ -336,9 +365,10 @@ pub fn load_best(run: &Path) -> Result<StateDict> {
 /// A directory can't be read.
 pub fn checkpoint_bytes(run: &Path) -> Result<u64> {
     let mut bytes = 0;
-    for dir in ["best", "last", PREVIOUS].map(|name| run.join("checkpoints").join(name)) {
-        for file in dir.exists().then(|| fs::read_dir(dir)).transpose()?.into_iter().flatten() {
-            bytes += file?.metadata()?.len();
+    for name in ["best", "last", PREVIOUS] {
+        let Some(dir) = checkpoint_at(run, name)? else { continue };
+        for file in fs::read_dir(&dir).with_context(|| dir.shown())? {
+            bytes += file.and_then(|file| file.metadata()).with_context(|| dir.shown())?.len();
         }
     }
     Ok(bytes)
@@ -349,8 +379,8 @@ pub fn checkpoint_bytes(run: &Path) -> Result<u64> {
 /// # Errors
 /// The file is corrupt.
 pub fn read_summary(run: &Path) -> Result<Option<Summary>> {
-    let path = run.join("summary.json");
-    if !path.exists() {
+    let path = run.join(SUMMARY);
+    if !is_there(&path)? {
         return Ok(None);
     }
     let damaged = || format!("{}: damaged; remove it, and `alrao train --resume` tests the run again", path.shown());
@@ -360,15 +390,27 @@ pub fn read_summary(run: &Path) -> Result<Option<Summary>> {
 
 /// Returns the directory of the best checkpoint, if there is one; of the one before if its replacement was interrupted.
 /// Nothing is renamed, because the run may still be training.
-fn best_checkpoint(run: &Path) -> Option<PathBuf> {
-    ["best", "best.old"].map(|name| run.join("checkpoints").join(name)).into_iter().find(|dir| dir.exists())
+fn best_checkpoint(run: &Path) -> Result<Option<PathBuf>> {
+    match checkpoint_at(run, "best")? {
+        Some(dir) => Ok(Some(dir)),
+        None => checkpoint_at(run, "best.old"),
+    }
+}
+
+/// Returns the directory of the checkpoint of this name, if there is one.
+///
+/// # Errors
+/// As [`is_there`].
+fn checkpoint_at(run: &Path, name: &str) -> Result<Option<PathBuf>> {
+    let dir = run.join(CHECKPOINTS).join(name);
+    Ok((is_there(&run.join(CHECKPOINTS))? && is_there(&dir)?).then_some(dir))
 }
 
 fn remove(dir: &Path) -> Result<()> {
-    if dir.exists() {
-        fs::remove_dir_all(dir)?;
+    match is_there(dir)? {
+        true => fs::remove_dir_all(dir).with_context(|| format!("{}: can't be removed", dir.shown())),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// Returns whether a new run at this path would overwrite anything.

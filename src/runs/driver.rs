@@ -23,6 +23,7 @@ use crate::message::message;
 use crate::output::note;
 use crate::program;
 use crate::run_directory::{RunDirectory, load_best, read_summary};
+use crate::run_files::{CHECKPOINTS, is_there};
 use crate::summary::Summary;
 use crate::usage_error::UsageError;
 
@@ -97,7 +98,7 @@ pub fn resume_with(path: &Path, catalog: &Catalog, options: &ResumeOptions) -> R
         Task::Supervised(task) => {
             let (data, dataset) = Dataset::read_to_resume(path, task, config.seed, options.accept_data)?;
             let mut trainer = SupervisedRun::new(&config, task, data, device)?;
-            if !path.join("checkpoints").exists() {
+            if !is_there(&path.join(CHECKPOINTS))? {
                 trainer.check_test_data()?;
             }
             let directory = open()?;
@@ -131,6 +132,7 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
         trainer.load(read, training)?;
         Ok((log, seconds))
     })?;
+    let mut has_best = directory.has_best()?;
     let (mut log, seconds_before) = match saved {
         Some((position, seconds)) => (Log::resume(directory.path(), &position)?, seconds),
         None => (Log::create(directory.path())?, 0.0),
@@ -140,7 +142,6 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
     let mut progress = Progress::new(config.budget(), trainer.budget_unit(), trainer.progress());
     trainer.show_evaluations(progress.of_evaluations());
     let mut speed = Speed { work_done: trainer.work_done(), since: Instant::now() };
-    let mut has_best = directory.has_best()?;
     let resume = format!("{} train --resume {}", program::name(), shell::word(directory.path()));
     stop::resume_with(&resume);
     stop::set_working(true);

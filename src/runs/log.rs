@@ -16,8 +16,8 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::Event;
+use crate::run_files::METRICS;
 
-const METRICS: &str = "metrics.jsonl";
 const TENSORBOARD: &str = "tensorboard";
 
 /// The log files of a run.

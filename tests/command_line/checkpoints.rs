@@ -132,3 +132,52 @@ fn a_supervised_checkpoint_that_is_missing_empty_truncated_or_flipped_is_noticed
         fs::OpenOptions::new().write(true).open(file).unwrap().set_len(half).unwrap();
     });
 }
+
+/// Starts a small run and kills it after its second checkpoint.
+fn killed(root: &Path) -> PathBuf {
+    let run = root.join("killed");
+    killed_when(alrao(&format!("{SMALL} --out {}", run.display())), || {
+        ["best", "previous", "last"].iter().all(|name| run.join("checkpoints").join(name).exists())
+    });
+    run
+}
+
+fn resume(run: &Path) -> (i32, String) {
+    outcome(alrao(&format!("train --resume {}", run.display())))
+}
+
+#[test]
+fn checkpoints_that_cannot_be_reached_are_not_taken_as_absent() {
+    let root = tempfile::tempdir().unwrap();
+    let run = killed(root.path());
+    let (checkpoints, elsewhere) = (run.join("checkpoints"), root.path().join("disk"));
+    let log = fs::read(run.join("metrics.jsonl")).unwrap();
+    let refused = |words: &[&str]| {
+        let (code, said) = resume(&run);
+        assert!(code == 1 && words.iter().all(|word| said.contains(word)), "{code} {said}");
+        assert!(fs::read(run.join("metrics.jsonl")).unwrap() == log, "the log is as before");
+    };
+    fs::rename(&checkpoints, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &checkpoints).unwrap();
+    fs::rename(&elsewhere, root.path().join("unmounted")).unwrap();
+    refused(&["killed/checkpoints: links to", "disk, which isn't there; mount"]);
+    fs::remove_file(&checkpoints).unwrap();
+    fs::write(&checkpoints, "").unwrap();
+    refused(&["killed/checkpoints/last: can't be reached: Not a directory"]);
+    fs::remove_file(&checkpoints).unwrap();
+    fs::create_dir(&checkpoints).unwrap(); // where the disk is mounted
+    refused(&["killed/checkpoints: is empty", "mount", "start the run over"]);
+    fs::remove_dir(&checkpoints).unwrap();
+    fs::rename(root.path().join("unmounted"), &checkpoints).unwrap();
+    let (code, said) = resume(&run);
+    assert!(code == 0 && !said.contains("starts over"), "{code} {said}");
+}
+
+#[test]
+fn a_run_without_a_checkpoint_says_that_it_starts_over() {
+    let root = tempfile::tempdir().unwrap();
+    let run = killed(root.path());
+    fs::remove_dir_all(run.join("checkpoints")).unwrap();
+    let (code, said) = resume(&run);
+    assert!(code == 0 && said.contains("there is no checkpoint, so the run starts over"), "{code} {said}");
+}

@@ -31,6 +31,7 @@ const ROWS: [&[&str]; 6] = [
         "output",
         "program",
         "run_directory",
+        "run_files",
         "run_info",
         "seed",
         "summary",
