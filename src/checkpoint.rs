@@ -24,6 +24,27 @@ pub struct Damaged {
     pub path: PathBuf,
     /// The damage, as in "is missing".
     pub problem: String,
+    /// Whether the file merely can't be read by this user, and may be whole.
+    pub forbidden: bool,
+}
+
+impl Damaged {
+    fn new(path: &Path, problem: impl Into<String>) -> Self {
+        Damaged { path: path.into(), problem: problem.into(), forbidden: false }
+    }
+
+    fn unread(path: &Path, error: &io::Error) -> Self {
+        let problem = match error.kind() {
+            io::ErrorKind::NotFound => "is missing".into(),
+            _ => format!("can't be read: {error}"),
+        };
+        Damaged { forbidden: error.kind() == io::ErrorKind::PermissionDenied, ..Self::new(path, problem) }
+    }
+
+    /// Returns the damage of a checkpoint that isn't there.
+    pub fn missing(dir: &Path) -> Self {
+        Self::new(dir, "is missing")
+    }
 }
 
 /// Creates the directory, has `write` fill it, adds the checksums, and syncs all to the disk.
@@ -64,29 +85,28 @@ pub fn sync(dir: &Path) -> Result<()> {
 /// [`Damaged`] for the first file that is missing or differs from what was written.
 pub fn verify(dir: &Path) -> Result<u64, Damaged> {
     let list = dir.join(CHECKSUMS);
-    let damaged = |path: &Path, problem: &str| Damaged { path: path.into(), problem: problem.into() };
-    let text = fs::read(&list).map_err(|error| damaged(&list, &reason(&error)))?;
-    let listed = entries(&text).ok_or_else(|| damaged(&list, "is damaged: its own checksum differs"))?;
+    let text = fs::read(&list).map_err(|error| Damaged::unread(&list, &error))?;
+    let listed = entries(&text).ok_or_else(|| Damaged::new(&list, "is damaged: its own checksum differs"))?;
     let mut bytes = text.len() as u64;
     for (expected, length, name) in listed {
         let path = dir.join(&name);
-        let (checksum, found) = checksum(&path).map_err(|error| damaged(&path, &reason(&error)))?;
+        let (checksum, found) = checksum(&path).map_err(|error| Damaged::unread(&path, &error))?;
         if found != length {
-            return Err(damaged(&path, &format!("is damaged: it has {found} bytes, but {length} were written")));
+            let problem = format!("is damaged: it has {found} bytes, but {length} were written");
+            return Err(Damaged::new(&path, problem));
         }
         if checksum != expected {
-            return Err(damaged(&path, "is damaged: its checksum differs"));
+            return Err(Damaged::new(&path, "is damaged: its checksum differs"));
         }
         bytes += length;
     }
     Ok(bytes)
 }
 
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "is missing".into(),
-        _ => format!("can't be read: {error}"),
-    }
+/// Returns the checksum and the length that a file of a checkpoint was written with; none if there is no such file.
+pub fn written(dir: &Path, name: &str) -> Option<(u32, u64)> {
+    let files = entries(&fs::read(dir.join(CHECKSUMS)).ok()?)?;
+    files.into_iter().find(|(.., file)| file == name).map(|(checksum, length, _)| (checksum, length))
 }
 
 /// Parses the list of checksums, lengths and names; none if it is damaged.

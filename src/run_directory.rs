@@ -8,7 +8,7 @@
 //! | `lock` | empty; locked while a process trains here |
 //! | `metrics.jsonl`, `tensorboard/` | logs |
 //! | `checkpoints/best/` | `network.safetensors`: the network with the best validation |
-//! | `checkpoints/last/` | everything needed to resume |
+//! | `checkpoints/last/` | everything needed to resume, with the best network so far |
 //! | `checkpoints/previous/` | the checkpoint before it, used if the last one is damaged |
 //! | `recordings/step-N.gif` | the first episode of the validation at step N, with `schedule.record` |
 //! | `units.json` | final state of every unit |
@@ -26,7 +26,8 @@ use alrao_core::path::Shown;
 use alrao_core::state_dict::StateDict;
 use alrao_core::units::Units;
 use alrao_plots::RunInfo;
-use anyhow::{Context, Result, anyhow, bail};
+use alrao_setup::shell;
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -34,6 +35,7 @@ use crate::checkpoint::{self, Damaged};
 use crate::config::Config;
 use crate::dataset::{self, Dataset};
 use crate::output::note;
+use crate::program;
 use crate::run_files::{CHECKPOINTS, METRICS, SUMMARY, is_there};
 use crate::run_info::run_info;
 use crate::summary::Summary;
@@ -48,8 +50,21 @@ const CONFIG: &str = "config.toml";
 /// What the line of a validation has whose network was saved.
 const BEST_LOGGED: &[u8] = b"\"best\":true";
 
+const LAST: &str = "last";
+
 /// The checkpoint before the last.
 const PREVIOUS: &str = "previous";
+
+const BEST: &str = "best";
+
+/// The best checkpoint while it is replaced.
+const BEST_OLD: &str = "best.old";
+
+/// The file of the best checkpoint.
+const NETWORK: &str = "network.safetensors";
+
+/// The best network in the other checkpoints.
+const BEST_NETWORK: &str = "best.safetensors";
 
 /// A run directory, locked by this process.
 #[derive(Debug)]
@@ -104,29 +119,39 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Saves a checkpoint: tensors by file name, and the remaining state. The one before it is kept as `previous`.
+    /// Saves a checkpoint: tensors by file name, the best network so far, and the remaining state. The one before it is kept
+    /// as `previous`.
     ///
     /// # Errors
     /// The checkpoint can't be written; the last two are kept.
-    pub fn save_last(&self, files: &[(&str, StateDict)], state: &impl Serialize) -> Result<()> {
-        self.replace_checkpoint("last", PREVIOUS, |dir| {
+    pub fn save_last(
+        &self,
+        files: &[(&str, StateDict)],
+        best: Option<&StateDict>,
+        state: &impl Serialize,
+    ) -> Result<()> {
+        self.replace_checkpoint(LAST, PREVIOUS, |dir| {
             for (name, tensors) in files {
                 tensors.write(&dir.join(format!("{name}.safetensors")))?;
+            }
+            if let Some(best) = best {
+                best.write(&dir.join(BEST_NETWORK))?;
             }
             Ok(fs::write(dir.join("state.json"), serde_json::to_string(state)?)?)
         })
     }
 
     /// Restores the last checkpoint, or the one before it if a file of the last one is damaged, which is printed to standard
-    /// error: calls `load` with a reader of tensors by file name and the remaining state. Returns `None` if there is no
-    /// checkpoint, which is printed if the run had begun.
+    /// error: calls `load` with a reader of tensors by file name and the remaining state, and returns its result and the best
+    /// network at the checkpoint. Returns `None` if there is no checkpoint, which is printed if the run had begun.
     ///
     /// # Errors
     /// The checkpoints can't be reached or were lost, all are damaged, or the checkpoint is of another configuration.
     pub fn load_last<S: DeserializeOwned, R>(
         &self,
         load: impl FnOnce(&dyn Fn(&str) -> Result<StateDict>, S) -> Result<R>,
-    ) -> Result<Option<R>> {
+    ) -> Result<Option<(R, Option<StateDict>)>> {
+        self.finish_replacement(LAST)?;
         let Some(dir) = self.whole_checkpoint()? else {
             self.check_start_over()?;
             return Ok(None);
@@ -136,13 +161,15 @@ impl RunDirectory {
         let state = serde_json::from_str(&text).with_context(|| path.shown())?;
         let read = |name: &str| Ok(StateDict::read(&dir.join(format!("{name}.safetensors")))?);
         let loaded = load(&read, state).with_context(|| dir.shown())?;
+        let best = checkpoint::written(&dir, BEST_NETWORK).map(|_| StateDict::read(&dir.join(BEST_NETWORK)));
+        let best = best.transpose()?;
         if dir.ends_with(PREVIOUS) {
             // So that the next checkpoint replaces the damaged one, not this one.
-            let last = dir.with_file_name("last");
+            let last = dir.with_file_name(LAST);
             remove(&last)?;
             fs::rename(&dir, &last)?;
         }
-        Ok(Some(loaded))
+        Ok(Some((loaded, best)))
     }
 
     /// Says that a run without a checkpoint starts over, unless it hasn't begun.
@@ -170,8 +197,11 @@ impl RunDirectory {
     /// Returns the latest checkpoint without a damaged file, if there is a checkpoint.
     fn whole_checkpoint(&self) -> Result<Option<PathBuf>> {
         let mut damages = Vec::new();
-        for dir in ["last", PREVIOUS] {
-            let Some(dir) = checkpoint_at(&self.path, dir)? else { continue };
+        for name in [LAST, PREVIOUS] {
+            let Some(dir) = checkpoint_at(&self.path, name)? else {
+                damages.push(Damaged::missing(&self.path.join(CHECKPOINTS).join(name)));
+                continue;
+            };
             match checkpoint::verify(&dir) {
                 Ok(_) => {
                     damages.iter().for_each(|damage: &Damaged| {
@@ -179,19 +209,18 @@ impl RunDirectory {
                     });
                     return Ok(Some(dir));
                 }
+                Err(damage) if damage.forbidden => bail!("{damage}; make it accessible"),
                 Err(damage) => damages.push(damage),
             }
         }
+        // A checkpoint that isn't there is damage only beside another one.
+        damages.retain(|damage| ![LAST, PREVIOUS].iter().any(|name| damage.path.ends_with(name)));
         if damages.is_empty() {
             return Ok(None);
         }
         let damages = damages.iter().map(Damaged::to_string).collect::<Vec<_>>().join(", and ");
-        Err(self.beyond_repair(&damages))
-    }
-
-    fn beyond_repair(&self, damages: &str) -> anyhow::Error {
         let checkpoints = self.path.join(CHECKPOINTS);
-        anyhow!("{damages}; restore it from a copy, or remove {} to start the run over", checkpoints.shown())
+        bail!("{damages}; restore it from a copy, or remove {} to start the run over", checkpoints.shown())
     }
 
     /// Replaces the best checkpoint.
@@ -199,7 +228,31 @@ impl RunDirectory {
     /// # Errors
     /// The checkpoint can't be written; the previous one is kept.
     pub fn save_best(&self, tensors: &StateDict) -> Result<()> {
-        self.replace_checkpoint("best", "best.old", |dir| Ok(tensors.write(&dir.join("network.safetensors"))?))
+        self.replace_checkpoint(BEST, BEST_OLD, |dir| Ok(tensors.write(&dir.join(NETWORK))?))?;
+        remove(&self.path.join(CHECKPOINTS).join(BEST_OLD))
+    }
+
+    /// Has the best checkpoint be the best network of the loaded checkpoint, or of a run that starts over: none. It may have
+    /// been lost or damaged, which is printed, or be of a validation that the run now makes again.
+    ///
+    /// # Errors
+    /// The best checkpoint can't be read or written.
+    pub fn restore_best(&self, best: Option<&StateDict>) -> Result<()> {
+        self.finish_replacement(BEST)?;
+        let [dir, old, last] = [BEST, BEST_OLD, LAST].map(|name| self.path.join(CHECKPOINTS).join(name));
+        let Some(tensors) = best else {
+            remove(&old)?;
+            return remove(&dir);
+        };
+        match checkpoint::verify(&dir) {
+            Ok(_) if checkpoint::written(&dir, NETWORK) == checkpoint::written(&last, BEST_NETWORK) => {
+                return remove(&old);
+            }
+            Ok(_) => {}
+            Err(damage) if damage.forbidden => bail!("{damage}; make it accessible"),
+            Err(damage) => note!("{damage}; restored from the last checkpoint"),
+        }
+        self.save_best(tensors)
     }
 
     /// Creates the folder of recordings and returns the path of the recording at an environment step.
@@ -210,18 +263,6 @@ impl RunDirectory {
         let folder = self.path.join("recordings");
         fs::create_dir_all(&folder).with_context(|| format!("{}: can't be created", folder.shown()))?;
         Ok(folder.join(format!("step-{step}.gif")))
-    }
-
-    /// Returns whether there is a best checkpoint.
-    ///
-    /// # Errors
-    /// It is damaged.
-    pub fn has_best(&self) -> Result<bool> {
-        let best = best_checkpoint(&self.path)?;
-        best.iter()
-            .try_for_each(|dir| checkpoint::verify(dir).map(drop))
-            .map_err(|d| self.beyond_repair(&d.to_string()))?;
-        Ok(best.is_some())
     }
 
     /// Writes the final metrics, which marks the run as finished.
@@ -240,6 +281,17 @@ impl RunDirectory {
     pub fn write_units(&self, units: &Units) -> Result<()> {
         let text = serde_json::to_string(units)? + "\n";
         Ok(write_atomic(&self.path.join("units.json"), text)?)
+    }
+
+    /// Finishes the replacement of a checkpoint that a kill interrupted between its renames.
+    fn finish_replacement(&self, name: &str) -> Result<()> {
+        let current = self.path.join(CHECKPOINTS).join(name);
+        match (checkpoint_at(&self.path, name)?, checkpoint_at(&self.path, &format!("{name}.new"))?) {
+            (None, Some(new)) if checkpoint::verify(&new).is_ok() => {
+                fs::rename(&new, &current).with_context(|| current.shown())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes a checkpoint to a temporary directory, then replaces the one of that name, which becomes the one called `old`.
@@ -348,15 +400,44 @@ fn open_to_lock(file: &Path) -> std::io::Result<File> {
 /// # Errors
 /// [`UsageError`] if the run has none; else it is damaged, and the error names the file.
 pub fn load_best(run: &Path) -> Result<StateDict> {
-    let Some(dir) = best_checkpoint(run)? else {
-        let problem = match is_there(&run.join(SUMMARY))? {
-            true => "has lost its best checkpoint; restore it from a copy, or train the run again",
-            false => "has no best checkpoint yet; wait for its first validation",
-        };
-        return Err(UsageError(format!("{}: {problem}", run.shown())).into());
+    let Some(dir) = best_checkpoint(run)? else { return Err(no_best(run)?.into()) };
+    if let Err(damage) = checkpoint::verify(&dir) {
+        match damage.forbidden {
+            true => bail!("{damage}; make it accessible"),
+            false => bail!("{damage}; {}", how_to_restore_best(run)?),
+        }
+    }
+    Ok(StateDict::read(&dir.join(NETWORK))?)
+}
+
+/// Returns the error of a run without a best checkpoint.
+fn no_best(run: &Path) -> Result<UsageError> {
+    let is_lost = match read_summary(run)? {
+        Some(summary) => summary.outcome.has_best(),
+        None => has_copy_of_best(run)?,
     };
-    checkpoint::verify(&dir).map_err(|damage| anyhow!("{damage}; restore it from a copy, or train the run again"))?;
-    Ok(StateDict::read(&dir.join("network.safetensors"))?)
+    let problem = match is_lost {
+        true => format!("has lost its best checkpoint; {}", how_to_restore_best(run)?),
+        false if is_there(&run.join(SUMMARY))? => "has no best checkpoint: it had no finite validation".into(),
+        false => "has no best checkpoint yet; wait for its first validation".into(),
+    };
+    Ok(UsageError(format!("{}: {problem}", run.shown())))
+}
+
+fn how_to_restore_best(run: &Path) -> Result<String> {
+    let resume = format!("`{} train --resume {}`", program::name(), shell::word(run));
+    Ok(match (has_copy_of_best(run)?, is_there(&run.join(SUMMARY))?) {
+        (false, _) => "restore it from a copy, or train the run again".into(),
+        (true, false) => format!("{resume} restores it from the last checkpoint"),
+        (true, true) => format!(
+            "restore it from a copy, or remove {SUMMARY} and have {resume} make it again from the last checkpoint"
+        ),
+    })
+}
+
+fn has_copy_of_best(run: &Path) -> Result<bool> {
+    let last = checkpoint_at(run, LAST)?;
+    Ok(last.is_some_and(|last| checkpoint::written(&last, BEST_NETWORK).is_some()))
 }
 
 /// Returns the bytes of all checkpoints of a run.
@@ -365,7 +446,7 @@ pub fn load_best(run: &Path) -> Result<StateDict> {
 /// A directory can't be read.
 pub fn checkpoint_bytes(run: &Path) -> Result<u64> {
     let mut bytes = 0;
-    for name in ["best", "last", PREVIOUS] {
+    for name in [BEST, LAST, PREVIOUS] {
         let Some(dir) = checkpoint_at(run, name)? else { continue };
         for file in fs::read_dir(&dir).with_context(|| dir.shown())? {
             bytes += file.and_then(|file| file.metadata()).with_context(|| dir.shown())?.len();
@@ -388,13 +469,18 @@ pub fn read_summary(run: &Path) -> Result<Option<Summary>> {
     Ok(Some(serde_json::from_str(&text).with_context(damaged)?))
 }
 
-/// Returns the directory of the best checkpoint, if there is one; of the one before if its replacement was interrupted.
-/// Nothing is renamed, because the run may still be training.
+/// Returns the directory of the best checkpoint, if there is one; if its replacement was interrupted, of the one before, which
+/// is printed. Nothing is renamed, because the run may still be training.
 fn best_checkpoint(run: &Path) -> Result<Option<PathBuf>> {
-    match checkpoint_at(run, "best")? {
-        Some(dir) => Ok(Some(dir)),
-        None => checkpoint_at(run, "best.old"),
+    let best = checkpoint_at(run, BEST)?;
+    if best.is_some() {
+        return Ok(best);
     }
+    let old = checkpoint_at(run, BEST_OLD)?;
+    if let Some(old) = &old {
+        note!("{}: used, because a kill left no {BEST}", old.shown());
+    }
+    Ok(old)
 }
 
 /// Returns the directory of the checkpoint of this name, if there is one.
@@ -407,10 +493,12 @@ fn checkpoint_at(run: &Path, name: &str) -> Result<Option<PathBuf>> {
 }
 
 fn remove(dir: &Path) -> Result<()> {
-    match is_there(dir)? {
-        true => fs::remove_dir_all(dir).with_context(|| format!("{}: can't be removed", dir.shown())),
-        false => Ok(()),
-    }
+    let removed = match (is_there(dir)?, dir.is_dir()) {
+        (false, _) => Ok(()),
+        (true, true) => fs::remove_dir_all(dir),
+        (true, false) => fs::remove_file(dir),
+    };
+    removed.with_context(|| format!("{}: can't be removed", dir.shown()))
 }
 
 /// Returns whether a new run at this path would overwrite anything.
@@ -507,7 +595,8 @@ mod tests {
             if killed_after >= 2 {
                 fs::rename(at("last.new"), at("last")).unwrap();
             }
-            assert_eq!(read(&run), if killed_after == 2 { "new" } else { "old" });
+            run.finish_replacement(LAST).unwrap();
+            assert_eq!(read(&run), if killed_after == 0 { "old" } else { "new" });
             write(&run, "newer").unwrap();
             assert_eq!(read(&run), "newer");
             assert!(!at("last.new").exists());

@@ -85,6 +85,14 @@ impl Outcome {
         }
     }
 
+    /// Returns whether a validation selected a network.
+    pub fn has_best(&self) -> bool {
+        match self {
+            Outcome::Agent { best, .. } => best.is_some(),
+            Outcome::Supervised { best, .. } => best.is_some(),
+        }
+    }
+
     /// Returns the primary metric of the test: the mean return, or the metric of the supervised task.
     pub fn primary_metric(&self) -> Option<f64> {
         match self {

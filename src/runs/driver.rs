@@ -22,7 +22,7 @@ use crate::figures;
 use crate::message::message;
 use crate::output::note;
 use crate::program;
-use crate::run_directory::{RunDirectory, load_best, read_summary};
+use crate::run_directory::{RunDirectory, read_summary};
 use crate::run_files::{CHECKPOINTS, is_there};
 use crate::summary::Summary;
 use crate::usage_error::UsageError;
@@ -132,11 +132,11 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
         trainer.load(read, training)?;
         Ok((log, seconds))
     })?;
-    let mut has_best = directory.has_best()?;
-    let (mut log, seconds_before) = match saved {
-        Some((position, seconds)) => (Log::resume(directory.path(), &position)?, seconds),
-        None => (Log::create(directory.path())?, 0.0),
+    let (mut log, seconds_before, mut best) = match saved {
+        Some(((position, seconds), best)) => (Log::resume(directory.path(), &position)?, seconds, best),
+        None => (Log::create(directory.path())?, 0.0, None),
     };
+    directory.restore_best(best.as_ref())?;
     let started = Instant::now();
     let seconds = || seconds_before + started.elapsed().as_secs_f64();
     let mut progress = Progress::new(config.budget(), trainer.budget_unit(), trainer.progress());
@@ -152,8 +152,7 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
                 let speed = event.is_update().then(|| (speed.lap(trainer.work_done()), trainer.work_unit()));
                 progress.event(&event, trainer.progress(), speed);
                 if event.is_best() {
-                    directory.save_best(&trainer.best())?;
-                    has_best = true;
+                    directory.save_best(best.insert(trainer.best()))?;
                 }
                 log.record(&event, seconds(), speed.map(|(speed, _)| speed))?;
                 if let Err(error) = record(directory, config, &trainer, &event) {
@@ -163,7 +162,7 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
             Ok(StopReason::Checkpoint) => {
                 let (files, training) = trainer.save();
                 let state = CheckpointState { seconds: seconds(), log: log.sync()?, training };
-                directory.save_last(&files, &state)?;
+                directory.save_last(&files, best.as_ref(), &state)?;
                 if let Some(signal) = stop::requested() {
                     progress.finish();
                     return Err(stopped(signal, &trainer, config, &resume).into());
@@ -184,7 +183,6 @@ pub fn drive<T: Trainer>(directory: &RunDirectory, config: &Config, mut trainer:
         return Err(stopped(signal, &trainer, config, &resume).into()); // after the last checkpoint
     }
     let seconds = seconds();
-    let best = has_best.then(|| load_best(directory.path())).transpose()?;
     if let Some(units) = trainer.units(config)? {
         directory.write_units(&units)?;
     }

@@ -181,3 +181,56 @@ fn a_run_without_a_checkpoint_says_that_it_starts_over() {
     let (code, said) = resume(&run);
     assert!(code == 0 && said.contains("there is no checkpoint, so the run starts over"), "{code} {said}");
 }
+
+/// The best network is in the last checkpoint, too; other commands use no other network in its stead.
+#[test]
+fn a_lost_best_checkpoint_is_said_and_restored_at_the_resumption() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    succeed(alrao(&format!("{SMALL} --out {}", run.display())));
+    let best = run.join("checkpoints/best");
+    let (network, summary) = (fs::read(best.join("network.safetensors")).unwrap(), run.join("summary.json"));
+    let result = fs::read_to_string(&summary).unwrap();
+    assert!(!run.join("checkpoints/best.old").exists(), "one best network is enough");
+    fs::remove_dir_all(&best).unwrap();
+    let of = |words: &str| outcome(alrao(&format!("{words} {}", run.display())));
+    for words in ["eval", "watch --gif episode.gif", "export --out policy.onnx"] {
+        let (code, said) = of(words);
+        let hint = "has lost its best checkpoint; restore it from a copy, or remove summary.json and have `alrao train";
+        assert!(code == 2 && said.contains(hint), "{words}: {code} {said}");
+    }
+    fs::remove_file(&summary).unwrap();
+    let (code, said) = of("eval");
+    assert!(code == 2 && said.contains("restores it from the last checkpoint"), "{code} {said}");
+    for damage in [false, true] {
+        if damage {
+            fs::remove_file(&summary).unwrap();
+            flip(&best.join("network.safetensors"), 8 * 1000);
+        }
+        let said = succeed(alrao(&format!("train --resume {}", run.display())));
+        let problem = if damage { "network.safetensors is damaged" } else { "best/checksums is missing" };
+        assert!(said.contains(problem) && said.contains("restored from the last checkpoint"), "{said}");
+        assert!(fs::read(best.join("network.safetensors")).unwrap() == network);
+        let tested = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["test"].clone();
+        assert_eq!(tested(&fs::read_to_string(&summary).unwrap()), tested(&result));
+    }
+}
+
+#[test]
+fn a_lost_last_checkpoint_is_said() {
+    let root = tempfile::tempdir().unwrap();
+    let run = killed(root.path());
+    let last = run.join("checkpoints/last");
+    fs::remove_dir_all(&last).unwrap();
+    let copied = root.path().join("copied");
+    copy(&run, &copied);
+    let (code, said) = resume(&run);
+    assert!(
+        code == 0 && said.contains("killed/checkpoints/last is missing; resuming from the checkpoint"),
+        "{code} {said}"
+    );
+    fs::write(copied.join("checkpoints/last"), "no directory").unwrap();
+    let (code, said) = resume(&copied);
+    let words = "last/checksums can't be read: Not a directory (os error 20); resuming from the checkpoint before it";
+    assert!(code == 0 && said.contains(words), "{code} {said}");
+}
