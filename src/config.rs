@@ -29,6 +29,7 @@ use toml::de::DeTable;
 use toml::{Table, Value};
 
 use crate::catalog::Catalog;
+use crate::run_files::is_there;
 use crate::usage_error::UsageError;
 
 pub use optimizer::{BaseOptimizer, OptimizerKind, OptimizerSettings};
@@ -176,7 +177,20 @@ fn default_threads() -> u32 {
     1
 }
 
+/// The beginning of the last line of a run's configuration.
+const CHECKSUM: &str = "# CRC-32C of the lines above: ";
+
+/// What to do about a file of a run.
+const RESTORE: &str = "restore it from a copy, or train the run again";
+
+fn checksum_line(above: &str) -> String {
+    format!("{:08x}\n", crc32c::crc32c(above.as_bytes()))
+}
+
 impl Config {
+    /// The file's name in a run directory.
+    pub const FILE: &str = "config.toml";
+
     /// Creates the configuration of an agent in an environment, as `EnvironmentSettings::new("cartpole")`, that is trained for `steps` environment steps, with all defaults.
     pub fn agent(environment: EnvironmentSettings, steps: u64) -> Config {
         let task = AgentTask { environment, schedule: Schedule::of(steps), agent: AgentSettings::default() };
@@ -207,22 +221,50 @@ impl Config {
         Ok(config)
     }
 
-    /// Reads the configuration of a run directory.
+    /// Reads the configuration of a run directory, which is as it was [written](Self::of_run_text).
     ///
     /// # Errors
-    /// [`UsageError`] if the file is missing or invalid, or the run is from an unsupported version.
+    /// [`UsageError`] if the file is missing, cut or changed, or the run is from an unsupported version.
     pub fn of_run(directory: &Path) -> Result<Config> {
-        let path = directory.join("config.toml");
-        if !path.is_file() {
-            return Err(UsageError(format!("{}: not a run directory (no config.toml)", directory.shown())).into());
+        let path = directory.join(Self::FILE);
+        let wrong = |problem: String| Err(UsageError(format!("{}: {problem}", path.shown())).into());
+        if !is_there(&path).map_err(UsageError::of)? {
+            return match directory.join(RunInfo::FILE).exists() {
+                true => wrong(format!("is missing; {RESTORE}")),
+                false => Err(UsageError(format!("{}: not a run directory (no config.toml)", directory.shown())).into()),
+            };
         }
         RunInfo::read(directory).map_err(UsageError::of)?;
         let text = read_text(&path)?;
-        let wrong = |error| {
-            let by = written_by(&text).map_or(String::new(), |versions| format!("\n{}", other_names(&versions)));
-            UsageError(format!("{}: {}{by}", path.shown(), explain(&error)))
-        };
-        Ok(toml::from_str(&text).map_err(wrong)?)
+        match (toml::from_str(&text), text.rsplit_once(CHECKSUM)) {
+            (Ok(config), Some((above, checksum))) if checksum == checksum_line(above) => Ok(config),
+            (Ok(_), _) => wrong(format!("differs from what alrao wrote, by its checksum; {RESTORE}")),
+            (Err(error), _) => {
+                let versions = written_by(&text);
+                let other = versions.filter(|versions| versions.alrao != env!("CARGO_PKG_VERSION"));
+                let hint = other.map_or(format!("It is damaged; {RESTORE}"), |versions| other_names(&versions));
+                wrong(format!("{}\n{hint}", explain(&error)))
+            }
+        }
+    }
+
+    /// Returns the text of the file in a run directory, which ends in its checksum: a run's settings don't change, and a file
+    /// that was cut would mean the defaults.
+    ///
+    /// # Errors
+    /// A value has no place in TOML.
+    pub fn of_run_text(&self) -> Result<String> {
+        let text = toml::to_string(self)? + "\n";
+        let checksum = checksum_line(&text);
+        Ok(text + CHECKSUM + &checksum)
+    }
+
+    /// Resolves the configuration of this run directory.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve), with the file.
+    pub fn resolve_run(self, directory: &Path, catalog: &Catalog) -> Result<Config> {
+        self.resolve(catalog).with_context(|| directory.join(Self::FILE).shown())
     }
 
     /// Checks all settings and fills in the defaults.

@@ -60,7 +60,7 @@ impl Run {
     /// # Errors
     /// [`Error::Usage`] if it is not a run directory, or its environment is not in the catalog.
     pub fn open(path: impl AsRef<Path>, catalog: &Catalog) -> Result<Self, Error> {
-        let config = Config::of_run(path.as_ref()).and_then(|config| config.resolve(catalog));
+        let config = Config::of_run(path.as_ref()).and_then(|config| config.resolve_run(path.as_ref(), catalog));
         Ok(Run { path: path.as_ref().to_path_buf(), config: config?, catalog: catalog.clone() })
     }
 

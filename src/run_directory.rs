@@ -45,8 +45,6 @@ use crate::usage_error::UsageError;
 /// unlocked file.
 const LOCK: &str = "lock";
 
-const CONFIG: &str = "config.toml";
-
 /// What the line of a validation has whose network was saved.
 const BEST_LOGGED: &[u8] = b"\"best\":true";
 
@@ -79,10 +77,10 @@ impl RunDirectory {
     /// # Errors
     /// [`UsageError`] if the path exists or can't be created.
     pub fn create(path: &Path, config: &Config, dataset: Option<&Dataset>) -> Result<Self> {
-        let (config, info) = (toml::to_string(config)?, serde_json::to_string_pretty(&run_info(config)?)? + "\n");
+        let (config, info) = (config.of_run_text()?, serde_json::to_string_pretty(&run_info(config)?)? + "\n");
         let dataset = dataset.map(Dataset::text).transpose()?;
         let dataset = dataset.iter().map(|text| (dataset::FILE, text.as_str()));
-        let files = [(CONFIG, config.as_str()), (RunInfo::FILE, &info)];
+        let files = [(Config::FILE, config.as_str()), (RunInfo::FILE, &info)];
         create_with(path, &files.into_iter().chain(dataset).collect::<Vec<_>>())?;
         Ok(RunDirectory { path: path.into(), _locked: lock(&path.join(LOCK))? })
     }
@@ -345,8 +343,8 @@ pub fn create_with(path: &Path, files: &[(&str, &str)]) -> Result<()> {
 /// # Errors
 /// The file can't be written.
 pub fn write_config(run: &Path, config: &Config) -> Result<()> {
-    let file = run.join(CONFIG);
-    write_atomic(&file, toml::to_string(config)?).with_context(|| file.shown())
+    let file = run.join(Config::FILE);
+    write_atomic(&file, config.of_run_text()?).with_context(|| file.shown())
 }
 
 /// Writes a file atomically.

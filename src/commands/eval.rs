@@ -73,7 +73,7 @@ pub fn eval(args: &EvalArgs, catalog: &Catalog) -> Result<()> {
     if let Some(folder) = &args.data {
         config.task.set_data(folder)?;
     }
-    let config = config.resolve(catalog)?;
+    let config = config.resolve_run(&args.run, catalog)?;
     tch::set_num_threads(config.threads as i32);
     match &config.task {
         Task::Agent(task) => of_agent(args, catalog, &config, task),

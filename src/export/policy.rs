@@ -33,7 +33,7 @@ impl ExportedPolicy {
     /// [`UsageError`] if the run is not an agent's, has no best checkpoint, or its body can't be exported; else the
     /// checkpoint is damaged.
     pub fn of_run(run: &Path, catalog: &Catalog) -> Result<Self> {
-        let config = Config::of_run(run)?.resolve(catalog)?;
+        let config = Config::of_run(run)?.resolve_run(run, catalog)?;
         let task = config.task.agent()?;
         let best = load_best(run)?;
         let mut network = agent::network(&config, catalog, &best, DeviceChoice::Cpu.resolve()?)?;

@@ -189,7 +189,7 @@ pub fn reward_factor(tensors: &StateDict, run: &Path) -> Result<f64> {
 /// # Errors
 /// [`UsageError`] if the run doesn't exist, or its environment has no picture.
 pub fn episode(catalog: &Catalog, run: &Path, seed: Option<u64>) -> Result<Episode> {
-    let config = Config::of_run(run)?.resolve(catalog)?;
+    let config = Config::of_run(run)?.resolve_run(run, catalog)?;
     tch::set_num_threads(config.threads as i32);
     let network = network(&config, catalog, &load_best(run)?, DeviceChoice::Cpu.resolve()?)?;
     let seed = seed.unwrap_or(episode_seeds(config.seed, "test", 1)[0]);

@@ -86,7 +86,7 @@ pub fn resume_with(path: &Path, catalog: &Catalog, options: &ResumeOptions) -> R
     if let (false, Some(summary)) = (of_data, read_summary(path)?) {
         return Ok(summary);
     }
-    let config = config.resolve(catalog)?;
+    let config = config.resolve_run(path, catalog)?;
     tch::set_num_threads(config.threads as i32);
     let device = config.device()?;
     let open = || if options.wait { RunDirectory::wait_for(path) } else { RunDirectory::open(path) };

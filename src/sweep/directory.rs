@@ -318,9 +318,7 @@ pub(crate) mod tests {
         assert_eq!(sweep.state(run).unwrap(), State::Failed(reason));
         sweep.prepare(run).unwrap();
         assert_eq!(sweep.state(run).unwrap(), State::Unfinished);
-        let config = sweep.of(run).join("config.toml");
-        fs::write(&config, fs::read_to_string(&config).unwrap().replace("batch_size = 128", "batch_size = 64"))
-            .unwrap();
+        write_config(&sweep.of(run), &Config { seed: 7, ..run.config.clone() }).unwrap();
         let State::Failed(reason) = sweep.state(run).unwrap() else { panic!("its configuration differs") };
         let words = ["pendulum-adam-seed0", "config.toml differs", "delete the directory"];
         assert!(words.iter().all(|word| reason.contains(word)), "{reason}");

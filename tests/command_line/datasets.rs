@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::supervised::{alphabet, cats_and_dogs};
-use crate::{alrao, assert_same, killed_when, metrics, outcome, succeed};
+use crate::{alrao, assert_same, edit_config, killed_when, metrics, outcome, succeed};
 
 const IMAGES: &str = "train imagenet-resnet50 --set model.architecture=small-cnn --set data.image_size=32 \
                       --set data.batch_size=16 --set training.max_epochs=2 --device cpu";
@@ -72,8 +72,7 @@ fn eval_matches_classes_by_name_or_refuses() {
     refused(eval(&moved), &["classes", "without dog", "with wolf"]);
     copy(data.path(), &moved);
     refused(eval(&moved), &["classes", "with wolf"]);
-    let config = fs::read_to_string(run.join("config.toml")).unwrap();
-    fs::write(run.join("config.toml"), config.replace("image_size = 32", "image_size = 40")).unwrap();
+    edit_config(&run, "image_size = 32", "image_size = 40");
     refused(of("eval", &run), &["dataset.json", "image_size", "40", "32"]);
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use crate::{alrao, outcome, succeed};
+use crate::{alrao, edit_config, outcome, succeed};
 
 /// Returns a sweep file: two tasks, two learning-rate ranges of Alrao, and SGD; a run takes one or two seconds.
 fn sweep_file() -> String {
@@ -186,6 +186,7 @@ fn reports_escape_the_text_of_files() {
         let text = fs::read_to_string(alrao_run().join(file)).unwrap();
         fs::write(run.join(file), text.replace("\"pendulum\"", &format!("\"{evil}\""))).unwrap();
     }
+    edit_config(&run, "", "");
     fs::copy(alrao_run().join("metrics.jsonl"), run.join("metrics.jsonl")).unwrap();
     fs::copy(alrao_run().join("units.json"), run.join("units.json")).unwrap();
     succeed(alrao(&format!("report {} --out {}", run.display(), out.display())));

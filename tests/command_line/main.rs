@@ -63,6 +63,15 @@ fn killed_when(mut command: Command, due: impl Fn() -> bool) {
     child.wait().unwrap();
 }
 
+/// Changes a run's configuration as the program would have written it, with its checksum.
+fn edit_config(run: &Path, from: &str, to: &str) {
+    let file = run.join("config.toml");
+    let text = std::fs::read_to_string(&file).unwrap().replace(from, to);
+    let (settings, _) = text.rsplit_once("# CRC").unwrap();
+    let checksum = crc32c::crc32c(settings.as_bytes());
+    std::fs::write(file, format!("{settings}# CRC-32C of the lines above: {checksum:08x}\n")).unwrap();
+}
+
 /// Reads `metrics.jsonl` without wall-clock fields.
 fn metrics(run: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();

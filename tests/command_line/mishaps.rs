@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::supervised::{alphabet, cats_and_dogs};
 use crate::sweeps::SMALL_SWEEP;
-use crate::{SMALL, alrao, outcome, succeed};
+use crate::{SMALL, alrao, edit_config, outcome, succeed};
 
 fn refused(words: &str, expected: &[&str]) {
     let (code, said) = outcome(alrao(words));
@@ -153,9 +153,8 @@ fn a_run_without_its_description_spoils_no_other() {
     let sweep = root.path().join("sweep");
     let words = format!("sweep {}/small.toml --seeds 0-1 --set schedule.steps=300 --out", root.path().display());
     succeed(alrao(&format!("{words} {}", sweep.display())));
-    let at = |run: &str, file: &str| sweep.join(format!("pendulum-{run}-seed1")).join(file);
-    fs::remove_file(at("sgd", "run.json")).unwrap();
-    replace(&at("alrao", "config.toml"), "batch_size = 32", "batch_size = 31");
+    fs::remove_file(sweep.join("pendulum-sgd-seed1/run.json")).unwrap();
+    edit_config(&sweep.join("pendulum-alrao-seed1"), "batch_size = 32", "batch_size = 31");
     let table = succeed(alrao(&format!("table {}", sweep.display())));
     assert_eq!(table.matches("1 of 2 runs failed").count(), 2, "{table}");
     assert!(table.contains("- pendulum-sgd-seed1: ") && table.contains("run.json"), "{table}");
@@ -275,4 +274,40 @@ fn a_training_of_overflowing_perplexity_ends_and_is_marked() {
     replace(&run.join("run.json"), "\"bits\"", "\"perplexity\"");
     succeed(alrao(&format!("plot {}", run.display())));
     succeed(alrao(&format!("report {}", run.display())));
+}
+
+/// A file that was cut at the end of a line is still TOML, and would mean the defaults.
+#[test]
+fn a_configuration_of_a_run_that_was_cut_or_changed_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    succeed(alrao(&format!("{SMALL} --set schedule.steps=300 --set agent.gamma=0.5 --out {}", run.display())));
+    let file = run.join("config.toml");
+    let whole = fs::read_to_string(&file).unwrap();
+    fs::remove_file(run.join("summary.json")).unwrap();
+    let cuts = whole.match_indices('\n').map(|(end, _)| &whole[..=end]).filter(|cut| *cut != whole);
+    for (number, cut) in cuts.step_by(6).enumerate() {
+        fs::write(&file, cut).unwrap();
+        let words = if number % 2 == 0 { "eval" } else { "train --resume" };
+        refused(&format!("{words} {}", run.display()), &["run/config.toml: ", "restore it from a copy"]);
+    }
+    fs::write(&file, whole.replace("gamma = 0.5", "gamma = 0.6")).unwrap();
+    refused(&format!("train --resume {}", run.display()), &["differs from what alrao wrote, by its checksum"]);
+    fs::remove_file(&file).unwrap();
+    refused(&format!("train --resume {}", run.display()), &["run/config.toml: is missing; restore it from a copy"]);
+    fs::write(&file, &whole).unwrap();
+    succeed(alrao(&format!("train --resume {}", run.display())));
+    let again = root.path().join("again");
+    succeed(alrao(&format!("train {} --out {}", file.display(), again.display())));
+    assert_eq!(fs::read_to_string(again.join("config.toml")).unwrap(), whole);
+}
+
+#[test]
+fn a_setting_that_a_run_cannot_have_is_said_with_its_file() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    succeed(alrao(&format!("{SMALL} --set schedule.steps=300 --out {}", run.display())));
+    fs::remove_file(run.join("summary.json")).unwrap();
+    edit_config(&run, "buffer_size = 1500", "buffer_size = 10");
+    refused(&format!("train --resume {}", run.display()), &["run/config.toml: agent.buffer_size = 10: must hold"]);
 }
