@@ -126,7 +126,15 @@ fn entries(text: &[u8]) -> Option<Vec<(u32, u64, String)>> {
 
 /// Returns the CRC-32C and the length of a file.
 fn checksum(path: &Path) -> io::Result<(u32, u64)> {
-    let (mut file, mut buffer) = (File::open(path)?, vec![0; CHUNK]);
+    checksum_of(File::open(path)?)
+}
+
+/// Returns the CRC-32C and the number of the bytes of a reader.
+///
+/// # Errors
+/// It can't be read.
+pub fn checksum_of(mut file: impl Read) -> io::Result<(u32, u64)> {
+    let mut buffer = vec![0; CHUNK];
     let (mut checksum, mut length) = (0, 0);
     loop {
         let read = file.read(&mut buffer)?;

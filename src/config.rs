@@ -29,7 +29,7 @@ use toml::de::DeTable;
 use toml::{Table, Value};
 
 use crate::catalog::Catalog;
-use crate::run_files::is_there;
+use crate::run_files::{RESTORE, is_there};
 use crate::usage_error::UsageError;
 
 pub use optimizer::{BaseOptimizer, OptimizerKind, OptimizerSettings};
@@ -179,9 +179,6 @@ fn default_threads() -> u32 {
 
 /// The beginning of the last line of a run's configuration.
 const CHECKSUM: &str = "# CRC-32C of the lines above: ";
-
-/// What to do about a file of a run.
-const RESTORE: &str = "restore it from a copy, or train the run again";
 
 fn checksum_line(above: &str) -> String {
     format!("{:08x}\n", crc32c::crc32c(above.as_bytes()))

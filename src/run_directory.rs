@@ -36,7 +36,7 @@ use crate::config::Config;
 use crate::dataset::{self, Dataset};
 use crate::output::note;
 use crate::program;
-use crate::run_files::{CHECKPOINTS, METRICS, SUMMARY, is_there};
+use crate::run_files::{CHECKPOINTS, METRICS, RESTORE, SUMMARY, is_there};
 use crate::run_info::run_info;
 use crate::summary::Summary;
 use crate::usage_error::UsageError;
@@ -425,7 +425,7 @@ fn no_best(run: &Path) -> Result<UsageError> {
 fn how_to_restore_best(run: &Path) -> Result<String> {
     let resume = format!("`{} train --resume {}`", program::name(), shell::word(run));
     Ok(match (has_copy_of_best(run)?, is_there(&run.join(SUMMARY))?) {
-        (false, _) => "restore it from a copy, or train the run again".into(),
+        (false, _) => RESTORE.into(),
         (true, false) => format!("{resume} restores it from the last checkpoint"),
         (true, true) => format!(
             "restore it from a copy, or remove {SUMMARY} and have {resume} make it again from the last checkpoint"

@@ -16,6 +16,9 @@ pub const METRICS: &str = "metrics.jsonl";
 /// The final metrics of a run.
 pub const SUMMARY: &str = "summary.json";
 
+/// What to do about a file that the run can't do without.
+pub const RESTORE: &str = "restore it from a copy, or train the run again";
+
 /// Returns whether a file or directory of a run is there: it is absent only if its place can be reached and has nothing of
 /// that name.
 ///

@@ -4,7 +4,7 @@
 //! `samples_per_second`. Only these differ between two runs with the same configuration and seed.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,7 +16,9 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::Event;
-use crate::run_files::METRICS;
+use crate::checkpoint::checksum_of;
+use crate::output::note;
+use crate::run_files::{METRICS, RESTORE, is_there};
 
 const TENSORBOARD: &str = "tensorboard";
 
@@ -24,13 +26,16 @@ const TENSORBOARD: &str = "tensorboard";
 pub struct Log {
     metrics: BufWriter<File>,
     metrics_length: u64,
+    metrics_checksum: u32,
     tensorboard: EventWriter,
 }
 
-/// The lengths of the log files at a checkpoint; a resumed run rewrites what follows.
+/// The lengths of the log files at a checkpoint, and the CRC-32C of `metrics.jsonl` up to there; a resumed run rewrites what
+/// follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPosition {
     metrics_length: u64,
+    metrics_checksum: u32,
     event_file: String,
     event_file_length: u64,
 }
@@ -55,32 +60,40 @@ impl Log {
         let path = run.join(METRICS);
         let metrics = File::create(&path).with_context(|| path.shown())?;
         let events = run.join(TENSORBOARD);
-        if events.exists() {
-            fs::remove_dir_all(&events)?;
+        if is_there(&events)? {
+            fs::remove_dir_all(&events).with_context(|| events.shown())?;
         }
         let tensorboard = EventWriter::create(&events, now() as u64, "alrao")?;
-        Ok(Log { metrics: BufWriter::new(metrics), metrics_length: 0, tensorboard })
+        Ok(Log { metrics: BufWriter::new(metrics), metrics_length: 0, metrics_checksum: 0, tensorboard })
     }
 
-    /// Opens the log files of a run directory and truncates them to a position.
+    /// Opens the log files of a run directory and truncates them to a position. TensorBoard's file, which has nothing that
+    /// `metrics.jsonl` lacks, is continued by a new one if it was lost.
     ///
     /// # Errors
-    /// The files are shorter than that, or can't be written.
+    /// `metrics.jsonl` differs from what was logged up to there, or the files can't be written.
     pub fn resume(run: &Path, position: &LogPosition) -> Result<Self> {
+        let LogPosition { metrics_length, metrics_checksum, ref event_file, event_file_length } = *position;
         let path = run.join(METRICS);
-        let metrics = OpenOptions::new().append(true).open(&path).with_context(|| path.shown())?;
-        let found = metrics.metadata()?.len();
-        if found < position.metrics_length {
-            bail!(
-                "{}: has {found} bytes, but {} at the last checkpoint: restore the file, or train the run again",
-                path.shown(),
-                position.metrics_length
-            );
+        let unread = || format!("{}: can't be continued; {RESTORE}", path.shown());
+        let metrics = OpenOptions::new().read(true).append(true).open(&path).with_context(unread)?;
+        let (checksum, found) = checksum_of((&metrics).take(metrics_length)).with_context(unread)?;
+        if found < metrics_length {
+            bail!("{}: has {found} bytes, but {metrics_length} at the last checkpoint; {RESTORE}", path.shown());
         }
-        metrics.set_len(position.metrics_length)?;
-        let events = run.join(TENSORBOARD).join(&position.event_file);
-        let tensorboard = EventWriter::resume(&events, position.event_file_length)?;
-        Ok(Log { metrics: BufWriter::new(metrics), metrics_length: position.metrics_length, tensorboard })
+        if checksum != metrics_checksum {
+            bail!("{}: differs from what was logged up to the last checkpoint; {RESTORE}", path.shown());
+        }
+        let folder = run.join(TENSORBOARD);
+        let tensorboard = match EventWriter::resume(&folder.join(event_file), event_file_length) {
+            Ok(writer) => writer,
+            Err(error) => {
+                note!("{error}; TensorBoard's curves begin at the last checkpoint");
+                EventWriter::create(&folder, now() as u64, "alrao-resumed")?
+            }
+        };
+        metrics.set_len(metrics_length)?;
+        Ok(Log { metrics: BufWriter::new(metrics), metrics_length, metrics_checksum, tensorboard })
     }
 
     /// Writes an event, with the environment steps or samples per second if measured.
@@ -92,9 +105,10 @@ impl Log {
             Event::Agent(_) => (per_second, None),
             Event::Supervised(_) => (None, per_second),
         };
-        let line = serde_json::to_string(&Line { event, seconds, steps_per_second, samples_per_second })?;
-        writeln!(self.metrics, "{line}").context(METRICS)?;
-        self.metrics_length += line.len() as u64 + 1;
+        let line = serde_json::to_string(&Line { event, seconds, steps_per_second, samples_per_second })? + "\n";
+        self.metrics.write_all(line.as_bytes()).context(METRICS)?;
+        self.metrics_length += line.len() as u64;
+        self.metrics_checksum = crc32c::crc32c_append(self.metrics_checksum, line.as_bytes());
         let (step, scalars) = scalars(event);
         let steps = steps_per_second.map(|speed| ("time/steps_per_second", speed));
         let samples = samples_per_second.map(|speed| ("time/samples_per_second", speed));
@@ -126,7 +140,8 @@ impl Log {
         self.metrics.flush().context(METRICS)?;
         let event_file_length = self.tensorboard.flush()?;
         let name = self.tensorboard.path().file_name().expect("a file").to_string_lossy();
-        Ok(LogPosition { metrics_length: self.metrics_length, event_file: name.into_owned(), event_file_length })
+        let (metrics_length, metrics_checksum) = (self.metrics_length, self.metrics_checksum);
+        Ok(LogPosition { metrics_length, metrics_checksum, event_file: name.into_owned(), event_file_length })
     }
 }
 
@@ -226,5 +241,29 @@ mod tests {
         fs::write(run.path().join(METRICS), "{}\n").unwrap();
         let error = Log::resume(run.path(), &position).err().unwrap().to_string();
         assert!(error.contains("metrics.jsonl: has 3 bytes"), "{error}");
+    }
+
+    /// The checksum goes on from that of the checkpoint.
+    #[test]
+    fn a_log_that_differs_before_its_position_is_an_error_and_unchanged() {
+        let run = tempfile::tempdir().unwrap();
+        let mut log = Log::create(run.path()).unwrap();
+        log.record(&episode(-1.0), 0.5, None).unwrap();
+        let first = log.flush().unwrap();
+        let mut log = Log::resume(run.path(), &first).unwrap();
+        log.record(&episode(-2.0), 1.0, None).unwrap();
+        let position = log.flush().unwrap();
+        log.record(&episode(-3.0), 1.0, None).unwrap();
+        log.flush().unwrap();
+        let file = run.path().join(METRICS);
+        let whole = fs::read_to_string(&file).unwrap();
+        let damaged = whole.replace("-2.0", "-7.0");
+        fs::write(&file, &damaged).unwrap();
+        let error = Log::resume(run.path(), &position).err().unwrap().to_string();
+        assert!(error.contains("metrics.jsonl: differs from what was logged"), "{error}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), damaged);
+        fs::write(&file, whole.replace("-3.0", "-7.0")).unwrap();
+        Log::resume(run.path(), &position).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().len(), position.metrics_length);
     }
 }

@@ -234,3 +234,26 @@ fn a_lost_last_checkpoint_is_said() {
     let words = "last/checksums can't be read: Not a directory (os error 20); resuming from the checkpoint before it";
     assert!(code == 0 && said.contains(words), "{code} {said}");
 }
+
+#[test]
+fn a_log_that_was_damaged_is_refused_and_left_as_it_is() {
+    let root = tempfile::tempdir().unwrap();
+    let run = killed(root.path());
+    let log = run.join("metrics.jsonl");
+    let whole = fs::read(&log).unwrap();
+    for damaged in [[b"garbage\n", &whole[..]].concat(), whole[1..].to_vec(), Vec::new()] {
+        fs::write(&log, &damaged).unwrap();
+        let (code, said) = resume(&run);
+        let words = ["metrics.jsonl: ", "last checkpoint; restore it from a copy, or train the run again"];
+        assert!(code == 1 && words.iter().all(|word| said.contains(word)), "{code} {said}");
+        assert!(fs::read(&log).unwrap() == damaged);
+    }
+    fs::remove_file(&log).unwrap();
+    let (code, said) = resume(&run);
+    assert!(code == 1 && said.contains("metrics.jsonl: can't be continued; restore it from a copy"), "{code} {said}");
+    fs::write(&log, whole).unwrap();
+    fs::remove_dir_all(run.join("tensorboard")).unwrap();
+    let (code, said) = resume(&run);
+    assert!(code == 0 && said.contains("TensorBoard's curves begin at the last checkpoint"), "{code} {said}");
+    assert_eq!(fs::read_dir(run.join("tensorboard")).unwrap().count(), 1);
+}
