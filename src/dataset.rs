@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use alrao_core::path::Shown;
+use alrao_plots::json_problem;
 use alrao_setup::shell;
 use alrao_tasks::Error;
 use alrao_tasks::data::{Data, DatasetInfo};
@@ -53,7 +54,8 @@ impl Dataset {
     pub fn read(run: &Path) -> Result<Self> {
         let file = run.join(FILE);
         let text = fs::read_to_string(&file).map_err(|error| error.to_string());
-        let dataset = text.and_then(|text| serde_json::from_str(&text).map_err(|error| format!("damaged: {error}")));
+        let dataset = text
+            .and_then(|text| serde_json::from_str(&text).map_err(|error| format!("damaged: {}", json_problem(&error))));
         Ok(dataset.map_err(|problem| {
             let again = format!("`{} --accept-data`", resume(run));
             UsageError(format!(

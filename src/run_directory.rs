@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use alrao_core::path::Shown;
 use alrao_core::state_dict::StateDict;
 use alrao_core::units::Units;
-use alrao_plots::RunInfo;
+use alrao_plots::{RunInfo, read_json};
 use alrao_setup::shell;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
@@ -456,15 +456,13 @@ pub fn checkpoint_bytes(run: &Path) -> Result<u64> {
 /// Reads a run's final metrics; none before it has finished.
 ///
 /// # Errors
-/// The file is corrupt.
+/// The file is damaged, or can't be read.
 pub fn read_summary(run: &Path) -> Result<Option<Summary>> {
     let path = run.join(SUMMARY);
     if !is_there(&path)? {
         return Ok(None);
     }
-    let damaged = || format!("{}: damaged; remove it, and `alrao train --resume` tests the run again", path.shown());
-    let text = fs::read_to_string(&path).with_context(damaged)?;
-    Ok(Some(serde_json::from_str(&text).with_context(damaged)?))
+    Ok(read_json(&path)?)
 }
 
 /// Returns the directory of the best checkpoint, if there is one; if its replacement was interrupted, of the one before, which

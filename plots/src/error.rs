@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum PlotError {
     /// A file of a run is missing or unreadable.
-    #[error("can't read {}: {source}", shown(path))]
+    #[error("can't read {}: {source}; {}", shown(path), to_read(source))]
     Read {
         /// The file.
         path: PathBuf,
@@ -36,22 +36,28 @@ pub enum PlotError {
         version: String,
     },
     /// A line of `metrics.jsonl` is not a valid record; a truncated last line is ignored.
-    #[error("{}, line {line}: {source}", shown(path))]
+    #[error("{}, line {line} is damaged: {problem}; {RESTORE}", shown(path))]
     Metrics {
         /// The file.
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// Why.
-        source: serde_json::Error,
+        /// The damage, as in "it is cut off".
+        problem: String,
+    },
+    /// `metrics.jsonl` has no line, but the run has finished with a validation.
+    #[error("{} is missing or empty, but the run has finished; {RESTORE}", shown(path))]
+    NoMetricsFile {
+        /// The file.
+        path: PathBuf,
     },
     /// `run.json`, `summary.json` or `units.json` is malformed.
-    #[error("{}: {source}", shown(path))]
+    #[error("{} is damaged: {problem}; {}", shown(path), to_restore(path))]
     Json {
         /// The file.
         path: PathBuf,
-        /// Where and why.
-        source: serde_json::Error,
+        /// The damage, as in "it is cut off".
+        problem: String,
     },
     /// The extension of the figure's file is not a known format.
     #[error("unknown format of {}: use the extension .svg or .png", shown(path))]
@@ -75,7 +81,7 @@ pub enum PlotError {
         dir: PathBuf,
     },
     /// A supervised run has not logged a finite loss yet.
-    #[error("{} has logged no finite loss yet: plot it later", shown(dir))]
+    #[error("{} has logged no finite loss: if it still trains, plot it later", shown(dir))]
     NoLosses {
         /// The run directory.
         dir: PathBuf,
@@ -87,7 +93,7 @@ pub enum PlotError {
         dir: PathBuf,
     },
     /// A run has not yet finished an episode with a finite return.
-    #[error("{} has no finished episode with a finite return yet: plot it later", shown(dir))]
+    #[error("{} has no finished episode with a finite return: if it still trains, plot it later", shown(dir))]
     NoEpisodes {
         /// The run directory.
         dir: PathBuf,
@@ -170,7 +176,32 @@ pub enum PlotError {
     },
 }
 
+/// What to do about a file that a run can't do without.
+const RESTORE: &str = "restore it from a copy, or train the run again";
+
+fn to_read(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "make it accessible",
+        _ => RESTORE,
+    }
+}
+
+/// Returns what to do about a damaged file, of which those at the end of a run are made again.
+fn to_restore(path: &Path) -> &'static str {
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some("summary.json") => "remove it, and have `alrao train --resume` test the run again",
+        Some("units.json") => "remove it and summary.json, and have `alrao train --resume` make both again",
+        _ => RESTORE,
+    }
+}
+
 impl PlotError {
+    /// Returns whether a file of a run is damaged or can't be read, so that there may be more to show than is shown.
+    pub fn is_damage(&self) -> bool {
+        use PlotError::{Json, Metrics, NoMetricsFile, Read};
+        matches!(self, Read { .. } | Metrics { .. } | NoMetricsFile { .. } | Json { .. })
+    }
+
     pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Read { path: path.into(), source }
     }

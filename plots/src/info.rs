@@ -3,6 +3,7 @@
 
 use std::f64::consts::LN_2;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -73,7 +74,8 @@ impl RunInfo {
     /// Reads the description from a run directory.
     ///
     /// # Errors
-    /// [`PlotError::OlderVersion`] if the directory is a run without this file; else the file is missing or malformed.
+    /// [`PlotError::OlderVersion`] if the directory is a run of another version without this file; else the file is
+    /// missing or malformed.
     pub fn read(dir: &Path) -> Result<Self, PlotError> {
         if let Some(info) = read_json(&dir.join(Self::FILE))? {
             return Ok(info);
@@ -81,6 +83,10 @@ impl RunInfo {
         let path = dir.join("config.toml");
         let config = fs::read_to_string(&path).map_err(PlotError::read(&path))?;
         let Config { versions: Versions { alrao } } = toml::from_str(&config).unwrap_or_default();
+        if alrao.as_deref() == Some(env!("CARGO_PKG_VERSION")) {
+            let path = dir.join(Self::FILE);
+            return Err(PlotError::Read { path, source: ErrorKind::NotFound.into() });
+        }
         Err(PlotError::OlderVersion { dir: dir.into(), version: alrao.unwrap_or("of an unknown version".into()) })
     }
 }
@@ -176,9 +182,12 @@ pub(crate) mod tests {
         fs::write(dir.path().join("config.toml"), "optimiser = 3\n[versions]\nalrao = \"0.0.7\"\n").unwrap();
         let words = ["an earlier alrao (0.0.7)", "run.json", "train"];
         assert!(words.iter().all(|word| error().contains(word)), "{}", error());
+        let this = format!("[versions]\nalrao = \"{}\"\n", env!("CARGO_PKG_VERSION"));
+        fs::write(dir.path().join("config.toml"), this).unwrap();
+        assert!(error().contains("run.json: entity not found; restore it from a copy"), "{}", error());
         fs::write(dir.path().join("config.toml"), "not toml").unwrap();
         assert!(error().contains("an unknown version"), "{}", error());
         fs::write(dir.path().join("run.json"), "{}").unwrap();
-        assert!(error().contains("run.json: missing field `task`"), "{}", error());
+        assert!(error().contains("run.json is damaged: it has no field `task`; restore it from a copy"), "{}", error());
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::PlotError;
 use crate::compare::{Curve, Group, group_names, grouped, if_several_seeds, points};
 use crate::figure::{Figure, Layout};
-use crate::files::{null_as_nan, read_lines};
+use crate::files::{null_as_nan, read_metrics};
 use crate::info::MethodInfo;
 use crate::marks::{Mark, Point, Series};
 use crate::palette::{BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, YELLOW, plasma};
@@ -78,7 +78,7 @@ impl LearningRecord {
         }
         let summary: Option<Summary> = read_summary(dir)?;
         let (mut updates, mut non_finite_updates, mut epochs) = (Vec::new(), 0, Vec::new());
-        for record in read_lines(&dir.join("metrics.jsonl"))? {
+        for record in read_metrics(dir)? {
             match record {
                 Record::Update { step, loss } if measure.of(loss).is_finite() => {
                     updates.push((step as f64, measure.of(loss)));

@@ -37,6 +37,7 @@ mod tensorboard;
 
 pub use error::PlotError;
 pub use figure::{EmbeddedFigure, Figure};
+pub use files::{json_problem, read_json};
 pub use heat_map::heat_map;
 pub use info::{Measure, MethodInfo, Metric, RunInfo};
 pub use learning::{LearningRecord, learning, learning_of_agents};

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::PlotError;
 use crate::figure::{Figure, Layout};
-use crate::files::{null_as_nan, read_lines};
+use crate::files::{null_as_nan, read_metrics};
 use crate::marks::{Mark, Point, Series};
 use crate::palette::BLUE;
 use crate::panel::{Axis, Panel};
@@ -19,7 +19,7 @@ use crate::record::{Header, Source};
 pub fn metrics(source: &Source) -> Result<Figure, PlotError> {
     let header = Header::read(source)?;
     let mut metrics: BTreeMap<String, Vec<Point<f64>>> = BTreeMap::new();
-    for record in read_lines(&source.dir.join("metrics.jsonl"))? {
+    for record in read_metrics(&source.dir)? {
         if let Record::Metric { step, name, value } = record {
             metrics.entry(name).or_default().push(Point::new(step as f64, value));
         }

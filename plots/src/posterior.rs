@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::PlotError;
 use crate::figure::Figure;
-use crate::files::{null_as_nan, read_lines};
+use crate::files::{null_as_nan, read_metrics};
 use crate::marks::{Mark, Point, Series};
 use crate::palette::viridis;
 use crate::panel::{Axis, Panel, rate};
@@ -62,7 +62,7 @@ fn short(eta: String) -> String {
 /// Reads the weights by step. After the other heads were pruned, the top-weighted head has all the weight.
 fn read(source: &Source) -> Result<Vec<(f64, Vec<f64>)>, PlotError> {
     let mut posteriors: Vec<(f64, Vec<f64>)> = Vec::new();
-    for record in read_lines(&source.dir.join("metrics.jsonl"))? {
+    for record in read_metrics(&source.dir)? {
         let Record::Update { step, posterior } = record else { continue };
         let mut weights: Vec<f64> = posterior.into_iter().map(|Weight(weight)| weight).collect();
         if let ([_], Some((_, before))) = (&weights[..], posteriors.last()) {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::PlotError;
-use crate::files::{null_as_nan, read_json, read_lines};
+use crate::files::{null_as_nan, read_json, read_metrics};
 use crate::info::{Measure, MethodInfo, Metric, RunInfo};
 
 /// A run directory, with the names that a sweep gives it.
@@ -172,7 +172,7 @@ impl RunRecord {
             return Err(PlotError::NoAgent { dir: dir.clone() });
         }
         let (mut episodes, mut validations, mut non_finite) = (Vec::new(), Vec::new(), [0, 0]);
-        for record in read_lines(&dir.join("metrics.jsonl"))? {
+        for record in read_metrics(dir)? {
             match record {
                 Record::Episode(episode) if episode.value.is_finite() => episodes.push(episode),
                 Record::Validation(validation) if validation.returns.mean.is_finite() => validations.push(validation),
@@ -290,10 +290,48 @@ mod tests {
     }
 
     #[test]
+    fn damage_is_said_in_words_with_what_to_do() {
+        let of_log = |line: &str| read(&format!("{line}\n{EPISODE}\n"), None).unwrap_err().to_string();
+        for (line, words) in [
+            ("", "line 1 is damaged: it is empty"),
+            ("{\"kind\":", "line 1 is damaged: it is cut off"),
+            ("nonsense", "line 1 is damaged: it is no JSON at column 2;"),
+            (r#"{"kind":"episode","step":-1,"return":1}"#, "line 1 is damaged: its value at column"),
+        ] {
+            let error = of_log(line);
+            assert!(
+                error.contains(words) && error.ends_with("; restore it from a copy, or train the run again"),
+                "{error}"
+            );
+        }
+        for (summary, problem) in
+            [("", "it is empty"), ("{", "it is cut off"), ("7", "its value at line 1, column 1 is")]
+        {
+            let error = read("", Some(summary)).unwrap_err().to_string();
+            assert!(error.contains(&format!("summary.json is damaged: {problem}")), "{error}");
+            assert!(error.ends_with("; remove it, and have `alrao train --resume` test the run again"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_log_may_be_missing_until_the_run_has_finished() {
+        let best = r#"{"best":{"step":3}}"#;
+        let error = read("", Some(best)).unwrap_err();
+        assert!(error.to_string().contains("is missing or empty, but the run has finished"), "{error}");
+        assert!(error.is_damage());
+        assert!(read("", Some(r#"{"best":null}"#)).unwrap().episodes.is_empty(), "shorter than an episode");
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("run.json"), INFO).unwrap();
+        assert!(RunRecord::read(&dir.path().into()).unwrap().episodes.is_empty(), "it has just begun");
+        fs::write(dir.path().join("summary.json"), best).unwrap();
+        assert!(RunRecord::read(&dir.path().into()).unwrap_err().is_damage());
+    }
+
+    #[test]
     fn an_invalid_line_is_an_error_with_its_number() {
         for metrics in [format!("{EPISODE}\n{{\"kind\":\n{EPISODE}\n"), format!("{EPISODE}\nnonsense\n")] {
             let error = read(&metrics, None).unwrap_err().to_string();
-            assert!(error.contains("metrics.jsonl, line 2: "), "{error}");
+            assert!(error.contains("metrics.jsonl, line 2 is damaged: it is "), "{error}");
         }
     }
 }

@@ -204,7 +204,7 @@ fn inside(
         }
         figure(page, FigureKind::Rates, &lone)?;
     }
-    if !matches!(alrao_plots::metrics(source), Err(PlotError::NoMetrics { .. })) {
+    if alrao_plots::metrics(source).is_ok() {
         page.heading(3, "Recorded metrics");
         figure(page, FigureKind::Metrics, &lone)?;
     }
@@ -238,10 +238,14 @@ fn gif(catalog: &Catalog, run: &Path) -> Result<(Vec<u8>, String)> {
 fn figure(page: &mut Page, kind: FigureKind, sources: &[Source]) -> Result<()> {
     match figures::figure(kind, sources).and_then(|figure| figure.embed()) {
         Ok(figure) => page.figure(&figure),
-        Err(error @ (PlotError::OlderVersion { .. } | PlotError::Metrics { .. } | PlotError::Json { .. })) => {
-            return Err(error.into());
+        Err(error @ PlotError::OlderVersion { .. }) => return Err(error.into()),
+        Err(error) => {
+            let words = format!("No figure: {error}.");
+            if error.is_damage() && !page.has(&words) {
+                note!("no figure in the report: {error}");
+            }
+            page.text(&words);
         }
-        Err(error) => page.text(&format!("No figure: {error}.")),
     }
     Ok(())
 }

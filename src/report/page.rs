@@ -29,6 +29,11 @@ impl Page {
         self.body += &format!("<p>{}</p>\n", escape(text));
     }
 
+    /// Returns whether the page has this text.
+    pub fn has(&self, text: &str) -> bool {
+        self.body.contains(&escape(text))
+    }
+
     /// Adds a paragraph with line breaks.
     pub fn lines(&mut self, text: &str) {
         self.body += &format!("<p>{}</p>\n", text.lines().map(escape).collect::<Vec<_>>().join("<br>\n"));

@@ -220,14 +220,18 @@ fn runs_of_earlier_versions_are_usage_errors_that_name_the_version() {
     let (sweep, root) = (root.path().join("sweep"), root.path().display());
     let run = sweep.join("pendulum-hidden_sizes=16x16-alrao-lr_max=10-seed0");
     fs::remove_file(run.join("run.json")).unwrap();
-    let before = concat!("written by an earlier alrao (", env!("CARGO_PKG_VERSION"));
-    let sentence = [run.to_str().unwrap(), before, "run.json", "train the run again"];
+    let sentence = [run.to_str().unwrap(), "written by an earlier alrao (0.0.7", "run.json", "train the run again"];
     let list = fs::read_to_string(sweep.join("sweep.jsonl")).unwrap();
     let config = fs::read_to_string(run.join("config.toml")).unwrap();
+    let config = config.replace(concat!("alrao = \"", env!("CARGO_PKG_VERSION")), "alrao = \"0.0.7");
     for setting in ["optimizer", "optimiser"] {
         fs::write(sweep.join("sweep.jsonl"), list.replace("optimizer", setting)).unwrap();
         fs::write(run.join("config.toml"), config.replace("optimizer", setting)).unwrap();
         let (sweep, run) = (sweep.display(), run.display());
+        if setting == "optimizer" {
+            let table = succeed(alrao(&format!("table {sweep}"))); // one run spoils no other
+            assert!(sentence.iter().all(|part| table.contains(part)), "{table}");
+        }
         for words in [
             format!("plot {run}"),
             format!("report {run}"),
@@ -237,6 +241,9 @@ fn runs_of_earlier_versions_are_usage_errors_that_name_the_version() {
             format!("table {sweep}"),
             format!("report {sweep}"),
         ] {
+            if setting == "optimizer" && words.ends_with("sweep") {
+                continue;
+            }
             let (code, text) = outcome(alrao(&words));
             assert!(code == 2 && text.trim_end().lines().count() == 1, "{words}: {code} {text}");
             assert!(sentence.iter().all(|part| text.contains(part)), "{words}: {text}");

@@ -41,7 +41,7 @@ fn one_run_with_an_undefined_or_damaged_summary_spoils_no_other() {
     let (code, said) = outcome(alrao(&format!("sweep --resume {run}")));
     assert!(code == 1 && said.contains("1 of 4 runs failed"), "{code} {said}");
     let (code, said) = outcome(alrao(&format!("train --resume {run}/pendulum-sgd-seed1")));
-    assert!(code == 1 && said.contains("summary.json: damaged; remove it"), "{code} {said}");
+    assert!(code == 1 && said.contains("summary.json is damaged: it is cut off; remove it, and have"), "{code} {said}");
 }
 
 #[test]
@@ -310,4 +310,34 @@ fn a_setting_that_a_run_cannot_have_is_said_with_its_file() {
     fs::remove_file(run.join("summary.json")).unwrap();
     edit_config(&run, "buffer_size = 1500", "buffer_size = 10");
     refused(&format!("train --resume {}", run.display()), &["run/config.toml: agent.buffer_size = 10: must hold"]);
+}
+
+/// Whatever of a run can be read is shown; the rest is said, once, with what to do.
+#[test]
+fn a_report_or_plot_of_a_run_with_damaged_files_says_what_to_do() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    succeed(alrao(&format!("{SMALL} --set schedule.steps=900 --out {}", run.display())));
+    let damages: [(&str, &str, &str, &str); 5] = [
+        ("metrics.jsonl", "", "metrics.jsonl is missing or empty, but the run has finished; restore", "returns"),
+        ("metrics.jsonl", "{\n{}\n", "metrics.jsonl, line 1 is damaged: it is cut off; restore", "posterior"),
+        ("units.json", "{", "units.json is damaged: it is cut off; remove it and summary.json", "rates"),
+        ("run.json", "7", "run.json is damaged: its value at line 1, column 1 is not what", "returns"),
+        ("summary.json", "", "summary.json is damaged: it is empty; remove it", "returns"),
+    ];
+    for (file, text, words, figure) in damages {
+        let whole = fs::read(run.join(file)).unwrap();
+        fs::write(run.join(file), text).unwrap();
+        refused(&format!("plot {} --figure {figure}", run.display()), &[words]);
+        let (code, said) = outcome(alrao(&format!("report {}", run.display())));
+        assert_eq!(code == 0, ["metrics.jsonl", "units.json"].contains(&file), "{code} {said}");
+        assert_eq!(said.matches(words).count(), 1, "{said}");
+        fs::write(run.join(file), whole).unwrap();
+    }
+    fs::remove_file(run.join("summary.json")).unwrap();
+    fs::create_dir(run.join("summary.json")).unwrap();
+    for words in ["report", "eval", "train --resume"] {
+        let (_, said) = outcome(alrao(&format!("{words} {}", run.display())));
+        assert!(!said.contains("damaged") && (words == "eval" || said.contains("can't read")), "{words}: {said}");
+    }
 }
