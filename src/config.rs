@@ -237,9 +237,7 @@ impl Config {
             (Ok(config), Some((above, checksum))) if checksum == checksum_line(above) => Ok(config),
             (Ok(_), _) => wrong(format!("differs from what alrao wrote, by its checksum; {RESTORE}")),
             (Err(error), _) => {
-                let versions = written_by(&text);
-                let other = versions.filter(|versions| versions.alrao != env!("CARGO_PKG_VERSION"));
-                let hint = other.map_or(format!("It is damaged; {RESTORE}"), |versions| other_names(&versions));
+                let hint = written_by(&text).map_or(format!("It is damaged; {RESTORE}"), |by| other_names(&by));
                 wrong(format!("{}\n{hint}", explain(&error)))
             }
         }
@@ -627,11 +625,21 @@ pub fn nearest_first(message: &str) -> String {
     let Some((unknown, (_, expected))) =
         field.and_then(|(unknown, rest)| Some((unknown, rest.split_once("expected ")?)))
     else {
-        return message.into();
+        return in_words(message);
     };
     let mut known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
     known.sort_by(|a, b| jaro_winkler(b, unknown).total_cmp(&jaro_winkler(a, unknown)));
     format!("unknown field `{unknown}`, expected one of `{}`", known.join("`, `"))
+}
+
+/// Names a section as such in an error, not by the program's type.
+fn in_words(message: &str) -> String {
+    match message.split_once(", expected ") {
+        Some((found, of)) if of.starts_with("struct ") || of.contains("tagged enum ") => {
+            format!("{found}, expected a section")
+        }
+        _ => message.into(),
+    }
 }
 
 /// Returns the versions in a configuration that may be invalid otherwise.
@@ -641,6 +649,9 @@ fn written_by(text: &str) -> Option<Versions> {
 
 /// Explains why a file written by these versions can't be read.
 pub fn other_names(versions: &Versions) -> String {
+    if versions.alrao == env!("CARGO_PKG_VERSION") {
+        return format!("It is damaged; {RESTORE}");
+    }
     format!("It was written by {versions}, whose settings have other names: use that version, or train again")
 }
 
@@ -789,6 +800,8 @@ mod tests {
         for (sets, words) in [
             (["schedule.stepz=1"], &["--set schedule.stepz=1", "unknown field `stepz`", "`steps`"][..]),
             (["schedule.steps=many"], &["--set schedule.steps=many", "string \"many\""]),
+            (["agent=1"], &["--set agent=1: invalid type: integer `1`, expected a section"]),
+            (["environment=x"], &["--set environment=x: ", "expected a section"]),
             (["schedule.steps.x=1"], &["`steps` is not a section"]),
             (["schedule.steps"], &["KEY=VALUE"]),
             (["optimizer.lr_min=100"], &["lr_min = 1e2", "lr_max = 1e1"]),
