@@ -29,7 +29,7 @@ use toml::de::DeTable;
 use toml::{Table, Value};
 
 use crate::catalog::Catalog;
-use crate::run_files::{RESTORE, is_there};
+use crate::run_files::{RESTORE, is_there, unread};
 use crate::usage_error::UsageError;
 
 pub use optimizer::{BaseOptimizer, OptimizerKind, OptimizerSettings};
@@ -232,7 +232,7 @@ impl Config {
             };
         }
         RunInfo::read(directory).map_err(UsageError::of)?;
-        let text = read_text(&path)?;
+        let text = fs::read_to_string(&path).map_err(unread(&path)).map_err(UsageError::of)?;
         match (toml::from_str(&text), text.rsplit_once(CHECKSUM)) {
             (Ok(config), Some((above, checksum))) if checksum == checksum_line(above) => Ok(config),
             (Ok(_), _) => wrong(format!("differs from what alrao wrote, by its checksum; {RESTORE}")),

@@ -3,6 +3,7 @@
 //! other data only on request.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use alrao_core::path::Shown;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::output::note;
 use crate::program;
-use crate::run_files::{CHECKPOINTS, is_there};
+use crate::run_files::{CHECKPOINTS, is_there, unread};
 use crate::usage_error::UsageError;
 
 /// The file in a run directory.
@@ -53,7 +54,12 @@ impl Dataset {
     /// [`UsageError`] if it is missing or damaged.
     pub fn read(run: &Path) -> Result<Self> {
         let file = run.join(FILE);
-        let text = fs::read_to_string(&file).map_err(|error| error.to_string());
+        let text = match fs::read_to_string(&file) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return Err(UsageError::of(unread(&file)(error)).into());
+            }
+            text => text.map_err(|error| error.to_string()),
+        };
         let dataset = text
             .and_then(|text| serde_json::from_str(&text).map_err(|error| format!("damaged: {}", json_problem(&error))));
         Ok(dataset.map_err(|problem| {

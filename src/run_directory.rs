@@ -36,7 +36,7 @@ use crate::config::Config;
 use crate::dataset::{self, Dataset};
 use crate::output::note;
 use crate::program;
-use crate::run_files::{CHECKPOINTS, METRICS, RESTORE, SUMMARY, is_there};
+use crate::run_files::{CHECKPOINTS, METRICS, RESTORE, SUMMARY, is_there, unread};
 use crate::run_info::run_info;
 use crate::summary::Summary;
 use crate::usage_error::UsageError;
@@ -179,7 +179,7 @@ impl RunDirectory {
         if !is_there(&log)? {
             return Ok(());
         }
-        let lines = fs::read(&log).with_context(|| log.shown())?;
+        let lines = fs::read(&log).map_err(unread(&log))?;
         let is_empty = is_there(&checkpoints)? && fs::read_dir(&checkpoints)?.next().is_none();
         if is_empty && lines.windows(BEST_LOGGED.len()).any(|bytes| bytes == BEST_LOGGED) {
             let problem = "is empty, but the run had saved its best network; mount or restore it, or remove it to start \

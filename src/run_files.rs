@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use alrao_core::path::Shown;
+use alrao_plots::PlotError;
 use anyhow::{Result, bail};
 
 /// The folder of checkpoints in a run directory.
@@ -18,6 +19,11 @@ pub const SUMMARY: &str = "summary.json";
 
 /// What to do about a file that the run can't do without.
 pub const RESTORE: &str = "restore it from a copy, or train the run again";
+
+/// Returns the error of a file that can't be read, which says whether to make it accessible or to restore it.
+pub fn unread(path: &Path) -> impl FnOnce(io::Error) -> PlotError {
+    move |source| PlotError::Read { path: path.into(), source }
+}
 
 /// Returns whether a file or directory of a run is there: it is absent only if its place can be reached and has nothing of
 /// that name.

@@ -3,7 +3,7 @@
 
 use std::f64::consts::LN_2;
 use std::fs;
-use std::io::ErrorKind;
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -85,11 +85,14 @@ impl RunInfo {
         let Config { versions: Versions { alrao } } = toml::from_str(&config).unwrap_or_default();
         if alrao.as_deref() == Some(env!("CARGO_PKG_VERSION")) {
             let path = dir.join(Self::FILE);
-            return Err(PlotError::Read { path, source: ErrorKind::NotFound.into() });
+            return Err(PlotError::Read { path, source: io::Error::from_raw_os_error(NOT_FOUND) });
         }
         Err(PlotError::OlderVersion { dir: dir.into(), version: alrao.unwrap_or("of an unknown version".into()) })
     }
 }
+
+/// The system's number of "No such file or directory".
+const NOT_FOUND: i32 = 2;
 
 /// The part of a run's configuration that all versions share.
 #[derive(Default, Deserialize)]
@@ -184,7 +187,11 @@ pub(crate) mod tests {
         assert!(words.iter().all(|word| error().contains(word)), "{}", error());
         let this = format!("[versions]\nalrao = \"{}\"\n", env!("CARGO_PKG_VERSION"));
         fs::write(dir.path().join("config.toml"), this).unwrap();
-        assert!(error().contains("run.json: entity not found; restore it from a copy"), "{}", error());
+        assert!(
+            error().contains("run.json: No such file or directory (os error 2); restore it from a copy"),
+            "{}",
+            error()
+        );
         fs::write(dir.path().join("config.toml"), "not toml").unwrap();
         assert!(error().contains("an unknown version"), "{}", error());
         fs::write(dir.path().join("run.json"), "{}").unwrap();

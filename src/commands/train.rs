@@ -134,6 +134,9 @@ fn report(path: &Path, summary: &Summary) -> Result<()> {
         say!("learning rates {}", diagnostics.to_string().replace('\n', "\n               "))?;
     }
     say!("run directory  {}", path.shown())?;
-    say!("checkpoints    {:.1} MB", checkpoint_bytes(path)? as f64 / 1e6)?;
+    match checkpoint_bytes(path) {
+        Ok(bytes) => say!("checkpoints    {:.1} MB", bytes as f64 / 1e6)?,
+        Err(error) => note!("no size of the checkpoints: {}", message(&error)),
+    }
     figure.map_or(Ok(()), |figure| say!("figure         {}", figure.shown()))
 }

@@ -102,7 +102,7 @@ pub fn resume_with(path: &Path, catalog: &Catalog, options: &ResumeOptions) -> R
                 trainer.check_test_data()?;
             }
             let directory = open()?;
-            if of_data || !path.join(dataset::FILE).exists() {
+            if of_data || !is_there(&path.join(dataset::FILE))? {
                 directory.write_dataset(&dataset, &config)?;
             }
             drive(&directory, &config, trainer)

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::Event;
 use crate::checkpoint::checksum_of;
 use crate::output::note;
-use crate::run_files::{METRICS, RESTORE, is_there};
+use crate::run_files::{METRICS, RESTORE, is_there, unread};
 
 const TENSORBOARD: &str = "tensorboard";
 
@@ -75,9 +75,8 @@ impl Log {
     pub fn resume(run: &Path, position: &LogPosition) -> Result<Self> {
         let LogPosition { metrics_length, metrics_checksum, ref event_file, event_file_length } = *position;
         let path = run.join(METRICS);
-        let unread = || format!("{}: can't be continued; {RESTORE}", path.shown());
-        let metrics = OpenOptions::new().read(true).append(true).open(&path).with_context(unread)?;
-        let (checksum, found) = checksum_of((&metrics).take(metrics_length)).with_context(unread)?;
+        let metrics = OpenOptions::new().read(true).append(true).open(&path).map_err(unread(&path))?;
+        let (checksum, found) = checksum_of((&metrics).take(metrics_length)).map_err(unread(&path))?;
         if found < metrics_length {
             bail!("{}: has {found} bytes, but {metrics_length} at the last checkpoint; {RESTORE}", path.shown());
         }
