@@ -45,6 +45,8 @@ use crate::usage_error::UsageError;
 /// unlocked file.
 const LOCK: &str = "lock";
 
+const UNITS: &str = "units.json";
+
 /// What the line of a validation has whose network was saved.
 const BEST_LOGGED: &[u8] = b"\"best\":true";
 
@@ -180,6 +182,12 @@ impl RunDirectory {
             return Ok(());
         }
         let lines = fs::read(&log).map_err(unread(&log))?;
+        let has_finished = is_there(&self.path.join(UNITS))? || is_there(&self.path.join("plots"))?;
+        if has_finished && is_there(&checkpoints)? {
+            let problem = "has no checkpoint to resume from, but the run had finished; restore the last one from a copy, or \
+                           remove the folder to start the run over";
+            bail!("{}: {problem}", checkpoints.shown());
+        }
         let is_empty = is_there(&checkpoints)? && fs::read_dir(&checkpoints)?.next().is_none();
         if is_empty && lines.windows(BEST_LOGGED.len()).any(|bytes| bytes == BEST_LOGGED) {
             let problem = "is empty, but the run had saved its best network; mount or restore it, or remove it to start \
@@ -278,7 +286,7 @@ impl RunDirectory {
     /// The file can't be written.
     pub fn write_units(&self, units: &Units) -> Result<()> {
         let text = serde_json::to_string(units)? + "\n";
-        Ok(write_atomic(&self.path.join("units.json"), text)?)
+        Ok(write_atomic(&self.path.join(UNITS), text)?)
     }
 
     /// Finishes the replacement of a checkpoint that a kill interrupted between its renames.
@@ -296,16 +304,22 @@ impl RunDirectory {
     /// A kill at any instant leaves a whole checkpoint of one of these names.
     fn replace_checkpoint(&self, name: &str, old: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let checkpoints = self.path.join(CHECKPOINTS);
-        let [new, old, current] = [&format!("{name}.new"), old, name].map(|name| checkpoints.join(name));
+        let [new, unneeded, old, current] =
+            [&format!("{name}.new"), &format!("{name}.unneeded"), old, name].map(|name| checkpoints.join(name));
         let replace = || -> Result<()> {
             remove(&new)?;
+            remove(&unneeded)?;
             checkpoint::create(&new, write)?;
             if is_there(&current)? {
-                remove(&old)?;
+                // A removal takes long enough to be interrupted: it comes last.
+                if is_there(&old)? {
+                    fs::rename(&old, &unneeded)?;
+                }
                 fs::rename(&current, &old)?;
             }
             fs::rename(&new, &current)?;
-            checkpoint::sync(&checkpoints)
+            checkpoint::sync(&checkpoints)?;
+            remove(&unneeded)
         };
         replace().with_context(|| format!("{}: can't be written", current.shown()))
     }

@@ -49,6 +49,7 @@ pub(crate) fn read_metrics<R: DeserializeOwned>(run: &Path) -> Result<Vec<R>, Pl
 pub fn read_json<J: DeserializeOwned>(path: &Path) -> Result<Option<J>, PlotError> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some) // null is no value of a type
             .map_err(|error| PlotError::Json { path: path.into(), problem: json_problem(&error) }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(PlotError::Read { path: path.into(), source }),

@@ -182,6 +182,22 @@ fn a_run_without_a_checkpoint_says_that_it_starts_over() {
     assert!(code == 0 && said.contains("there is no checkpoint, so the run starts over"), "{code} {said}");
 }
 
+/// Somebody removed the large checkpoints of a finished run, then the summary.
+#[test]
+fn a_finished_run_without_a_checkpoint_does_not_start_over() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    succeed(alrao(&format!("{SMALL} --out {}", run.display())));
+    for name in ["checkpoints/last", "checkpoints/previous"] {
+        fs::remove_dir_all(run.join(name)).unwrap();
+    }
+    fs::remove_file(run.join("summary.json")).unwrap();
+    let log = fs::read(run.join("metrics.jsonl")).unwrap();
+    let (code, said) = resume(&run);
+    assert!(code == 1 && said.contains("no checkpoint to resume from, but the run had finished"), "{code} {said}");
+    assert!(fs::read(run.join("metrics.jsonl")).unwrap() == log && run.join("checkpoints/best").exists());
+}
+
 /// The best network is in the last checkpoint, too; other commands use no other network in its stead.
 #[test]
 fn a_lost_best_checkpoint_is_said_and_restored_at_the_resumption() {
