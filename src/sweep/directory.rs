@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `sweep.jsonl` | one run a line, with its complete configuration; locked while a process works on the sweep |
+//! | `sweep.jsonl` | one run a line, with its complete configuration, and the CRC-32C of these lines; locked while in use |
 //! | `NAME/` | run directories |
 //! | `NAME/process.log` | output of the run's processes |
 //! | `NAME/failure.txt` | reason of a failure |
@@ -10,7 +10,6 @@
 //!
 //! Nothing else is stored: the state of a sweep is read from its run directories.
 
-use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,7 +23,7 @@ use serde_json::Value;
 use crate::config::{Config, Versions, other_names};
 use crate::message::message;
 use crate::program;
-use crate::run_directory::{RunDirectory, create_with, lock, plain, read_summary, write_atomic, write_config};
+use crate::run_directory::{RunDirectory, create_with, lock, read_summary, write_atomic, write_config};
 use crate::run_info::run_info;
 use crate::summary::Summary;
 use crate::sweep::plan::Run;
@@ -34,8 +33,10 @@ const RUNS: &str = "sweep.jsonl";
 const FAILURE: &str = "failure.txt";
 
 /// What to do about a damaged list of runs.
-const RESTORE: &str =
-    "The list of runs is damaged: restore it from a copy, or start the sweep again in another directory";
+const RESTORE: &str = "restore it from a copy, or start the sweep again in another directory";
+
+/// The beginning of the last line of a list of runs.
+const CHECKSUM: &str = "{\"crc32c\":";
 
 /// A sweep directory.
 #[derive(Debug)]
@@ -92,21 +93,30 @@ impl SweepDirectory {
             let problem = format!("not a sweep directory (no {RUNS})");
             return Err(UsageError(format!("{}: {problem}", path.shown())).into());
         }
-        let text = fs::read_to_string(&file).with_context(|| file.shown())?;
+        let bytes = fs::read(&file).with_context(|| file.shown())?;
+        let text = String::from_utf8_lossy(&bytes);
+        let (list, checksum) = text.split_at(text.rfind(CHECKSUM).unwrap_or(text.len()));
+        let damaged = |problem: &str| UsageError(format!("{}: {problem}; {RESTORE}", file.shown()));
         let run = |(number, line): (usize, &str)| {
             serde_json::from_str(line).map_err(|error| {
                 of_older_version(path, &text).unwrap_or_else(|| {
                     let versions = serde_json::from_str::<Value>(line).ok().and_then(|run| {
                         serde_json::from_value::<Versions>(run.pointer("/config/versions")?.clone()).ok()
                     });
-                    let what_to_do =
-                        versions.map_or(format!("\n{RESTORE}"), |versions| format!("\n{}", other_names(&versions)));
-                    UsageError(format!("{}: line {}: {error}{what_to_do}", file.shown(), number + 1))
+                    match versions {
+                        Some(by) => {
+                            let problem = format!("line {}: {error}\n{}", number + 1, other_names(&by));
+                            UsageError(format!("{}: {problem}", file.shown()))
+                        }
+                        None => damaged(&format!("line {}: is damaged", number + 1)),
+                    }
                 })
             })
         };
-        let runs = text.lines().enumerate().map(run).collect::<Result<Vec<Run>, _>>()?;
-        check_names(&runs).map_err(|problem| UsageError(format!("{}: {problem}\n{RESTORE}", file.shown())))?;
+        let runs = list.lines().enumerate().map(run).collect::<Result<Vec<Run>, _>>()?;
+        if runs.is_empty() || checksum != checksum_line(list) {
+            return Err(damaged("differs from what alrao wrote, by its checksum").into());
+        }
         let of_another_version = |run: &&Run| run.config.versions != runs[0].config.versions;
         if let Some(other) = runs.iter().find(of_another_version) {
             let (one, two) = (runs[0].config.made_by(), other.config.made_by());
@@ -237,26 +247,15 @@ impl SweepDirectory {
     }
 }
 
-/// Checks that a list has runs, whose names are those of different directories in the sweep's.
-fn check_names(runs: &[Run]) -> Result<(), String> {
-    if runs.is_empty() {
-        return Err("has no runs".into());
-    }
-    let mut names = HashSet::new();
-    for Run { name, .. } in runs {
-        if *name != plain(name) || name.trim_matches('.').is_empty() {
-            return Err(format!("`{name}` is no name of a run"));
-        }
-        if !names.insert(name) {
-            return Err(format!("has {name} twice"));
-        }
-    }
-    Ok(())
+/// Returns the text of a list of runs, whose last line is its checksum.
+fn lines(runs: &[Run]) -> Result<String> {
+    let list: String = runs.iter().map(|run| Ok(serde_json::to_string(run)? + "\n")).collect::<Result<_>>()?;
+    let checksum = checksum_line(&list);
+    Ok(list + &checksum)
 }
 
-/// Returns the text of a list of runs.
-fn lines(runs: &[Run]) -> Result<String> {
-    runs.iter().map(|run| Ok(serde_json::to_string(run)? + "\n")).collect()
+fn checksum_line(list: &str) -> String {
+    format!("{CHECKSUM}\"{:08x}\"}}\n", crc32c::crc32c(list.as_bytes()))
 }
 
 /// Returns the error of a list of runs from an older version, if a run's directory identifies that version.

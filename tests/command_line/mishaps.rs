@@ -126,16 +126,21 @@ fn a_damaged_list_of_runs_is_refused() {
     let twice = good.repeat(2);
     let elsewhere = good.replace("pendulum-sgd-seed0", "../../elsewhere");
     let no_config = r#"{"name":"a","task":"t","variant":"v","config":3}"#;
+    let without_the_first = &good[good.find('\n').unwrap() + 1..];
+    let without_the_last = &good[..good.trim_end().rfind('\n').unwrap() + 1];
     for (bad, problem) in [
-        ("", "has no runs"),
-        ("[]", "line 1"),
-        ("[1,2,3,4]", "line 1"),
-        ("\"x\"", "line 1"),
-        ("3\n", "line 1"),
-        (no_config, "line 1"),
-        (&good[..good.len() / 3], "line 1"),
-        (&twice, "seed0 twice"),
-        (&elsewhere, "`../../elsewhere`"),
+        (&b""[..], "checksum"),
+        (b"[]", "line 1: is damaged"),
+        (b"[1,2,3,4]", "line 1: is damaged"),
+        (b"\"x\"", "line 1: is damaged"),
+        (b"null\n", "line 1: is damaged"),
+        (b"caf\xe9", "line 1: is damaged"),
+        (no_config.as_bytes(), "line 1: is damaged"),
+        (&good.as_bytes()[..good.len() / 3], "line 1: is damaged"),
+        (twice.as_bytes(), "line 3: is damaged"),
+        (elsewhere.as_bytes(), "checksum"),
+        (without_the_first.as_bytes(), "checksum"),
+        (without_the_last.as_bytes(), "checksum"),
     ] {
         fs::write(&list, bad).unwrap();
         for words in ["table", "plot", "report", "sweep --resume"] {
