@@ -34,8 +34,7 @@ struct Installation {
     /// libtorch's threads without a configuration
     threads: i32,
     cpu_cores: usize,
-    /// version and Python program, or why there is none
-    gymnasium: String,
+    gymnasium: Gymnasium,
     dataset_folders: Vec<DatasetFolder>,
     /// whether a training step on the CPU works; if not, the command fails
     training_works: bool,
@@ -52,6 +51,15 @@ struct Libtorch {
 struct Cuda {
     devices: usize,
     /// why there are none
+    problem: Option<String>,
+}
+
+/// Gymnasium in the Python program that its environments use by default.
+#[derive(Default, Serialize)]
+struct Gymnasium {
+    version: Option<String>,
+    python: Option<String>,
+    /// why there is none
     problem: Option<String>,
 }
 
@@ -93,7 +101,7 @@ impl Installation {
             cuda: Cuda { devices, problem },
             threads: tch::get_num_threads(),
             cpu_cores: std::thread::available_parallelism().map_or(1, usize::from),
-            gymnasium: gymnasium(),
+            gymnasium: Gymnasium::find(),
             dataset_folders: data_folders().into_iter().map(folder).collect(),
             training_works: false,
         }
@@ -116,7 +124,10 @@ impl Installation {
             "threads    {threads} by default in libtorch, {cpu_cores} CPU cores; runs use the `threads` of their \
              configuration"
         )?;
-        say!("Gymnasium  {gymnasium}")?;
+        match (&gymnasium.version, &gymnasium.python) {
+            (Some(version), Some(python)) => say!("Gymnasium  {version} at {python}")?,
+            _ => say!("Gymnasium  no: {}", gymnasium.problem.as_deref().unwrap_or_default())?,
+        }
         say!("datasets   searched in")?;
         for DatasetFolder { path, found } in dataset_folders {
             say!("  {:8} {path}", if *found { "found" } else { "missing" })?;
@@ -125,14 +136,22 @@ impl Installation {
     }
 }
 
-/// Describes the Python program that environments of Gymnasium use by default.
-fn gymnasium() -> String {
-    const VERSIONS: &str = "import sys, gymnasium; print(gymnasium.__version__, 'at', sys.executable)";
-    let python = GymnasiumSettings::default().python;
-    match Command::new(&python).args(["-c", VERSIONS]).stdin(Stdio::null()).output() {
-        Ok(Output { status, stdout, .. }) if status.success() => String::from_utf8_lossy(&stdout).trim().into(),
-        Ok(_) => format!("no: {python} doesn't have it; `pip install gymnasium`, for environments named gymnasium:ID"),
-        Err(error) => format!("no: {python}: {error}"),
+impl Gymnasium {
+    fn find() -> Self {
+        const VERSIONS: &str = "import sys, gymnasium; print(gymnasium.__version__); print(sys.executable)";
+        let python = GymnasiumSettings::default().python;
+        let none = |problem| Self { problem: Some(problem), ..Self::default() };
+        match Command::new(&python).args(["-c", VERSIONS]).stdin(Stdio::null()).output() {
+            Ok(Output { status, stdout, .. }) if status.success() => {
+                let said = String::from_utf8_lossy(&stdout);
+                let mut lines = said.lines().map(String::from);
+                Self { version: lines.next(), python: lines.next(), problem: None }
+            }
+            Ok(_) => {
+                none(format!("{python} doesn't have it; `pip install gymnasium`, for environments named gymnasium:ID"))
+            }
+            Err(error) => none(format!("{python}: {error}")),
+        }
     }
 }
 

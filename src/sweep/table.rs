@@ -52,6 +52,8 @@ struct Row {
     paper: Option<Published>,
     runs: usize,
     diverged: usize,
+    /// runs that ended early, because of `schedule.stop_at`, `schedule.patience` or a callback
+    stopped: usize,
     failed: usize,
     unfinished: usize,
     /// why runs failed
@@ -153,6 +155,10 @@ impl Table {
                 writeln!(text, "- {reason}").expect("memory");
             }
         }
+        for row in self.rows.iter().filter(|row| row.stopped > 0) {
+            let Row { task, variant, stopped, runs, .. } = row;
+            write!(text, "\n{task}, {variant}: {stopped} of {runs} runs stopped early\n").expect("memory");
+        }
         if self.rows.iter().any(|row| row.best_rate) {
             text += "\n* best learning rate, chosen in hindsight\n";
         }
@@ -162,7 +168,7 @@ impl Table {
     fn csv(&self) -> String {
         let mut text =
             "task,variant,measure,budget,mean,std,seeds,worst,best,iqm,iqm_low,iqm_high,best_rate,top1_mean,top1_std,\
-             paper_mean,paper_std,paper_top1_mean,paper_top1_std,runs,diverged,failed,unfinished\n"
+             paper_mean,paper_std,paper_top1_mean,paper_top1_std,runs,diverged,stopped,failed,unfinished\n"
                 .to_string();
         for row in &self.rows {
             let (s, paper) = (row.statistics, row.paper);
@@ -193,6 +199,7 @@ impl Table {
                 papers_top1_std,
                 row.runs.to_string(),
                 row.diverged.to_string(),
+                row.stopped.to_string(),
                 row.failed.to_string(),
                 row.unfinished.to_string(),
             ];
@@ -216,6 +223,7 @@ impl Row {
             paper: None,
             runs: 0,
             diverged: 0,
+            stopped: 0,
             failed: 0,
             unfinished: 0,
             reasons: Vec::new(),
@@ -229,6 +237,7 @@ impl Row {
         match state {
             State::Done(summary) => {
                 self.diverged += usize::from(summary.diverged);
+                self.stopped += usize::from(matches!(&summary.outcome, Outcome::Agent { stopped: Some(_), .. }));
                 let (seed, outcome) = (run.config.seed, &summary.outcome);
                 let (top1, random_policy) = match outcome {
                     Outcome::Supervised { test, .. } => (test.map(|test| 100.0 * test.top1), None),
@@ -361,6 +370,7 @@ fn rows_over_all_tasks(rows: &[Row]) -> Vec<Row> {
             diverged: of_tasks.iter().map(|row| row.diverged).sum(),
             failed: 0, // reported for each task
             unfinished: 0,
+            stopped: 0,
             reasons: Vec::new(),
             tests: scores.concat(),
             ..of_tasks[0].clone()

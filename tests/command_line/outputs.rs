@@ -225,6 +225,8 @@ fn the_installation_is_described_as_json() {
     assert_eq!(found["alrao"], env!("CARGO_PKG_VERSION"));
     assert_eq!((&found["training_works"], &found["cuda"]["devices"]), (&true.into(), &0.into()));
     assert!(found["libtorch"]["version"].as_str().unwrap().starts_with("2."), "{found}");
+    let gymnasium = &found["gymnasium"];
+    assert!(gymnasium["version"].is_string() != gymnasium["problem"].is_string(), "{found}");
     assert!(found["dataset_folders"][0]["found"].is_boolean() && found["cpu_cores"].as_u64().unwrap() > 0, "{found}");
 }
 

@@ -114,6 +114,15 @@ fn a_stopped_sweep_can_be_resumed() {
 }
 
 #[test]
+fn runs_that_stopped_early_are_counted() {
+    let root = tempfile::tempdir().unwrap();
+    let mut early = sweep(root.path(), &root.path().join("out"));
+    early.args(["--seeds", "0", "--set", "schedule.stop_at=-1e5"]);
+    let text = succeed(early);
+    assert!(text.contains("pendulum, alrao: 1 of 1 runs stopped early"), "{text}");
+}
+
+#[test]
 fn a_failed_run_does_not_stop_others_and_is_retried_on_request() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out");
