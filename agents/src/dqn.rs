@@ -57,8 +57,11 @@ pub struct AgentSettings {
     pub train_freq: Option<u64>,
     /// Updates every `train_freq` environment steps.
     pub gradient_steps: u64,
-    /// Rewards summed before bootstrapping.
+    /// Rewards summed before bootstrapping, n, at the start of the training.
     pub n_step: usize,
+    /// n at the end of the training, towards which it changes geometrically; by default `n_step`, so that n is constant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub final_n_step: Option<usize>,
     /// Coefficient of the soft update of the target network after each update, in (0, 1].
     pub tau: f64,
     /// Learning-rate schedule over the whole training.
@@ -90,6 +93,7 @@ impl Default for AgentSettings {
             train_freq: None,
             gradient_steps: 1,
             n_step: 5,
+            final_n_step: None,
             tau: 0.005,
             lr_schedule: LrScheduleKind::Cosine,
             double_q: true,
@@ -113,6 +117,13 @@ impl AgentSettings {
         let body = bodies.resolve(&settings.network, Inputs::new(space, settings.frame_stack))?.to_owned();
         let network = QNetworkSettings { body, ..settings.network };
         Ok(AgentSettings { network, ..settings })
+    }
+
+    /// Returns n once a fraction `progress` of the training is completed, in [0, 1]: `n_step^(1 - progress) *
+    /// final_n_step^progress`, rounded.
+    fn n_step(&self, progress: f64) -> usize {
+        let [first, last] = [self.n_step, self.final_n_step.unwrap_or(self.n_step)].map(|n| n as f64);
+        (first.powf(1.0 - progress) * last.powf(progress)).round() as usize
     }
 
     /// Checks that the replay buffer fits the machine's memory, as far as `steps` environment steps fill it.
@@ -159,6 +170,7 @@ impl AgentSettings {
         within("agent.train_freq", self.train_freq.unwrap_or(1), 1..)?;
         within("agent.gradient_steps", self.gradient_steps, 1..=1_000)?;
         within("agent.n_step", self.n_step, 1..=1_000)?;
+        within("agent.final_n_step", self.final_n_step.unwrap_or(1), 1..=1_000)?;
         let batch_size = self.batch_size.unwrap_or(1);
         within("agent.batch_size", batch_size, 1..=65_536)?;
         if self.buffer_size < batch_size {
@@ -296,7 +308,8 @@ impl Agent {
     pub fn learn(&mut self, progress: f64, rng: &mut Stream) -> Result<Update, Error> {
         // passes that need autograd turn it on themselves, and libtorch's calls are faster without it
         let _without_autograd = tch::no_grad_guard();
-        let AgentSettings { n_step: n, gamma, double_q, tau, .. } = self.settings;
+        let AgentSettings { gamma, double_q, tau, .. } = self.settings;
+        let n = self.settings.n_step(progress);
         let batch = self.replay.sample(self.batch_size, NStep { n, gamma }, progress, rng, self.device);
         self.update_return_scale();
         self.update_obs_stats();
@@ -464,8 +477,20 @@ mod tests {
         let image = ObservationSpace::pixels(ObservationShape::ChannelsLast([10, 10, 4]));
         assert_eq!(resolved(AgentSettings::default(), ObservationSpace::vector(8)), (128, 1, "mlp".into()));
         assert_eq!(resolved(AgentSettings::default(), image), (32, 4, "minatar-cnn".into()));
-        let given = AgentSettings { batch_size: Some(8), train_freq: Some(2), ..Default::default() };
+        let given =
+            AgentSettings { batch_size: Some(8), train_freq: Some(2), ..Default::default() };
         assert_eq!(resolved(given, image), (8, 2, "minatar-cnn".into()));
+    }
+
+    #[test]
+    fn n_changes_geometrically_over_the_training() {
+        let n = |n_step, final_n_step| {
+            let settings = AgentSettings { n_step, final_n_step, ..Default::default() };
+            [0.0, 0.25, 0.5, 0.75, 1.0].map(|progress| settings.n_step(progress))
+        };
+        assert_eq!(n(8, Some(2)), [8, 6, 4, 3, 2]); // 8, 5.7, 4, 2.8, 2
+        assert_eq!(n(1, Some(16)), [1, 2, 4, 8, 16]);
+        assert_eq!(n(7, None), [7; 5]);
     }
 
     #[test]
@@ -488,6 +513,7 @@ mod tests {
             (AgentSettings { frame_stack: 9, buffer_size: 8, ..Default::default() }, "agent.frame_stack"),
             (AgentSettings { gradient_steps: 0, ..Default::default() }, "agent.gradient_steps"),
             (AgentSettings { n_step: 0, ..Default::default() }, "agent.n_step"),
+            (AgentSettings { final_n_step: Some(0), ..Default::default() }, "agent.final_n_step"),
             (
                 AgentSettings {
                     prioritized_replay: PrioritizedReplaySettings { alpha: 2.0, beta: 0.4 },

@@ -37,6 +37,7 @@ fn settings() -> AgentSettings {
         batch_size: Some(8),
         buffer_size: 40,
         n_step: 3,
+        final_n_step: Some(1),
         tau: 0.05,
         network: QNetworkSettings { hidden_sizes: vec![9, 6], sigma: 2.0, ..Default::default() },
         ..Default::default()

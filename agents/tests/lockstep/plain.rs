@@ -65,7 +65,10 @@ impl Plain {
     }
 
     pub fn learn(&mut self, progress: f64, rng: &mut Stream) -> UpdateStats {
-        let AgentSettings { n_step, gamma, double_q, tau, .. } = self.settings;
+        let AgentSettings { n_step, final_n_step, gamma, double_q, tau, .. } = self.settings;
+        // from n_step to final_n_step in equal ratios
+        let ratio = final_n_step.unwrap() as f64 / n_step as f64;
+        let n_step = (n_step as f64 * ratio.powf(progress)).round() as usize;
         let (drawn, weights) = self.draw(progress, rng);
         self.update_return_scale();
         self.update_obs_stats();
