@@ -632,12 +632,15 @@ pub fn nearest_first(message: &str) -> String {
     format!("unknown field `{unknown}`, expected one of `{}`", known.join("`, `"))
 }
 
-/// Names a section as such in an error, not by the program's type.
+/// Names a section or a number as such in an error, not by the program's type.
 fn in_words(message: &str) -> String {
     match message.split_once(", expected ") {
         Some((found, of)) if of.starts_with("struct ") || of.contains("tagged enum ") => {
             format!("{found}, expected a section")
         }
+        Some((found, "f64")) => format!("{found}, expected a number"),
+        Some((found, "i64")) => format!("{found}, expected an integer"),
+        Some((found, "u64" | "u32" | "usize")) => format!("{found}, expected an integer of at least 0"),
         _ => message.into(),
     }
 }
@@ -801,6 +804,9 @@ mod tests {
             (["schedule.stepz=1"], &["--set schedule.stepz=1", "unknown field `stepz`", "`steps`"][..]),
             (["schedule.steps=many"], &["--set schedule.steps=many", "string \"many\""]),
             (["agent=1"], &["--set agent=1: invalid type: integer `1`, expected a section"]),
+            (["agent.gamma=x"], &["string \"x\", expected a number"]),
+            (["schedule.steps=-3"], &["integer `-3`, expected an integer of at least 0"]),
+            (["optimizer.num_heads=1.5"], &["floating point `1.5`, expected an integer"]),
             (["environment=x"], &["--set environment=x: ", "expected a section"]),
             (["schedule.steps.x=1"], &["`steps` is not a section"]),
             (["schedule.steps"], &["KEY=VALUE"]),

@@ -175,13 +175,13 @@ impl RunDirectory {
     /// Says that a run without a checkpoint starts over, unless it hasn't begun.
     ///
     /// # Errors
-    /// The log tells of a best network, but the folder of checkpoints is empty, as the place of a disk that isn't mounted.
+    /// The run had finished; or its log tells of a best network, but the folder of checkpoints is empty, as the place of a
+    /// disk that isn't mounted.
     fn check_start_over(&self) -> Result<()> {
         let (log, checkpoints) = (self.path.join(METRICS), self.path.join(CHECKPOINTS));
-        if !is_there(&log)? {
+        if !is_there(&log)? || log.metadata().map_err(unread(&log))?.len() == 0 {
             return Ok(());
         }
-        let lines = fs::read(&log).map_err(unread(&log))?;
         let has_finished = is_there(&self.path.join(UNITS))? || is_there(&self.path.join("plots"))?;
         if has_finished && is_there(&checkpoints)? {
             let problem = "has no checkpoint to resume from, but the run had finished; restore the last one from a copy, or \
@@ -189,14 +189,12 @@ impl RunDirectory {
             bail!("{}: {problem}", checkpoints.shown());
         }
         let is_empty = is_there(&checkpoints)? && fs::read_dir(&checkpoints)?.next().is_none();
-        if is_empty && lines.windows(BEST_LOGGED.len()).any(|bytes| bytes == BEST_LOGGED) {
+        if is_empty && logged_best(&self.path)? {
             let problem = "is empty, but the run had saved its best network; mount or restore it, or remove it to start \
                            the run over";
             bail!("{}: {problem}", checkpoints.shown());
         }
-        if !lines.is_empty() {
-            note!("{}: there is no checkpoint, so the run starts over", self.path.shown());
-        }
+        note!("{}: there is no checkpoint, so the run starts over", self.path.shown());
         Ok(())
     }
 
@@ -426,7 +424,7 @@ pub fn load_best(run: &Path) -> Result<StateDict> {
 fn no_best(run: &Path) -> Result<UsageError> {
     let is_lost = match read_summary(run)? {
         Some(summary) => summary.outcome.has_best(),
-        None => has_copy_of_best(run)?,
+        None => has_copy_of_best(run)? || logged_best(run)?,
     };
     let problem = match is_lost {
         true => format!("has lost its best checkpoint; {}", how_to_restore_best(run)?),
@@ -445,6 +443,13 @@ fn how_to_restore_best(run: &Path) -> Result<String> {
             "restore it from a copy, or remove {SUMMARY} and have {resume} make it again from the last checkpoint"
         ),
     })
+}
+
+/// Returns whether the log of a run tells that it saved its best network.
+fn logged_best(run: &Path) -> Result<bool> {
+    let log = run.join(METRICS);
+    let lines = if is_there(&log)? { fs::read(&log).map_err(unread(&log))? } else { Vec::new() };
+    Ok(lines.windows(BEST_LOGGED.len()).any(|bytes| bytes == BEST_LOGGED))
 }
 
 fn has_copy_of_best(run: &Path) -> Result<bool> {

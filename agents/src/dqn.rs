@@ -477,8 +477,7 @@ mod tests {
         let image = ObservationSpace::pixels(ObservationShape::ChannelsLast([10, 10, 4]));
         assert_eq!(resolved(AgentSettings::default(), ObservationSpace::vector(8)), (128, 1, "mlp".into()));
         assert_eq!(resolved(AgentSettings::default(), image), (32, 4, "minatar-cnn".into()));
-        let given =
-            AgentSettings { batch_size: Some(8), train_freq: Some(2), ..Default::default() };
+        let given = AgentSettings { batch_size: Some(8), train_freq: Some(2), ..Default::default() };
         assert_eq!(resolved(given, image), (8, 2, "minatar-cnn".into()));
     }
 

@@ -178,6 +178,8 @@ fn a_run_without_a_checkpoint_says_that_it_starts_over() {
     let root = tempfile::tempdir().unwrap();
     let run = killed(root.path());
     fs::remove_dir_all(run.join("checkpoints")).unwrap();
+    let (code, said) = outcome(alrao(&format!("eval {}", run.display())));
+    assert!(code == 2 && said.contains("has lost its best checkpoint"), "{code} {said}");
     let (code, said) = resume(&run);
     assert!(code == 0 && said.contains("there is no checkpoint, so the run starts over"), "{code} {said}");
 }
