@@ -27,10 +27,11 @@ const SMALL: &str = "train pendulum --set schedule.steps=4000 --set schedule.val
     --set schedule.test_episodes=3 --set agent.learning_starts=200 --set agent.batch_size=32 --set agent.buffer_size=1500 \
     --set agent.network.hidden_sizes=[32,32] --device cpu";
 
-/// Returns a command of the program with these arguments, separated by spaces.
+/// Returns a command of the program with these arguments, separated by spaces. It handles signals even if the tests run in
+/// the background of a shell or by `nohup`, which ignore some.
 fn alrao(words: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_alrao"));
-    command.args(words.split_whitespace());
+    let mut command = Command::new("/usr/bin/env"); // by its path: some tests have another PATH
+    command.args(["--default-signal=INT,HUP", env!("CARGO_BIN_EXE_alrao")]).args(words.split_whitespace());
     command
 }
 
