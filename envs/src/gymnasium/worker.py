@@ -23,6 +23,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 import traceback
 
 RESET, STEP, RENDER, CLOSE = range(4)
@@ -32,6 +33,8 @@ REQUEST = struct.Struct("<IIQ")
 ROW = struct.Struct("<dII")
 BEGUN = struct.Struct("<Q")
 MOST_ACTIONS = 4096
+MOST_BYTES = 1 << 16
+AWAKE = 50e-6  # seconds, as in worker.rs
 
 
 class Refusal(Exception):
@@ -340,13 +343,22 @@ class Worker:
                 copy.env.close()
 
     def converse(self):
-        receive, send = self.connection.recv, self.connection.sendall
-        while data := receive(1 << 16):
+        while data := self.receive():
             while len(data) < 4 or len(data) < 4 + REQUEST.size * LENGTH.unpack_from(data)[0]:
-                if not (more := receive(1 << 16)):
+                if not (more := self.receive()):
                     return
                 data += more
-            send(self.answer(data))
+            self.connection.sendall(self.answer(data))
+
+    def receive(self):
+        """Returns bytes as soon as there are some; waits awake at first, because waking up takes longer than a step."""
+        until = time.perf_counter() + AWAKE
+        while time.perf_counter() < until:
+            try:
+                return self.connection.recv(MOST_BYTES, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                os.sched_yield()
+        return self.connection.recv(MOST_BYTES)
 
     def answer(self, data):
         (rows,) = LENGTH.unpack_from(data)

@@ -17,6 +17,8 @@ use std::sync::{LazyLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 
@@ -26,6 +28,9 @@ use crate::{ObservationDtype, Step};
 const SCRIPT: &str = include_str!("worker.py");
 /// The time that a worker has to close its environments.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// The time to wait awake for an answer: on an idle core, falling asleep and waking up takes longer than most environments
+/// take for a step. `worker.py` waits as long for a request.
+const AWAKE: Duration = Duration::from_micros(50);
 /// The bytes of a row before the observation.
 const ROW: usize = 16;
 const TERMINATED: u32 = 1;
@@ -379,7 +384,7 @@ impl Process {
             if self.buffer.len() < 4 + length {
                 self.buffer.resize(4 + length, 0);
             }
-            match self.stream.read(&mut self.buffer[filled..]) {
+            match self.read_some(filled) {
                 Ok(0) => return Err(self.died()),
                 Ok(bytes) => filled += bytes,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -388,6 +393,18 @@ impl Process {
                 Err(error) => return Err(self.failed(&error)),
             }
         }
+    }
+
+    /// Reads bytes to the buffer from `start` on, as soon as there are some.
+    fn read_some(&mut self, start: usize) -> std::io::Result<usize> {
+        let since = Instant::now();
+        while since.elapsed() < AWAKE {
+            match recv(&self.stream, &mut self.buffer[start..], RecvFlags::DONTWAIT) {
+                Err(Errno::AGAIN) => thread::yield_now(),
+                result => return Ok(result?.1),
+            }
+        }
+        self.stream.read(&mut self.buffer[start..])
     }
 
     /// Returns the number of requests that were begun.
