@@ -447,8 +447,11 @@ mod tests {
         }
         let csv = table.write(TableFormat::Csv);
         let columns: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
-        assert_eq!(columns, [23; 10]);
-        assert!(csv.contains("pendulum,sgd-lr=1,test return,50000,-10,,1,-10,-10,-10,,,false,,,,,,,2,1,0,0"), "{csv}");
+        assert_eq!(columns, [24; 10]);
+        assert!(
+            csv.contains("pendulum,sgd-lr=1,test return,50000,-10,,1,-10,-10,-10,,,false,,,,,,,2,1,0,0,0"),
+            "{csv}"
+        );
         let json: serde_json::Value = serde_json::from_str(&table.write(TableFormat::Json)).unwrap();
         assert_eq!(json[0]["tests"][1], serde_json::json!({"seed": 1, "value": -200.0, "random_policy": -1000.0}));
     }
@@ -542,7 +545,7 @@ mod tests {
             assert!(markdown.lines().any(|found| found.ends_with(end)), "no {end} in\n{markdown}");
         }
         let csv = table.write(TableFormat::Csv);
-        assert!(csv.lines().any(|line| line.ends_with(",false,90,,1.42,,67.5,,2,0,0,1")), "{csv}");
+        assert!(csv.lines().any(|line| line.ends_with(",false,90,,1.42,,67.5,,2,0,0,0,1")), "{csv}");
         let json: serde_json::Value = serde_json::from_str(&table.write(TableFormat::Json)).unwrap();
         assert_eq!(json[3]["paper"], serde_json::json!({"value": [1.42, null], "top1": [67.5, null]}));
     }
