@@ -217,7 +217,7 @@ impl SweepDirectory {
     /// A file can't be written.
     pub fn prepare(&self, run: &Run) -> Result<File> {
         let directory = self.of(run);
-        if !directory.join("config.toml").exists() {
+        if !directory.join(Config::FILE).exists() {
             RunDirectory::create(&directory, &run.config, None)?;
         }
         let failure = directory.join(FAILURE);

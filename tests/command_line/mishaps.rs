@@ -1,7 +1,7 @@
 //! Mishaps of users: undefined numbers, budgets that are too short, numbers that are too large or negative.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::supervised::{alphabet, cats_and_dogs};
 use crate::sweeps::SMALL_SWEEP;
@@ -14,6 +14,15 @@ fn refused(words: &str, expected: &[&str]) {
     assert!(expected.iter().all(|word| said.contains(word)), "{words}: {said}");
 }
 
+/// Trains a sweep of two short runs for each seed, and returns its directory.
+fn small_sweep(root: &Path, seeds: &str) -> PathBuf {
+    let (file, sweep) = (root.join("small.toml"), root.join("sweep"));
+    fs::write(&file, SMALL_SWEEP).unwrap();
+    let words = format!("sweep {} --seeds {seeds} --set schedule.steps=300 --out", file.display());
+    succeed(alrao(&format!("{words} {}", sweep.display())));
+    sweep
+}
+
 fn replace(file: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(file).unwrap();
     assert!(text.contains(from), "{text}");
@@ -23,10 +32,7 @@ fn replace(file: &Path, from: &str, to: &str) {
 #[test]
 fn one_run_with_an_undefined_or_damaged_summary_spoils_no_other() {
     let root = tempfile::tempdir().unwrap();
-    fs::write(root.path().join("small.toml"), SMALL_SWEEP).unwrap();
-    let sweep = root.path().join("sweep");
-    let words = format!("sweep {0}/small.toml --seeds 0-1 --set schedule.steps=300 --out", root.path().display());
-    succeed(alrao(&format!("{words} {}", sweep.display())));
+    let sweep = small_sweep(root.path(), "0-1");
     let summary = |run: &str| sweep.join(run).join("summary.json");
     let text = fs::read_to_string(summary("pendulum-sgd-seed0")).unwrap();
     let mut values: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -117,10 +123,7 @@ fn a_sweep_beyond_memory_is_refused_before_any_run() {
 #[test]
 fn a_damaged_list_of_runs_is_refused() {
     let root = tempfile::tempdir().unwrap();
-    fs::write(root.path().join("small.toml"), SMALL_SWEEP).unwrap();
-    let sweep = root.path().join("sweep");
-    let words = format!("sweep {}/small.toml --seeds 0 --set schedule.steps=300 --out", root.path().display());
-    succeed(alrao(&format!("{words} {}", sweep.display())));
+    let sweep = small_sweep(root.path(), "0");
     let list = sweep.join("sweep.jsonl");
     let good = fs::read_to_string(&list).unwrap();
     let twice = good.repeat(2);
@@ -154,10 +157,7 @@ fn a_damaged_list_of_runs_is_refused() {
 #[test]
 fn a_run_without_its_description_spoils_no_other() {
     let root = tempfile::tempdir().unwrap();
-    fs::write(root.path().join("small.toml"), SMALL_SWEEP).unwrap();
-    let sweep = root.path().join("sweep");
-    let words = format!("sweep {}/small.toml --seeds 0-1 --set schedule.steps=300 --out", root.path().display());
-    succeed(alrao(&format!("{words} {}", sweep.display())));
+    let sweep = small_sweep(root.path(), "0-1");
     fs::remove_file(sweep.join("pendulum-sgd-seed1/run.json")).unwrap();
     edit_config(&sweep.join("pendulum-alrao-seed1"), "batch_size = 32", "batch_size = 31");
     let table = succeed(alrao(&format!("table {}", sweep.display())));
@@ -223,10 +223,7 @@ fn batches_of_text_beyond_memory_are_refused_with_their_field() {
 #[test]
 fn a_run_of_a_sweep_that_cannot_save_fails_alone_and_is_named() {
     let root = tempfile::tempdir().unwrap();
-    fs::write(root.path().join("small.toml"), SMALL_SWEEP).unwrap();
-    let sweep = root.path().join("sweep");
-    let words = format!("sweep {}/small.toml --seeds 0-1 --set schedule.steps=300 --out", root.path().display());
-    succeed(alrao(&format!("{words} {}", sweep.display())));
+    let sweep = small_sweep(root.path(), "0-1");
     for seed in 0..2 {
         let run = sweep.join(format!("pendulum-sgd-seed{seed}"));
         fs::remove_file(run.join("summary.json")).unwrap();
