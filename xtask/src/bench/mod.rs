@@ -9,6 +9,7 @@ mod input;
 mod minatar;
 mod networks;
 mod python;
+mod solve;
 mod sweep;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use clap::Subcommand;
 use crate::checkout::Checkout;
 use comparison::BenchArgs;
 pub use comparison::{Program, rate};
+use solve::SolveArgs;
 
 /// The benchmarks.
 #[derive(Subcommand)]
@@ -31,6 +33,9 @@ pub enum Bench {
     Gymnasium(BenchArgs),
     /// Updates and environment steps per second of deep Q-learning on one thread, compared with Stable-Baselines3.
     Dqn(BenchArgs),
+    /// Seconds until an agent solves an environment on one core, compared with Stable-Baselines3 with tuned settings. Five
+    /// seeds of five environments take about an hour.
+    Solve(SolveArgs),
     /// Environment steps per second of training in several environments at once, compared with training in one, on one
     /// thread.
     Environments(BenchArgs),
@@ -56,6 +61,7 @@ pub fn run(checkout: &Checkout, bench: &Bench) -> Result<()> {
         Bench::Minatar(args) => minatar::run(checkout, *args),
         Bench::Gymnasium(args) => gymnasium::run(checkout, *args),
         Bench::Dqn(args) => dqn::run(checkout, *args),
+        Bench::Solve(args) => solve::run(checkout, args),
         Bench::Environments(args) => environments::run(checkout, *args),
         Bench::Networks(args) => networks::run(checkout, *args),
         Bench::Input { data, args } => input::run(checkout, data, *args),
