@@ -73,7 +73,7 @@ fn agent(method: &str, width: &str) -> Result<(AgentSettings, Method)> {
         learning_starts: WARM_UP,
         gradient_steps: 1,
         double_q: !plain,
-        n_step: if plain { 1 } else { AgentSettings::default().n_step },
+        n_step: plain.then_some(1),
         normalize_obs: !plain,
         exploration: Exploration { initial_eps: 0.05, final_eps: 0.05, fraction: 1.0, max_repeat: 0 },
         network: QNetworkSettings { hidden_sizes, layer_norm: !plain, ..Default::default() },

@@ -272,7 +272,7 @@ impl Config {
             return Err(UsageError(format!("threads = {}: must be from 1 to 1024", self.threads)).into());
         }
         match &mut self.task {
-            Task::Agent(task) => task.resolve(catalog, self.optimizer.method()?.num_heads)?,
+            Task::Agent(task) => task.resolve(catalog, &self.optimizer.method()?)?,
             Task::Supervised(task) => {
                 if let Some(folder) = task.data.folder().clone() {
                     task.data.set_folder(&folder);
@@ -386,7 +386,7 @@ impl Task {
 
 impl AgentTask {
     /// Checks all settings, and that the machine has the memory, and fills in the environment's defaults.
-    fn resolve(&mut self, catalog: &Catalog, num_heads: i64) -> Result<()> {
+    fn resolve(&mut self, catalog: &Catalog, method: &Method) -> Result<()> {
         self.agent.check().map_err(UsageError::of)?;
         self.schedule.check(self.agent.learning_starts).map_err(UsageError::of)?;
         let wrong = |error| {
@@ -404,10 +404,11 @@ impl AgentTask {
         }
         let space = environment.observation_space();
         self.agent.check_memory(&space, self.schedule.steps).map_err(UsageError::of)?;
-        self.agent = self.agent.resolve(space, &catalog.bodies).map_err(UsageError::of)?;
+        self.agent = self.agent.resolve(space, &catalog.bodies, method).map_err(UsageError::of)?;
         let (inputs, network) = (Inputs::new(space, self.agent.frame_stack), &self.agent.network);
         let body = catalog.bodies.body(network, inputs).map_err(UsageError::of)?;
-        QNetwork::check_memory(inputs, environment.num_actions(), network, body, num_heads).map_err(UsageError::of)?;
+        let actions = environment.num_actions();
+        QNetwork::check_memory(inputs, actions, network, body, method.num_heads).map_err(UsageError::of)?;
         Ok(())
     }
 

@@ -67,7 +67,7 @@ fn with_action_masks_a_game_is_won_without_one_illegal_action() {
         let fast = ["agent.network.hidden_sizes=[128,128]", "agent.num_envs=8", "agent.train_freq=2"];
         train(tic_tac_toe::app(Arc::clone(&illegal)), "tic-tac-toe", &[&small[..], &fast, sets].concat())
     };
-    let mean = play(&["schedule.steps=12000"]);
+    let mean = play(&["schedule.steps=24000"]);
     assert!(mean >= 0.9, "mean result {mean}, at most 1");
     assert_eq!(illegal.load(Ordering::Relaxed), 0);
     play(&["schedule.steps=1100", "environment.masked=false"]);
@@ -113,7 +113,7 @@ fn a_custom_body_learns_cartpole_better_than_chance() {
     let sets = [
         "agent.network.body=fourier",
         "agent.network.hidden_sizes=[64]",
-        "schedule.steps=4000",
+        "schedule.steps=8000",
         "schedule.validation_episodes=3",
         "schedule.test_episodes=10",
         "device=cpu",

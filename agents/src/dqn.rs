@@ -57,15 +57,21 @@ pub struct AgentSettings {
     pub train_freq: Option<u64>,
     /// Updates every `train_freq` environment steps.
     pub gradient_steps: u64,
-    /// Rewards summed before bootstrapping, n, at the start of the training.
-    pub n_step: usize,
-    /// n at the end of the training, towards which it changes geometrically; by default `n_step`, so that n is constant.
+    /// Rewards summed before bootstrapping, n, at the start of the training; by default chosen by the observations' shape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_step: Option<usize>,
+    /// n at the end of the training, towards which it changes geometrically; by default `n_step` if that is given, so that n
+    /// is constant, else chosen by the observations' shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub final_n_step: Option<usize>,
     /// Coefficient of the soft update of the target network after each update, in (0, 1].
     pub tau: f64,
     /// Learning-rate schedule over the whole training.
     pub lr_schedule: LrScheduleKind,
+    /// Maximum root mean square of the change of a hidden unit in an update, relative to that of its parameters; 0 for no
+    /// bound. By default chosen by the observations' shape; none for a method with one learning rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_relative_update: Option<f64>,
     /// Whether the online network selects the action that the target network evaluates (double Q-learning).
     pub double_q: bool,
     /// Standard deviation that discounted returns are scaled to, in units of the likelihood's sigma.
@@ -92,10 +98,11 @@ impl Default for AgentSettings {
             learning_starts: 1_000,
             train_freq: None,
             gradient_steps: 1,
-            n_step: 5,
+            n_step: None,
             final_n_step: None,
             tau: 0.005,
             lr_schedule: LrScheduleKind::Cosine,
+            max_relative_update: None,
             double_q: true,
             return_std: 4.0,
             normalize_obs: true,
@@ -107,12 +114,13 @@ impl Default for AgentSettings {
 }
 
 impl AgentSettings {
-    /// Fills in the defaults that depend on the observations' shape: body, batch size and train frequency.
+    /// Fills in the defaults that depend on the observations' shape (body, batch size, train frequency, n and the bound on
+    /// updates) and on the method (the bound).
     ///
     /// # Errors
     /// [`Error::Setting`] for the first invalid field, or if the body doesn't take these observations.
-    pub fn resolve(&self, space: ObservationSpace, bodies: &Bodies) -> Result<Self, Error> {
-        let settings = self.with_shape_defaults(space);
+    pub fn resolve(&self, space: ObservationSpace, bodies: &Bodies, method: &Method) -> Result<Self, Error> {
+        let settings = self.with_defaults(space, method);
         settings.check()?;
         let body = bodies.resolve(&settings.network, Inputs::new(space, settings.frame_stack))?.to_owned();
         let network = QNetworkSettings { body, ..settings.network };
@@ -122,7 +130,7 @@ impl AgentSettings {
     /// Returns n once a fraction `progress` of the training is completed, in [0, 1]: `n_step^(1 - progress) *
     /// final_n_step^progress`, rounded.
     fn n_step(&self, progress: f64) -> usize {
-        let [first, last] = [self.n_step, self.final_n_step.unwrap_or(self.n_step)].map(|n| n as f64);
+        let [first, last] = [self.n_step, self.final_n_step].map(|n| n.expect("a default") as f64);
         (first.powf(1.0 - progress) * last.powf(progress)).round() as usize
     }
 
@@ -140,10 +148,18 @@ impl AgentSettings {
         }
     }
 
-    pub(crate) fn with_shape_defaults(&self, space: ObservationSpace) -> Self {
+    pub(crate) fn with_defaults(&self, space: ObservationSpace, method: &Method) -> Self {
+        let max_relative_update = shape_defaults::max_relative_update(&space, method);
+        let [n_step, final_n_step] = match self.n_step {
+            Some(n) => [n, n],
+            None => shape_defaults::n_steps(&space),
+        };
         AgentSettings {
             batch_size: self.batch_size.or(Some(shape_defaults::batch_size(&space))),
             train_freq: self.train_freq.or(Some(shape_defaults::train_freq(&space))),
+            n_step: Some(n_step),
+            final_n_step: self.final_n_step.or(Some(final_n_step)),
+            max_relative_update: self.max_relative_update.or(Some(max_relative_update)),
             ..self.clone()
         }
     }
@@ -162,6 +178,8 @@ impl AgentSettings {
         within("agent.exploration.final_eps", self.exploration.final_eps, 0.0..=1.0)?;
         within("agent.exploration.fraction", self.exploration.fraction, above_zero)?;
         within("agent.exploration.max_repeat", self.exploration.max_repeat, 0..=1_000)?;
+        let not_negative = (Bound::Included(0.0), Bound::Excluded(f64::INFINITY));
+        within("agent.max_relative_update", self.max_relative_update.unwrap_or(0.0), not_negative)?;
         within("agent.return_std", self.return_std, positive)?;
         within("agent.network.width_factor", self.network.width_factor, (Bound::Excluded(0.0), Bound::Included(16.0)))?;
         within("agent.network.sigma", self.network.sigma, positive)?;
@@ -169,7 +187,7 @@ impl AgentSettings {
         within("agent.prioritized_replay.beta", self.prioritized_replay.beta, 0.0..=1.0)?;
         within("agent.train_freq", self.train_freq.unwrap_or(1), 1..)?;
         within("agent.gradient_steps", self.gradient_steps, 1..=1_000)?;
-        within("agent.n_step", self.n_step, 1..=1_000)?;
+        within("agent.n_step", self.n_step.unwrap_or(1), 1..=1_000)?;
         within("agent.final_n_step", self.final_n_step.unwrap_or(1), 1..=1_000)?;
         let batch_size = self.batch_size.unwrap_or(1);
         within("agent.batch_size", batch_size, 1..=65_536)?;
@@ -264,9 +282,11 @@ impl Agent {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
-        let settings = settings.with_shape_defaults(space);
+        let settings = settings.with_defaults(space, method);
         settings.check()?;
         let inputs = Inputs::new(space, settings.frame_stack);
+        let bound = settings.max_relative_update.filter(|bound| *bound > 0.0);
+        let method = &Method { max_relative_update: bound, ..method.clone() };
         let q = QNetwork::with_body(inputs, actions, &settings.network, body, method, seed, device)?;
         let normalized = if space.image().is_some() { 0 } else { space.len() };
         Ok(Agent {
@@ -468,28 +488,48 @@ mod tests {
     }
 
     #[test]
-    fn the_shape_of_observations_chooses_body_batch_size_and_train_frequency() {
+    fn the_shape_of_observations_chooses_defaults() {
         let resolved = |settings: AgentSettings, space| {
-            let AgentSettings { batch_size, train_freq, network, .. } =
-                settings.resolve(space, &Bodies::default()).unwrap();
-            (batch_size.unwrap(), train_freq.unwrap(), network.body)
+            let AgentSettings { batch_size, train_freq, n_step, final_n_step, network, .. } =
+                settings.resolve(space, &Bodies::default(), &Method::alrao()).unwrap();
+            (batch_size.unwrap(), train_freq.unwrap(), [n_step, final_n_step].map(Option::unwrap), network.body)
         };
         let image = ObservationSpace::pixels(ObservationShape::ChannelsLast([10, 10, 4]));
-        assert_eq!(resolved(AgentSettings::default(), ObservationSpace::vector(8)), (128, 1, "mlp".into()));
-        assert_eq!(resolved(AgentSettings::default(), image), (32, 4, "minatar-cnn".into()));
-        let given = AgentSettings { batch_size: Some(8), train_freq: Some(2), ..Default::default() };
-        assert_eq!(resolved(given, image), (8, 2, "minatar-cnn".into()));
+        assert_eq!(resolved(AgentSettings::default(), ObservationSpace::vector(8)), (128, 1, [3, 1], "mlp".into()));
+        assert_eq!(resolved(AgentSettings::default(), image), (32, 4, [5, 5], "minatar-cnn".into()));
+        let given = AgentSettings { batch_size: Some(8), train_freq: Some(2), n_step: Some(3), ..Default::default() };
+        assert_eq!(resolved(given, image), (8, 2, [3, 3], "minatar-cnn".into()));
+    }
+
+    #[test]
+    fn units_with_random_learning_rates_have_bounded_updates() {
+        let bound = |space, method: Method, given| {
+            let settings = AgentSettings { max_relative_update: given, ..Default::default() };
+            let agent = Agent::new(space, 2, &settings, &method, 0, Device::Cpu).unwrap();
+            agent.q().learner().method().max_relative_update
+        };
+        let (vector, image) =
+            (ObservationSpace::vector(3), ObservationSpace::pixels(ObservationShape::ChannelsLast([10, 10, 4])));
+        let sgd = || Method::sgd(0.1).unwrap();
+        assert_eq!(bound(vector, Method::alrao(), None), Some(0.01));
+        assert_eq!(bound(image, Method::alrao(), None), None);
+        assert_eq!(bound(vector, sgd(), None), None);
+        assert_eq!(bound(vector, Method::alrao(), Some(0.0)), None);
+        assert_eq!(bound(vector, sgd(), Some(0.2)), Some(0.2));
+        assert_eq!(bound(image, Method { max_relative_update: Some(0.3), ..Method::alrao() }, None), Some(0.3));
     }
 
     #[test]
     fn n_changes_geometrically_over_the_training() {
         let n = |n_step, final_n_step| {
             let settings = AgentSettings { n_step, final_n_step, ..Default::default() };
+            let settings = settings.with_defaults(ObservationSpace::vector(3), &Method::alrao());
             [0.0, 0.25, 0.5, 0.75, 1.0].map(|progress| settings.n_step(progress))
         };
-        assert_eq!(n(8, Some(2)), [8, 6, 4, 3, 2]); // 8, 5.7, 4, 2.8, 2
-        assert_eq!(n(1, Some(16)), [1, 2, 4, 8, 16]);
-        assert_eq!(n(7, None), [7; 5]);
+        assert_eq!(n(Some(8), Some(2)), [8, 6, 4, 3, 2]); // 8, 5.7, 4, 2.8, 2
+        assert_eq!(n(Some(1), Some(16)), [1, 2, 4, 8, 16]);
+        assert_eq!(n(Some(7), None), [7; 5]);
+        assert_eq!(n(None, None), [3, 2, 2, 1, 1]); // 3, 2.3, 1.7, 1.3, 1
     }
 
     #[test]
@@ -511,7 +551,8 @@ mod tests {
             ),
             (AgentSettings { frame_stack: 9, buffer_size: 8, ..Default::default() }, "agent.frame_stack"),
             (AgentSettings { gradient_steps: 0, ..Default::default() }, "agent.gradient_steps"),
-            (AgentSettings { n_step: 0, ..Default::default() }, "agent.n_step"),
+            (AgentSettings { n_step: Some(0), ..Default::default() }, "agent.n_step"),
+            (AgentSettings { max_relative_update: Some(-0.1), ..Default::default() }, "agent.max_relative_update"),
             (AgentSettings { final_n_step: Some(0), ..Default::default() }, "agent.final_n_step"),
             (
                 AgentSettings {

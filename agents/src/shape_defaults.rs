@@ -1,9 +1,10 @@
-//! Defaults that depend on the shape of the observations, and on nothing else.
+//! Defaults that depend on the shape of the observations, and one that depends on the method.
 //!
 //! A pass over an image takes tens to thousands of times as long as one over a vector, and consecutive images differ little.
 //! So for images an update every 4 environment steps from 32 transitions is the rule since Mnih et al. (2015); for vectors,
 //! where an environment step is the dear part, more updates from larger batches learn more per step.
 
+use alrao_core::method::Method;
 use alrao_envs::ObservationSpace;
 
 /// Returns the default of `agent.train_freq`, in environment steps.
@@ -14,4 +15,18 @@ pub(crate) fn train_freq(space: &ObservationSpace) -> u64 {
 /// Returns the default of `agent.batch_size`, in transitions.
 pub(crate) fn batch_size(space: &ObservationSpace) -> usize {
     if space.image().is_some() { 32 } else { 128 }
+}
+
+/// Returns the defaults of `agent.n_step` and `agent.final_n_step`, in rewards. Sums of rewards spread information quickly,
+/// but are the returns of an exploring policy, from which values don't become precise. Agents of MinAtar's images, which are
+/// far from precise, learn faster from sums to the end (docs/ablations.md).
+pub(crate) fn n_steps(space: &ObservationSpace) -> [usize; 2] {
+    if space.image().is_some() { [5, 5] } else { [3, 1] }
+}
+
+/// Returns the default of `agent.max_relative_update`; 0 is no bound. The bound is for units with random learning rates, and
+/// wasn't tried with images yet (docs/choices.md).
+pub(crate) fn max_relative_update(space: &ObservationSpace, method: &Method) -> f64 {
+    let random_rates = method.lr_range.min() < method.lr_range.max();
+    method.max_relative_update.unwrap_or(if random_rates && space.image().is_none() { 0.01 } else { 0.0 })
 }

@@ -336,7 +336,7 @@ impl DqnTrainer {
         schedule.check(settings.learning_starts)?;
         let environment = make()?;
         let (space, actions) = (environment.observation_space(), environment.num_actions());
-        let settings = &settings.with_shape_defaults(space);
+        let settings = &settings.with_defaults(space, method);
         settings.check()?;
         let train_freq = settings.train_freq.expect("a default");
         if actions == 0 {

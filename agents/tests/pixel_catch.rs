@@ -121,7 +121,7 @@ fn advance_to(reason: &DqnStopReason, training: &mut DqnTrainer) {
 #[ignore = "takes a minute"]
 fn catch_is_learned_from_stacked_pixels() {
     let exploration = Exploration { fraction: 0.5, ..Default::default() };
-    let settings = AgentSettings { n_step: 1, exploration, ..settings(2, 0.25) };
+    let settings = AgentSettings { n_step: Some(1), exploration, ..settings(2, 0.25) };
     let mut training = trainer(&settings, 8_000);
     advance_to(&DqnStopReason::Finished, &mut training);
     let stacked = || Ok(stack_frames(make()?, settings.frame_stack));

@@ -28,6 +28,7 @@ use crate::rates::LrGranularity;
 use crate::state_dict::StateDict;
 use crate::streams::{Stream, stream};
 use crate::units::Units;
+use crate::update_bound::UpdateBound;
 
 /// Training state of a network: learning rates, optimizers, averaging and guards.
 pub struct Learner {
@@ -44,11 +45,12 @@ pub struct Learner {
     rates_seed: u64,
 }
 
-/// Optimizer, guard, clipping and gradient buffer of the body or of the heads.
+/// Optimizer, guard, clipping, bound and gradient buffer of the body or of the heads.
 struct ParamGroup {
     optimizer: Box<dyn Optimizer>,
     guard: Option<UnitGuard>,
     clip: Option<GradClip>,
+    bound: Option<UpdateBound>,
     /// a flat gradient, `[P]`, and its view for each parameter
     grad_buffer: (Tensor, Weights),
 }
@@ -116,18 +118,25 @@ impl Learner {
             }
         };
         let head_rates = method.lr_range.log_spaced(k as usize);
-        let group = |parameters: &Parameters, rates: &Tensor, clip| ParamGroup {
+        let group = |parameters: &Parameters, rates: &Tensor, clip, bound| ParamGroup {
             optimizer: method.rule.build(rates),
             guard: method.guarded.then(|| UnitGuard::new(parameters.units())),
             clip,
+            bound,
             grad_buffer: parameters.grad_buffer(),
         };
         Ok(Learner {
-            body: group(body, &body_rates, method.max_grad_norm.map(GradClip::global)),
+            body: group(
+                body,
+                &body_rates,
+                method.max_grad_norm.map(GradClip::global),
+                method.max_relative_update.map(|max| UpdateBound::new(max, body)),
+            ),
             heads: group(
                 heads,
                 &heads.broadcast(&head_rates),
                 method.max_grad_norm.map(|max_norm| clip_each_head(max_norm, heads)),
+                None,
             ),
             averaging: method.averaging.build(k, body.theta().device()),
             history: History::default(),
@@ -353,7 +362,11 @@ impl ParamGroup {
         if let Some(clip) = &self.clip {
             gradient = clip.clip(gradient);
         }
-        apply_update.apply(parameters.theta_mut(), |theta| self.optimizer.step(theta, &gradient, factor));
+        let mut step = |theta: &mut Tensor| self.optimizer.step(theta, &gradient, factor);
+        apply_update.apply(parameters.theta_mut(), |theta| match &mut self.bound {
+            None => step(theta),
+            Some(bound) => bound.apply(theta, factor, step),
+        });
     }
 }
 

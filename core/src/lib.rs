@@ -36,6 +36,7 @@ mod error;
 mod guard;
 mod matmul;
 mod slices;
+mod update_bound;
 
 pub use error::Error;
 pub use tch;

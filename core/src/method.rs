@@ -30,6 +30,9 @@ pub struct Method {
     pub evidence: Evidence,
     /// Maximum norm of the body's gradient, and of each head's; unclipped if `None`.
     pub max_grad_norm: Option<f64>,
+    /// Maximum root mean square of the change of a unit of the body in an update, relative to that of its parameters; the
+    /// learning rates' schedule multiplies it. Unbounded if `None`.
+    pub max_relative_update: Option<f64>,
     /// Whether non-finite heads and units are skipped rather than left to diverge.
     pub guarded: bool,
 }
@@ -74,6 +77,7 @@ impl Method {
             averaging: Averaging::default(),
             evidence: Evidence::default(),
             max_grad_norm: None,
+            max_relative_update: None,
             guarded: true,
         }
     }

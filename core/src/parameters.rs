@@ -74,6 +74,18 @@ struct Entry {
     units: Option<Units>,
 }
 
+/// The elements of a parameter in the flat tensor, and their units.
+#[derive(Clone, Debug)]
+pub(crate) struct UnitBlock {
+    start: usize,
+    first: usize,
+    count: usize,
+    /// Consecutive elements of a unit.
+    pub stride: usize,
+    /// How often the units follow each other.
+    pub repeats: usize,
+}
+
 /// Element e of a parameter belongs to unit `first + (e / stride) % count`.
 #[derive(Clone, Copy, Debug)]
 struct Units {
@@ -215,6 +227,38 @@ impl Entry {
     }
 }
 
+impl UnitBlock {
+    /// Returns the units.
+    pub fn units(&self) -> Range<usize> {
+        self.first..self.first + self.count
+    }
+
+    /// Returns the block's elements of a flat tensor, `[repeats, units, stride]`.
+    pub fn view(&self, flat: &Tensor) -> Tensor {
+        let shape @ [repeats, count, stride] = [self.repeats, self.count, self.stride].map(|n| n as i64);
+        flat.narrow(0, self.start as i64, repeats * count * stride).view(shape)
+    }
+
+    /// Returns the block's units of a tensor with one number per unit, `[units]`.
+    pub fn of_units(&self, by_unit: &Tensor) -> Tensor {
+        by_unit.narrow(0, self.first as i64, self.count as i64)
+    }
+
+    /// Returns the repeats, `[units * stride]` each, of a flat slice.
+    pub fn repeats<'a, T>(&self, flat: &'a [T]) -> std::slice::ChunksExact<'a, T> {
+        flat[self.elements()].chunks_exact(self.count * self.stride)
+    }
+
+    /// Returns the repeats, `[units * stride]` each, of a flat slice.
+    pub fn repeats_mut<'a, T>(&self, flat: &'a mut [T]) -> std::slice::ChunksExactMut<'a, T> {
+        flat[self.elements()].chunks_exact_mut(self.count * self.stride)
+    }
+
+    fn elements(&self) -> Range<usize> {
+        self.start..self.start + self.repeats * self.count * self.stride
+    }
+}
+
 impl Buffer {
     fn numel(&self) -> i64 {
         self.shape.iter().product()
@@ -290,6 +334,18 @@ impl Parameters {
         let flat = self.theta.zeros_like();
         let parts = split(&self.entries, &flat, true);
         (flat, parts)
+    }
+
+    /// Returns the units of each parameter's elements, in the order of the flat tensor.
+    pub(crate) fn unit_blocks(&self) -> Vec<UnitBlock> {
+        let mut start = 0;
+        let block = |entry: &Entry| {
+            let Units { first, count, stride } = entry.units.expect("checked when finished");
+            let (numel, of_block) = (entry.numel() as usize, start);
+            start += numel;
+            UnitBlock { start: of_block, first, count, stride, repeats: numel / (count * stride) }
+        };
+        self.entries.iter().map(block).collect()
     }
 
     /// Returns the unit of every element, `[P]`.

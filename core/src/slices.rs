@@ -148,11 +148,17 @@ pub(crate) fn sum<T: Scalar>(x: &[T], f: impl Fn(T) -> T) -> T {
 /// Computes `sum_i x_i y_i`.
 #[inline(always)]
 pub(crate) fn dot<T: Scalar>(x: &[T], y: &[T]) -> T {
+    sum_of_pairs(x, y, |x, y| x * y)
+}
+
+/// Computes `sum_i f(x_i, y_i)`.
+#[inline(always)]
+pub(crate) fn sum_of_pairs<T: Scalar>(x: &[T], y: &[T], f: impl Fn(T, T) -> T) -> T {
     let (mut lanes, (xs, x_rest), (ys, y_rest)) = ([T::zero(); LANES], x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
     for (xs, ys) in xs.iter().zip(ys) {
-        lanes.iter_mut().zip(xs.iter().zip(ys)).for_each(|(sum, (&x, &y))| *sum = *sum + x * y);
+        lanes.iter_mut().zip(xs.iter().zip(ys)).for_each(|(sum, (&x, &y))| *sum = *sum + f(x, y));
     }
-    lanes.into_iter().chain(x_rest.iter().zip(y_rest).map(|(&x, &y)| x * y)).sum()
+    lanes.into_iter().chain(x_rest.iter().zip(y_rest).map(|(&x, &y)| f(x, y))).sum()
 }
 
 /// Writes `sum_b x_bi` for each column i of `x`, `[B, O]`, to `sums`, `[O]`.

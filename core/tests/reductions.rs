@@ -127,7 +127,10 @@ fn one_head_equals_an_ordinary_output_layer() {
     for _ in 0..50 {
         let leaves: Vec<Tensor> = plain.iter().map(|value| value.detach().set_requires_grad(true)).collect();
         let layer = |x: &Tensor, i: usize| x.linear(&leaves[i], Some(&leaves[i + 1]));
-        let z = layer_norm(&layer(&layer_norm(&layer(&x, 0)).relu(), 2)).relu();
+        let pi = std::f64::consts::PI;
+        let standard = |relu: Tensor| (relu - (2.0 * pi).sqrt().recip()) / ((1.0 - pi.recip()) / 2.0).sqrt();
+        let hidden = |x: &Tensor, i| standard(layer_norm(&layer(x, i)).relu());
+        let z = hidden(&hidden(&x, 0), 2);
         let loss = layer(&z, 4).huber_loss(&y, tch::Reduction::Sum, 1.0) / 8.0;
         let gradients = Tensor::run_backward(&[loss], &leaves, false, false);
         plain = plain.iter().zip(gradients).map(|(value, gradient)| value - gradient * eta).collect();

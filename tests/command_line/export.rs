@@ -19,9 +19,10 @@ fn train(run: &Path, sets: &str) {
 /// A network as the documentation writes it in PyTorch, on the tensors by PyTorch's names.
 fn in_pytorch(tensors: &HashMap<String, Tensor>, x: &Tensor) -> Tensor {
     let linear = |i: usize, x: Tensor| x.linear(&tensors[&format!("{i}.weight")], Some(&tensors[&format!("{i}.bias")]));
-    let hidden = |i, x| linear(i, x).layer_norm([32], None::<Tensor>, None::<Tensor>, 1e-5, false).relu();
-    let x = (x - &tensors["0.mean"]) / &tensors["0.std"];
-    linear(7, hidden(4, hidden(1, x)))
+    let normalize = |i: usize, x: Tensor| (x - &tensors[&format!("{i}.mean")]) / &tensors[&format!("{i}.std")];
+    let hidden =
+        |i, x| normalize(i + 3, linear(i, x).layer_norm([32], None::<Tensor>, None::<Tensor>, 1e-5, false).relu());
+    linear(9, hidden(5, hidden(1, normalize(0, x.shallow_clone()))))
 }
 
 #[test]
@@ -33,7 +34,7 @@ fn a_safetensors_file_has_the_policy_by_pytorchs_names_and_in_raw_units() {
         let said = succeed(alrao(&format!("export {} --out {}", run.display(), file.display())));
         assert!(said.contains("observation [batch, 3] of f32 -> q_values [batch, 5]"), "{said}");
         let tensors: HashMap<_, _> = Tensor::read_safetensors(&file).unwrap().into_iter().collect();
-        assert_eq!(tensors.len(), 2 + 3 * 2, "one head: {:?}", tensors.keys());
+        assert_eq!(tensors.len(), 3 * 2 + 3 * 2, "one head: {:?}", tensors.keys());
 
         let observations: Vec<f32> = (0..300).map(|i| (i as f32 * 0.7).sin()).collect();
         let found = in_pytorch(&tensors, &Tensor::from_slice(&observations).view([100, 3]));
@@ -41,9 +42,10 @@ fn a_safetensors_file_has_the_policy_by_pytorchs_names_and_in_raw_units() {
         let ours = Tensor::from_slice(&ours.q_values(&observations, 100).unwrap()).view([100, 5]);
         let error = ((found - &ours).abs() / (ours.abs() + 1.0)).max().double_value(&[]);
         assert!(error < 1e-5, "{name}: {error}");
-        // Rewards of Pendulum are about -6 a step, returns of 1,000 steps about -600 where gamma is 0.99.
+        // Pendulum's returns are about -600 where gamma is 0.99; a few hundred updates bring values a small part of the way,
+        // which in scaled units would be above -0.1.
         let mean = ours.mean(Kind::Float).double_value(&[]);
-        assert!((-1_000.0..-10.0).contains(&mean), "{name}: raw units: {mean}");
+        assert!((-1_000.0..-1.0).contains(&mean), "{name}: raw units: {mean}");
     }
 }
 

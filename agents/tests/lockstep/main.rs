@@ -36,9 +36,10 @@ fn settings() -> AgentSettings {
         gamma: 0.9,
         batch_size: Some(8),
         buffer_size: 40,
-        n_step: 3,
+        n_step: Some(3),
         final_n_step: Some(1),
         tau: 0.05,
+        max_relative_update: Some(1e-3),
         network: QNetworkSettings { hidden_sizes: vec![9, 6], sigma: 2.0, ..Default::default() },
         ..Default::default()
     }
@@ -70,7 +71,7 @@ fn alrao_with_action_masks() {
 #[test]
 fn sgd_without_normalization_and_double_dqn() {
     let network = QNetworkSettings { layer_norm: false, ..settings().network };
-    let plain = AgentSettings { double_q: false, n_step: 1, network, ..settings() };
+    let plain = AgentSettings { double_q: false, n_step: Some(1), network, ..settings() };
     check(&plain, &Method::sgd(0.01).unwrap());
 }
 
@@ -219,7 +220,9 @@ fn reference(agent: &Agent, settings: &AgentSettings, method: &Method) -> Plain 
         optimizer::UpdateRule::Sgd(_) => Rule::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 },
         optimizer::UpdateRule::Adam(_) => Rule::Adam,
     };
-    Plain::new(settings.clone(), Reference::new(body, units, rates, (heads, outputs), (low, high), rule), outputs)
+    let mut online = Reference::new(body, units, rates, (heads, outputs), (low, high), rule);
+    online.max_relative_update = settings.max_relative_update;
+    Plain::new(settings.clone(), online, outputs)
 }
 
 /// Returns copies, in f64, of an agent's saved tensors, by name.

@@ -67,6 +67,7 @@ impl Plain {
     pub fn learn(&mut self, progress: f64, rng: &mut Stream) -> UpdateStats {
         let AgentSettings { n_step, final_n_step, gamma, double_q, tau, .. } = self.settings;
         // from n_step to final_n_step in equal ratios
+        let n_step = n_step.unwrap();
         let ratio = final_n_step.unwrap() as f64 / n_step as f64;
         let n_step = (n_step as f64 * ratio.powf(progress)).round() as usize;
         let (drawn, weights) = self.draw(progress, rng);
@@ -228,6 +229,11 @@ fn features(settings: &AgentSettings, body: &Values, x: &Tensor) -> Tensor {
             z = (z - mean) / (variance + 1e-5).sqrt();
         }
         z = z.clamp_min(0.0);
+        if settings.network.layer_norm {
+            // the mean and standard deviation of the ReLU of a standard normal variable
+            let pi = std::f64::consts::PI;
+            z = (z - (2.0 * pi).sqrt().recip()) / ((1.0 - pi.recip()) / 2.0).sqrt();
+        }
     }
     z
 }

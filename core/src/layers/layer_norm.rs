@@ -7,6 +7,7 @@
 use tch::Tensor;
 
 use super::Module;
+use super::relu::ReluStats;
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
 use crate::slices::{Scalar, dot, simd_dispatch, sliceable, sum, with_slices};
 
@@ -40,18 +41,18 @@ fn normalize(x: &Tensor) -> Normalized {
     Normalized { y, rstd }
 }
 
-/// Computes `z = relu(layer_norm(x))`, `[B, H] -> [B, H]`, and the normalized values, which overwrite `x`.
-pub(super) fn layer_norm_relu(mut x: Tensor) -> (Tensor, Normalized) {
-    if let Some((z, rstd)) = simd_dispatch!(layer_norm_relu_rows(&mut x)) {
+/// Computes `z = (relu(layer_norm(x)) - mean) / std`, `[B, H] -> [B, H]`, and the normalized values, which overwrite `x`.
+pub(super) fn layer_norm_relu(mut x: Tensor, stats: ReluStats) -> (Tensor, Normalized) {
+    if let Some((z, rstd)) = simd_dispatch!(layer_norm_relu_rows(&mut x, stats)) {
         return (z, Normalized { y: x, rstd });
     }
     let normal = normalize(&x);
-    (normal.y.relu(), normal)
+    ((normal.y.relu() - stats.mean) * stats.std.recip(), normal)
 }
 
 /// Overwrites the gradient with respect to [`layer_norm_relu`]'s `z` by the gradient with respect to `x`, `[B, H]`.
-pub(super) fn layer_norm_relu_backward(gradient: &mut Tensor, normal: &Normalized) {
-    if simd_dispatch!(backward_by_rows(gradient, normal)).is_some() {
+pub(super) fn layer_norm_relu_backward(gradient: &mut Tensor, normal: &Normalized, stats: ReluStats) {
+    if simd_dispatch!(backward_by_rows(gradient, normal, stats)).is_some() {
         return;
     }
     let Normalized { y, rstd } = normal;
@@ -59,16 +60,17 @@ pub(super) fn layer_norm_relu_backward(gradient: &mut Tensor, normal: &Normalize
     let mean = |x: &Tensor| x.mean_dim([-1].as_slice(), true, None); // [B, 1]
     let stretch = -mean(&(&*gradient * y));
     let shift = mean(gradient);
-    let _ = gradient.g_sub_(&shift).addcmul_(y, &stretch).g_mul_(rstd);
+    let _ = gradient.g_sub_(&shift).addcmul_(y, &stretch).g_mul_(rstd).g_mul_scalar_(stats.std.recip());
 }
 
 /// Overwrites `x` by its normalized values; returns `z` and the reciprocal standard deviations.
 #[inline(always)]
-fn layer_norm_relu_rows<T: Scalar>(x: &mut Tensor) -> Option<(Tensor, Tensor)> {
+fn layer_norm_relu_rows<T: Scalar>(x: &mut Tensor, stats: ReluStats) -> Option<(Tensor, Tensor)> {
     let &[samples, features] = &x.size()[..] else { return None };
     sliceable::<T>(x)?;
     let (mut z, mut reciprocals) = (x.empty_like(), x.new_empty([samples, 1], (x.kind(), x.device())));
     let (n, width) = (T::from_f64(features as f64), features as usize);
+    let (mean_of_z, scale) = (T::from_f64(stats.mean), T::from_f64(stats.std.recip()));
     with_slices::<T, _, _, _>(
         [x, &mut z, &mut reciprocals],
         [],
@@ -82,7 +84,8 @@ fn layer_norm_relu_rows<T: Scalar>(x: &mut Tensor) -> Option<(Tensor, Tensor)> {
                 *reciprocal = (variance + T::from_f64(EPSILON)).sqrt().recip();
                 for (x, z) in x.iter_mut().zip(z) {
                     *x = (*x - mean) * *reciprocal;
-                    *z = if *x < T::zero() { T::zero() } else { *x }; // NaN propagates
+                    let relu = if *x < T::zero() { T::zero() } else { *x }; // NaN propagates
+                    *z = (relu - mean_of_z) * scale;
                 }
             }
         },
@@ -91,9 +94,9 @@ fn layer_norm_relu_rows<T: Scalar>(x: &mut Tensor) -> Option<(Tensor, Tensor)> {
 }
 
 #[inline(always)]
-fn backward_by_rows<T: Scalar>(gradient: &mut Tensor, normal: &Normalized) -> Option<()> {
+fn backward_by_rows<T: Scalar>(gradient: &mut Tensor, normal: &Normalized, stats: ReluStats) -> Option<()> {
     let width = *normal.y.size().last()? as usize;
-    let n = T::from_f64(width as f64);
+    let (n, scale) = (T::from_f64(width as f64), T::from_f64(stats.std.recip()));
     with_slices::<T, _, _, _>(
         [gradient],
         [&normal.y, &normal.rstd],
@@ -101,6 +104,7 @@ fn backward_by_rows<T: Scalar>(gradient: &mut Tensor, normal: &Normalized) -> Op
         |[gradient], [y, reciprocals]| {
             let rows = gradient.chunks_exact_mut(width).zip(y.chunks_exact(width));
             for ((gradient, y), &reciprocal) in rows.zip(reciprocals) {
+                let reciprocal = reciprocal * scale;
                 gradient.iter_mut().zip(y).for_each(|(g, &y)| *g = if y <= T::zero() { T::zero() } else { *g });
                 let (shift, stretch) = (sum(gradient, |g| g) / n, dot(gradient, y) / n);
                 gradient.iter_mut().zip(y).for_each(|(g, &y)| *g = (*g - shift - y * stretch) * reciprocal);
@@ -135,9 +139,13 @@ impl LayerNorm {
 
 #[cfg(test)]
 mod tests {
+    use rand_distr::{Distribution, StandardNormal};
+    use tch::Kind;
+
     use super::*;
     use crate::device::via_libtorch;
     use crate::layers::tests::{assert_close, build, numbers};
+    use crate::streams::stream;
 
     #[test]
     fn a_pair_normalizes_to_plus_and_minus_one_at_any_scale() {
@@ -151,22 +159,32 @@ mod tests {
     #[test]
     fn the_loop_matches_libtorch() {
         let (x, gradient) = (numbers(&[5, 37]), numbers(&[185]).cos().view([5, 37]));
-        let both = || {
-            let (z, normal) = layer_norm_relu(x.copy());
-            let mut gradient = gradient.copy();
-            layer_norm_relu_backward(&mut gradient, &normal);
-            (z, normal, gradient)
-        };
-        let (by_loop, by_libtorch) = (both(), via_libtorch(both));
-        assert_close(&by_loop.0, &by_libtorch.0, 1e-6);
-        assert_close(&by_loop.1.y, &by_libtorch.1.y, 1e-6);
-        assert_close(&by_loop.2, &by_libtorch.2, 1e-6);
+        for stats in [ReluStats::NONE, ReluStats::OF_NORMAL] {
+            let both = || {
+                let (z, normal) = layer_norm_relu(x.copy(), stats);
+                let mut gradient = gradient.copy();
+                layer_norm_relu_backward(&mut gradient, &normal, stats);
+                (z, normal, gradient)
+            };
+            let (by_loop, by_libtorch) = (both(), via_libtorch(both));
+            assert_close(&by_loop.0, &by_libtorch.0, 1e-6);
+            assert_close(&by_loop.1.y, &by_libtorch.1.y, 1e-6);
+            assert_close(&by_loop.2, &by_libtorch.2, 1e-6);
+        }
+    }
+
+    #[test]
+    fn features_have_mean_zero_and_deviation_one() {
+        let normal: Vec<f32> = StandardNormal.sample_iter(&mut stream(0, "features")).take(100_000).collect();
+        let (z, _) = layer_norm_relu(Tensor::from_slice(&normal).view([100, 1000]), ReluStats::OF_NORMAL);
+        let (mean, std) = (z.mean(Kind::Float).double_value(&[]), z.std(false).double_value(&[]));
+        assert!(mean.abs() < 0.02 && (std - 1.0).abs() < 0.02, "{mean}, {std}");
     }
 
     #[test]
     fn relu_keeps_nan() {
         for x in [f32::NAN, f32::INFINITY, 1e30] {
-            let (z, _) = layer_norm_relu(Tensor::from_slice(&[x, -1.0, 1.0]).view([1, 3]));
+            let (z, _) = layer_norm_relu(Tensor::from_slice(&[x, -1.0, 1.0]).view([1, 3]), ReluStats::OF_NORMAL);
             assert!(z.isnan().all().int64_value(&[]) != 0, "{z}");
         }
     }

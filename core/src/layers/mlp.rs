@@ -1,16 +1,21 @@
-//! Multilayer perceptron, the default body of Q-networks: linear layers, each with layer normalization and ReLU.
+//! Multilayer perceptron, the default body of Q-networks: linear layers, each with layer normalization and a ReLU, whose
+//! output is then brought to mean 0 and standard deviation 1 by constants.
 //!
 //! The backward pass is written by hand: for a Q-network's small layers, autograd's overhead exceeds their arithmetic.
 
 use tch::Tensor;
 
 use super::layer_norm::{Normalized, layer_norm_relu, layer_norm_relu_backward};
-use super::relu::{relu_backward, relu_in_place};
+use super::relu::{ReluStats, relu_backward, relu_in_place};
 use super::{Backward, Body, Linear, Module, scaled_width};
 use crate::Error;
 use crate::parameters::{ParameterBuilder, Weights};
 
-/// Multilayer perceptron, `z = relu(norm(W_n .. relu(norm(W_1 x + b_1)) .. + b_n))`.
+/// Of the features after layer normalization.
+const STATS: ReluStats = ReluStats::OF_NORMAL;
+
+/// Multilayer perceptron, `z = f(W_n .. f(W_1 x + b_1) .. + b_n)`, where `f(y) = (relu(norm(y)) - mean) / std`, or
+/// `relu(y)` without layer normalization.
 #[derive(Clone, Debug)]
 pub struct Mlp {
     layers: Vec<Linear>,
@@ -59,7 +64,7 @@ impl Body for Mlp {
         self.layers.iter().fold(x.shallow_clone(), |x, layer| {
             let mut y = layer.forward(weights, &x);
             if self.layer_norm {
-                return layer_norm_relu(y).0;
+                return layer_norm_relu(y, STATS).0;
             }
             relu_in_place(&mut y);
             y
@@ -74,7 +79,7 @@ impl Body for Mlp {
             let mut y = layer.forward(weights, &x);
             let normal;
             (z, normal) = if self.layer_norm {
-                let (z, normal) = layer_norm_relu(y);
+                let (z, normal) = layer_norm_relu(y, STATS);
                 (z, Some(normal))
             } else {
                 relu_in_place(&mut y);
@@ -89,7 +94,7 @@ impl Body for Mlp {
             let (mut gradient, mut z) = (gradient, first(&features));
             for (i, (layer, saved)) in layers.iter().zip(&saved).enumerate().rev() {
                 match &saved.normal {
-                    Some(normal) => layer_norm_relu_backward(&mut gradient, &normal.first(rows)),
+                    Some(normal) => layer_norm_relu_backward(&mut gradient, &normal.first(rows), STATS),
                     None => relu_backward(&mut gradient, &z),
                 }
                 let x = first(&saved.x);
@@ -109,8 +114,10 @@ impl Body for Mlp {
 
     fn modules(&self, weights: &Weights) -> Option<Vec<Module>> {
         let of_layer = |layer: &Linear| {
-            let norm = self.layer_norm.then(|| Module::LayerNorm(vec![layer.outputs(weights)]));
-            [Some(layer.module(weights)), norm, Some(Module::ReLU)].into_iter().flatten()
+            let width = layer.outputs(weights);
+            let norm = self.layer_norm.then(|| Module::LayerNorm(vec![width]));
+            let stats = self.layer_norm.then(|| STATS.module(width));
+            [Some(layer.module(weights)), norm, Some(Module::ReLU), stats].into_iter().flatten()
         };
         Some(self.layers.iter().flat_map(of_layer).collect())
     }

@@ -135,8 +135,8 @@ mod tests {
         for (layer_norm, text) in [
             (
                 true,
-                "Linear(3, 7), LayerNorm([7], elementwise_affine=False), ReLU(), Linear(7, 4), \
-                    LayerNorm([4], elementwise_affine=False), ReLU()",
+                "Linear(3, 7), LayerNorm([7], elementwise_affine=False), ReLU(), Normalize(7), Linear(7, 4), \
+                    LayerNorm([4], elementwise_affine=False), ReLU(), Normalize(4)",
             ),
             (false, "Linear(3, 7), ReLU(), Linear(7, 4), ReLU()"),
         ] {

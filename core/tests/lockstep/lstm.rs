@@ -89,14 +89,22 @@ const PLAIN: Plain = Plain {
 
 #[test]
 fn next_token_prediction() {
-    let case = Case {
+    next_token(Method::alrao()).check();
+}
+
+#[test]
+fn bounded_updates() {
+    next_token(Method { max_relative_update: Some(1e-3), ..Method::alrao() }).check();
+}
+
+fn next_token(method: Method) -> Case<Text, Categorical> {
+    Case {
         build,
         outputs: VOCABULARY,
         likelihood: Categorical,
         input: (&[7, 4], |numbers| (numbers.abs() * 3.0).to_kind(Kind::Int64).remainder(VOCABULARY)),
         target: |tokens| (tokens + 1).remainder(VOCABULARY).flatten(0, 1),
-        method: Method::alrao(),
+        method,
         plain: PLAIN,
-    };
-    case.check();
+    }
 }

@@ -1,5 +1,7 @@
 //! The multilayer perceptron with each likelihood, each update rule, a schedule, and summed evidence.
 
+use std::f64::consts::PI;
+
 use alrao_core::layers::Mlp;
 use alrao_core::likelihood::{Categorical, Gaussian, Huber};
 use alrao_core::method::{Evidence, Method};
@@ -34,7 +36,9 @@ fn layer(body: &Values, name: &str, x: &Tensor) -> Tensor {
     let z = x.matmul(&body[&format!("{name}.weight")].tr()) + &body[&format!("{name}.bias")];
     let mean = z.mean_dim([1].as_slice(), true, Kind::Double);
     let variance = (&z - &mean).square().mean_dim([1].as_slice(), true, Kind::Double);
-    ((z - mean) / (variance + 1e-5).sqrt()).clamp_min(0.0)
+    let relu = ((z - mean) / (variance + 1e-5).sqrt()).clamp_min(0.0);
+    // the mean and standard deviation of the ReLU of a standard normal variable
+    (relu - (2.0 * PI).sqrt().recip()) / ((1.0 - PI.recip()) / 2.0).sqrt()
 }
 
 fn regressor<L>(likelihood: L, log_prob: fn(&Tensor, &Tensor) -> Tensor, method: Method) -> Case<Mlp, L> {
@@ -90,6 +94,18 @@ fn learning_rate_schedule() {
     // from update 0: 0.1 of the learning rates, then 0.2, ...
     case.plain.factor = |t| ((t + 1) as f64 / 10.0).min(1.0) * 0.5f64.powi((t / 7) as i32);
     case.check();
+}
+
+#[test]
+fn bounded_updates() {
+    let schedule = LrSchedule { warm_up: 10, decay: Decay::Constant };
+    for momentum in [0.0, 0.9] {
+        let rule = UpdateRule::Sgd(SgdSettings { momentum, nesterov: false, weight_decay: 0.01 });
+        let mut case =
+            classifier(Method { max_relative_update: Some(1e-3), lr_schedule: schedule, rule, ..Method::alrao() });
+        case.plain.factor = |t| ((t + 1) as f64 / 10.0).min(1.0);
+        case.check();
+    }
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub struct Reference {
     outputs: Outputs,
     pub switch: Switch,
     rule: Rule,
+    /// the maximum root mean square of a unit's change in a step, relative to that of its parameters
+    pub max_relative_update: Option<f64>,
     memory: BTreeMap<String, [Tensor; 2]>,
     t: i32,
 }
@@ -65,7 +67,8 @@ impl Reference {
         let eta = |j: usize| (eta_min.ln() + share(j) * (eta_max / eta_min).ln()).exp();
         let heads = heads.into_iter().enumerate().map(|(j, values)| Head { values, eta: eta(j) });
         let (units, heads, switch) = (units.collect(), heads.collect(), Switch::new(k));
-        Reference { body, units, heads, outputs, switch, rule, memory: BTreeMap::new(), t: 0 }
+        let max_relative_update = None;
+        Reference { body, units, heads, outputs, switch, rule, max_relative_update, memory: BTreeMap::new(), t: 0 }
     }
 
     /// Makes one step of Algorithm 1 with all learning rates multiplied by `factor`, and returns the mixture's loss
@@ -111,6 +114,7 @@ impl Reference {
             }
         }
 
+        let before: Values = self.body.iter().map(|(name, value)| (name.clone(), value.copy())).collect();
         for (units, rates) in &self.units {
             for (name, axis) in &units.parameters {
                 let (value, gradient) = (&self.body[*name], &gradients[name]);
@@ -123,8 +127,38 @@ impl Reference {
                 }
             }
         }
+        if let Some(max) = self.max_relative_update {
+            self.bound(factor * max, &before);
+        }
         self.switch.observe(&log_evidence);
         -log_mixture.mean(Kind::Double).double_value(&[])
+    }
+}
+
+impl Reference {
+    /// Shortens the change since `before` of each unit that changed by more than `bound` times its root mean square.
+    fn bound(&self, bound: f64, before: &Values) {
+        for (units, _) in &self.units {
+            for unit in 0..units.count {
+                let (mut slices, mut old, mut change, mut numel) = (vec![], 0.0, 0.0, 0.0);
+                for (name, axis) in &units.parameters {
+                    let (value, first) = (&self.body[*name], &before[*name]);
+                    for slice in (unit as i64..value.size()[*axis as usize]).step_by(units.count) {
+                        let (x, x0) = (value.select(*axis, slice), first.select(*axis, slice));
+                        old += x0.square().sum(Kind::Double).double_value(&[]);
+                        change += (&x - &x0).square().sum(Kind::Double).double_value(&[]);
+                        numel += x.numel() as f64;
+                        slices.push((x, x0));
+                    }
+                }
+                let (size, change) = ((old / numel).sqrt().max(1e-3), (change / numel).sqrt());
+                if change > bound * size {
+                    for (mut x, x0) in slices {
+                        x.copy_(&(&x0 + (&x - &x0) * (bound * size / change)));
+                    }
+                }
+            }
+        }
     }
 }
 
