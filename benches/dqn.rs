@@ -74,6 +74,7 @@ fn agent(method: &str, width: &str) -> Result<(AgentSettings, Method)> {
         gradient_steps: 1,
         double_q: !plain,
         n_step: plain.then_some(1),
+        max_relative_update: plain.then_some(0.0),
         normalize_obs: !plain,
         exploration: Exploration { initial_eps: 0.05, final_eps: 0.05, fraction: 1.0, max_repeat: 0 },
         network: QNetworkSettings { hidden_sizes, layer_norm: !plain, ..Default::default() },

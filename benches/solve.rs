@@ -79,9 +79,8 @@ impl Callback for Stopwatch {
     }
 
     fn on_step(&mut self, training: &mut TrainingContext<'_>) -> Result<(), CallbackError> {
-        if training.step.is_multiple_of(VALIDATE_EVERY) {
+        if training.step.is_multiple_of(VALIDATE_EVERY) || training.step == training.budget {
             self.time += self.since.elapsed();
-            self.since = Instant::now(); // if there is no validation before learning starts
         }
         Ok(())
     }

@@ -177,6 +177,10 @@ fn default_threads() -> u32 {
     1
 }
 
+/// The problem of a run whose networks had plain ReLUs.
+const OLDER: &str = "no agent.max_relative_update: an earlier program wrote this run, and its network would compute other \
+                     values in this one; use that program, or train again";
+
 /// The beginning of the last line of a run's configuration.
 const CHECKSUM: &str = "# CRC-32C of the lines above: ";
 
@@ -234,12 +238,30 @@ impl Config {
         RunInfo::read(directory).map_err(UsageError::of)?;
         let text = fs::read_to_string(&path).map_err(unread(&path)).map_err(UsageError::of)?;
         match (toml::from_str(&text), text.rsplit_once(CHECKSUM)) {
-            (Ok(config), Some((above, checksum))) if checksum == checksum_line(above) => Ok(config),
+            (Ok(config), Some((above, checksum))) if checksum == checksum_line(above) => {
+                if Config::has_standardized_relus(&config) {
+                    Ok(config)
+                } else {
+                    wrong(OLDER.into())
+                }
+            }
             (Ok(_), _) => wrong(format!("differs from what alrao wrote, by its checksum; {RESTORE}")),
             (Err(error), _) => {
                 let hint = written_by(&text).map_or(format!("It is damaged; {RESTORE}"), |by| other_names(&by));
                 wrong(format!("{}\n{hint}", explain(&error)))
             }
+        }
+    }
+
+    /// Returns false for the runs of earlier programs whose networks would now compute other values; their agents had no bound
+    /// on updates.
+    fn has_standardized_relus(&self) -> bool {
+        match &self.task {
+            Task::Agent(task) => {
+                let network = &task.agent.network;
+                task.agent.max_relative_update.is_some() || network.body != "mlp" || !network.layer_norm
+            }
+            Task::Supervised(_) => true,
         }
     }
 
@@ -785,6 +807,26 @@ mod tests {
         let words =
             ["config.toml", "line 4", "`eta_min`, expected one of `lr_min`", "written by alrao 0.0.7 on libtorch"];
         assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    }
+
+    /// Before updates were bounded, MLPs had plain ReLUs.
+    #[test]
+    fn a_run_whose_network_would_compute_other_values_is_refused() {
+        let run = tempfile::tempdir().unwrap();
+        let of_run = |change: fn(&mut AgentSettings)| {
+            let mut config = read(&[]).unwrap();
+            let Task::Agent(task) = &mut config.task else { unreachable!("a pendulum") };
+            change(&mut task.agent);
+            fs::write(run.path().join("config.toml"), config.of_run_text().unwrap()).unwrap();
+            let info = crate::run_info::run_info(&config).unwrap();
+            fs::write(run.path().join("run.json"), serde_json::to_string(&info).unwrap()).unwrap();
+            Config::of_run(run.path()).map_err(|error| error.to_string())
+        };
+        assert!(of_run(|_| ()).is_ok());
+        let refused = of_run(|agent| agent.max_relative_update = None).unwrap_err();
+        assert!(refused.contains("config.toml: no agent.max_relative_update: an earlier program wrote"), "{refused}");
+        let same = |agent: &mut AgentSettings| (agent.max_relative_update, agent.network.layer_norm) = (None, false);
+        assert!(of_run(same).is_ok());
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub struct AgentSettings {
     /// Learning-rate schedule over the whole training.
     pub lr_schedule: LrScheduleKind,
     /// Maximum root mean square of the change of a hidden unit in an update, relative to that of its parameters; 0 for no
-    /// bound. By default chosen by the observations' shape; none for a method with one learning rate.
+    /// bound. By default the method's own bound; if it has none, 0.01 for vectors if units have random learning rates, else 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_relative_update: Option<f64>,
     /// Whether the online network selects the action that the target network evaluates (double Q-learning).
@@ -285,8 +285,7 @@ impl Agent {
         let settings = settings.with_defaults(space, method);
         settings.check()?;
         let inputs = Inputs::new(space, settings.frame_stack);
-        let bound = settings.max_relative_update.filter(|bound| *bound > 0.0);
-        let method = &Method { max_relative_update: bound, ..method.clone() };
+        let method = &Method { max_relative_update: settings.max_relative_update, ..method.clone() };
         let q = QNetwork::with_body(inputs, actions, &settings.network, body, method, seed, device)?;
         let normalized = if space.image().is_some() { 0 } else { space.len() };
         Ok(Agent {
@@ -512,9 +511,9 @@ mod tests {
             (ObservationSpace::vector(3), ObservationSpace::pixels(ObservationShape::ChannelsLast([10, 10, 4])));
         let sgd = || Method::sgd(0.1).unwrap();
         assert_eq!(bound(vector, Method::alrao(), None), Some(0.01));
-        assert_eq!(bound(image, Method::alrao(), None), None);
-        assert_eq!(bound(vector, sgd(), None), None);
-        assert_eq!(bound(vector, Method::alrao(), Some(0.0)), None);
+        assert_eq!(bound(image, Method::alrao(), None), Some(0.0));
+        assert_eq!(bound(vector, sgd(), None), Some(0.0));
+        assert_eq!(bound(vector, Method::alrao(), Some(0.0)), Some(0.0));
         assert_eq!(bound(vector, sgd(), Some(0.2)), Some(0.2));
         assert_eq!(bound(image, Method { max_relative_update: Some(0.3), ..Method::alrao() }, None), Some(0.3));
     }

@@ -24,7 +24,7 @@ pub(crate) fn n_steps(space: &ObservationSpace) -> [usize; 2] {
     if space.image().is_some() { [5, 5] } else { [3, 1] }
 }
 
-/// Returns the default of `agent.max_relative_update`; 0 is no bound. The bound is for units with random learning rates, and
+/// Returns the default of `agent.max_relative_update`, the method's own bound if it has one; 0 is no bound. The bound is for units with random learning rates, and
 /// wasn't tried with images yet (docs/choices.md).
 pub(crate) fn max_relative_update(space: &ObservationSpace, method: &Method) -> f64 {
     let random_rates = method.lr_range.min() < method.lr_range.max();

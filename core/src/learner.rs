@@ -130,7 +130,7 @@ impl Learner {
                 body,
                 &body_rates,
                 method.max_grad_norm.map(GradClip::global),
-                method.max_relative_update.map(|max| UpdateBound::new(max, body)),
+                method.max_relative_update.filter(|max| *max > 0.0).map(|max| UpdateBound::new(max, body)),
             ),
             heads: group(
                 heads,

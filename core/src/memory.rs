@@ -2,9 +2,9 @@
 
 use crate::Error;
 
-/// Bytes of a parameter while a network is trained: its value, gradient, learning rate, moments and a copy in another
-/// network, and its initial draw.
-const BYTES_PER_PARAMETER: f64 = 32.0;
+/// Bytes of a parameter while a network is trained: its value, gradient, learning rate, moments, a copy in another network and
+/// one from before the update, and its initial draw.
+const BYTES_PER_PARAMETER: f64 = 36.0;
 
 /// Returns the bytes of this machine's memory; infinity if the system doesn't tell.
 pub fn total() -> f64 {

@@ -18,7 +18,7 @@ pub struct Method {
     pub lr_range: LrRange,
     /// Granularity of the body's learning rates.
     pub lr_per: LrGranularity,
-    /// Scalar of heads, K.
+    /// Number of heads, K.
     pub num_heads: i64,
     /// Update rule.
     pub rule: UpdateRule,
@@ -31,7 +31,7 @@ pub struct Method {
     /// Maximum norm of the body's gradient, and of each head's; unclipped if `None`.
     pub max_grad_norm: Option<f64>,
     /// Maximum root mean square of the change of a unit of the body in an update, relative to that of its parameters; the
-    /// learning rates' schedule multiplies it. Unbounded if `None`.
+    /// learning rates' schedule multiplies it. Unbounded if `None` or 0; must not be negative.
     pub max_relative_update: Option<f64>,
     /// Whether non-finite heads and units are skipped rather than left to diverge.
     pub guarded: bool,

@@ -74,15 +74,12 @@ struct Entry {
     units: Option<Units>,
 }
 
-/// The elements of a parameter in the flat tensor, and their units.
+/// The elements of a parameter in the flat tensor, and their units: `stride` elements of each unit in turn, `repeats` times.
 #[derive(Clone, Debug)]
 pub(crate) struct UnitBlock {
-    start: usize,
-    first: usize,
-    count: usize,
-    /// Consecutive elements of a unit.
+    elements: Range<usize>,
+    pub units: Range<usize>,
     pub stride: usize,
-    /// How often the units follow each other.
     pub repeats: usize,
 }
 
@@ -218,44 +215,28 @@ impl Entry {
     fn numel(&self) -> i64 {
         self.shape.iter().product()
     }
-
-    /// Returns the first unit, the number of units, and the shape in which units are the middle dimension.
-    fn by_unit(&self) -> (i64, i64, [i64; 3]) {
-        let Units { first, count, stride } = self.units.expect("checked when finished");
-        let (first, count, stride) = (first as i64, count as i64, stride as i64);
-        (first, count, [self.numel() / (count * stride), count, stride])
-    }
 }
 
 impl UnitBlock {
-    /// Returns the units.
-    pub fn units(&self) -> Range<usize> {
-        self.first..self.first + self.count
-    }
-
-    /// Returns the block's elements of a flat tensor, `[repeats, units, stride]`.
+    /// Returns the block's part of one number per element, `[P] -> [repeats, units, stride]`.
     pub fn view(&self, flat: &Tensor) -> Tensor {
-        let shape @ [repeats, count, stride] = [self.repeats, self.count, self.stride].map(|n| n as i64);
-        flat.narrow(0, self.start as i64, repeats * count * stride).view(shape)
+        let shape = [self.repeats, self.units.len(), self.stride].map(|n| n as i64);
+        flat.narrow(0, self.elements.start as i64, self.elements.len() as i64).view(shape)
     }
 
-    /// Returns the block's units of a tensor with one number per unit, `[units]`.
+    /// Returns the block's part of one number per unit, `[units of all blocks] -> [units]`.
     pub fn of_units(&self, by_unit: &Tensor) -> Tensor {
-        by_unit.narrow(0, self.first as i64, self.count as i64)
+        by_unit.narrow(0, self.units.start as i64, self.units.len() as i64)
     }
 
-    /// Returns the repeats, `[units * stride]` each, of a flat slice.
+    /// Returns the repeats, `[units * stride]` each, of one number per element.
     pub fn repeats<'a, T>(&self, flat: &'a [T]) -> std::slice::ChunksExact<'a, T> {
-        flat[self.elements()].chunks_exact(self.count * self.stride)
+        flat[self.elements.clone()].chunks_exact(self.units.len() * self.stride)
     }
 
-    /// Returns the repeats, `[units * stride]` each, of a flat slice.
+    /// Returns what [`repeats`](Self::repeats) does, to be changed.
     pub fn repeats_mut<'a, T>(&self, flat: &'a mut [T]) -> std::slice::ChunksExactMut<'a, T> {
-        flat[self.elements()].chunks_exact_mut(self.count * self.stride)
-    }
-
-    fn elements(&self) -> Range<usize> {
-        self.start..self.start + self.repeats * self.count * self.stride
+        flat[self.elements.clone()].chunks_exact_mut(self.units.len() * self.stride)
     }
 }
 
@@ -341,9 +322,9 @@ impl Parameters {
         let mut start = 0;
         let block = |entry: &Entry| {
             let Units { first, count, stride } = entry.units.expect("checked when finished");
-            let (numel, of_block) = (entry.numel() as usize, start);
-            start += numel;
-            UnitBlock { start: of_block, first, count, stride, repeats: numel / (count * stride) }
+            let elements = start..start + entry.numel() as usize;
+            start = elements.end;
+            UnitBlock { repeats: elements.len() / (count * stride), elements, units: first..first + count, stride }
         };
         self.entries.iter().map(block).collect()
     }
@@ -362,10 +343,8 @@ impl Parameters {
         assert_eq!(by_unit.len(), self.units, "one number per unit");
         let by_unit = Tensor::from_slice(by_unit).to_kind(self.theta.kind()).to_device(self.theta.device());
         let flat = self.theta.empty_like();
-        let parts = split(&self.entries, &flat, false).parameters;
-        for (entry, part) in self.entries.iter().zip(parts) {
-            let (first, count, shape) = entry.by_unit();
-            part.view(shape).copy_(&by_unit.narrow(0, first, count).view([1, -1, 1]));
+        for block in self.unit_blocks() {
+            block.view(&flat).copy_(&block.of_units(&by_unit).view([1, -1, 1]));
         }
         flat
     }
@@ -394,11 +373,10 @@ impl Parameters {
     pub(crate) fn rms_by_unit(&self, flat: &Tensor) -> Vec<f64> {
         let zeros = || Tensor::zeros([self.units as i64], (Kind::Double, self.theta.device()));
         let (sums, numels) = (zeros(), zeros());
-        for (entry, value) in self.entries.iter().zip(split(&self.entries, flat, false).parameters) {
-            let (first, count, shape) = entry.by_unit();
-            let squares = value.view(shape).to_kind(Kind::Double).square();
-            let _ = sums.narrow(0, first, count).g_add_(&squares.sum_dim_intlist([0i64, 2].as_slice(), false, None));
-            let _ = numels.narrow(0, first, count).g_add_scalar_((shape[0] * shape[2]) as f64);
+        for block in self.unit_blocks() {
+            let squares = block.view(flat).to_kind(Kind::Double).square();
+            let _ = block.of_units(&sums).g_add_(&squares.sum_dim_intlist([0i64, 2].as_slice(), false, None));
+            let _ = block.of_units(&numels).g_add_scalar_((block.repeats * block.stride) as f64);
         }
         Vec::try_from((sums / numels).sqrt()).expect("a vector")
     }

@@ -1,7 +1,8 @@
 //! A bound on updates: no unit moves by more than a fraction of its own size at once.
 //!
-//! The features of a unit whose learning rate is far too large are noise, from which no head learns well. The bound makes
-//! such a unit as fast as a stable unit can be, and doesn't affect slower units. It measures sizes as Adafactor does for its
+//! The features of a unit whose learning rate is far too large are noise, from which only heads with small learning rates
+//! learn. The bound keeps the direction of such a unit's update and limits its length; slower units are not affected. It
+//! measures sizes as Adafactor does for its
 //! relative step sizes (Shazeer and Stern, 2018): as root mean squares, and never as less than 1e-3, so that parameters that
 //! are zero can move.
 
@@ -32,7 +33,7 @@ impl UpdateBound {
         let mut min_squares = vec![0.0; parameters.units()];
         for block in &blocks {
             let of_block = MIN_RMS * MIN_RMS * (block.repeats * block.stride) as f64;
-            min_squares[block.units()].iter_mut().for_each(|squares| *squares += of_block);
+            min_squares[block.units.clone()].iter_mut().for_each(|squares| *squares += of_block);
         }
         let theta = parameters.theta();
         let min_squares_on_device = Tensor::from_slice(&min_squares).to_kind(theta.kind()).to_device(theta.device());
@@ -50,6 +51,7 @@ impl UpdateBound {
         }
     }
 
+    /// Sums by blocks, because `index_add` is not deterministic on a GPU.
     fn via_libtorch(&self, theta: &mut Tensor, bound: f64) {
         let changes = &*theta - &self.before;
         let parts = |flat: &Tensor| self.blocks.iter().map(|block| block.view(flat)).collect::<Vec<_>>();
@@ -89,9 +91,10 @@ fn scale_changes<T: Scalar>(
             let mut sizes = vec![T::zero(); min_squares.len()]; // squares, [units]
             let mut changes = sizes.clone();
             for block in blocks {
-                let (sizes, changes) = (&mut sizes[block.units()], &mut changes[block.units()]);
+                let (sizes, changes) = (&mut sizes[block.units.clone()], &mut changes[block.units.clone()]);
                 for (theta, before) in block.repeats(theta).zip(block.repeats(before)) {
                     if block.stride == 1 {
+                        // a call for each element would cost more than the element
                         let elements = theta.iter().zip(before);
                         for ((size, change), (&x, &x0)) in sizes.iter_mut().zip(&mut *changes).zip(elements) {
                             (*size, *change) = (*size + x0 * x0, *change + (x - x0) * (x - x0));
@@ -112,7 +115,7 @@ fn scale_changes<T: Scalar>(
                 *scale = if change.is_finite() { ratio.min(T::one()) } else { T::zero() };
             }
             for block in blocks {
-                let scales = &scales[block.units()];
+                let scales = &scales[block.units.clone()];
                 for (theta, before) in block.repeats_mut(theta).zip(block.repeats(before)) {
                     let rows = theta.chunks_exact_mut(block.stride).zip(before.chunks_exact(block.stride));
                     for (&scale, (x, x0)) in scales.iter().zip(rows) {

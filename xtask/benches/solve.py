@@ -2,7 +2,7 @@
 
     python solve.py ENVIRONMENT STEPS THRESHOLD SEED
 
-The settings are those that rl-zoo3 tuned for each environment. It has none of DQN for Pendulum, which gets those of
+The settings are those that rl-zoo3 tuned for each environment. It has none for DQN on Pendulum, which gets those of
 LunarLander and, as in alrao, five torques. Every 2,000 steps, the agent plays 100 greedy episodes while the clock stands
 still; it has solved the environment once their mean return is at least THRESHOLD. If it never does in STEPS steps, `inf s`
 is printed.

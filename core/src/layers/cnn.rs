@@ -10,7 +10,7 @@ use tch::Tensor;
 use super::conv2d::{Conv2d, Conv2dSettings};
 use super::layer_norm::{Normalized, layer_norm_relu, layer_norm_relu_backward};
 use super::patches::Windows;
-use super::relu::{ReluStats, relu_backward, relu_in_place};
+use super::relu::{relu_backward, relu_in_place};
 use super::{Backward, Body, Linear, Module, scaled_width};
 use crate::Error;
 use crate::parameters::{ParameterBuilder, Weights};
@@ -100,7 +100,7 @@ impl Cnn {
     /// Normalizes, `[B, H]`, and cuts off below 0.
     fn activate(&self, mut y: Tensor) -> (Tensor, Option<Normalized>) {
         if self.layer_norm {
-            let (z, normal) = layer_norm_relu(y, ReluStats::NONE);
+            let (z, normal) = layer_norm_relu(y, None);
             return (z, Some(normal));
         }
         relu_in_place(&mut y);
@@ -185,7 +185,7 @@ impl Cnn {
     fn backward(&self, weights: &Weights, saved: &[SavedForBackward], mut gradient: Tensor, grads: &Weights) {
         let samples = gradient.size()[0];
         let deactivate = |gradient: &mut Tensor, saved: &SavedForBackward| match &saved.normal {
-            Some(normal) => layer_norm_relu_backward(gradient, &normal.first(samples), ReluStats::NONE),
+            Some(normal) => layer_norm_relu_backward(gradient, &normal.first(samples), None),
             None => relu_backward(gradient, &saved.z.narrow(0, 0, samples)),
         };
         let (of_dense, of_convolutions) = saved.split_last().expect("a dense layer");

@@ -41,17 +41,19 @@ fn normalize(x: &Tensor) -> Normalized {
     Normalized { y, rstd }
 }
 
-/// Computes `z = (relu(layer_norm(x)) - mean) / std`, `[B, H] -> [B, H]`, and the normalized values, which overwrite `x`.
-pub(super) fn layer_norm_relu(mut x: Tensor, stats: ReluStats) -> (Tensor, Normalized) {
+/// Computes `z = (relu(layer_norm(x)) - mean) / std`, `[B, H] -> [B, H]`, where without `stats`, the mean is 0 and the
+/// deviation 1, and the normalized values, which overwrite `x`.
+pub(super) fn layer_norm_relu(mut x: Tensor, stats: Option<ReluStats>) -> (Tensor, Normalized) {
     if let Some((z, rstd)) = simd_dispatch!(layer_norm_relu_rows(&mut x, stats)) {
         return (z, Normalized { y: x, rstd });
     }
     let normal = normalize(&x);
-    ((normal.y.relu() - stats.mean) * stats.std.recip(), normal)
+    let relu = normal.y.relu();
+    (stats.map_or_else(|| relu.shallow_clone(), |stats| (&relu - stats.mean) * stats.std.recip()), normal)
 }
 
 /// Overwrites the gradient with respect to [`layer_norm_relu`]'s `z` by the gradient with respect to `x`, `[B, H]`.
-pub(super) fn layer_norm_relu_backward(gradient: &mut Tensor, normal: &Normalized, stats: ReluStats) {
+pub(super) fn layer_norm_relu_backward(gradient: &mut Tensor, normal: &Normalized, stats: Option<ReluStats>) {
     if simd_dispatch!(backward_by_rows(gradient, normal, stats)).is_some() {
         return;
     }
@@ -60,17 +62,22 @@ pub(super) fn layer_norm_relu_backward(gradient: &mut Tensor, normal: &Normalize
     let mean = |x: &Tensor| x.mean_dim([-1].as_slice(), true, None); // [B, 1]
     let stretch = -mean(&(&*gradient * y));
     let shift = mean(gradient);
-    let _ = gradient.g_sub_(&shift).addcmul_(y, &stretch).g_mul_(rstd).g_mul_scalar_(stats.std.recip());
+    let _ = gradient.g_sub_(&shift).addcmul_(y, &stretch).g_mul_(&(rstd * scale(stats)));
+}
+
+/// Returns the factor on a ReLU's output.
+fn scale(stats: Option<ReluStats>) -> f64 {
+    stats.map_or(1.0, |stats| stats.std.recip())
 }
 
 /// Overwrites `x` by its normalized values; returns `z` and the reciprocal standard deviations.
 #[inline(always)]
-fn layer_norm_relu_rows<T: Scalar>(x: &mut Tensor, stats: ReluStats) -> Option<(Tensor, Tensor)> {
+fn layer_norm_relu_rows<T: Scalar>(x: &mut Tensor, stats: Option<ReluStats>) -> Option<(Tensor, Tensor)> {
     let &[samples, features] = &x.size()[..] else { return None };
     sliceable::<T>(x)?;
     let (mut z, mut reciprocals) = (x.empty_like(), x.new_empty([samples, 1], (x.kind(), x.device())));
     let (n, width) = (T::from_f64(features as f64), features as usize);
-    let (mean_of_z, scale) = (T::from_f64(stats.mean), T::from_f64(stats.std.recip()));
+    let [mean_of_relu, scale] = [stats.map_or(0.0, |stats| stats.mean), scale(stats)].map(T::from_f64);
     with_slices::<T, _, _, _>(
         [x, &mut z, &mut reciprocals],
         [],
@@ -85,7 +92,7 @@ fn layer_norm_relu_rows<T: Scalar>(x: &mut Tensor, stats: ReluStats) -> Option<(
                 for (x, z) in x.iter_mut().zip(z) {
                     *x = (*x - mean) * *reciprocal;
                     let relu = if *x < T::zero() { T::zero() } else { *x }; // NaN propagates
-                    *z = (relu - mean_of_z) * scale;
+                    *z = (relu - mean_of_relu) * scale;
                 }
             }
         },
@@ -94,9 +101,9 @@ fn layer_norm_relu_rows<T: Scalar>(x: &mut Tensor, stats: ReluStats) -> Option<(
 }
 
 #[inline(always)]
-fn backward_by_rows<T: Scalar>(gradient: &mut Tensor, normal: &Normalized, stats: ReluStats) -> Option<()> {
+fn backward_by_rows<T: Scalar>(gradient: &mut Tensor, normal: &Normalized, stats: Option<ReluStats>) -> Option<()> {
     let width = *normal.y.size().last()? as usize;
-    let (n, scale) = (T::from_f64(width as f64), T::from_f64(stats.std.recip()));
+    let (n, scale) = (T::from_f64(width as f64), T::from_f64(scale(stats)));
     with_slices::<T, _, _, _>(
         [gradient],
         [&normal.y, &normal.rstd],
@@ -159,7 +166,7 @@ mod tests {
     #[test]
     fn the_loop_matches_libtorch() {
         let (x, gradient) = (numbers(&[5, 37]), numbers(&[185]).cos().view([5, 37]));
-        for stats in [ReluStats::NONE, ReluStats::OF_NORMAL] {
+        for stats in [None, Some(ReluStats::OF_NORMAL)] {
             let both = || {
                 let (z, normal) = layer_norm_relu(x.copy(), stats);
                 let mut gradient = gradient.copy();
@@ -176,7 +183,7 @@ mod tests {
     #[test]
     fn features_have_mean_zero_and_deviation_one() {
         let normal: Vec<f32> = StandardNormal.sample_iter(&mut stream(0, "features")).take(100_000).collect();
-        let (z, _) = layer_norm_relu(Tensor::from_slice(&normal).view([100, 1000]), ReluStats::OF_NORMAL);
+        let (z, _) = layer_norm_relu(Tensor::from_slice(&normal).view([100, 1000]), Some(ReluStats::OF_NORMAL));
         let (mean, std) = (z.mean(Kind::Float).double_value(&[]), z.std(false).double_value(&[]));
         assert!(mean.abs() < 0.02 && (std - 1.0).abs() < 0.02, "{mean}, {std}");
     }
@@ -184,7 +191,7 @@ mod tests {
     #[test]
     fn relu_keeps_nan() {
         for x in [f32::NAN, f32::INFINITY, 1e30] {
-            let (z, _) = layer_norm_relu(Tensor::from_slice(&[x, -1.0, 1.0]).view([1, 3]), ReluStats::OF_NORMAL);
+            let (z, _) = layer_norm_relu(Tensor::from_slice(&[x, -1.0, 1.0]).view([1, 3]), Some(ReluStats::OF_NORMAL));
             assert!(z.isnan().all().int64_value(&[]) != 0, "{z}");
         }
     }

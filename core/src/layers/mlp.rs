@@ -11,7 +11,7 @@ use super::{Backward, Body, Linear, Module, scaled_width};
 use crate::Error;
 use crate::parameters::{ParameterBuilder, Weights};
 
-/// Of the features after layer normalization.
+/// What is taken out of the ReLUs after layer normalization.
 const STATS: ReluStats = ReluStats::OF_NORMAL;
 
 /// Multilayer perceptron, `z = f(W_n .. f(W_1 x + b_1) .. + b_n)`, where `f(y) = (relu(norm(y)) - mean) / std`, or
@@ -64,7 +64,7 @@ impl Body for Mlp {
         self.layers.iter().fold(x.shallow_clone(), |x, layer| {
             let mut y = layer.forward(weights, &x);
             if self.layer_norm {
-                return layer_norm_relu(y, STATS).0;
+                return layer_norm_relu(y, Some(STATS)).0;
             }
             relu_in_place(&mut y);
             y
@@ -79,7 +79,7 @@ impl Body for Mlp {
             let mut y = layer.forward(weights, &x);
             let normal;
             (z, normal) = if self.layer_norm {
-                let (z, normal) = layer_norm_relu(y, STATS);
+                let (z, normal) = layer_norm_relu(y, Some(STATS));
                 (z, Some(normal))
             } else {
                 relu_in_place(&mut y);
@@ -94,7 +94,7 @@ impl Body for Mlp {
             let (mut gradient, mut z) = (gradient, first(&features));
             for (i, (layer, saved)) in layers.iter().zip(&saved).enumerate().rev() {
                 match &saved.normal {
-                    Some(normal) => layer_norm_relu_backward(&mut gradient, &normal.first(rows), STATS),
+                    Some(normal) => layer_norm_relu_backward(&mut gradient, &normal.first(rows), Some(STATS)),
                     None => relu_backward(&mut gradient, &z),
                 }
                 let x = first(&saved.x);

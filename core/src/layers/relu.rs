@@ -49,8 +49,6 @@ pub(super) struct ReluStats {
 }
 
 impl ReluStats {
-    /// Leaves the output as it is.
-    pub const NONE: Self = ReluStats { mean: 0.0, std: 1.0 };
     /// The statistics if x is standard normal, as after layer normalization: `1/sqrt(2 pi)` and `sqrt((1 - 1/pi)/2)`. A
     /// layer learns faster from inputs of mean 0 and deviation 1 (LeCun et al., *Efficient BackProp*, 1998).
     pub const OF_NORMAL: Self = ReluStats { mean: 0.398_942_280_401_432_7, std: 0.583_819_370_103_548_9 };
