@@ -28,7 +28,10 @@ fn in_pytorch(tensors: &HashMap<String, Tensor>, x: &Tensor) -> Tensor {
 #[test]
 fn a_safetensors_file_has_the_policy_by_pytorchs_names_and_in_raw_units() {
     let root = tempfile::tempdir().unwrap();
-    for (name, sets) in [("linear", ""), ("dueling", "--set agent.network.dueling=true")] {
+    // sums of five rewards, so that a few hundred updates bring the values near the returns
+    for (name, sets) in
+        [("linear", "--set agent.n_step=5"), ("dueling", "--set agent.n_step=5 --set agent.network.dueling=true")]
+    {
         let (run, file) = (root.path().join(name), root.path().join(format!("{name}.safetensors")));
         train(&run, sets);
         let said = succeed(alrao(&format!("export {} --out {}", run.display(), file.display())));
@@ -42,10 +45,9 @@ fn a_safetensors_file_has_the_policy_by_pytorchs_names_and_in_raw_units() {
         let ours = Tensor::from_slice(&ours.q_values(&observations, 100).unwrap()).view([100, 5]);
         let error = ((found - &ours).abs() / (ours.abs() + 1.0)).max().double_value(&[]);
         assert!(error < 1e-5, "{name}: {error}");
-        // Pendulum's returns are about -600 where gamma is 0.99; a few hundred updates bring values a small part of the way,
-        // which in scaled units would be above -0.1.
+        // Rewards of Pendulum are about -6 a step, returns of 1,000 steps about -600 where gamma is 0.99.
         let mean = ours.mean(Kind::Float).double_value(&[]);
-        assert!((-1_000.0..-1.0).contains(&mean), "{name}: raw units: {mean}");
+        assert!((-1_000.0..-10.0).contains(&mean), "{name}: raw units: {mean}");
     }
 }
 
