@@ -64,7 +64,7 @@ pub fn compare(
     let ratios = ratios(&rates, targets);
     println!("\n{}\n{}", table(unit, &rates), table("ratio", &ratios));
     let medians = |measurements: &[Measurement]| -> Map<_, _> {
-        measurements.iter().map(|measurement| (measurement.name.clone(), measurement.spread()[0].into())).collect()
+        measurements.iter().map(|measurement| (measurement.name.clone(), median(&measurement.values).into())).collect()
     };
     let (measurements, ratios) = (medians(&rates), medians(&ratios));
     let mut told: Map<_, _> = known.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
@@ -116,18 +116,17 @@ fn table(unit: &str, measurements: &[Measurement]) -> String {
     let row = |measurement: &Measurement| {
         let (digits, target) =
             measurement.target.map_or((0, String::new()), |target| (2, format!("  target: {target}")));
-        let values = measurement.spread().map(|value| format!(" {value:>12.digits$}")).concat();
+        let values = spread(&measurement.values).map(|value| format!(" {value:>12.digits$}")).concat();
         format!("{:<50}{values}{target}\n", measurement.name)
     };
     head + &measurements.iter().map(row).collect::<String>()
 }
 
-impl Measurement {
-    /// Returns median, minimum and maximum.
-    fn spread(&self) -> [f64; 3] {
-        let bounds = self.values.iter().fold([f64::MAX, f64::MIN], |[low, high], &x| [low.min(x), high.max(x)]);
-        [median(&self.values), bounds[0], bounds[1]]
-    }
+/// Returns median, minimum and maximum of at least one value, which may be infinite.
+pub fn spread(values: &[f64]) -> [f64; 3] {
+    let none = [f64::INFINITY, f64::NEG_INFINITY];
+    let [low, high] = values.iter().fold(none, |[low, high], &x| [low.min(x), high.max(x)]);
+    [median(values), low, high]
 }
 
 /// Returns the median of at least one value.
@@ -191,7 +190,7 @@ mod tests {
             target: None,
         });
         let ratios = ratios(&rates, &[Target("we", "they", 2.5)]);
-        assert_eq!(ratios[0].spread(), [2.0, 2.0, 3.0]);
+        assert_eq!(spread(&ratios[0].values), [2.0, 2.0, 3.0]);
         let table = table("ratio", &ratios);
         let words: Vec<_> = table.lines().last().unwrap().split_whitespace().collect();
         assert_eq!(words, ["we", "/", "they", "2.00", "2.00", "3.00", "target:", "2.5"]);
@@ -206,6 +205,6 @@ mod tests {
     #[test]
     fn an_even_number_of_rounds_has_a_median_too() {
         let measurement = Measurement { name: String::new(), values: vec![4.0, 1.0, 3.0, 9.0], target: None };
-        assert_eq!(measurement.spread(), [3.5, 1.0, 9.0]);
+        assert_eq!(spread(&measurement.values), [3.5, 1.0, 9.0]);
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, json};
 
-use super::comparison::{last_line, median, on_cores};
+use super::comparison::{last_line, median, on_cores, spread};
 use super::python;
 use crate::cargo::{cargo, run as run_command};
 use crate::checkout::Checkout;
@@ -80,7 +80,7 @@ pub fn run(checkout: &Checkout, args: &SolveArgs) -> Result<()> {
             eprintln!("{name}, seed {seed}: {:.1} s, SB3 {:.1} s", ours[ours.len() - 1], theirs[theirs.len() - 1]);
         }
         let ratio = ratio(&ours, &theirs);
-        println!("{name:<14} {:>30} {:>30} {ratio:>8.2} {target:>8.2}", spread(&ours), spread(&theirs));
+        println!("{name:<14} {:>30} {:>30} {ratio:>8.2} {target:>8.2}", described(&ours), described(&theirs));
         figures.insert(name, json!({"alrao": ours, "sb3": theirs, "ratio": ratio}));
     }
     println!("{}", json!({"bench": "solve", "unit": "s", "figures": figures}));
@@ -99,10 +99,9 @@ fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
 }
 
 /// Formats median, minimum and maximum.
-fn spread(times: &[f64]) -> String {
-    let mut sorted = times.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    format!("{:.1} ({:.1} to {:.1})", median(times), sorted[0], sorted[sorted.len() - 1])
+fn described(times: &[f64]) -> String {
+    let [median, shortest, longest] = spread(times);
+    format!("{median:.1} ({shortest:.1} to {longest:.1})")
 }
 
 #[cfg(test)]
@@ -112,7 +111,8 @@ mod tests {
     #[test]
     fn runs_that_never_solve_are_infinite() {
         let times = ["12.50 s", "inf s", "3.00 s"].map(|line| seconds(line).unwrap());
-        assert_eq!(spread(&times), "12.5 (3.0 to inf)");
+        assert_eq!(described(&times), "12.5 (3.0 to inf)");
+        assert_eq!(described(&[f64::INFINITY; 2]), "inf (inf to inf)");
         assert_eq!(json!(times), json!([12.5, null, 3.0]));
         assert_eq!(ratio(&times, &[25.0, 50.0, f64::INFINITY]), 0.25);
         assert_eq!(ratio(&times, &[f64::INFINITY; 3]), 0.0);
