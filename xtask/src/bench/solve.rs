@@ -20,7 +20,7 @@ pub struct SolveArgs {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub seeds: u32,
     /// First seed.
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    #[arg(long, value_name = "SEED", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub first_seed: u32,
     /// Only this environment; may be repeated.
     #[arg(long, value_name = "NAME")]
