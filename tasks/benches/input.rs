@@ -13,7 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alrao_tasks::data::{ImageDataLoader, ImageDataset, ImageFolder, Split, decode};
+use alrao_tasks::data::decode::ImageFile;
+use alrao_tasks::data::{ImageDataLoader, ImageDataset, ImageFolder, Split};
 use alrao_tasks::networks::Normalize;
 use anyhow::{Context, Result, anyhow, bail};
 use tch::Device;
@@ -65,7 +66,9 @@ fn pixels(count: usize, folder: &Path, file: &Path) -> Result<()> {
     let mut planes = vec![0; 3 * SIDE * SIDE];
     for index in 0..count.min(images.labels(Split::Test).len()) {
         let path = images.path(Split::Test, index);
-        let image = decode::decode(&fs::read(path)?).map_err(|problem| anyhow!("{}: {problem}", path.display()))?;
+        let file = fs::read(path)?;
+        let image = ImageFile::open(&file).and_then(|file| file.decode());
+        let image = image.map_err(|problem| anyhow!("{}: {problem}", path.display()))?;
         out.write_all(&image.rgb)?;
         images.image(Split::Test, index, None, &mut planes)?;
         let of_pixel = |i: usize| [0, 1, 2].map(|channel| planes[channel * SIDE * SIDE + i]);

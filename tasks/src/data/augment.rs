@@ -30,11 +30,27 @@ struct Crop {
     height: usize,
 }
 
-/// Returns a random resized crop `[3, side, side]`, flipped with probability 1/2 (Szegedy et al., 2015).
-pub fn random_resized_crop(image: &RgbImage, side: usize, draws: &mut Stream, to: &mut [u8]) {
-    let crop = random_crop([image.width, image.height], draws);
-    let flip = draws.random();
-    write(&resize(image, crop, [side, side]), [side, side], side, flip, to);
+/// A random crop that is resized to a square, flipped with probability 1/2 (Szegedy et al., 2015).
+pub struct RandomResizedCrop {
+    crop: Crop,
+    flip: bool,
+}
+
+impl RandomResizedCrop {
+    /// Draws the crop of an image of this width and height.
+    pub fn draw(size: [usize; 2], draws: &mut Stream) -> Self {
+        RandomResizedCrop { crop: random_crop(size, draws), flip: draws.random() }
+    }
+
+    /// Returns the number of rows that the image must have.
+    pub fn rows(&self) -> usize {
+        self.crop.top + self.crop.height
+    }
+
+    /// Writes the resized crop, `[3, side, side]`.
+    pub fn apply(&self, image: &RgbImage, side: usize, to: &mut [u8]) {
+        write(&resize(image, self.crop, [side, side]), [side, side], side, self.flip, to);
+    }
 }
 
 /// Resizes the shorter side to 256/224 of `side` and returns the center crop `[3, side, side]`.
@@ -148,7 +164,7 @@ mod tests {
         let (mut draws, mut to) = (stream(0, "augmentation"), vec![0; 3 * 8 * 8]);
         let flipped = |to: &[u8]| to[0] > to[7];
         let count = (0..200).filter(|_| {
-            random_resized_crop(&image(100, 100), 8, &mut draws, &mut to);
+            RandomResizedCrop::draw([100, 100], &mut draws).apply(&image(100, 100), 8, &mut to);
             flipped(&to)
         });
         assert!((70..130).contains(&count.count()));

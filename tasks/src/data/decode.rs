@@ -1,7 +1,8 @@
 //! Decoding of JPEG and PNG files to RGB bytes, as with Pillow's `convert("RGB")`.
 //!
 //! The first bytes of a file determine its format, not its name: ImageNet contains a PNG named `.JPEG`, and grayscale and
-//! CMYK JPEGs. EXIF orientations are ignored, as in published results on ImageNet.
+//! CMYK JPEGs. EXIF orientations are ignored, as in published results on ImageNet. A sequential JPEG can be decoded from the
+//! top down to a row: its header then says that it has no more rows.
 
 use png::{ColorType, Transformations};
 use zune_jpeg::JpegDecoder;
@@ -19,7 +20,7 @@ const LONGEST: usize = 1 << 15;
 pub struct RgbImage {
     /// Width, in pixels.
     pub width: usize,
-    /// Height, in pixels.
+    /// Height of what was decoded, in pixels.
     pub height: usize,
     /// `[height, width, 3]`
     pub rgb: Vec<u8>,
@@ -30,55 +31,152 @@ pub fn is_image(beginning: &[u8]) -> bool {
     beginning.starts_with(&JPEG) || beginning.starts_with(&PNG)
 }
 
-/// Decodes the image in a file.
-///
-/// # Errors
-/// Describes the problem of the file.
-pub fn decode(file: &[u8]) -> Result<RgbImage, String> {
-    match file {
-        file if file.starts_with(&JPEG) => jpeg(file),
-        file if file.starts_with(&PNG) => png(file).map_err(|error| format!("corrupt PNG: {error}")),
-        [] => Err("is empty".into()),
-        _ => Err("is neither JPEG nor PNG".into()),
+/// An image in a file, whose size is known.
+pub struct ImageFile<'a> {
+    file: &'a [u8],
+    size: [usize; 2],
+    format: Format,
+}
+
+enum Format {
+    Jpeg { rows: Option<JpegRows> },
+    Png,
+}
+
+impl<'a> ImageFile<'a> {
+    /// Reads the image's size.
+    ///
+    /// # Errors
+    /// Describes the problem of the file.
+    pub fn open(file: &'a [u8]) -> Result<Self, String> {
+        match file {
+            file if file.starts_with(&JPEG) => {
+                let layout = jpeg_layout(file)?;
+                let file = &file[..layout.end];
+                let mut decoder = jpeg_decoder(file);
+                decoder.decode_headers().map_err(corrupt_jpeg)?;
+                let (width, height) = decoder.dimensions().ok_or("corrupt JPEG: no image size")?;
+                Ok(ImageFile { file, size: [width, height], format: Format::Jpeg { rows: layout.rows } })
+            }
+            file if file.starts_with(&PNG) => {
+                let reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().map_err(corrupt_png)?;
+                let (width, height) = reader.info().size();
+                Ok(ImageFile { file, size: [width as usize, height as usize], format: Format::Png })
+            }
+            [] => Err("is empty".into()),
+            _ => Err("is neither JPEG nor PNG".into()),
+        }
+    }
+
+    /// Returns width and height, in pixels.
+    pub fn size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    /// Decodes the image.
+    ///
+    /// # Errors
+    /// Describes the problem of the file.
+    pub fn decode(&self) -> Result<RgbImage, String> {
+        self.decode_rows(self.size[1])
+    }
+
+    /// Decodes at least the first `rows` rows, with the same pixels as [`decode`](Self::decode): fewer than all where
+    /// the format allows this, because what is below a crop needs time, too.
+    ///
+    /// # Errors
+    /// Describes the problem of the file.
+    pub fn decode_rows(&self, rows: usize) -> Result<RgbImage, String> {
+        let [width, height] = self.size;
+        match self.format {
+            Format::Png => png(self.file).map_err(corrupt_png),
+            Format::Jpeg { rows: Some(JpegRows { height_at: at, step }) } if rows + step < height => {
+                let upper = (rows + 1).next_multiple_of(step); // the last row's colors depend on the next ones
+                let mut file = self.file.to_vec();
+                file[at..at + 2].copy_from_slice(&(upper as u16).to_be_bytes());
+                jpeg(&file, [width, upper])
+            }
+            Format::Jpeg { .. } => jpeg(self.file, [width, height]),
+        }
     }
 }
 
-fn jpeg(file: &[u8]) -> Result<RgbImage, String> {
-    let file = &file[..end_of_jpeg(file).unwrap_or(file.len())]; // a phone may have put a video behind it
-    // compressed data can't contain this pair of bytes, so it marks the end of the image
-    let last = |marker: u8| file.windows(2).rposition(|pair| pair == [0xff, marker]);
-    let (scan, end) = (last(0xda), last(0xd9));
-    if end < scan || scan.is_none() {
-        return Err("corrupt JPEG: truncated".into());
-    }
+fn corrupt_jpeg(error: impl std::fmt::Display) -> String {
+    format!("corrupt JPEG: {error}")
+}
+
+fn corrupt_png(error: png::DecodingError) -> String {
+    format!("corrupt PNG: {error}")
+}
+
+fn jpeg_decoder(file: &[u8]) -> JpegDecoder<ZCursor<&[u8]>> {
     let options = DecoderOptions::default()
         .set_strict_mode(false) // unusual headers are no reason to skip an image
         .set_max_width(LONGEST)
         .set_max_height(LONGEST)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file), options);
-    let rgb = decoder.decode().map_err(|error| format!("corrupt JPEG: {error}"))?;
-    let (width, height) = decoder.dimensions().ok_or("corrupt JPEG: no image size")?;
+    JpegDecoder::new_with_options(ZCursor::new(file), options)
+}
+
+fn jpeg(file: &[u8], [width, height]: [usize; 2]) -> Result<RgbImage, String> {
+    let rgb = jpeg_decoder(file).decode().map_err(corrupt_jpeg)?;
     match rgb.len() == 3 * width * height {
         true => Ok(RgbImage { width, height, rgb }),
         false => Err("corrupt JPEG: unknown color space".into()),
     }
 }
 
-/// Returns the length of the image at the beginning of a file; none if its segments don't lead to an end.
-fn end_of_jpeg(file: &[u8]) -> Option<usize> {
-    let mut at = JPEG.len();
+/// What the segments of a JPEG say.
+struct JpegLayout {
+    /// where the image ends; a phone may have put a video behind it
+    end: usize,
+    rows: Option<JpegRows>,
+}
+
+/// The rows of a JPEG that can be decoded from the top: a sequential one, with all colors in one scan.
+#[derive(Clone, Copy)]
+struct JpegRows {
+    /// where the header has the height
+    height_at: usize,
+    /// how many rows are coded together
+    step: usize,
+}
+
+fn jpeg_layout(file: &[u8]) -> Result<JpegLayout, String> {
+    if let Some(layout) = jpeg_segments(file) {
+        return Ok(layout);
+    }
+    // the segments don't lead to an end; compressed data can't contain this pair of bytes
+    let last = |marker: u8| file.windows(2).rposition(|pair| pair == [0xff, marker]);
+    match (last(0xda), last(0xd9)) {
+        (Some(scan), Some(end)) if scan < end => Ok(JpegLayout { end: file.len(), rows: None }),
+        _ => Err("corrupt JPEG: truncated".into()),
+    }
+}
+
+/// Follows the segments of a JPEG from its beginning; none if they don't lead to an end behind compressed data.
+fn jpeg_segments(file: &[u8]) -> Option<JpegLayout> {
+    let (mut at, mut rows, mut scans) = (JPEG.len(), None, 0);
     loop {
         // In compressed data, which follow the segment 0xda, 0xff is followed by 0 or by a restart.
-        at += file
-            .get(at..)?
-            .windows(2)
-            .position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff | 0xd0..=0xd8))?;
-        match file[at + 1] {
-            0xd9 => return Some(at + 2),
-            0xc0..=0xcf | 0xda..=0xfe => {
-                let length = file.get(at + 2..at + 4)?;
-                at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]]));
+        at += memchr::memchr_iter(0xff, file.get(at..)?)
+            .find(|i| file.get(at + i + 1).is_some_and(|next| !matches!(next, 0 | 0xff | 0xd0..=0xd8)))?;
+        let segment = &file[at..];
+        match segment[1] {
+            0xd9 if scans > 0 => return Some(JpegLayout { end: at + 2, rows: rows.filter(|_| scans == 1) }),
+            0xd9 => return None,
+            marker @ (0xc0..=0xcf | 0xda..=0xfe) => {
+                match marker {
+                    0xc0 | 0xc1 => {
+                        // marker, length, precision, height, width, number of colors, three bytes of each
+                        let colors = segment.get(10..10 + 3 * usize::from(*segment.get(9)?))?.chunks_exact(3);
+                        let blocks = colors.map(|color| usize::from(color[1] & 0xf)).max()?;
+                        rows = Some(JpegRows { height_at: at + 5, step: 8 * blocks });
+                    }
+                    0xda => scans += 1,
+                    _ => {}
+                }
+                at += 2 + usize::from(u16::from_be_bytes([*segment.get(2)?, *segment.get(3)?]));
             }
             _ => at += 2,
         }
@@ -121,7 +219,7 @@ mod tests {
     }
 
     fn assert_is(file: &[u8], rgb: [u8; 3]) {
-        let image = decode(file).unwrap();
+        let image = ImageFile::open(file).and_then(|file| file.decode()).unwrap();
         assert_eq!((image.width, image.height), (SIZE.into(), SIZE.into()));
         assert!(image.rgb.chunks_exact(3).all(|pixel| (0..3).all(|c| pixel[c].abs_diff(rgb[c]) <= 2)), "{image:?}");
     }
@@ -160,6 +258,33 @@ mod tests {
     }
 
     #[test]
+    fn the_first_rows_have_the_pixels_of_the_whole() {
+        let [width, height] = [40, 100];
+        let pixels: Vec<u8> = (0..3 * width * height).map(|i| (i * i / 7 % 251) as u8).collect();
+        let samplings = [(SamplingFactor::R_4_4_4, 8), (SamplingFactor::R_4_2_0, 16), (SamplingFactor::R_4_4_0, 16)];
+        for (sampling, step) in samplings {
+            for (progressive, restarts) in [(false, 0), (false, 3), (true, 0)] {
+                let mut file = Vec::new();
+                let mut encoder = Encoder::new(&mut file, 90);
+                encoder.set_progressive(progressive);
+                encoder.set_sampling_factor(sampling);
+                encoder.set_restart_interval(restarts);
+                encoder.encode(&pixels, width as u16, height as u16, Jpeg::Rgb).unwrap();
+                let file = ImageFile::open(&file).unwrap();
+                assert_eq!(file.size(), [width, height]);
+                let whole = file.decode().unwrap();
+                for rows in [1, 7, 8, 15, 16, 31, 32, 60, 83, 84, 99, 100] {
+                    let upper = file.decode_rows(rows).unwrap();
+                    let length = 3 * width * rows;
+                    assert!(upper.rgb[..length] == whole.rgb[..length], "{rows} rows, {sampling:?}, {restarts}");
+                    let most = if progressive { height } else { height.min(rows + step) };
+                    assert!((rows..=most).contains(&upper.height), "{} for {rows} rows", upper.height);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn all_kinds_of_pngs_are_decoded() {
         use png::{BitDepth, ColorType};
         let pixels = usize::from(SIZE) * usize::from(SIZE);
@@ -186,9 +311,10 @@ mod tests {
     fn truncated_and_unknown_files_are_errors() {
         let file = jpeg_of(&[200, 90, 30], Jpeg::Rgb, true, SamplingFactor::R_4_2_0);
         for length in [2, 3, 100, file.len() / 2, file.len() - 1] {
-            assert!(decode(&file[..length]).is_err(), "{length} of {} bytes", file.len());
+            let image = ImageFile::open(&file[..length]).and_then(|file| file.decode());
+            assert!(image.is_err(), "{length} of {} bytes", file.len());
         }
-        assert_eq!(decode(b"").unwrap_err(), "is empty");
-        assert_eq!(decode(b"GIF89a").unwrap_err(), "is neither JPEG nor PNG");
+        let error = |file| ImageFile::open(file).err().unwrap();
+        assert_eq!((error(b"").as_str(), error(b"GIF89a").as_str()), ("is empty", "is neither JPEG nor PNG"));
     }
 }

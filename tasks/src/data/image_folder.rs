@@ -14,7 +14,9 @@ use alrao_core::path::Shown;
 use alrao_core::streams::{Stream, stream};
 use rand::seq::SliceRandom;
 
+use super::augment::RandomResizedCrop;
 use super::dataset_info::{list, unlike_classes};
+use super::decode::ImageFile;
 use super::{ImageDataset, Split, SplitInfo, augment, decode};
 use crate::Error;
 use crate::networks::ChannelStats;
@@ -180,10 +182,11 @@ impl ImageDataset for ImageFolder {
             io::ErrorKind::NotFound if path.is_symlink() => Error::file(path, "link to a file that doesn't exist"),
             _ => Error::Read { path: path.into(), source },
         })?;
-        let image = decode::decode(&file).map_err(|problem| Error::file(path, problem))?;
-        match draws {
-            Some(draws) => augment::random_resized_crop(&image, self.side, draws, pixels),
-            None => augment::center_crop(&image, self.side, pixels),
+        let corrupt = |problem| Error::file(path, problem);
+        let file = ImageFile::open(&file).map_err(corrupt)?;
+        match draws.map(|draws| RandomResizedCrop::draw(file.size(), draws)) {
+            Some(crop) => crop.apply(&file.decode_rows(crop.rows()).map_err(corrupt)?, self.side, pixels),
+            None => augment::center_crop(&file.decode().map_err(corrupt)?, self.side, pixels),
         }
         Ok(())
     }
