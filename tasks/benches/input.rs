@@ -22,6 +22,10 @@ use tch::Device;
 const SIDE: usize = 224;
 const BATCH: usize = 128;
 
+/// The program's allocator.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> Result<()> {
     tch::set_num_threads(1);
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
