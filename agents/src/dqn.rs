@@ -60,12 +60,13 @@ pub struct AgentSettings {
     /// Rewards summed before bootstrapping, n, at the start of the training; by default chosen by the observations' shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_step: Option<usize>,
-    /// n at the end of the training, towards which it changes geometrically; by default `n_step` if that is given, so that n
-    /// is constant, else chosen by the observations' shape.
+    /// n at the end of the training, towards which it changes geometrically; by default `n_step`, so that n is constant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub final_n_step: Option<usize>,
-    /// Coefficient of the soft update of the target network after each update, in (0, 1].
-    pub tau: f64,
+    /// Coefficient of the soft update of the target network after each update, in (0, 1]; by default chosen by the
+    /// observations' shape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tau: Option<f64>,
     /// Learning-rate schedule over the whole training.
     pub lr_schedule: LrScheduleKind,
     /// Maximum root mean square of the change of a hidden unit in an update, relative to that of its parameters; 0 for no
@@ -100,7 +101,7 @@ impl Default for AgentSettings {
             gradient_steps: 1,
             n_step: None,
             final_n_step: None,
-            tau: 0.005,
+            tau: None,
             lr_schedule: LrScheduleKind::Cosine,
             max_relative_update: None,
             double_q: true,
@@ -150,15 +151,13 @@ impl AgentSettings {
 
     pub(crate) fn with_defaults(&self, space: ObservationSpace, method: &Method) -> Self {
         let max_relative_update = shape_defaults::max_relative_update(&space, method);
-        let [n_step, final_n_step] = match self.n_step {
-            Some(n) => [n, n],
-            None => shape_defaults::n_steps(&space),
-        };
+        let n_step = self.n_step.unwrap_or(shape_defaults::n_step(&space));
         AgentSettings {
             batch_size: self.batch_size.or(Some(shape_defaults::batch_size(&space))),
             train_freq: self.train_freq.or(Some(shape_defaults::train_freq(&space))),
             n_step: Some(n_step),
-            final_n_step: self.final_n_step.or(Some(final_n_step)),
+            final_n_step: self.final_n_step.or(Some(n_step)),
+            tau: self.tau.or(Some(shape_defaults::tau(&space))),
             max_relative_update: self.max_relative_update.or(Some(max_relative_update)),
             ..self.clone()
         }
@@ -173,7 +172,7 @@ impl AgentSettings {
         let positive = (Bound::Excluded(0.0), Bound::Excluded(f64::INFINITY));
         let above_zero = (Bound::Excluded(0.0), Bound::Included(1.0));
         within("agent.gamma", self.gamma, 0.0..=1.0)?;
-        within("agent.tau", self.tau, above_zero)?;
+        within("agent.tau", self.tau.unwrap_or(1.0), above_zero)?;
         within("agent.exploration.initial_eps", self.exploration.initial_eps, 0.0..=1.0)?;
         within("agent.exploration.final_eps", self.exploration.final_eps, 0.0..=1.0)?;
         within("agent.exploration.fraction", self.exploration.fraction, above_zero)?;
@@ -340,7 +339,7 @@ impl Agent {
         let targets = Tensor::from_slice(&y).to_device(self.device);
         let actions = batch.actions.shallow_clone();
         let report = self.q.learn_from(&pass, actions, targets, batch.weights.as_ref())?;
-        self.target.soft_update(self.q.network(), tau);
+        self.target.soft_update(self.q.network(), tau.expect("a default"));
         let by_sample = values.chunks_exact(values.len() / y.len());
         if self.settings.prioritized_replay.alpha > 0.0 {
             let actions: Vec<i64> = to_vec(&batch.actions);
@@ -489,15 +488,25 @@ mod tests {
     #[test]
     fn the_shape_of_observations_chooses_defaults() {
         let resolved = |settings: AgentSettings, space| {
-            let AgentSettings { batch_size, train_freq, n_step, final_n_step, network, .. } =
+            let AgentSettings { batch_size, train_freq, n_step, final_n_step, tau, network, .. } =
                 settings.resolve(space, &Bodies::default(), &Method::alrao()).unwrap();
-            (batch_size.unwrap(), train_freq.unwrap(), [n_step, final_n_step].map(Option::unwrap), network.body)
+            let n_steps = [n_step, final_n_step].map(Option::unwrap);
+            (batch_size.unwrap(), train_freq.unwrap(), n_steps, tau.unwrap(), network.body)
         };
         let image = ObservationSpace::pixels(ObservationShape::ChannelsLast([10, 10, 4]));
-        assert_eq!(resolved(AgentSettings::default(), ObservationSpace::vector(8)), (128, 1, [3, 1], "mlp".into()));
-        assert_eq!(resolved(AgentSettings::default(), image), (32, 4, [5, 5], "minatar-cnn".into()));
-        let given = AgentSettings { batch_size: Some(8), train_freq: Some(2), n_step: Some(3), ..Default::default() };
-        assert_eq!(resolved(given, image), (8, 2, [3, 3], "minatar-cnn".into()));
+        assert_eq!(
+            resolved(AgentSettings::default(), ObservationSpace::vector(8)),
+            (128, 1, [2, 2], 0.01, "mlp".into())
+        );
+        assert_eq!(resolved(AgentSettings::default(), image), (32, 4, [5, 5], 0.005, "minatar-cnn".into()));
+        let given = AgentSettings {
+            batch_size: Some(8),
+            train_freq: Some(2),
+            n_step: Some(3),
+            tau: Some(0.1),
+            ..Default::default()
+        };
+        assert_eq!(resolved(given, image), (8, 2, [3, 3], 0.1, "minatar-cnn".into()));
     }
 
     #[test]
@@ -528,7 +537,7 @@ mod tests {
         assert_eq!(n(Some(8), Some(2)), [8, 6, 4, 3, 2]); // 8, 5.7, 4, 2.8, 2
         assert_eq!(n(Some(1), Some(16)), [1, 2, 4, 8, 16]);
         assert_eq!(n(Some(7), None), [7; 5]);
-        assert_eq!(n(None, None), [3, 2, 2, 1, 1]); // 3, 2.3, 1.7, 1.3, 1
+        assert_eq!(n(None, Some(8)), [2, 3, 4, 6, 8]); // 2, 2.8, 4, 5.7, 8
     }
 
     #[test]
@@ -536,7 +545,7 @@ mod tests {
         let bad = [
             (AgentSettings { gamma: 1.5, ..Default::default() }, "agent.gamma"),
             (AgentSettings { buffer_size: 10, batch_size: Some(11), ..Default::default() }, "agent.buffer_size"),
-            (AgentSettings { tau: 0.0, ..Default::default() }, "agent.tau"),
+            (AgentSettings { tau: Some(0.0), ..Default::default() }, "agent.tau"),
             (AgentSettings { return_std: f64::NAN, ..Default::default() }, "agent.return_std"),
             (AgentSettings { train_freq: Some(0), ..Default::default() }, "agent.train_freq"),
             (AgentSettings { batch_size: Some(0), ..Default::default() }, "agent.batch_size"),

@@ -17,15 +17,21 @@ pub(crate) fn batch_size(space: &ObservationSpace) -> usize {
     if space.image().is_some() { 32 } else { 128 }
 }
 
-/// Returns the defaults of `agent.n_step` and `agent.final_n_step`, in rewards. Sums of rewards spread information quickly,
-/// but are the returns of an exploring policy, from which values don't become precise. Agents of MinAtar's images, which are
-/// far from precise, learn faster from sums to the end (docs/ablations.md).
-pub(crate) fn n_steps(space: &ObservationSpace) -> [usize; 2] {
-    if space.image().is_some() { [5, 5] } else { [3, 1] }
+/// Returns the default of `agent.n_step`, in rewards. Sums of rewards spread information quickly, but are the returns of an
+/// exploring policy, from which values don't become precise. Agents of MinAtar's images, which are far from precise, learn
+/// faster from longer sums (docs/ablations.md).
+pub(crate) fn n_step(space: &ObservationSpace) -> usize {
+    if space.image().is_some() { 5 } else { 2 }
 }
 
-/// Returns the default of `agent.max_relative_update`, the method's own bound if it has one; 0 is no bound. The bound is for units with random learning rates, and
-/// wasn't tried with images yet (docs/choices.md).
+/// Returns the default of `agent.tau`. A target network that follows faster makes agents of vectors better; those of images
+/// weren't tried with it (docs/choices.md).
+pub(crate) fn tau(space: &ObservationSpace) -> f64 {
+    if space.image().is_some() { 0.005 } else { 0.01 }
+}
+
+/// Returns the default of `agent.max_relative_update`, the method's own bound if it has one; 0 is no bound. The bound is
+/// for units with random learning rates, and wasn't tried with images yet (docs/choices.md).
 pub(crate) fn max_relative_update(space: &ObservationSpace, method: &Method) -> f64 {
     let random_rates = method.lr_range.min() < method.lr_range.max();
     method.max_relative_update.unwrap_or(if random_rates && space.image().is_none() { 0.01 } else { 0.0 })

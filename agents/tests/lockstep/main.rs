@@ -38,7 +38,7 @@ fn settings() -> AgentSettings {
         buffer_size: 40,
         n_step: Some(3),
         final_n_step: Some(1),
-        tau: 0.05,
+        tau: Some(0.05),
         max_relative_update: Some(1e-3),
         network: QNetworkSettings { hidden_sizes: vec![9, 6], sigma: 2.0, ..Default::default() },
         ..Default::default()

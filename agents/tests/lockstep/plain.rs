@@ -112,7 +112,7 @@ impl Plain {
         let online = Averaged::of(&self.online);
         let towards = |target: &mut Values, online: &Values| {
             for (name, value) in target {
-                let tau = if name.starts_with("inputs") { 1.0 } else { tau };
+                let tau = if name.starts_with("inputs") { 1.0 } else { tau.unwrap() };
                 *value = &*value + (&online[name] - &*value) * tau;
             }
         };
