@@ -17,6 +17,17 @@ pub enum Error {
     /// The number of heads is below 1.
     #[error("the number of heads must be at least 1")]
     NoHeads,
+    /// The cutoffs of an adaptive softmax don't divide the classes.
+    #[error("the cutoffs {cutoffs:?} must increase, from at least 1 to less than the {classes} classes")]
+    Cutoffs {
+        /// The given cutoffs.
+        cutoffs: Vec<usize>,
+        /// The number of classes.
+        classes: usize,
+    },
+    /// An adaptive softmax was trained with another likelihood than the categorical one.
+    #[error("an adaptive softmax predicts classes: train it with `Categorical`")]
+    NotClasses,
     /// A parameter belongs to no unit, so it has no learning rate.
     #[error(
         "the parameter `{name}` belongs to no unit, so it has no learning rate; its layer must pass it to `add_units`"

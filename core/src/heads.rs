@@ -4,11 +4,13 @@
 //! because the outputs are differentiated twice: each head uses its own loss, the body the mixture's. For the
 //! optimizer, each head is one unit.
 //!
-//! For dueling heads, `W` and `b` are computed from a value layer's and an advantage layer's parameters.
+//! For dueling heads, `W` and `b` are computed from a value layer's and an advantage layer's parameters. Heads with an
+//! adaptive softmax are no matrix product: their outputs are log-probabilities, and autograd differentiates them.
 
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
+use crate::adaptive_softmax::{AdaptiveSoftmax, Cutoffs};
 use crate::dueling::Dueling;
 use crate::matmul::{linear, matmul, matmul_into};
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Parameters, Weights};
@@ -26,12 +28,14 @@ pub struct Heads {
 }
 
 /// Output layer of a head, with its number of outputs A. An integer converts to `Linear`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outputs {
     /// Linear functions of all features.
     Linear(i64),
     /// A state value from half of the features plus advantages from the other half (Wang et al., 2016).
     Dueling(i64),
+    /// Log-probabilities of classes that are ordered by frequency (Grave et al., 2017).
+    AdaptiveSoftmax(Cutoffs),
 }
 
 impl From<i64> for Outputs {
@@ -40,11 +44,12 @@ impl From<i64> for Outputs {
     }
 }
 
-/// Parameters that the heads' matrix and bias are computed from.
+/// Parameters that the heads' outputs are computed from.
 #[derive(Clone, Debug)]
 enum Layer {
     Linear { weight: ParameterId, bias: ParameterId },
     Dueling(Dueling),
+    AdaptiveSoftmax(AdaptiveSoftmax),
 }
 
 impl Layer {
@@ -59,6 +64,9 @@ impl Layer {
                 Layer::Linear { weight, bias }
             }
             Outputs::Dueling(outputs) => Layer::Dueling(Dueling::new(builder, k, features, outputs)),
+            Outputs::AdaptiveSoftmax(cutoffs) => {
+                Layer::AdaptiveSoftmax(AdaptiveSoftmax::new(builder, k, features, cutoffs))
+            }
         }
     }
 }
@@ -80,8 +88,11 @@ impl Heads {
         }
         let mut builder = ParameterBuilder::new(rng);
         let outputs = outputs.into();
-        let layer = Layer::new(&mut builder, k, features, outputs);
-        let (Outputs::Linear(outputs) | Outputs::Dueling(outputs)) = outputs;
+        let layer = Layer::new(&mut builder, k, features, outputs.clone());
+        let outputs = match outputs {
+            Outputs::Linear(outputs) | Outputs::Dueling(outputs) => outputs,
+            Outputs::AdaptiveSoftmax(cutoffs) => cutoffs.classes(),
+        };
         Ok(Heads { k, outputs, features, parameters: builder.finish(device, kind)?, layer })
     }
 
@@ -115,22 +126,37 @@ impl Heads {
         &mut self.parameters
     }
 
-    /// Computes the outputs of all heads, `[B, H] -> [K, B, A]`, stored in memory as `[B, K, A]`.
+    /// Computes the outputs of all heads, `[B, H] -> [K, B, A]`, stored in memory as `[B, K, A]` if they are linear.
     pub fn forward(&self, z: &Tensor) -> Tensor {
+        if let Layer::AdaptiveSoftmax(softmax) = &self.layer {
+            return softmax.log_probabilities(self.parameters.weights(), z);
+        }
         let out = linear(z, &self.matrix(), &self.bias()); // [B, K*A]
         out.view([-1, self.k, self.outputs]).permute([1, 0, 2])
     }
 
-    /// Computes the mean output under the averaging weights `a`, `[K]`, as the output of the averaged layer:
-    /// `[B, H] -> [B, A]`.
-    pub fn mean(&self, z: &Tensor, a: &Tensor) -> Tensor {
-        let (weight, bias) = self.averaged(a, false);
-        linear(z, &weight, &bias)
+    /// Computes the outputs as [`forward`](Self::forward) does, but none of an adaptive softmax, `[K, B, 0]`: with many
+    /// classes, a training step can't afford them.
+    pub(crate) fn forward_in_training(&self, z: &Tensor) -> Tensor {
+        match self.adaptive_softmax() {
+            None => self.forward(z),
+            Some(_) => z.new_empty([self.k, z.size()[0], 0], (z.kind(), z.device())),
+        }
     }
 
-    /// Computes the averaged layer, `sum_j a_j W_j`, `[A, H]`, and `sum_j a_j b_j`, `[A]`. `some_excluded`: heads with weight 0
-    /// may be non-finite.
-    pub fn averaged(&self, a: &Tensor, some_excluded: bool) -> (Tensor, Tensor) {
+    /// Computes the mean output under the averaging weights `a`, `[K]`, as the output of the averaged layer:
+    /// `[B, H] -> [B, A]`; none unless heads are linear.
+    pub fn mean(&self, z: &Tensor, a: &Tensor) -> Option<Tensor> {
+        let (weight, bias) = self.averaged(a, false)?;
+        Some(linear(z, &weight, &bias))
+    }
+
+    /// Computes the averaged layer, `sum_j a_j W_j`, `[A, H]`, and `sum_j a_j b_j`, `[A]`; none unless heads are linear.
+    /// `some_excluded`: heads with weight 0 may be non-finite.
+    pub fn averaged(&self, a: &Tensor, some_excluded: bool) -> Option<(Tensor, Tensor)> {
+        if self.adaptive_softmax().is_some() {
+            return None;
+        }
         let mean = |stacked: Tensor| {
             if self.k == 1 {
                 return stacked;
@@ -141,11 +167,19 @@ impl Heads {
             }
             a.unsqueeze(0).mm(&by_head)
         };
-        (mean(self.matrix()).view([self.outputs, self.features]), mean(self.bias()).view([-1]))
+        Some((mean(self.matrix()).view([self.outputs, self.features]), mean(self.bias()).view([-1])))
     }
 
-    /// Writes the gradient with respect to each parameter to `grads`, from the features, `[B, H]`, and the gradient
-    /// with respect to the outputs, `[K, B, A]`.
+    /// Returns the heads' adaptive softmax, if they have one.
+    pub(crate) fn adaptive_softmax(&self) -> Option<&AdaptiveSoftmax> {
+        match &self.layer {
+            Layer::AdaptiveSoftmax(softmax) => Some(softmax),
+            _ => None,
+        }
+    }
+
+    /// Writes the gradient with respect to each parameter of linear heads to `grads`, from the features, `[B, H]`, and the
+    /// gradient with respect to the outputs, `[K, B, A]`.
     pub fn parameter_gradient(&self, z: &Tensor, gradient: &Tensor, grads: &Weights) {
         let gradient = self.by_sample(gradient); // [B, K*A]
         match &self.layer {
@@ -157,10 +191,11 @@ impl Heads {
                 let of_bias = gradient.sum_dim_intlist([0].as_slice(), false, None::<Kind>);
                 dueling.write_gradient(&matmul(&gradient.tr(), z), &of_bias, grads);
             }
+            Layer::AdaptiveSoftmax(_) => unreachable!("autograd differentiates an adaptive softmax"),
         }
     }
 
-    /// Computes the gradient with respect to the features, `[B, H]`, from the gradient with respect to the outputs,
+    /// Computes the gradient with respect to the features, `[B, H]`, from that with respect to the outputs of linear heads,
     /// `[K, B, A]`. Only heads in `finite_heads`, `[K]` bool, contribute, if given.
     pub fn feature_gradient(&self, gradient: &Tensor, finite_heads: Option<&Tensor>) -> Tensor {
         let mut matrix = self.matrix();
@@ -180,9 +215,10 @@ impl Heads {
             .collect();
         let theta = self.parameters.theta();
         let indices = Tensor::from_slice(&of_head).to_device(theta.device());
-        let outputs = match self.layer {
+        let outputs = match &self.layer {
             Layer::Linear { .. } => Outputs::Linear(self.outputs),
             Layer::Dueling(_) => Outputs::Dueling(self.outputs),
+            Layer::AdaptiveSoftmax(softmax) => Outputs::AdaptiveSoftmax(softmax.cutoffs().clone()),
         };
         let mut rng = stream(0, "overwritten");
         let one = Heads::new(1, self.features, outputs, &mut rng, (theta.kind(), theta.device())).expect("one head");
@@ -202,6 +238,7 @@ impl Heads {
         match &self.layer {
             Layer::Linear { weight, .. } => weights[*weight].view([-1, self.features]),
             Layer::Dueling(dueling) => dueling.matrix(weights),
+            Layer::AdaptiveSoftmax(_) => unreachable!("an adaptive softmax has several matrices"),
         }
     }
 
@@ -211,6 +248,7 @@ impl Heads {
         match &self.layer {
             Layer::Linear { bias, .. } => weights[*bias].view([-1]),
             Layer::Dueling(dueling) => dueling.bias(weights),
+            Layer::AdaptiveSoftmax(_) => unreachable!("an adaptive softmax has several matrices"),
         }
     }
 
@@ -224,8 +262,8 @@ impl Heads {
 mod tests {
     use super::*;
 
-    fn sample(outputs: impl Into<Outputs>) -> (Heads, Tensor) {
-        let heads = Heads::new(3, 4, outputs, &mut stream(0, "weights"), tch::kind::FLOAT_CPU).unwrap();
+    fn sample(outputs: &Outputs) -> (Heads, Tensor) {
+        let heads = Heads::new(3, 4, outputs.clone(), &mut stream(0, "weights"), tch::kind::FLOAT_CPU).unwrap();
         let z = Tensor::from_slice(&(0..20).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>()).view([5, 4]);
         (heads, z)
     }
@@ -233,12 +271,13 @@ mod tests {
     const KINDS: [Outputs; 2] = [Outputs::Linear(2), Outputs::Dueling(2)];
 
     /// Computes the outputs by each head's formula, from parameters in the order they were added.
-    fn by_hand(outputs: Outputs, z: &Tensor, parameters: &[Tensor]) -> Tensor {
+    fn by_hand(outputs: &Outputs, z: &Tensor, parameters: &[Tensor]) -> Tensor {
         let layer = |z: &Tensor, weight: &Tensor, bias: &Tensor| {
             z.unsqueeze(0).matmul(&weight.transpose(1, 2)) + bias.unsqueeze(1) // [K, B, A]
         };
         match outputs {
             Outputs::Linear(_) => layer(z, &parameters[0], &parameters[1]),
+            Outputs::AdaptiveSoftmax(_) => unreachable!("isn't linear"),
             Outputs::Dueling(_) => {
                 let value = layer(&z.narrow(1, 0, 2), &parameters[0], &parameters[2]);
                 let advantages = layer(&z.narrow(1, 2, 2), &parameters[1], &parameters[3]);
@@ -248,10 +287,11 @@ mod tests {
     }
 
     /// Returns views of a flat tensor of parameters, in the order they were added.
-    fn parts(outputs: Outputs, theta: &Tensor) -> Vec<Tensor> {
+    fn parts(outputs: &Outputs, theta: &Tensor) -> Vec<Tensor> {
         let shapes: &[&[i64]] = match outputs {
             Outputs::Linear(_) => &[&[3, 2, 4], &[3, 2]],
             Outputs::Dueling(_) => &[&[3, 1, 2], &[3, 2, 2], &[3, 1], &[3, 2]],
+            Outputs::AdaptiveSoftmax(_) => unreachable!("isn't linear"),
         };
         let lengths: Vec<i64> = shapes.iter().map(|shape| shape.iter().product()).collect();
         theta.split_with_sizes(&lengths, 0).iter().zip(shapes).map(|(part, shape)| part.view(*shape)).collect()
@@ -265,8 +305,8 @@ mod tests {
     #[test]
     fn outputs_match_the_formula() {
         for kind in KINDS {
-            let (heads, z) = sample(kind);
-            let expected = by_hand(kind, &z, &parts(kind, heads.parameters.theta()));
+            let (heads, z) = sample(&kind);
+            let expected = by_hand(&kind, &z, &parts(&kind, heads.parameters.theta()));
             assert!(distance(&heads.forward(&z), &expected) < 1e-6, "{kind:?}");
         }
     }
@@ -274,17 +314,17 @@ mod tests {
     #[test]
     fn the_averaged_layer_gives_the_mean_output() {
         for kind in KINDS {
-            let (heads, z) = sample(kind);
+            let (heads, z) = sample(&kind);
             let a = Tensor::from_slice(&[0.5f32, 0.2, 0.3]);
             let expected = (heads.forward(&z) * a.view([3, 1, 1])).sum_dim_intlist([0].as_slice(), false, None::<Kind>);
-            assert!(distance(&heads.mean(&z, &a), &expected) < 1e-6, "{kind:?}");
+            assert!(distance(&heads.mean(&z, &a).unwrap(), &expected) < 1e-6, "{kind:?}");
         }
     }
 
     #[test]
     fn pruning_keeps_the_remaining_heads_parameters() {
         for kind in KINDS {
-            let (mut heads, z) = sample(kind);
+            let (mut heads, z) = sample(&kind);
             let (out, theta) = (heads.forward(&z), heads.parameters.theta().copy());
             let indices = heads.prune_to(1);
             assert_eq!(heads.k(), 1);
@@ -296,10 +336,10 @@ mod tests {
     #[test]
     fn gradients_match_autograd() {
         for kind in KINDS {
-            let (heads, z) = sample(kind);
+            let (heads, z) = sample(&kind);
             let (theta, z) = (heads.parameters.theta().copy().set_requires_grad(true), z.set_requires_grad(true));
             let gradient = Tensor::from_slice(&(0..30).map(|i| (i as f32).cos()).collect::<Vec<_>>()).view([3, 5, 2]);
-            let loss = (by_hand(kind, &z, &parts(kind, &theta)) * &gradient).sum(Kind::Float);
+            let loss = (by_hand(&kind, &z, &parts(&kind, &theta)) * &gradient).sum(Kind::Float);
             let expected = Tensor::run_backward(&[loss], &[&theta, &z], false, false);
             let (of_parameters, grad_buffer) = heads.parameters.grad_buffer();
             heads.parameter_gradient(&z.detach(), &gradient, &grad_buffer);

@@ -18,6 +18,7 @@ use crate::averaging::{History, ModelAveraging};
 use crate::clip::GradClip;
 use crate::divergence::{DivergenceMonitor, UpdateGate};
 use crate::guard::{FiniteHeads, UnitGuard};
+use crate::head_losses::HeadLosses;
 use crate::likelihood::{Likelihood, mixture};
 use crate::lr_diagnostics::{LrDiagnostics, exploded_units};
 use crate::method::Method;
@@ -55,10 +56,8 @@ struct ParamGroup {
     grad_buffer: (Tensor, Weights),
 }
 
-/// Losses, output gradients and evidence of a batch.
+/// Losses and evidence of a batch.
 struct BatchEvaluation {
-    /// `g_j`, the gradient of each head's own `-log p_j` with respect to its outputs, `[K, B, A]`
-    g: Tensor,
     /// `r_j`, each head's responsibility for each sample, `[K, B, 1]`; `None` for a single head
     r: Option<Tensor>,
     /// see [`Report`]
@@ -165,22 +164,21 @@ impl Learner {
         likelihood: &L,
         target: &L::Target,
     ) -> Result<Report, Error> {
-        let mut evaluation = self.evaluate(network, pass, likelihood, target)?;
-        let gradients = self.differentiate(network, pass, &mut evaluation);
+        let (evaluation, losses) = self.evaluate(network, pass, likelihood, target)?;
+        let gradients = self.differentiate(network, pass, &evaluation, losses);
         self.apply(network, gradients, &evaluation);
         Ok(Report { loss: evaluation.loss, log_evidence: evaluation.log_evidence })
     }
 
-    /// Computes the losses, output gradients and evidence of a batch (line 8).
+    /// Computes the losses and the evidence of a batch (line 8), and what the losses' gradients need.
     fn evaluate<B, L: Likelihood>(
         &mut self,
         network: &Network<B>,
         pass: &ForwardPass,
         likelihood: &L,
         target: &L::Target,
-    ) -> Result<BatchEvaluation, Error> {
-        likelihood.check(&pass.out, target)?;
-        let (log_p, g) = likelihood.log_prob_and_gradient(&pass.out, target); // [K, B], [K, B, A]
+    ) -> Result<(BatchEvaluation, HeadLosses), Error> {
+        let (log_p, losses) = HeadLosses::new(network.heads(), pass, likelihood, target)?; // [K, B]
         let log_evidence = self.method.evidence.reduce(&log_p); // [K]
         let finite_heads = FiniteHeads::new(self.method.guarded, &log_evidence);
         let (log_p, log_evidence) =
@@ -195,7 +193,7 @@ impl Learner {
         let loss = -log_mixture.mean(None::<Kind>);
         let maybe_non_finite = !(self.method.guarded && finite_heads.all());
         let apply_update = self.monitor.check(self.updates, maybe_non_finite, &loss, &pass.z)?;
-        Ok(BatchEvaluation { g: finite_heads.mask(g, 0.0), r, loss, log_evidence, finite_heads, apply_update })
+        Ok((BatchEvaluation { r, loss, log_evidence, finite_heads, apply_update }, losses))
     }
 
     /// Computes the gradients of both losses, averaged over the batch.
@@ -203,21 +201,18 @@ impl Learner {
         &mut self,
         network: &Network<B>,
         pass: &ForwardPass,
-        evaluation: &mut BatchEvaluation,
+        evaluation: &BatchEvaluation,
+        mut losses: HeadLosses,
     ) -> Gradients {
         let (heads, batch) = (network.heads(), pass.out.size()[1] as f64);
-        let BatchEvaluation { g, r, finite_heads, .. } = evaluation;
+        let BatchEvaluation { r, finite_heads, .. } = evaluation;
 
         // Equation 3: head j's gradient, of -log p_j, with constant z
-        heads.parameter_gradient(&pass.z.detach(), g, &self.heads.grad_buffer.1);
-        let of_heads = self.heads.grad_buffer.0.g_div_scalar_(batch); // [P]
+        let mut of_heads = losses.parameter_gradient(heads, &pass.z, finite_heads, &self.heads.grad_buffer); // [P]
+        let _ = of_heads.g_div_scalar_(batch);
 
-        // Equation 2: the body's gradient, of -log sum_j a_j p_j, whose gradient with respect to out_j is r_j g_j. In
-        // place: for language models, allocating a tensor of this size costs more than the product
-        if let Some(r) = r {
-            let _ = g.g_mul_(r);
-        }
-        let of_z = finite_heads.feature_gradient(heads, g).g_div_scalar_(batch); // [B, H]
+        // Equation 2: the body's gradient, of -log sum_j a_j p_j, which is that of -sum_j r_j log p_j for constant r_j
+        let of_z = losses.feature_gradient(heads, r.as_ref(), finite_heads).g_div_scalar_(batch); // [B, H]
         let of_body = pass.backward(of_z, &self.body.grad_buffer); // [P]
 
         Gradients { body: of_body, heads: of_heads }

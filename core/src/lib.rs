@@ -6,6 +6,7 @@
 //!
 //! SGD and Adam run through this code with one learning rate and one head.
 
+pub mod adaptive_softmax;
 pub mod averaging;
 pub mod device;
 mod dueling;
@@ -34,6 +35,7 @@ mod cuda_graph;
 mod divergence;
 mod error;
 mod guard;
+mod head_losses;
 mod matmul;
 mod slices;
 mod update_bound;

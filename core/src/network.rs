@@ -27,7 +27,8 @@ pub struct ForwardPass {
     body_backward: BodyBackward,
     /// Features, `[B, H]`.
     pub(crate) z: Tensor,
-    /// Every head's outputs, `[K, B, A]`.
+    /// Every head's outputs, `[K, B, A]`; `[K, B, 0]` of an adaptive softmax, which needs the classes
+    /// ([`Network::outputs_of`] has them all).
     pub out: Tensor,
 }
 
@@ -114,9 +115,11 @@ impl<B: Body> Network<B> {
     pub fn forward(&self, x: &Tensor) -> Result<ForwardPass, Error> {
         self.body.check(x)?;
         Ok(match self.body.forward_with_backward(self.parameters.weights_in_training(), x) {
-            Some((z, backward)) => {
-                ForwardPass { out: self.heads.forward(&z), z, body_backward: BodyBackward::Analytic(backward) }
-            }
+            Some((z, backward)) => ForwardPass {
+                out: self.heads.forward_in_training(&z),
+                z,
+                body_backward: BodyBackward::Analytic(backward),
+            },
             None => self.forward_with(|body, weights| body.forward(weights, x)),
         })
     }
@@ -135,18 +138,21 @@ impl<B: Body> Network<B> {
     /// # Errors
     /// [`Error::Shape`] if `x` is not a batch for the body.
     pub fn mean(&self, x: &Tensor) -> Result<Tensor, Error> {
-        if self.some_excluded {
-            return Ok(self.average(&self.outputs(x)?));
+        if !self.some_excluded {
+            self.body.check(x)?;
+            let mean = tch::no_grad(|| self.heads.mean(&self.body.forward(self.parameters.weights(), x), &self.a));
+            if let Some(mean) = mean {
+                return Ok(mean);
+            }
         }
-        self.body.check(x)?;
-        Ok(tch::no_grad(|| self.heads.mean(&self.body.forward(self.parameters.weights(), x), &self.a)))
+        Ok(self.average(&self.outputs(x)?))
     }
 
     /// Describes [`mean`](Self::mean) as PyTorch's modules, the last of which is the averaged head: no more than a network of
-    /// one head. Returns `None` if the body can't be described.
+    /// one head. Returns `None` if body or heads can't be described.
     pub fn modules(&self) -> Option<Vec<Module>> {
         let mut modules = self.body.modules(self.parameters.weights())?;
-        let (weight, bias) = tch::no_grad(|| self.heads.averaged(&self.a, self.some_excluded));
+        let (weight, bias) = tch::no_grad(|| self.heads.averaged(&self.a, self.some_excluded))?;
         modules.push(Module::Linear { weight, bias });
         Some(modules)
     }
@@ -171,14 +177,22 @@ impl<B> Network<B> {
     pub fn forward_with(&self, forward: impl FnOnce(&B, &Weights) -> Tensor) -> ForwardPass {
         let (theta, weights) = self.parameters.leaf();
         let z = tch::with_grad(|| forward(&self.body, &weights));
-        let out = tch::no_grad(|| self.heads.forward(&z));
+        let out = tch::no_grad(|| self.heads.forward_in_training(&z));
         ForwardPass { body_backward: BodyBackward::Autograd(theta), z, out }
     }
 
     /// Creates the forward pass whose features `z`, `[B, H]`, a CUDA graph computed.
     pub(crate) fn graphed_pass(&self, z: Tensor, backward: GraphedBackward) -> ForwardPass {
-        let out = tch::no_grad(|| self.heads.forward(&z));
+        let out = tch::no_grad(|| self.heads.forward_in_training(&z));
         ForwardPass { body_backward: BodyBackward::Graphed(backward), z, out }
+    }
+
+    /// Computes the outputs of all heads, `[K, B, A]`, of a pass in training mode.
+    pub fn outputs_of(&self, pass: &ForwardPass) -> Tensor {
+        match self.heads.adaptive_softmax() {
+            None => pass.out.shallow_clone(),
+            Some(_) => tch::no_grad(|| self.heads.forward(&pass.z)),
+        }
     }
 
     /// Computes the outputs of all heads in evaluation mode, `[K, B, A]`, from features that `forward` computes, `[B,
@@ -353,7 +367,7 @@ mod tests {
         let x = Tensor::from_slice(&[0.1f32, -2.0, 0.7, 1.0, 0.0, -0.3]).view([2, 3]);
         for outputs in [Outputs::Linear(2), Outputs::Dueling(2)] {
             let body = |b: &mut ParameterBuilder| Mlp::new(b, 3, &[4], 1.0);
-            let mut network = Network::new(body, 3, outputs, &mut stream(0, "weights"), float).unwrap();
+            let mut network = Network::new(body, 3, outputs.clone(), &mut stream(0, "weights"), float).unwrap();
             network.set_a(&Tensor::from_slice(&[0.25f64, 0.15, 0.6]), false);
             for excluded in [false, true] {
                 if excluded {

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alrao_core::adaptive_softmax::Cutoffs;
+use alrao_core::heads::Outputs;
 use alrao_core::memory;
 use alrao_core::method::Method;
 use alrao_core::network::Network;
@@ -148,6 +150,10 @@ pub struct ModelSettings {
     pub version: Option<u32>,
     /// Factor on the width of the hidden layers (the paper's gamma).
     pub width_factor: f64,
+    /// Where the words, by frequency, are divided into the shortlist and the clusters of an adaptive softmax; by default, heads
+    /// have a full softmax.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adaptive_softmax: Option<Vec<usize>>,
     /// Precision of an image classifier's activations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
@@ -158,7 +164,14 @@ pub struct ModelSettings {
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        ModelSettings { architecture: None, version: None, width_factor: 1.0, precision: None, channels_last: None }
+        ModelSettings {
+            architecture: None,
+            version: None,
+            width_factor: 1.0,
+            adaptive_softmax: None,
+            precision: None,
+            channels_last: None,
+        }
     }
 }
 
@@ -211,6 +224,9 @@ impl ModelSettings {
     }
 }
 
+/// The setting of an adaptive softmax.
+const ADAPTIVE_SOFTMAX: &str = "model.adaptive_softmax";
+
 impl SupervisedTask {
     /// Returns the task's name: the dataset and, for images, the architecture.
     pub fn name(&self) -> String {
@@ -248,6 +264,18 @@ impl SupervisedTask {
                 }
             }
             None => self.model.check_for_text()?,
+        }
+        if let Some(cutoffs) = &self.model.adaptive_softmax {
+            let problem = match self.data {
+                DataSettings::Text { symbol: Symbol::Word, .. } => {
+                    let increase = !cutoffs.is_empty() && [0].iter().chain(cutoffs).is_sorted_by(|a, b| a < b);
+                    (!increase).then_some("must be increasing cutoffs of at least 1, such as [2000, 6000]")
+                }
+                _ => Some("only for words; remove it"),
+            };
+            if let Some(problem) = problem {
+                return Err(Error::setting(ADAPTIVE_SOFTMAX, format!("{cutoffs:?}"), problem));
+            }
         }
         let least: &[(&str, usize, usize)] = match &self.data {
             DataSettings::Text { batch_size, bptt, .. } => {
@@ -295,7 +323,9 @@ impl SupervisedTask {
         };
         Ok(match &self.data {
             DataSettings::Text { symbol, batch_size, bptt, .. } => {
-                Data::Text(Text::read_with(folder, *symbol, *batch_size, *bptt, known)?)
+                let text = Text::read_with(folder, *symbol, *batch_size, *bptt, known)?;
+                self.outputs(text.vocabulary())?;
+                Data::Text(text)
             }
             DataSettings::Cifar10 { batch_size, max_train_images, .. } => {
                 of(Arc::new(Cifar10::read(folder)?), batch_size, max_train_images)?
@@ -319,6 +349,20 @@ impl SupervisedTask {
         Ok(Network::check_memory(|b| architecture.build(b, width_factor), num_heads, 1)?)
     }
 
+    /// Returns the heads' outputs for so many classes.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if an adaptive softmax doesn't divide them.
+    fn outputs(&self, classes: usize) -> Result<Outputs, Error> {
+        match &self.model.adaptive_softmax {
+            None => Ok(Outputs::Linear(classes as i64)),
+            Some(cutoffs) => Cutoffs::new(cutoffs, classes).map(Outputs::AdaptiveSoftmax).map_err(|_| {
+                let problem = format!("must be less than {classes}, the number of words in the training text");
+                Error::setting(ADAPTIVE_SOFTMAX, format!("{cutoffs:?}"), problem)
+            }),
+        }
+    }
+
     /// Creates the initial network for a dataset.
     ///
     /// # Errors
@@ -338,7 +382,7 @@ impl SupervisedTask {
             }
         };
         let rng = &mut stream(seed, "weights");
-        Ok(Network::new(model, method.num_heads, classes as i64, rng, (Kind::Float, device))?)
+        Ok(Network::new(model, method.num_heads, self.outputs(classes)?, rng, (Kind::Float, device))?)
     }
 }
 

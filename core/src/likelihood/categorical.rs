@@ -36,6 +36,10 @@ impl Likelihood for Categorical {
         Error::check_shape("classes", &out.size()[1..2], classes)
     }
 
+    fn classes(classes: &Tensor) -> Option<&Tensor> {
+        Some(classes)
+    }
+
     fn log_prob(&self, out: &Tensor, classes: &Tensor) -> Tensor {
         let out = out.transpose(0, 1); // [B, K, A]
         let log_p = out.log_softmax(-1, None).gather(2, &of_each_head(classes, &out), false); // [B, K, 1]

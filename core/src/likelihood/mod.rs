@@ -33,6 +33,11 @@ pub trait Likelihood {
         Ok(())
     }
 
+    /// Returns the classes that are the targets, `[B]`, for an adaptive softmax. By default, targets are no classes.
+    fn classes(_target: &Self::Target) -> Option<&Tensor> {
+        None
+    }
+
     /// Computes the gradient of `-log p_j(y|x)` with respect to the outputs, `[K, B, A]`, as a tensor that the caller
     /// may overwrite. By default, uses autograd.
     fn gradient(&self, out: &Tensor, target: &Self::Target) -> Tensor {

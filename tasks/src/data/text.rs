@@ -4,7 +4,8 @@
 //! A text is split into `batch_size` streams of equal length. Each batch continues its predecessor, so that the recurrent
 //! state is carried over (truncated back-propagation through time).
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::path::Path;
 
 use alrao_core::filled::filled_from;
@@ -34,7 +35,7 @@ pub enum Symbol {
 #[derive(Debug)]
 pub struct Text {
     symbol: Symbol,
-    /// the vocabulary, in the order of first use in the training text
+    /// the vocabulary, from the most to the least frequent symbol of the training text
     symbols: Vec<String>,
     /// of each split
     splits_info: Vec<SplitInfo>,
@@ -188,17 +189,20 @@ impl Vocabulary {
         Vocabulary { numbers, symbols: symbols.to_vec(), source }
     }
 
-    /// Collects the symbols of a text, in the order of their first use.
+    /// Collects the symbols of a text, from the most to the least frequent; of equally frequent ones, the first used is first.
     fn learn(text: &str, symbol: Symbol) -> Self {
-        let (mut seen, mut symbols) = (HashSet::new(), Vec::new());
+        let mut uses: HashMap<String, (Reverse<usize>, usize)> = HashMap::new(); // their number, and the first one's place
         let take = |symbol: &str, _| {
-            if !seen.contains(symbol) {
-                seen.insert(symbol.to_string());
-                symbols.push(symbol.to_string());
+            match uses.get_mut(symbol) {
+                Some((Reverse(count), _)) => *count += 1,
+                None => drop(uses.insert(symbol.to_string(), (Reverse(1), uses.len()))),
             }
             Ok(())
         };
         for_each(text, symbol, take).expect("never fails");
+        let mut symbols: Vec<_> = uses.into_iter().collect();
+        symbols.sort_by_key(|(_, rank)| *rank);
+        let symbols: Vec<String> = symbols.into_iter().map(|(symbol, _)| symbol).collect();
         Vocabulary::of(&symbols, FILES[0])
     }
 
@@ -301,8 +305,9 @@ mod tests {
         let text = Text::read(folder.path(), Symbol::Word, 1, 9).unwrap();
         assert_eq!(text.vocabulary(), 5);
         let first = |split| text.batches(split, 0).next().unwrap().unwrap();
-        assert_eq!(vector(&first(Split::Train).x), [0, 1, 2, 3, 0, 4]);
-        assert_eq!(vector(&first(Split::Validation).x), [1, 0], "unknown words become <unk>");
+        assert_eq!(text.symbols(), ["the", "<eos>", "<unk>", "sat", "cat"], "by frequency, then by first use");
+        assert_eq!(vector(&first(Split::Train).x), [0, 2, 3, 1, 0, 4]);
+        assert_eq!(vector(&first(Split::Validation).x), [2, 0], "unknown words become <unk>");
     }
 
     #[test]
