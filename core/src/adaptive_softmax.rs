@@ -9,14 +9,15 @@
 //! ```
 //!
 //! The softmax of cluster i, counted from 1, is over a projection of the features to `H / 4^i` of them. In training, it is
-//! computed only for the samples whose class is in the cluster, so rare classes cost little.
+//! computed only for the samples whose class is in the cluster, so rare classes cost little. Selecting these samples
+//! synchronizes a GPU.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::Error;
 use crate::parameters::{Init, ParameterBuilder, ParameterId, Weights};
 
-/// By what factor the features of a cluster are fewer than those of the previous one, as in PyTorch.
+/// By what factor the features of a cluster are fewer than those of the previous one: `div_value` in PyTorch.
 const REDUCTION: i64 = 4;
 
 /// Where classes, ordered by frequency, are divided into a shortlist and clusters.
@@ -120,7 +121,7 @@ impl AdaptiveSoftmax {
     pub fn log_prob(&self, weights: &Weights, z: &Tensor, classes: &Tensor) -> Tensor {
         let shortlist = self.clusters[0].start;
         let mut output = classes.copy();
-        let mut in_clusters = Vec::new();
+        let (mut in_clusters, mut unused) = (Vec::new(), Vec::new());
         for (cluster, number) in self.clusters.iter().zip(shortlist..) {
             let inside = classes.ge(cluster.start).logical_and(&classes.lt(cluster.start + cluster.size));
             let samples = inside.nonzero().squeeze_dim(1); // [B_i]
@@ -128,10 +129,13 @@ impl AdaptiveSoftmax {
             if samples.numel() > 0 {
                 let log_p = cluster.log_softmax(weights, &z.index_select(1, &samples)); // [K, B_i, size]
                 in_clusters.push((of_class(&log_p, &(classes.index_select(0, &samples) - cluster.start)), samples));
+            } else {
+                unused.push(cluster.zero_if_finite(weights));
             }
         }
         let of_root = of_class(&self.root(weights, z), &output);
-        in_clusters.into_iter().fold(of_root, |sum, (log_p, samples)| sum.index_add(1, &samples, &log_p))
+        let log_p = unused.into_iter().fold(of_root, |sum, zero| sum + zero);
+        in_clusters.into_iter().fold(log_p, |sum, (log_p, samples)| sum.index_add(1, &samples, &log_p))
     }
 
     /// Computes the first softmax, `[K, B, H] -> [K, B, R]`.
@@ -145,6 +149,13 @@ impl Cluster {
     fn log_softmax(&self, weights: &Weights, z: &Tensor) -> Tensor {
         let projected = z.bmm(&weights[self.projection].transpose(1, 2));
         projected.bmm(&weights[self.weight].transpose(1, 2)).log_softmax(-1, None)
+    }
+
+    /// Returns 0 for each head whose parameters of the cluster are finite, `[K, 1]`. A head with others has no finite
+    /// likelihood, whether or not a sample is in the cluster, so that it is skipped before all classes are computed.
+    fn zero_if_finite(&self, weights: &Weights) -> Tensor {
+        let sum = |id: ParameterId| weights[id].detach().sum_dim_intlist([1, 2].as_slice(), false, None::<Kind>);
+        ((sum(self.projection) + sum(self.weight)) * 0.0).unsqueeze(1)
     }
 }
 
@@ -229,6 +240,24 @@ mod tests {
         let _ = heads.prune_to(1);
         assert_eq!(heads.forward(&z).get(0), before.get(1));
         assert!(heads.averaged(&Tensor::ones([1], tch::kind::DOUBLE_CPU), false).is_none());
+    }
+
+    #[test]
+    fn a_head_with_a_non_finite_cluster_has_no_likelihood_even_if_no_class_is_in_it() {
+        let (heads, z) = sample();
+        let softmax = heads.adaptive_softmax().unwrap();
+        let (by_head, weights) = (z.unsqueeze(0).repeat([2, 1, 1]), heads.parameters().weights());
+        let log_p = || softmax.log_prob(weights, &by_head, &Tensor::from_slice(&[0i64, 1, 2, 3, 5, 6]));
+        assert_eq!(log_p().isfinite().all().int64_value(&[]), 1);
+        for parameter in [softmax.clusters[1].projection, softmax.clusters[1].weight] {
+            let element = weights[parameter].get(1).get(0).get(0);
+            let before = element.double_value(&[]);
+            let _ = element.shallow_clone().fill_(f64::INFINITY);
+            let log_p = log_p();
+            assert_eq!(log_p.get(0).isfinite().all().int64_value(&[]), 1);
+            assert_eq!(log_p.get(1).isfinite().any().int64_value(&[]), 0);
+            let _ = element.shallow_clone().fill_(before);
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub enum Error {
         classes: usize,
     },
     /// An adaptive softmax was trained with another likelihood than the categorical one.
-    #[error("an adaptive softmax predicts classes: train it with `Categorical`")]
+    #[error("an adaptive softmax predicts classes; train it with the likelihood `Categorical`")]
     NotClasses,
     /// A parameter belongs to no unit, so it has no learning rate.
     #[error(

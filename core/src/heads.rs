@@ -180,6 +180,9 @@ impl Heads {
 
     /// Writes the gradient with respect to each parameter of linear heads to `grads`, from the features, `[B, H]`, and the
     /// gradient with respect to the outputs, `[K, B, A]`.
+    ///
+    /// # Panics
+    /// If heads have an adaptive softmax.
     pub fn parameter_gradient(&self, z: &Tensor, gradient: &Tensor, grads: &Weights) {
         let gradient = self.by_sample(gradient); // [B, K*A]
         match &self.layer {
@@ -197,6 +200,9 @@ impl Heads {
 
     /// Computes the gradient with respect to the features, `[B, H]`, from that with respect to the outputs of linear heads,
     /// `[K, B, A]`. Only heads in `finite_heads`, `[K]` bool, contribute, if given.
+    ///
+    /// # Panics
+    /// If heads have an adaptive softmax.
     pub fn feature_gradient(&self, gradient: &Tensor, finite_heads: Option<&Tensor>) -> Tensor {
         let mut matrix = self.matrix();
         if let Some(finite_heads) = finite_heads {

@@ -154,7 +154,8 @@ impl Learner {
     /// - the method is unguarded and the loss is non-finite ([`Error::Diverged`]);
     /// - the method is guarded and the likelihoods of all heads ([`Error::NoFiniteHead`]) or the features
     ///   ([`Error::NoFiniteFeatures`]) are non-finite;
-    /// - the target doesn't fit the outputs ([`Error::Shape`]).
+    /// - the target doesn't fit the outputs ([`Error::Shape`]), or is no class, which an adaptive softmax needs
+    ///   ([`Error::NotClasses`]).
     ///
     /// On a GPU, a later step may return the error for non-finite numbers.
     pub fn step<B, L: Likelihood>(

@@ -5,10 +5,14 @@ use tch::{Device, Kind, Tensor};
 use crate::Error;
 use crate::heads::{Heads, Outputs};
 use crate::layers::{Backward, Body, Module};
+use crate::likelihood::Categorical;
 use crate::parameters::{ParameterBuilder, Parameters, Weights};
 use crate::slices::{Scalar, simd_dispatch, sliceable, with_slices};
 use crate::state_dict::StateDict;
 use crate::streams::{Stream, stream};
+
+/// The number of samples for which the outputs of an adaptive softmax are computed at once.
+pub const ADAPTIVE_SAMPLES: i64 = 256;
 
 /// A network: a body, its parameters, K heads and their averaging weights.
 #[derive(Debug)]
@@ -27,8 +31,7 @@ pub struct ForwardPass {
     body_backward: BodyBackward,
     /// Features, `[B, H]`.
     pub(crate) z: Tensor,
-    /// Every head's outputs, `[K, B, A]`; `[K, B, 0]` of an adaptive softmax, which needs the classes
-    /// ([`Network::outputs_of`] has them all).
+    /// Every head's outputs, `[K, B, A]`; `[K, B, 0]` of an adaptive softmax, which needs the classes.
     pub out: Tensor,
 }
 
@@ -130,7 +133,8 @@ impl<B: Body> Network<B> {
     /// [`Error::Shape`] if `x` is not a batch for the body.
     pub fn outputs(&self, x: &Tensor) -> Result<Tensor, Error> {
         self.body.check(x)?;
-        Ok(self.outputs_with(|body, weights| body.forward(weights, x)))
+        let z = self.features_with(|body, weights| body.forward(weights, x));
+        Ok(tch::no_grad(|| self.heads.forward(&z)))
     }
 
     /// Computes the mean output in evaluation mode, `sum_j a_j out_j`, `[B, ..] -> [B, A]`.
@@ -138,14 +142,12 @@ impl<B: Body> Network<B> {
     /// # Errors
     /// [`Error::Shape`] if `x` is not a batch for the body.
     pub fn mean(&self, x: &Tensor) -> Result<Tensor, Error> {
-        if !self.some_excluded {
-            self.body.check(x)?;
-            let mean = tch::no_grad(|| self.heads.mean(&self.body.forward(self.parameters.weights(), x), &self.a));
-            if let Some(mean) = mean {
-                return Ok(mean);
-            }
+        if self.some_excluded || self.heads.adaptive_softmax().is_some() {
+            return Ok(self.average(&self.outputs(x)?));
         }
-        Ok(self.average(&self.outputs(x)?))
+        self.body.check(x)?;
+        let mean = tch::no_grad(|| self.heads.mean(&self.body.forward(self.parameters.weights(), x), &self.a));
+        Ok(mean.expect("heads are linear"))
     }
 
     /// Describes [`mean`](Self::mean) as PyTorch's modules, the last of which is the averaged head: no more than a network of
@@ -187,18 +189,27 @@ impl<B> Network<B> {
         ForwardPass { body_backward: BodyBackward::Graphed(backward), z, out }
     }
 
-    /// Computes the outputs of all heads, `[K, B, A]`, of a pass in training mode.
-    pub fn outputs_of(&self, pass: &ForwardPass) -> Tensor {
+    /// Computes the mixture's `log p(c|x)` of each class, `[B, A]`, for a pass in training mode.
+    pub fn log_probabilities_of(&self, pass: &ForwardPass) -> Tensor {
         match self.heads.adaptive_softmax() {
-            None => pass.out.shallow_clone(),
-            Some(_) => tch::no_grad(|| self.heads.forward(&pass.z)),
+            None => Categorical.log_probabilities(&pass.out, &self.a),
+            Some(_) => self.log_probabilities(&pass.z.detach()),
         }
     }
 
-    /// Computes the outputs of all heads in evaluation mode, `[K, B, A]`, from features that `forward` computes, `[B,
-    /// H]`.
-    pub fn outputs_with(&self, forward: impl FnOnce(&B, &Weights) -> Tensor) -> Tensor {
-        tch::no_grad(|| self.heads.forward(&forward(&self.body, self.parameters.weights())))
+    /// Computes the mixture's `log p(c|x)` of each class from features, `[B, H] -> [B, A]`; of an adaptive softmax for
+    /// [`ADAPTIVE_SAMPLES`] samples at a time, because every head's outputs for many classes fill the memory.
+    pub fn log_probabilities(&self, z: &Tensor) -> Tensor {
+        let of = |z: &Tensor| tch::no_grad(|| Categorical.log_probabilities(&self.heads.forward(z), &self.a));
+        match self.heads.adaptive_softmax() {
+            None => of(z),
+            Some(_) => Tensor::cat(&z.split(ADAPTIVE_SAMPLES, 0).iter().map(of).collect::<Vec<_>>(), 0),
+        }
+    }
+
+    /// Computes features in evaluation mode, `[B, H]`, by `forward`, for example with a recurrent state.
+    pub fn features_with(&self, forward: impl FnOnce(&B, &Weights) -> Tensor) -> Tensor {
+        tch::no_grad(|| forward(&self.body, self.parameters.weights()))
     }
 
     /// Averages outputs, `sum_j a_j out_j`, `[K, B, A] -> [B, A]`. Heads with weight 0 are skipped, even if non-finite.
@@ -266,7 +277,7 @@ impl<B> Network<B> {
         self.set_a(&other.a, other.some_excluded);
     }
 
-    /// Multiplies every output by `factor`.
+    /// Multiplies every output by `factor`, if heads are linear.
     pub fn scale_outputs(&mut self, factor: f64) {
         let _ = self.heads.parameters_mut().theta_mut().g_mul_scalar_(factor);
     }

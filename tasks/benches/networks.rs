@@ -1,5 +1,5 @@
 //! Training throughput of Alrao on the networks for small images and text, on one thread or a GPU: `cargo xtask bench
-//! networks` compares it with plain SGD in PyTorch.
+//! networks` compares it with plain SGD in PyTorch, but for `lstm-words`.
 //!
 //! ```text
 //! cargo bench -p alrao-tasks --bench networks -- mobilenet|mobilenet2|googlenet|vgg19|lstm|lstm-words SECONDS [cpu|cuda] [WORD]...
@@ -123,6 +123,9 @@ fn measure(network: &str, time: Duration, device: Device, options: Options) -> R
         }
         None => Model::Text(LanguageModel::new(b, classes as usize, 1.0)),
     };
+    if adaptive && classes != WORDS {
+        bail!("an adaptive softmax is for lstm-words");
+    }
     let outputs = match adaptive {
         true => Outputs::AdaptiveSoftmax(Cutoffs::new(&CUTOFFS, classes as usize)?),
         false => Outputs::Linear(classes),

@@ -1,7 +1,6 @@
 //! Metrics of a supervised model: loss, accuracy, and those specific to a task.
 
 use alrao_core::json::null_as_nan;
-use alrao_core::likelihood::Categorical;
 use alrao_core::network::Network;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -137,12 +136,12 @@ pub fn evaluate(
         if batch.y.size()[0] == 0 {
             continue; // every file was skipped
         }
-        let out = network.outputs_with(|model, weights| {
+        let z = network.features_with(|model, weights| {
             let (z, after) = model.forward_with_state(weights, &batch.x, state.as_ref());
             state = after;
             z
         });
-        accumulator.add(&Categorical.log_probabilities(&out, network.a()), &batch.y);
+        accumulator.add(&network.log_probabilities(&z), &batch.y);
     }
     match skipped_files.last() {
         Some(last) if samples == 0 => Err(Error::AllCorrupt { count: skipped_files.len(), last: last.clone() }),

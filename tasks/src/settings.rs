@@ -7,7 +7,7 @@ use alrao_core::adaptive_softmax::Cutoffs;
 use alrao_core::heads::Outputs;
 use alrao_core::memory;
 use alrao_core::method::Method;
-use alrao_core::network::Network;
+use alrao_core::network::{ADAPTIVE_SAMPLES, Network};
 use alrao_core::parameters::ParameterBuilder;
 use alrao_core::path;
 use alrao_core::streams::stream;
@@ -153,7 +153,7 @@ pub struct ModelSettings {
     /// Where the words, by frequency, are divided into the shortlist and the clusters of an adaptive softmax; by default, heads
     /// have a full softmax.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub adaptive_softmax: Option<Vec<usize>>,
+    pub adaptive_softmax_cutoffs: Option<Vec<usize>>,
     /// Precision of an image classifier's activations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
@@ -168,7 +168,7 @@ impl Default for ModelSettings {
             architecture: None,
             version: None,
             width_factor: 1.0,
-            adaptive_softmax: None,
+            adaptive_softmax_cutoffs: None,
             precision: None,
             channels_last: None,
         }
@@ -225,7 +225,7 @@ impl ModelSettings {
 }
 
 /// The setting of an adaptive softmax.
-const ADAPTIVE_SOFTMAX: &str = "model.adaptive_softmax";
+const CUTOFFS: &str = "model.adaptive_softmax_cutoffs";
 
 impl SupervisedTask {
     /// Returns the task's name: the dataset and, for images, the architecture.
@@ -265,16 +265,16 @@ impl SupervisedTask {
             }
             None => self.model.check_for_text()?,
         }
-        if let Some(cutoffs) = &self.model.adaptive_softmax {
+        if let Some(cutoffs) = &self.model.adaptive_softmax_cutoffs {
             let problem = match self.data {
                 DataSettings::Text { symbol: Symbol::Word, .. } => {
-                    let increase = !cutoffs.is_empty() && [0].iter().chain(cutoffs).is_sorted_by(|a, b| a < b);
+                    let increase = Cutoffs::new(cutoffs, usize::MAX).is_ok();
                     (!increase).then_some("must be increasing cutoffs of at least 1, such as [2000, 6000]")
                 }
                 _ => Some("only for words; remove it"),
             };
             if let Some(problem) = problem {
-                return Err(Error::setting(ADAPTIVE_SOFTMAX, format!("{cutoffs:?}"), problem));
+                return Err(Error::setting(CUTOFFS, format!("{cutoffs:?}"), problem));
             }
         }
         let least: &[(&str, usize, usize)] = match &self.data {
@@ -324,7 +324,7 @@ impl SupervisedTask {
         Ok(match &self.data {
             DataSettings::Text { symbol, batch_size, bptt, .. } => {
                 let text = Text::read_with(folder, *symbol, *batch_size, *bptt, known)?;
-                self.outputs(text.vocabulary())?;
+                self.outputs(text.vocabulary())?; // wrong cutoffs are an error before the run has a directory
                 Data::Text(text)
             }
             DataSettings::Cifar10 { batch_size, max_train_images, .. } => {
@@ -349,16 +349,16 @@ impl SupervisedTask {
         Ok(Network::check_memory(|b| architecture.build(b, width_factor), num_heads, 1)?)
     }
 
-    /// Returns the heads' outputs for so many classes.
+    /// Returns the kind of output layer for this number of classes.
     ///
     /// # Errors
     /// [`Error::Setting`] if an adaptive softmax doesn't divide them.
     fn outputs(&self, classes: usize) -> Result<Outputs, Error> {
-        match &self.model.adaptive_softmax {
+        match &self.model.adaptive_softmax_cutoffs {
             None => Ok(Outputs::Linear(classes as i64)),
             Some(cutoffs) => Cutoffs::new(cutoffs, classes).map(Outputs::AdaptiveSoftmax).map_err(|_| {
                 let problem = format!("must be less than {classes}, the number of words in the training text");
-                Error::setting(ADAPTIVE_SOFTMAX, format!("{cutoffs:?}"), problem)
+                Error::setting(CUTOFFS, format!("{cutoffs:?}"), problem)
             }),
         }
     }
@@ -369,8 +369,9 @@ impl SupervisedTask {
     /// [`Error::Core`] if the method is invalid; this or [`Error::Setting`] if the machine lacks the memory to train the network.
     pub fn network(&self, data: &Data, method: &Method, seed: u64, device: Device) -> Result<Network<Model>, Error> {
         let (classes, width_factor) = (data.classes(), self.model.width_factor);
+        let outputs = self.outputs(classes)?;
         if let Data::Text(text) = data {
-            check_memory_for_text(text, width_factor, method.num_heads)?;
+            check_memory_for_text(text, width_factor, method.num_heads, &outputs)?;
         }
         let architecture = self.model.image_architecture();
         let model = |builder: &mut ParameterBuilder| match data {
@@ -382,7 +383,7 @@ impl SupervisedTask {
             }
         };
         let rng = &mut stream(seed, "weights");
-        Ok(Network::new(model, method.num_heads, self.outputs(classes)?, rng, (Kind::Float, device))?)
+        Ok(Network::new(model, method.num_heads, outputs, rng, (Kind::Float, device))?)
     }
 }
 
@@ -402,12 +403,19 @@ fn check_memory_for_images(loader: &ImageDataLoader) -> Result<(), Error> {
 }
 
 /// Checks that a training step on a batch of text fits the machine's memory: what the model keeps for the backward pass, and
-/// the outputs of all heads with their gradient.
-fn check_memory_for_text(text: &Text, width_factor: f64, heads: i64) -> Result<(), Error> {
+/// the outputs of all heads with their gradient. Of an adaptive softmax, these are the outputs of its first softmax, and all
+/// those of an evaluation's part.
+fn check_memory_for_text(text: &Text, width_factor: f64, heads: i64, outputs: &Outputs) -> Result<(), Error> {
     const BYTES: f64 = 4.0; // f32
     let ([streams, steps], symbols) = (text.largest_batch(), text.vocabulary());
-    let of_heads = 2.0 * heads as f64 * symbols as f64;
-    let numbers = (streams * steps) as f64 * (LanguageModel::numbers_kept(width_factor) + of_heads);
+    let of_heads = |outputs: i64| 2.0 * heads as f64 * outputs as f64;
+    let (of_step, of_evaluation) = match outputs {
+        Outputs::AdaptiveSoftmax(cutoffs) => {
+            (of_heads(cutoffs.root_outputs()), ADAPTIVE_SAMPLES as f64 * of_heads(cutoffs.classes()))
+        }
+        _ => (of_heads(symbols as i64), 0.0),
+    };
+    let numbers = (streams * steps) as f64 * (LanguageModel::numbers_kept(width_factor) + of_step) + of_evaluation;
     match memory::shortage(BYTES * numbers) {
         None => Ok(()),
         Some(shortage) => {

@@ -477,8 +477,7 @@ impl SupervisedTrainer {
         });
         self.state = after;
         if (self.progress.batches - 1).is_multiple_of(ACCURACY_EVERY) {
-            self.since_epoch
-                .add_hits(&Categorical.log_probabilities(&self.network.outputs_of(&pass), self.network.a()), &batch.y);
+            self.since_epoch.add_hits(&self.network.log_probabilities_of(&pass), &batch.y);
         }
         let report = self.learner.step(&mut self.network, &pass, &Categorical, &batch.y)?;
         if let Some(average) = &mut self.average {

@@ -160,6 +160,21 @@ mod tests {
     }
 
     #[test]
+    fn a_crop_needs_no_more_rows_than_it_says() {
+        let (mut draws, whole) = (stream(0, "augmentation"), image(60, 90));
+        for _ in 0..200 {
+            let crop = RandomResizedCrop::draw([60, 90], &mut draws);
+            let upper = RgbImage { width: 60, height: crop.rows(), rgb: whole.rgb[..3 * 60 * crop.rows()].to_vec() };
+            let [of_whole, of_upper] = [&whole, &upper].map(|image| {
+                let mut to = vec![0; 3 * 8 * 8];
+                crop.apply(image, 8, &mut to);
+                to
+            });
+            assert_eq!(of_whole, of_upper);
+        }
+    }
+
+    #[test]
     fn half_of_the_random_crops_are_flipped() {
         let (mut draws, mut to) = (stream(0, "augmentation"), vec![0; 3 * 8 * 8]);
         let flipped = |to: &[u8]| to[0] > to[7];

@@ -56,7 +56,11 @@ impl<'a> ImageFile<'a> {
                 let mut decoder = jpeg_decoder(file);
                 decoder.decode_headers().map_err(corrupt_jpeg)?;
                 let (width, height) = decoder.dimensions().ok_or("corrupt JPEG: no image size")?;
-                Ok(ImageFile { file, size: [width, height], format: Format::Jpeg { rows: layout.rows } })
+                let rows = layout.rows.filter(|rows| {
+                    let at = file.get(rows.height_at..rows.height_at + 2);
+                    at.is_some_and(|at| at == (height as u16).to_be_bytes()) && matches!(rows.step, 8 | 16)
+                });
+                Ok(ImageFile { file, size: [width, height], format: Format::Jpeg { rows } })
             }
             file if file.starts_with(&PNG) => {
                 let reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().map_err(corrupt_png)?;
@@ -167,7 +171,7 @@ fn jpeg_segments(file: &[u8]) -> Option<JpegLayout> {
             0xd9 => return None,
             marker @ (0xc0..=0xcf | 0xda..=0xfe) => {
                 match marker {
-                    0xc0 | 0xc1 => {
+                    0xc0 | 0xc1 if scans == 0 => {
                         // marker, length, precision, height, width, number of colors, three bytes of each
                         let colors = segment.get(10..10 + 3 * usize::from(*segment.get(9)?))?.chunks_exact(3);
                         let blocks = colors.map(|color| usize::from(color[1] & 0xf)).max()?;
@@ -258,25 +262,50 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_that_is_none_is_no_reason_to_panic() {
+        let file = jpeg_of(&[200, 90, 30], Jpeg::Rgb, false, SamplingFactor::R_4_2_0);
+        let scan = file.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap();
+        let frame = |bytes: &[u8]| [&[0xff, 0xc0][..], bytes].concat();
+        let no_factors = frame(&[0, 17, 8, 0, 24, 0, 24, 3, 1, 0x10, 0, 2, 0x10, 0, 3, 0x10, 0]);
+        for (at, inserted) in [(scan, no_factors), (file.len() - 2, frame(&[0, 2]))] {
+            let mut file = file.clone();
+            file.splice(at..at, inserted);
+            file.extend([0; 20]);
+            let image = ImageFile::open(&file).and_then(|file| file.decode_rows(1));
+            assert!(image.is_err() || image.is_ok_and(|image| image.height >= 1));
+        }
+    }
+
+    #[test]
     fn the_first_rows_have_the_pixels_of_the_whole() {
         let [width, height] = [40, 100];
-        let pixels: Vec<u8> = (0..3 * width * height).map(|i| (i * i / 7 % 251) as u8).collect();
-        let samplings = [(SamplingFactor::R_4_4_4, 8), (SamplingFactor::R_4_2_0, 16), (SamplingFactor::R_4_4_0, 16)];
-        for (sampling, step) in samplings {
+        let pixels: Vec<u8> = (0..4 * width * height).map(|i| (i * i / 7 % 251) as u8).collect();
+        let kinds = [
+            (Jpeg::Rgb, 3, SamplingFactor::R_4_4_4, 8),
+            (Jpeg::Rgb, 3, SamplingFactor::R_4_2_2, 8),
+            (Jpeg::Rgb, 3, SamplingFactor::R_4_2_0, 16),
+            (Jpeg::Rgb, 3, SamplingFactor::R_4_4_0, 16),
+            (Jpeg::Luma, 1, SamplingFactor::R_4_2_0, 16),
+            (Jpeg::Cmyk, 4, SamplingFactor::R_4_4_4, 8),
+        ];
+        for (kind, channels, sampling, step) in kinds {
             for (progressive, restarts) in [(false, 0), (false, 3), (true, 0)] {
                 let mut file = Vec::new();
                 let mut encoder = Encoder::new(&mut file, 90);
                 encoder.set_progressive(progressive);
                 encoder.set_sampling_factor(sampling);
                 encoder.set_restart_interval(restarts);
-                encoder.encode(&pixels, width as u16, height as u16, Jpeg::Rgb).unwrap();
+                encoder.encode(&pixels[..channels * width * height], width as u16, height as u16, kind).unwrap();
                 let file = ImageFile::open(&file).unwrap();
                 assert_eq!(file.size(), [width, height]);
                 let whole = file.decode().unwrap();
                 for rows in [1, 7, 8, 15, 16, 31, 32, 60, 83, 84, 99, 100] {
                     let upper = file.decode_rows(rows).unwrap();
                     let length = 3 * width * rows;
-                    assert!(upper.rgb[..length] == whole.rgb[..length], "{rows} rows, {sampling:?}, {restarts}");
+                    assert!(
+                        upper.rgb[..length] == whole.rgb[..length],
+                        "{rows} rows, {kind:?}, {sampling:?}, {restarts}"
+                    );
                     let most = if progressive { height } else { height.min(rows + step) };
                     assert!((rows..=most).contains(&upper.height), "{} for {rows} rows", upper.height);
                 }
