@@ -115,13 +115,17 @@ mod tests {
     use crate::network::Network;
     use crate::streams::stream;
 
-    fn network(outputs: Outputs) -> Network<Mlp> {
+    fn adaptive() -> Network<Mlp> {
+        let outputs = Outputs::AdaptiveSoftmax(Cutoffs::new(&[2, 5], 9).unwrap());
         let double = (Kind::Double, Device::Cpu);
         Network::new(|b| Mlp::new(b, 3, &[8], 1.0), 3, outputs, &mut stream(0, "weights"), double).unwrap()
     }
 
-    fn adaptive() -> Network<Mlp> {
-        network(Outputs::AdaptiveSoftmax(Cutoffs::new(&[2, 5], 9).unwrap()))
+    fn adaptive_with_learner() -> (Network<Mlp>, Learner) {
+        let network = adaptive();
+        let method = Method { num_heads: 3, ..Method::alrao() };
+        let learner = Learner::new(&method, &network, &mut stream(0, "rates")).unwrap();
+        (network, learner)
     }
 
     fn batch() -> (Tensor, Tensor) {
@@ -161,10 +165,8 @@ mod tests {
 
     #[test]
     fn a_non_finite_head_of_an_adaptive_softmax_is_skipped() {
-        let mut network = adaptive();
+        let (mut network, mut learner) = adaptive_with_learner();
         let (x, classes) = batch();
-        let mut learner =
-            Learner::new(&Method { num_heads: 3, ..Method::alrao() }, &network, &mut stream(0, "rates")).unwrap();
         let of_head: Vec<bool> = network.heads().parameters().unit_of_element().iter().map(|unit| *unit == 1).collect();
         let of_head = Tensor::from_slice(&of_head);
         let _ = network.heads_mut().parameters_mut().theta_mut().masked_fill_(&of_head, f64::NAN);
@@ -182,10 +184,8 @@ mod tests {
 
     #[test]
     fn an_adaptive_softmax_needs_classes() {
-        let mut network = adaptive();
+        let (mut network, mut learner) = adaptive_with_learner();
         let (x, classes) = batch();
-        let mut learner =
-            Learner::new(&Method { num_heads: 3, ..Method::alrao() }, &network, &mut stream(0, "rates")).unwrap();
         let pass = network.forward(&x).unwrap();
         let error = learner.step(&mut network, &pass, &Huber { sigma: 1.0 }, &x).unwrap_err();
         assert!(matches!(error, Error::NotClasses));
