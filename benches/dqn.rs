@@ -82,17 +82,18 @@ fn agent(method: &str, width: &str) -> Result<(AgentSettings, Method)> {
     };
     match method {
         "adam" => Ok((settings, Method::adam(1e-3)?)),
-        "alrao" | "defaults" => Ok((settings, Method::alrao())),
+        "alrao" => Ok((settings, Method::alrao())),
+        "defaults" => Ok((settings, Method::alrao_adam())),
         _ => bail!("unknown method `{method}`: use adam, alrao or defaults"),
     }
 }
 
 /// Returns an agent for MinAtar's Breakout, whose body and batch size images choose.
 fn breakout_agent(method: &str) -> Result<(AgentSettings, Method)> {
-    let (settings, chosen) = agent(method, "256")?;
+    let (settings, _) = agent(method, "256")?;
     let exploration = Exploration { initial_eps: 0.01, final_eps: 0.01, ..settings.exploration };
     let settings = AgentSettings { buffer_size: 1_000_000, exploration, ..settings };
-    Ok((settings, if method == "adam" { Method::adam(1e-4)? } else { chosen }))
+    Ok((settings, if method == "adam" { Method::adam(1e-4)? } else { Method::alrao() }))
 }
 
 fn make(environment: &str) -> Result<Box<dyn Environment>, EnvironmentError> {

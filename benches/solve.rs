@@ -51,7 +51,7 @@ fn main() -> Result<()> {
 fn solve(environment: &str, steps: u64, threshold: f64, seed: u64) -> Result<Option<Duration>> {
     let make = || Registry::builtin().make(&EnvironmentSettings::new(environment));
     let schedule = Schedule { validate_every: steps, validation_episodes: 1, ..Schedule::of(steps) };
-    let (settings, method) = (AgentSettings::default(), Method::alrao());
+    let (settings, method) = (AgentSettings::default(), Method::alrao_adam());
     let mut trainer = DqnTrainer::new(&schedule, &settings, &method, &make, seed, Device::Cpu)?;
     let environments = EPISODES.map(|_| make()).collect::<Result<_, _>>()?;
     let solved = Rc::default();

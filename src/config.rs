@@ -289,13 +289,14 @@ impl Config {
     /// # Errors
     /// [`UsageError`] or a setting's error, naming the field.
     pub fn resolve(mut self, catalog: &Catalog) -> Result<Config> {
-        self.optimizer = self.optimizer.resolve()?;
         if !(1..=1024).contains(&self.threads) {
             return Err(UsageError(format!("threads = {}: must be from 1 to 1024", self.threads)).into());
         }
         match &mut self.task {
-            Task::Agent(task) => task.resolve(catalog, &self.optimizer.method()?)?,
+            Task::Agent(task) => task.resolve(catalog, &mut self.optimizer)?,
             Task::Supervised(task) => {
+                let is_text = matches!(task.data, DataSettings::Text { .. });
+                self.optimizer = self.optimizer.resolve(BaseOptimizer::of(is_text))?;
                 if let Some(folder) = task.data.folder().clone() {
                     task.data.set_folder(&folder);
                 }
@@ -407,8 +408,8 @@ impl Task {
 }
 
 impl AgentTask {
-    /// Checks all settings, and that the machine has the memory, and fills in the environment's defaults.
-    fn resolve(&mut self, catalog: &Catalog, method: &Method) -> Result<()> {
+    /// Checks all settings, and that the machine has the memory, and fills in the environment's defaults, and the optimizer's.
+    fn resolve(&mut self, catalog: &Catalog, optimizer: &mut OptimizerSettings) -> Result<()> {
         self.agent.check().map_err(UsageError::of)?;
         self.schedule.check(self.agent.learning_starts).map_err(UsageError::of)?;
         let wrong = |error| {
@@ -425,8 +426,10 @@ impl AgentTask {
             return Err(UsageError(format!("environment.name = {}: {problem}", self.environment.name)).into());
         }
         let space = environment.observation_space();
+        *optimizer = optimizer.resolve(BaseOptimizer::of(space.image().is_none()))?;
+        let method = optimizer.method()?;
         self.agent.check_memory(&space, self.schedule.steps).map_err(UsageError::of)?;
-        self.agent = self.agent.resolve(space, &catalog.bodies, method).map_err(UsageError::of)?;
+        self.agent = self.agent.resolve(space, &catalog.bodies, &method).map_err(UsageError::of)?;
         let (inputs, network) = (Inputs::new(space, self.agent.frame_stack), &self.agent.network);
         let body = catalog.bodies.body(network, inputs).map_err(UsageError::of)?;
         let actions = environment.num_actions();
@@ -767,6 +770,29 @@ mod tests {
             assert_eq!(config, Config { task, ..pendulum.clone() });
             config.resolve(&Catalog::builtin()).unwrap();
         }
+    }
+
+    #[test]
+    fn agents_of_vectors_and_language_models_use_adams_rule_by_default() {
+        let catalog = Catalog::builtin();
+        let resolved = |task: &str, sets: &[&str]| {
+            let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
+            let mut config = Config::read(task, &sets, &catalog).unwrap();
+            let _ = config.task.set_data(Path::new("data"));
+            config.resolve(&catalog).unwrap()
+        };
+        for (task, expected) in [
+            ("acrobot", Method::alrao_adam()),
+            ("mountain-car", Method::alrao_adam()),
+            ("ptb-char", Method::alrao_adam()),
+            ("minatar-breakout", Method::alrao()),
+            ("cifar10-vgg19", Method::alrao()),
+        ] {
+            assert_eq!(resolved(task, &[]).method().unwrap(), expected, "{task}");
+            assert_eq!(resolved(task, &["optimizer.base=sgd"]).method().unwrap(), Method::alrao(), "{task}");
+        }
+        let bound = |sets: &[&str]| resolved("pendulum", sets).task.agent().unwrap().agent.max_relative_update;
+        assert_eq!((bound(&[]), bound(&["optimizer.base=sgd"])), (Some(3e-3), Some(1e-2)));
     }
 
     #[test]

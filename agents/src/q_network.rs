@@ -8,7 +8,7 @@
 //! use alrao_core::{method::Method, tch::{Device, Tensor}};
 //!
 //! let settings = QNetworkSettings { hidden_sizes: vec![32, 32], ..Default::default() };
-//! let mut q = QNetwork::new(Inputs::vector(2), 3, &settings, &Method::default(), 0, Device::Cpu)?;
+//! let mut q = QNetwork::new(Inputs::vector(2), 3, &settings, &Method::alrao_adam(), 0, Device::Cpu)?;
 //! let observations = Tensor::from_slice(&[0.0f32, 1.0, 1.0, 0.0]).view([2, 2]); // [B, observation]
 //! let (actions, targets) = (Tensor::from_slice(&[0i64, 2]), Tensor::from_slice(&[0.5f32, -0.5])); // [B]
 //! q.learn(&observations, actions, targets)?;

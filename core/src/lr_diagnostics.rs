@@ -31,7 +31,8 @@ pub struct LrDiagnostics {
     /// Learning rate of the top-weighted head.
     #[serde(deserialize_with = "null_as_nan")]
     pub top_lr: f64,
-    /// Single learning rate suggested for SGD: the geometric mean of the heads' learning rates, weighted by the posterior.
+    /// Single learning rate suggested for the same update rule, SGD's or Adam's: the geometric mean of the heads' learning
+    /// rates, weighted by the posterior.
     #[serde(deserialize_with = "null_as_nan")]
     pub suggested_lr: f64,
     /// The bound whose head has most of the weight, if one has: the range should be widened there.
@@ -78,7 +79,7 @@ impl std::fmt::Display for LrDiagnostics {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         writeln!(
             f,
-            "top head {:.1e}, {:.1} of {} heads effective, suggested for SGD {:.1e}",
+            "top head {:.1e}, {:.1} of {} heads effective, suggested as single rate {:.1e}",
             self.top_lr,
             self.effective_heads,
             self.posterior.len(),

@@ -2,7 +2,7 @@
 
 use alrao_core::averaging::Averaging;
 use alrao_core::method::{Evidence, Method};
-use alrao_core::optimizer::{AdamSettings, SgdSettings, UpdateRule};
+use alrao_core::optimizer::{SgdSettings, UpdateRule};
 use alrao_core::rates::{LrGranularity, LrRange};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -77,14 +77,22 @@ pub enum BaseOptimizer {
     Adam,
 }
 
+impl BaseOptimizer {
+    /// Returns the default of `optimizer.base`: Adam for agents of vectors and for text, SGD for images, of agents too, where
+    /// Adam with bounded updates wasn't tried to the end (docs/choices.md).
+    pub(crate) fn of(vectors_or_text: bool) -> Self {
+        if vectors_or_text { BaseOptimizer::Adam } else { BaseOptimizer::Sgd }
+    }
+}
+
 impl OptimizerSettings {
-    /// Fills in the defaults of the kind's fields.
+    /// Fills in the defaults of the kind's fields; `default_base` is that of `base`, which depends on the task.
     ///
     /// # Errors
     /// [`UsageError`], naming the invalid field.
-    pub fn resolve(&self) -> Result<Self> {
+    pub fn resolve(&self, default_base: BaseOptimizer) -> Result<Self> {
         let base = match self.kind {
-            OptimizerKind::Alrao => self.base.unwrap_or(BaseOptimizer::Sgd),
+            OptimizerKind::Alrao => self.base.unwrap_or(default_base),
             OptimizerKind::Sgd => BaseOptimizer::Sgd,
             OptimizerKind::Adam => BaseOptimizer::Adam,
         };
@@ -118,22 +126,21 @@ impl OptimizerSettings {
         Ok(resolved)
     }
 
-    /// Returns the method with these settings.
+    /// Returns the method with these settings, which are [resolved](Self::resolve).
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve).
     pub fn method(&self) -> Result<Method> {
-        let settings = self.resolve()?;
+        let settings = self.resolve(BaseOptimizer::Sgd)?;
         let given = |value: Option<f64>| value.expect("resolved");
         let method = match settings.kind {
             OptimizerKind::Alrao => Method {
                 lr_range: LrRange::new(given(settings.lr_min), given(settings.lr_max)).context("optimizer")?,
                 lr_per: settings.lr_per.expect("resolved"),
-                rule: match settings.base.expect("resolved") {
-                    BaseOptimizer::Sgd => UpdateRule::Sgd(SgdSettings::default()),
-                    BaseOptimizer::Adam => UpdateRule::Adam(AdamSettings::default()),
-                },
-                ..Method::alrao()
+                ..match settings.base.expect("resolved") {
+                    BaseOptimizer::Sgd => Method::alrao(),
+                    BaseOptimizer::Adam => Method::alrao_adam(),
+                }
             },
             OptimizerKind::Sgd => Method::sgd(given(settings.lr)).context("optimizer")?,
             OptimizerKind::Adam => Method::adam(given(settings.lr)).context("optimizer")?,
@@ -179,7 +186,8 @@ impl OptimizerSettings {
         }
         match foreign(&of_sgd) {
             Some(field) if base == BaseOptimizer::Adam => {
-                Err(UsageError(format!("optimizer.{field}: not a field of Adam, only of SGD; remove it")))
+                let or = if self.kind == OptimizerKind::Alrao { ", or set optimizer.base = \"sgd\"" } else { "" };
+                Err(UsageError(format!("optimizer.{field}: not a field of Adam, only of SGD; remove it{or}")))
             }
             _ => Ok(()),
         }
@@ -227,7 +235,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<OptimizerSettings> {
-        toml::from_str::<OptimizerSettings>(text).unwrap().resolve()
+        toml::from_str::<OptimizerSettings>(text).unwrap().resolve(BaseOptimizer::Sgd)
     }
 
     #[test]
@@ -246,7 +254,10 @@ mod tests {
     fn invalid_settings_are_errors_that_name_the_field() {
         for (text, words) in [
             ("kind = \"adam\"\nmomentum = 0.9", &["optimizer.momentum", "not a field of Adam"][..]),
-            ("base = \"adam\"\nweight_decay = 0.9", &["optimizer.weight_decay", "not a field of Adam"]),
+            (
+                "base = \"adam\"\nweight_decay = 0.9",
+                &["optimizer.weight_decay", "not a field of Adam", "base = \"sgd\""],
+            ),
             ("momentum = 1.0", &["optimizer.momentum = 1", "below 1"]),
             ("momentum = nan", &["optimizer.momentum = NaN", "below 1"]),
             ("nesterov = true", &["optimizer.nesterov", "optimizer.momentum"]),

@@ -121,6 +121,7 @@ const fn returns(mean: f64, std: f64) -> Option<Published> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::BaseOptimizer;
 
     #[test]
     fn data_of_cifar10s_format_are_the_papers_by_their_channel_means_only() {
@@ -141,7 +142,7 @@ mod tests {
         let value = |task: &str, sets: &[&str]| {
             let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
             let config = Config::read(task, &sets, &Catalog::builtin()).unwrap();
-            let config = Config { optimizer: config.optimizer.resolve().unwrap(), ..config };
+            let config = Config { optimizer: config.optimizer.resolve(BaseOptimizer::Sgd).unwrap(), ..config };
             published(&config, true).map(|published| published.value[0])
         };
         assert_eq!(value("cifar10-vgg19", &[]), Some(0.45));

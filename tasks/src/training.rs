@@ -51,6 +51,10 @@ pub struct TrainingSettings {
     pub patience: u64,
     /// Learning-rate schedule; the cosine ends after `max_epochs`.
     pub lr_schedule: LrScheduleKind,
+    /// Maximum change of a hidden unit in an update, as root mean squares, relative to its parameters; 0 is no bound. By
+    /// default the method's own, see [`Method::max_relative_update`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_relative_update: Option<f64>,
     /// Epochs after which all heads but the top-weighted one are pruned (paper, section 4.4); 0 keeps them.
     pub prune_heads_after: u64,
     /// Epochs between tests, for learning curves; 0 for none. The validation data still select the best checkpoint.
@@ -73,6 +77,7 @@ impl Default for TrainingSettings {
             max_epochs: 1_000,
             patience: 20,
             lr_schedule: LrScheduleKind::Constant,
+            max_relative_update: None,
             prune_heads_after: 0,
             test_every: 0,
             precise_bn: true,
@@ -97,6 +102,10 @@ impl TrainingSettings {
         ];
         if let Some((field, value)) = fields.into_iter().find(|(_, value)| *value == 0) {
             return Err(Error::setting(field, value, "must be at least 1"));
+        }
+        let bound = self.max_relative_update.unwrap_or(0.0);
+        if !bound.is_finite() || bound < 0.0 {
+            return Err(Error::setting("training.max_relative_update", bound, "must be at least 0, and finite"));
         }
         if self.weight_averaging && !self.precise_bn {
             let problem = "averaged weights need recomputed batch-norm statistics: keep training.precise_bn on, or set \
@@ -238,6 +247,7 @@ impl SupervisedTrainer {
     ) -> Result<Self, Error> {
         schedule.check()?;
         let mut method = method.clone();
+        method.max_relative_update = schedule.max_relative_update.or(method.max_relative_update);
         if schedule.lr_schedule == LrScheduleKind::Cosine {
             method.lr_schedule.decay = Decay::Cosine { updates: schedule.max_epochs * data.num_batches(Split::Train) };
         }
@@ -812,6 +822,22 @@ mod tests {
         assert!(metrics[39].top1 > 0.9, "{:?}", metrics[39]);
         let (test, _) = training.test(training.eval_network(), |_, _, _| {}).unwrap();
         assert!((test.loss - metrics[39].loss).abs() < 1e-12, "the same text");
+    }
+
+    #[test]
+    fn the_bound_on_updates_is_the_settings_or_else_the_methods() {
+        let bound = |given, method: &Method| {
+            let settings = TrainingSettings { max_relative_update: given, ..Default::default() };
+            training(&settings, method).learner.method().max_relative_update
+        };
+        let (alrao, adam) = (Method::alrao(), Method::alrao_adam());
+        assert_eq!([bound(None, &alrao), bound(None, &adam)], [None, adam.max_relative_update]);
+        assert_eq!([bound(Some(0.1), &alrao), bound(Some(0.0), &adam)], [Some(0.1), Some(0.0)]);
+        for invalid in [-0.1, f64::NAN, f64::INFINITY] {
+            let settings = TrainingSettings { max_relative_update: Some(invalid), ..Default::default() };
+            let message = settings.check().unwrap_err().to_string();
+            assert!(message.contains("training.max_relative_update") && message.contains("at least 0"), "{message}");
+        }
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn a_run_writes_the_final_state_of_its_units() {
         assert_eq!([rate.len(), size.len(), change.len()], [16; 3]);
         assert!(rate.iter().all(|rate| (1e-5..=10.0).contains(rate)), "{rate:?}");
         let moved = |slow: bool| {
-            let units = (0..16).filter(|&unit| (rate[unit] < 1e-3) == slow);
+            let units = (0..16).filter(|&unit| (rate[unit] < 1e-4) == slow);
             units.map(|unit| change[unit] / size[unit]).fold(0.0, f64::max)
         };
         assert!(moved(true) < 0.05 && moved(false) > 0.05, "{} {}", moved(true), moved(false));

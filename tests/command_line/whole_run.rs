@@ -42,12 +42,12 @@ fn a_run_writes_summary_description_metrics_and_figures() {
 
     let info: serde_json::Value = serde_json::from_str(&fs::read_to_string(run.join("run.json")).unwrap()).unwrap();
     let metric = serde_json::json!({"name": "return", "unit": null, "larger_is_better": true, "measure": "return"});
-    let method = serde_json::json!({"name": "Alrao", "label": "Alrao", "rates": [1e-5, 10.0], "adaptive": false});
+    let method = serde_json::json!({"name": "Alrao", "label": "Alrao", "rates": [1e-5, 10.0], "adaptive": true});
     let expected = serde_json::json!({"task": "pendulum", "seed": 3, "width": 1.0, "metric": metric, "method": method});
     assert_eq!(info, expected);
 
     assert_eq!(summary["lr_diagnostics"]["units"], 64);
-    assert!(text.contains("suggested for SGD"), "{text}");
+    assert!(text.contains("suggested as single rate"), "{text}");
 
     let metrics = metrics(&run);
     let of = |kind: &str| metrics.iter().filter(|line| line["kind"] == kind).collect::<Vec<_>>();
