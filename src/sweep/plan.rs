@@ -461,6 +461,8 @@ mod tests {
             ("figure2-imagenet", 2 * 9),
             ("figure3-rates", 9 * 8 / 2 + 9),
             ("figure3-width", 5 * 5),
+            ("ptb-char-width", 2 * 3),
+            ("ptb-word-heads", 4),
             ("reward-scale", 2 * 3 * 3),
             ("schedule-alrao", (1 + 3) * 2 * 5),
             ("table1-cifar10", 3 * 2 * 9 * 10),
