@@ -129,11 +129,12 @@ impl TryFrom<Sections> for Config {
             }
             (None, Some(data)) => {
                 foreign(&[("agent", agent.is_some()), ("schedule", schedule.is_some())], "data")?;
-                Task::Supervised(SupervisedTask {
-                    data,
-                    model: model.unwrap_or_default(),
-                    training: training.unwrap_or_default(),
-                })
+                let mut training = training.unwrap_or_default();
+                if versions.is_some() {
+                    // a run or a sweep that an earlier program wrote, which bounded no update
+                    training.max_relative_update.get_or_insert(0.0);
+                }
+                Task::Supervised(SupervisedTask { data, model: model.unwrap_or_default(), training })
             }
             (None, None) => return Err("missing field `environment.name`, or `data.kind`".into()),
             (Some(_), Some(_)) => {
@@ -297,6 +298,8 @@ impl Config {
             Task::Supervised(task) => {
                 let is_text = matches!(task.data, DataSettings::Text { .. });
                 self.optimizer = self.optimizer.resolve(BaseOptimizer::of(is_text))?;
+                let bound = self.optimizer.method()?.max_relative_update.unwrap_or(0.0);
+                task.training.max_relative_update.get_or_insert(bound);
                 if let Some(folder) = task.data.folder().clone() {
                     task.data.set_folder(&folder);
                 }
@@ -793,6 +796,18 @@ mod tests {
         }
         let bound = |sets: &[&str]| resolved("pendulum", sets).task.agent().unwrap().agent.max_relative_update;
         assert_eq!((bound(&[]), bound(&["optimizer.base=sgd"])), (Some(3e-3), Some(1e-2)));
+    }
+
+    #[test]
+    fn supervised_runs_of_earlier_programs_keep_unbounded_updates() {
+        let bound = |text: &str| {
+            let config: Config = toml::from_str(text).unwrap();
+            let Task::Supervised(task) = config.resolve(&Catalog::builtin()).unwrap().task else { unreachable!() };
+            task.training.max_relative_update
+        };
+        let text = "[data]\nkind = \"text\"\nfolder = \"data\"\nsymbol = \"word\"\n[optimizer]\nbase = \"adam\"\n";
+        assert_eq!(bound(text), Some(3e-3));
+        assert_eq!(bound(&format!("{text}[versions]\nalrao = \"0.1.0\"\nlibtorch = \"2.11.0\"\n")), Some(0.0));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Guards against non-finite numbers: heads with a non-finite likelihood and units with a non-finite gradient are
-//! skipped, all others are updated.
+//! Guards against non-finite numbers: heads with a non-finite likelihood are skipped, and a non-finite gradient of a unit
+//! counts as zero; all others are updated as usual.
 //!
 //! A unit whose learning rate is far too large may overflow without harming the other units; that is the paper's point.
 //! On the CPU, a step first checks by one sum whether all numbers are finite. On a GPU, reading that sum would

@@ -59,7 +59,7 @@ impl Evidence {
 }
 
 impl Default for Method {
-    /// Returns [`Method::alrao`].
+    /// Returns [`Method::alrao`], the paper's method; see [`Method::alrao_adam`] for the default of most tasks.
     fn default() -> Self {
         Self::alrao()
     }
@@ -82,8 +82,9 @@ impl Method {
         }
     }
 
-    /// Returns [`Method::alrao`] with Adam's rule (paper, section 7), whose learning rates are relative to the gradient's size.
-    /// Three quarters of the interval are too large for Adam: with them, a unit changes by 0.3 % in an update, at most.
+    /// Returns [`Method::alrao`] with Adam's rule (paper, section 7), whose updates are about as large as the learning rate,
+    /// whatever the gradient. Most of the interval is too large for Adam, so no hidden unit changes by more than 0.3 % of its
+    /// size in an update. The `alrao` program uses it for agents of vectors and for language models by default.
     pub fn alrao_adam() -> Self {
         Method { rule: UpdateRule::Adam(AdamSettings::default()), max_relative_update: Some(3e-3), ..Self::alrao() }
     }

@@ -79,7 +79,7 @@ pub enum BaseOptimizer {
 
 impl BaseOptimizer {
     /// Returns the default of `optimizer.base`: Adam for agents of vectors and for text, SGD for images, of agents too, where
-    /// Adam with bounded updates wasn't tried to the end (docs/choices.md).
+    /// Adam with bounded updates wasn't tried (docs/choices.md).
     pub(crate) fn of(vectors_or_text: bool) -> Self {
         if vectors_or_text { BaseOptimizer::Adam } else { BaseOptimizer::Sgd }
     }
@@ -153,8 +153,10 @@ impl OptimizerSettings {
             }),
             adam => adam,
         };
+        let random_rates = method.lr_range.min() < method.lr_range.max();
         Ok(Method {
             rule,
+            max_relative_update: method.max_relative_update.filter(|_| random_rates),
             num_heads: settings.num_heads.expect("resolved"),
             averaging: settings.averaging.expect("resolved"),
             evidence: settings.evidence.expect("resolved"),

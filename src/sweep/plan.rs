@@ -455,7 +455,7 @@ mod tests {
             ("ablation-fast-units", 7 * 3),
             ("ablation-heads", 4 * 5),
             ("ablation-rates", 3 * 5),
-            ("alrao-adam", 4 * 5),
+            ("alrao-adam", 5 * 5),
             ("defaults", 6 * 10),
             ("figure2-cifar10", 9),
             ("figure2-imagenet", 2 * 9),

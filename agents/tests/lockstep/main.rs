@@ -50,7 +50,12 @@ fn alrao() -> Method {
 }
 
 #[test]
-fn alrao_with_default_settings() {
+fn alrao_with_adams_rule_and_default_settings() {
+    check(&settings(), &Method { lr_range: alrao().lr_range, ..Method::alrao_adam() });
+}
+
+#[test]
+fn alrao_with_sgds_rule_and_default_settings() {
     check(&settings(), &alrao());
 }
 

@@ -94,7 +94,9 @@ fn next_token_prediction() {
 
 #[test]
 fn bounded_updates() {
-    next_token(Method { max_relative_update: Some(1e-3), ..Method::alrao() }).check();
+    for method in [Method::alrao(), Method::alrao_adam()] {
+        next_token(Method { max_relative_update: Some(1e-3), ..method }).check();
+    }
 }
 
 fn next_token(method: Method) -> Case<Text, Categorical> {

@@ -99,8 +99,8 @@ fn learning_rate_schedule() {
 #[test]
 fn bounded_updates() {
     let schedule = LrSchedule { warm_up: 10, decay: Decay::Constant };
-    for momentum in [0.0, 0.9] {
-        let rule = UpdateRule::Sgd(SgdSettings { momentum, nesterov: false, weight_decay: 0.01 });
+    let sgd = |momentum| UpdateRule::Sgd(SgdSettings { momentum, nesterov: false, weight_decay: 0.01 });
+    for rule in [sgd(0.0), sgd(0.9), UpdateRule::Adam(AdamSettings::default())] {
         let mut case =
             classifier(Method { max_relative_update: Some(1e-3), lr_schedule: schedule, rule, ..Method::alrao() });
         case.plain.factor = |t| ((t + 1) as f64 / 10.0).min(1.0);
