@@ -298,13 +298,13 @@ impl Config {
             Task::Supervised(task) => {
                 let is_text = matches!(task.data, DataSettings::Text { .. });
                 self.optimizer = self.optimizer.resolve(BaseOptimizer::of(is_text))?;
-                let bound = self.optimizer.method()?.max_relative_update.unwrap_or(0.0);
-                task.training.max_relative_update.get_or_insert(bound);
+                let method = self.optimizer.method()?;
+                task.training.max_relative_update.get_or_insert(method.max_relative_update.unwrap_or(0.0));
                 if let Some(folder) = task.data.folder().clone() {
                     task.data.set_folder(&folder);
                 }
                 task.check().map_err(UsageError::of)?;
-                task.check_memory(self.optimizer.method()?.num_heads).map_err(UsageError::of)?;
+                task.check_memory(method.num_heads).map_err(UsageError::of)?;
             }
         }
         Ok(self)

@@ -44,7 +44,7 @@ fn method(config: &Config) -> Result<MethodInfo> {
         UpdateRule::Sgd(_) => ("SGD", false),
         UpdateRule::Adam(_) => ("Adam", true),
     };
-    let name = if low < high { "Alrao" } else { of_rule };
+    let name = if method.lr_range.is_single() { of_rule } else { "Alrao" };
     Ok(MethodInfo::new(name, [low, high], method.lr_range == LrRange::default(), adaptive))
 }
 

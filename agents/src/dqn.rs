@@ -402,7 +402,7 @@ impl Agent {
     pub fn diagnose(&self) -> Option<LrDiagnostics> {
         let (learner, network) = (self.q.learner(), self.q.network());
         let lr_range = learner.method().lr_range;
-        (lr_range.min() < lr_range.max()).then(|| learner.diagnose(network))
+        (!lr_range.is_single()).then(|| learner.diagnose(network))
     }
 
     /// Returns the Q-network.

@@ -33,6 +33,9 @@ pub(crate) fn tau(space: &ObservationSpace) -> f64 {
 /// Returns the default of `agent.max_relative_update`, the method's own bound if it has one; 0 is no bound. Other
 /// methods have one for random learning rates only, and not with images, where it wasn't tried (docs/choices.md).
 pub(crate) fn max_relative_update(space: &ObservationSpace, method: &Method) -> f64 {
-    let random_rates = method.lr_range.min() < method.lr_range.max();
-    method.max_relative_update.unwrap_or(if random_rates && space.image().is_none() { 0.01 } else { 0.0 })
+    method.max_relative_update.unwrap_or(if !method.lr_range.is_single() && space.image().is_none() {
+        0.01
+    } else {
+        0.0
+    })
 }

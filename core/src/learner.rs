@@ -278,7 +278,7 @@ impl Learner {
     /// has its own, constant learning rate.
     pub fn units<B>(&self, network: &Network<B>, first: &Network<B>) -> Option<Units> {
         let lr_range = self.method.lr_range;
-        let own = self.method.lr_per == LrGranularity::Unit && lr_range.min() < lr_range.max();
+        let own = self.method.lr_per == LrGranularity::Unit && !lr_range.is_single();
         let (_, rates) = self.body.optimizer.state().into_iter().find(|(name, _)| own && *name == "minus_eta")?;
         Some(Units::new(network.parameters(), first.parameters(), &rates))
     }

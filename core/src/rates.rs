@@ -62,6 +62,11 @@ impl LrRange {
         self.eta_max
     }
 
+    /// Returns whether the range is a single learning rate, as SGD and Adam have.
+    pub fn is_single(&self) -> bool {
+        self.eta_min == self.eta_max
+    }
+
     /// Returns `k` log-spaced learning rates, `[k]`, from the lower to the upper bound. For `k = 1` it is the bounds'
     /// geometric mean.
     pub fn log_spaced(&self, k: usize) -> Vec<f64> {

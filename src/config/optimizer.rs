@@ -153,10 +153,9 @@ impl OptimizerSettings {
             }),
             adam => adam,
         };
-        let random_rates = method.lr_range.min() < method.lr_range.max();
         Ok(Method {
             rule,
-            max_relative_update: method.max_relative_update.filter(|_| random_rates),
+            max_relative_update: method.max_relative_update.filter(|_| !method.lr_range.is_single()),
             num_heads: settings.num_heads.expect("resolved"),
             averaging: settings.averaging.expect("resolved"),
             evidence: settings.evidence.expect("resolved"),
