@@ -2,8 +2,10 @@
 
 use std::fmt::Debug;
 
+use alrao_core::adaptive_softmax::Cutoffs;
 use alrao_core::device::load_cuda;
 use alrao_core::graphed::GraphedPasses;
+use alrao_core::heads::Outputs;
 use alrao_core::layers::Body;
 use alrao_core::learner::Learner;
 use alrao_core::likelihood::Categorical;
@@ -11,7 +13,6 @@ use alrao_core::method::Method;
 use alrao_core::network::Network;
 use alrao_core::parameters::ParameterBuilder;
 use alrao_core::rates::LrRange;
-use alrao_core::state_dict::StateDict;
 use alrao_core::streams::stream;
 use alrao_tasks::model::{self, Model};
 use alrao_tasks::networks::{Architecture, ChannelStats, ComputeSettings, ImageModel, LanguageModel};
@@ -29,15 +30,22 @@ fn training_on_a_gpu_agrees_with_the_cpu() {
         return;
     }
     tch::set_num_threads(1);
+    let method = Method { lr_range: LrRange::new(1e-5, 0.01).unwrap(), ..Method::alrao() };
     for architecture in Architecture::ALL {
         let side = (2 * architecture.min_image_size()).max(64); // normalization over few pixels amplifies rounding
         let x = normal(&[SAMPLES, 3, side, side]);
         // dropout draws other noise on a GPU
         let steps = if architecture == Architecture::AlexNet { 0 } else { STEPS };
-        compare(&architecture, |b| architecture.build(b, 0.25), &x, SAMPLES, steps);
+        compare(&architecture, |b| architecture.build(b, 0.25), (&method, CLASSES.into()), &x, SAMPLES, steps);
     }
+    let images = normal(&[SAMPLES, 3, 64, 64]);
+    let build = |b: &mut ParameterBuilder| Architecture::SmallCnn.build(b, 0.25);
+    compare(&"Adam's rule", build, (&Method::alrao_adam(), CLASSES.into()), &images, SAMPLES, STEPS);
+    let adaptive = Outputs::AdaptiveSoftmax(Cutoffs::new(&[4, 7], CLASSES as usize).unwrap());
+    compare(&"adaptive softmax", build, (&method, adaptive), &images, SAMPLES, STEPS);
     let text = (Tensor::arange(12 * SAMPLES, (Kind::Int64, Device::Cpu)) * 7).remainder(CLASSES).view([12, SAMPLES]);
-    compare(&"language model", |b| LanguageModel::new(b, CLASSES as usize, 1.0), &text, 12 * SAMPLES, 0);
+    let language_model = |b: &mut ParameterBuilder| LanguageModel::new(b, CLASSES as usize, 1.0);
+    compare(&"language model", language_model, (&method, CLASSES.into()), &text, 12 * SAMPLES, 0);
 }
 
 /// Passes over batches of one shape are captured and replayed, for text with its recurrent state, and update running
@@ -99,15 +107,15 @@ fn recorded_passes_learn_what_others_learn() {
 fn compare<B: Body>(
     name: &impl Debug,
     body: impl Fn(&mut ParameterBuilder) -> B,
+    (method, outputs): (&Method, Outputs),
     x: &Tensor,
     samples: i64,
     steps: u64,
 ) {
     let on = |device| {
-        let method = Method { lr_range: LrRange::new(1e-5, 0.01).unwrap(), ..Method::alrao() };
-        let place = (Kind::Double, device);
-        let mut network = Network::new(&body, method.num_heads, CLASSES, &mut stream(0, "weights"), place).unwrap();
-        let mut learner = Learner::new(&method, &network, &mut stream(0, "rates")).unwrap();
+        let (weights, place) = (&mut stream(0, "weights"), (Kind::Double, device));
+        let mut network = Network::new(&body, method.num_heads, outputs.clone(), weights, place).unwrap();
+        let mut learner = Learner::new(method, &network, &mut stream(0, "rates")).unwrap();
         let x = x.to_device(device);
         let y = Tensor::arange(samples, (Kind::Int64, device)).remainder(CLASSES);
         let step = |_| {
@@ -116,9 +124,7 @@ fn compare<B: Body>(
         };
         let losses: Vec<Tensor> = (0..steps).map(step).collect();
         let predictions = network.mean(&x).unwrap().to_device(Device::Cpu);
-        let mut saved = StateDict::default();
-        network.save("network", &mut saved);
-        (losses, predictions, saved.get("network.heads.weight", &[-1; 3]).unwrap().to_device(Device::Cpu))
+        (losses, predictions, network.heads().parameters().theta().to_device(Device::Cpu))
     };
     let (cpu, cuda) = (on(Device::Cpu), on(Device::Cuda(0)));
     let differences = [
