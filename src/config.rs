@@ -795,7 +795,7 @@ mod tests {
             assert_eq!(resolved(task, &["optimizer.base=sgd"]).method().unwrap(), Method::alrao(), "{task}");
         }
         let bound = |sets: &[&str]| resolved("pendulum", sets).task.agent().unwrap().agent.max_relative_update;
-        assert_eq!((bound(&[]), bound(&["optimizer.base=sgd"])), (Some(3e-3), Some(1e-2)));
+        assert_eq!((bound(&[]), bound(&["optimizer.base=sgd"])), (Some(5e-3), Some(1e-2)));
     }
 
     #[test]
@@ -806,7 +806,7 @@ mod tests {
             task.training.max_relative_update
         };
         let text = "[data]\nkind = \"text\"\nfolder = \"data\"\nsymbol = \"word\"\n[optimizer]\nbase = \"adam\"\n";
-        assert_eq!(bound(text), Some(3e-3));
+        assert_eq!(bound(text), Some(5e-3));
         assert_eq!(bound(&format!("{text}[versions]\nalrao = \"0.1.0\"\nlibtorch = \"2.11.0\"\n")), Some(0.0));
     }
 

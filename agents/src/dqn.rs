@@ -70,7 +70,7 @@ pub struct AgentSettings {
     /// Learning-rate schedule over the whole training.
     pub lr_schedule: LrScheduleKind,
     /// Maximum root mean square of the change of a hidden unit in an update, relative to that of its parameters; 0 for no
-    /// bound. By default the method's own bound, 0.003 of [`Method::alrao_adam`]; if it has none, 0.01 for vectors if units
+    /// bound. By default the method's own bound, 0.005 of [`Method::alrao_adam`]; if it has none, 0.01 for vectors if units
     /// have random learning rates, else 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_relative_update: Option<f64>,
@@ -521,7 +521,7 @@ mod tests {
             (ObservationSpace::vector(3), ObservationSpace::pixels(ObservationShape::ChannelsLast([10, 10, 4])));
         let sgd = || Method::sgd(0.1).unwrap();
         assert_eq!(bound(vector, Method::alrao(), None), Some(0.01));
-        assert_eq!(bound(vector, Method::alrao_adam(), None), Some(0.003));
+        assert_eq!(bound(vector, Method::alrao_adam(), None), Some(0.005));
         assert_eq!(bound(image, Method::alrao(), None), Some(0.0));
         assert_eq!(bound(vector, sgd(), None), Some(0.0));
         assert_eq!(bound(vector, Method::alrao(), Some(0.0)), Some(0.0));

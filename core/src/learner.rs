@@ -124,12 +124,13 @@ impl Learner {
             bound,
             grad_buffer: parameters.grad_buffer(),
         };
+        let initial_rms = body.unit_rms();
         Ok(Learner {
             body: group(
                 body,
                 &body_rates,
                 method.max_grad_norm.map(GradClip::global),
-                method.max_relative_update.filter(|max| *max > 0.0).map(|max| UpdateBound::new(max, body)),
+                update_bound(method, body, &initial_rms),
             ),
             heads: group(
                 heads,
@@ -139,7 +140,7 @@ impl Learner {
             ),
             averaging: method.averaging.build(k, body.theta().device()),
             history: History::default(),
-            initial_rms: body.unit_rms(),
+            initial_rms,
             updates: 0,
             rates_seed,
             monitor: DivergenceMonitor::new(method.guarded, &unit_rates, body.theta().device()),
@@ -330,6 +331,7 @@ impl Learner {
         self.averaging.load(&format!("{prefix}.averaging"), tensors)?;
         self.history = History::load(&format!("{prefix}.history"), tensors)?;
         self.initial_rms = tensors.get_vec(&format!("{prefix}.initial_rms"), self.initial_rms.len() as i64)?;
+        self.body.bound = update_bound(&self.method, network.parameters(), &self.initial_rms);
         self.updates = tensors.get_vec::<i64>(&format!("{prefix}.updates"), 1)?[0] as u64;
         Ok(())
     }
@@ -364,6 +366,12 @@ impl ParamGroup {
             Some(bound) => bound.apply(theta, factor, step),
         });
     }
+}
+
+/// Returns the bound on the body's updates, if the method has one, for units that were `initial_rms` initially.
+fn update_bound(method: &Method, body: &Parameters, initial_rms: &[f64]) -> Option<UpdateBound> {
+    let max = method.max_relative_update.filter(|max| *max > 0.0)?;
+    Some(UpdateBound::new(max, body, initial_rms))
 }
 
 /// Clips each head's gradient separately.

@@ -1,10 +1,13 @@
-//! A bound on updates: no unit moves by more than a fraction of its own size at once.
+//! A bound on updates: no unit moves by more than a fraction of its size at once.
 //!
 //! The features of a unit whose learning rate is far too large are noise, from which only heads with small learning rates
 //! learn. The bound keeps the direction of such a unit's update and limits its length; slower units are not affected. It
-//! measures sizes as Adafactor does for its
-//! relative step sizes (Shazeer and Stern, 2018): as root mean squares, and never as less than 1e-3, so that parameters that
-//! are zero can move.
+//! measures sizes as Adafactor does for its relative step sizes (Shazeer and Stern, 2018): as root mean squares, and never
+//! as less than 1e-3, so that parameters that are zero can move.
+//!
+//! A unit that has grown counts as large as it was initially. Relative to its present size, each bounded update could be
+//! larger than the one before, and successive updates by momentum or Adam's rule agree in direction: such units would grow
+//! exponentially. Relative to its initial size, they grow as a random walk does, with the square root of the updates.
 
 use tch::{Kind, Tensor};
 
@@ -19,25 +22,33 @@ const MIN_RMS: f64 = 1e-3;
 pub struct UpdateBound {
     max_relative_update: f64,
     blocks: Vec<UnitBlock>,
-    /// the smallest sum of squares that counts as a unit's, `[units]`, and the same on the parameters' device
-    min_squares: Vec<f64>,
-    min_squares_on_device: Tensor,
+    /// the smallest and the largest sum of squares that count as a unit's, `[2, units]`, and the same on the parameters'
+    /// device
+    squares_range: [Vec<f64>; 2],
+    squares_range_on_device: [Tensor; 2],
     /// the parameters before an update, `[P]`
     before: Tensor,
 }
 
 impl UpdateBound {
-    /// Creates a bound of `max_relative_update` times a unit's root mean square.
-    pub fn new(max_relative_update: f64, parameters: &Parameters) -> Self {
+    /// Creates a bound of `max_relative_update` times a unit's root mean square, which counts as no more than it was
+    /// initially: `initial_rms`, `[units]`.
+    pub fn new(max_relative_update: f64, parameters: &Parameters, initial_rms: &[f64]) -> Self {
         let blocks = parameters.unit_blocks();
-        let mut min_squares = vec![0.0; parameters.units()];
+        let mut numels = vec![0.0; parameters.units()];
         for block in &blocks {
-            let of_block = MIN_RMS * MIN_RMS * (block.repeats * block.stride) as f64;
-            min_squares[block.units.clone()].iter_mut().for_each(|squares| *squares += of_block);
+            let of_block = (block.repeats * block.stride) as f64;
+            numels[block.units.clone()].iter_mut().for_each(|numel| *numel += of_block);
         }
+        let squares = |rms: &dyn Fn(usize) -> f64| -> Vec<f64> {
+            numels.iter().enumerate().map(|(unit, numel)| rms(unit).powi(2) * numel).collect()
+        };
+        let squares_range = [squares(&|_| MIN_RMS), squares(&|unit| initial_rms[unit].max(MIN_RMS))];
         let theta = parameters.theta();
-        let min_squares_on_device = Tensor::from_slice(&min_squares).to_kind(theta.kind()).to_device(theta.device());
-        UpdateBound { max_relative_update, blocks, min_squares, min_squares_on_device, before: theta.empty_like() }
+        let on_device =
+            |squares: &Vec<f64>| Tensor::from_slice(squares).to_kind(theta.kind()).to_device(theta.device());
+        let squares_range_on_device = squares_range.each_ref().map(on_device);
+        UpdateBound { max_relative_update, blocks, squares_range, squares_range_on_device, before: theta.empty_like() }
     }
 
     /// Updates `theta`, `[P]`, by `update`, then scales each unit's change down to the bound times `factor`, that of the
@@ -46,7 +57,7 @@ impl UpdateBound {
         self.before.copy_(theta);
         update(theta);
         let bound = self.max_relative_update * factor;
-        if simd_dispatch!(scale_changes(theta, &self.before, &self.blocks, &self.min_squares, bound)).is_none() {
+        if simd_dispatch!(scale_changes(theta, &self.before, &self.blocks, &self.squares_range, bound)).is_none() {
             self.via_libtorch(theta, bound);
         }
     }
@@ -55,15 +66,16 @@ impl UpdateBound {
     fn via_libtorch(&self, theta: &mut Tensor, bound: f64) {
         let changes = &*theta - &self.before;
         let parts = |flat: &Tensor| self.blocks.iter().map(|block| block.view(flat)).collect::<Vec<_>>();
+        let [min_squares, max_squares] = &self.squares_range_on_device;
         let squares = |flat: &Tensor| {
-            let sums = self.min_squares_on_device.zeros_like();
+            let sums = min_squares.zeros_like();
             for (block, part) in self.blocks.iter().zip(parts(flat)) {
                 let of_block = part.square().sum_dim_intlist([0i64, 2].as_slice(), false, None::<Kind>);
                 let _ = block.of_units(&sums).g_add_(&of_block);
             }
             sums
         };
-        let limits = squares(&self.before).maximum(&self.min_squares_on_device).sqrt() * bound;
+        let limits = squares(&self.before).clamp_tensor(Some(min_squares), Some(max_squares)).sqrt() * bound;
         let scales = (limits / squares(&changes).sqrt()).nan_to_num(0.0, None::<f64>, None::<f64>).clamp_max(1.0);
         for (block, mut part) in self.blocks.iter().zip(parts(&changes)) {
             let _ = part.g_mul_(&block.of_units(&scales).view([1, -1, 1]));
@@ -79,7 +91,7 @@ fn scale_changes<T: Scalar>(
     theta: &mut Tensor,
     before: &Tensor,
     blocks: &[UnitBlock],
-    min_squares: &[f64],
+    [min_squares, max_squares]: &[Vec<f64>; 2],
     bound: f64,
 ) -> Option<()> {
     let bound = T::from_f64(bound);
@@ -109,8 +121,9 @@ fn scale_changes<T: Scalar>(
                 }
             }
             let mut scales = sizes; // [units]
-            for ((scale, &change), &min_square) in scales.iter_mut().zip(&changes).zip(min_squares) {
-                let limit = bound * scale.max(T::from_f64(min_square)).sqrt();
+            let ranges = min_squares.iter().zip(max_squares).map(|(min, max)| [min, max].map(|x| T::from_f64(*x)));
+            for ((scale, &change), [min, max]) in scales.iter_mut().zip(&changes).zip(ranges) {
+                let limit = bound * scale.max(min).min(max).sqrt();
                 let ratio = limit / change.sqrt(); // infinite for a unit that did not move
                 *scale = if change.is_finite() { ratio.min(T::one()) } else { T::zero() };
             }
@@ -158,11 +171,12 @@ mod tests {
         parameters
     }
 
-    /// Updates by `change` with a bound of 1 %, in a loop and by libtorch, and compares both.
-    fn bounded(parameters: &Parameters, factor: f64, change: &Tensor) -> Vec<f32> {
+    /// Updates by `change` with a bound of 1 % for units that were `initial_rms`, in a loop and by libtorch, and compares
+    /// both.
+    fn bounded(parameters: &Parameters, initial_rms: &[f64], factor: f64, change: &Tensor) -> Vec<f32> {
         let apply = || {
             let mut theta = parameters.theta().copy();
-            let mut bound = UpdateBound::new(0.01, parameters);
+            let mut bound = UpdateBound::new(0.01, parameters, initial_rms);
             bound.apply(&mut theta, factor, |theta| {
                 let _ = theta.g_add_(change);
             });
@@ -180,8 +194,11 @@ mod tests {
         let units = parameters.unit_of_element();
         let rates = [1e-6f32, 10.0, 0.3, 1e-5, 2.0, 1e-7]; // of units
         let change: Vec<f32> = units.iter().enumerate().map(|(e, &unit)| rates[unit] * (e as f32).cos()).collect();
-        for factor in [1.0, 0.1] {
-            let after = bounded(&parameters, factor, &Tensor::from_slice(&change));
+        let now = parameters.unit_rms();
+        // of each unit, initial size divided by present size
+        for (factor, initial) in [(1.0, 1.0), (0.1, 1.0), (1.0, 0.5), (1.0, 2.0)] {
+            let initial_rms: Vec<f64> = now.iter().map(|size| size * initial).collect();
+            let after = bounded(&parameters, &initial_rms, factor, &Tensor::from_slice(&change));
             for (unit, rate) in rates.into_iter().enumerate() {
                 let of_unit = |x: &[f32]| -> Vec<f32> {
                     x.iter().zip(&units).filter(|(_, of)| **of == unit).map(|(x, _)| *x).collect()
@@ -189,7 +206,7 @@ mod tests {
                 let (x0, x, wanted) = (of_unit(&before), of_unit(&after), of_unit(&change));
                 let norm = |x: &[f32]| x.iter().map(|x| x * x).sum::<f32>().sqrt();
                 let moved: Vec<f32> = x.iter().zip(&x0).map(|(x, x0)| x - x0).collect();
-                let limit = 0.01 * factor as f32 * norm(&x0);
+                let limit = 0.01 * (factor * initial.min(1.0)) as f32 * norm(&x0);
                 let scale = (limit / norm(&wanted)).min(1.0);
                 assert!(rate < 1e-4 || scale < 0.1);
                 let close = |(moved, wanted): (&f32, &f32)| (moved - scale * wanted).abs() < 1e-6;
@@ -204,7 +221,7 @@ mod tests {
         let units = parameters.unit_of_element();
         for infinite in [f32::INFINITY, f32::NAN, 1e30] {
             let change: Vec<f32> = units.iter().map(|&unit| [infinite, 1.0][unit.min(1)]).collect();
-            let after = bounded(&parameters, 1.0, &Tensor::from_slice(&change));
+            let after = bounded(&parameters, &parameters.unit_rms(), 1.0, &Tensor::from_slice(&change));
             for (x, unit) in after.into_iter().zip(&units) {
                 let expected = if *unit == 0 { 0.0 } else { 1e-5 };
                 assert!((x - expected).abs() < 1e-9, "unit {unit}: {x}");

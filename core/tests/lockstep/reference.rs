@@ -29,7 +29,10 @@ pub struct Reference {
     outputs: Outputs,
     pub switch: Switch,
     rule: Rule,
-    /// the maximum root mean square of a unit's change in a step, relative to that of its parameters
+    /// the body at first
+    initial: Values,
+    /// the maximum root mean square of a unit's change in a step, relative to that of its parameters before the step or at
+    /// first, whichever is less
     pub max_relative_update: Option<f64>,
     memory: BTreeMap<String, [Tensor; 2]>,
     t: i32,
@@ -68,7 +71,19 @@ impl Reference {
         let heads = heads.into_iter().enumerate().map(|(j, values)| Head { values, eta: eta(j) });
         let (units, heads, switch) = (units.collect(), heads.collect(), Switch::new(k));
         let max_relative_update = None;
-        Reference { body, units, heads, outputs, switch, rule, max_relative_update, memory: BTreeMap::new(), t: 0 }
+        let initial = body.iter().map(|(name, value)| (name.clone(), value.copy())).collect();
+        Reference {
+            body,
+            initial,
+            units,
+            heads,
+            outputs,
+            switch,
+            rule,
+            max_relative_update,
+            memory: BTreeMap::new(),
+            t: 0,
+        }
     }
 
     /// Makes one step of Algorithm 1 with all learning rates multiplied by `factor`, and returns the mixture's loss
@@ -136,22 +151,25 @@ impl Reference {
 }
 
 impl Reference {
-    /// Shortens the change since `before` of each unit that changed by more than `bound` times its root mean square.
+    /// Shortens the change since `before` of each unit that changed by more than `bound` times its size.
     fn bound(&self, bound: f64, before: &Values) {
         for (units, _) in &self.units {
             for unit in 0..units.count {
-                let (mut slices, mut old, mut change, mut numel) = (vec![], 0.0, 0.0, 0.0);
+                let (mut slices, mut initial, mut old, mut change, mut numel) = (vec![], 0.0, 0.0, 0.0, 0.0);
                 for (name, axis) in &units.parameters {
-                    let (value, first) = (&self.body[*name], &before[*name]);
-                    for slice in (unit as i64..value.size()[*axis as usize]).step_by(units.count) {
-                        let (x, x0) = (value.select(*axis, slice), first.select(*axis, slice));
-                        old += x0.square().sum(Kind::Double).double_value(&[]);
-                        change += (&x - &x0).square().sum(Kind::Double).double_value(&[]);
+                    for slice in (unit as i64..before[*name].size()[*axis as usize]).step_by(units.count) {
+                        let of_unit = |values: &Values| values[*name].select(*axis, slice);
+                        let squares = |x: &Tensor| x.square().sum(Kind::Double).double_value(&[]);
+                        let (x, x0) = (of_unit(&self.body), of_unit(before));
+                        initial += squares(&of_unit(&self.initial));
+                        old += squares(&x0);
+                        change += squares(&(&x - &x0));
                         numel += x.numel() as f64;
                         slices.push((x, x0));
                     }
                 }
-                let (size, change) = ((old / numel).sqrt().max(1e-3), (change / numel).sqrt());
+                let [initial, old, change] = [initial, old, change].map(|squares: f64| (squares / numel).sqrt());
+                let size = old.min(initial).max(1e-3);
                 if change > bound * size {
                     for (mut x, x0) in slices {
                         x.copy_(&(&x0 + (&x - &x0) * (bound * size / change)));
