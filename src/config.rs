@@ -360,7 +360,16 @@ impl Config {
     /// # Errors
     /// The device doesn't exist on this machine.
     pub fn device(&self) -> Result<Device> {
-        Ok(self.device.parse::<DeviceChoice>().and_then(|choice| choice.resolve()).map_err(UsageError::of)?)
+        Ok(self.device_choice().and_then(|choice| choice.resolve()).map_err(UsageError::of)?)
+    }
+
+    /// Returns the device asked for. For an agent, `auto` is the CPU: a GPU takes longer to launch the kernels of its small
+    /// network than a CPU computes.
+    fn device_choice(&self) -> Result<DeviceChoice, alrao_core::Error> {
+        Ok(match (self.device.parse()?, &self.task) {
+            (DeviceChoice::Auto, Task::Agent(_)) => DeviceChoice::Cpu,
+            (choice, _) => choice,
+        })
     }
 
     /// Returns the method with the optimizer's settings.
@@ -796,6 +805,17 @@ mod tests {
         }
         let bound = |sets: &[&str]| resolved("pendulum", sets).task.agent().unwrap().agent.max_relative_update;
         assert_eq!((bound(&[]), bound(&["optimizer.base=sgd"])), (Some(5e-3), Some(1e-2)));
+    }
+
+    #[test]
+    fn agents_train_on_the_cpu_unless_a_gpu_is_asked_for() {
+        let choice = |task: &str, sets: &[&str]| {
+            let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
+            Config::read(task, &sets, &Catalog::builtin()).unwrap().device_choice().unwrap()
+        };
+        assert_eq!(choice("acrobot", &[]), DeviceChoice::Cpu);
+        assert_eq!(choice("minatar-breakout", &["device=cuda:1"]), DeviceChoice::Cuda(1));
+        assert_eq!(choice("ptb-char", &[]), DeviceChoice::Auto);
     }
 
     #[test]
