@@ -134,7 +134,8 @@ fn interpolate(curve: &[(f64, f64)], x: f64) -> f64 {
     y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 }
 
-/// Returns each run's group: its method, or its variant if variants of the sweep share a method.
+/// Returns each run's group: its method, or its variant if variants of the sweep share a method. Groups of runs with different
+/// update rules, or of several widths, are told apart by these.
 pub(crate) fn group_names(headers: &[&Header]) -> Vec<String> {
     let usual: Vec<&String> = headers.iter().map(|header| &header.method.label).collect();
     let told_apart = headers.iter().zip(&usual).all(|(header, name)| {
@@ -142,7 +143,20 @@ pub(crate) fn group_names(headers: &[&Header]) -> Vec<String> {
     });
     let name =
         |header: &&Header| header.variant.as_ref().filter(|_| !told_apart).unwrap_or(&header.method.label).clone();
-    headers.iter().map(name).collect()
+    let names = headers.iter().map(name).collect();
+    let names =
+        tell_apart(headers, names, |header| if header.method.adaptive { "adaptive" } else { "not adaptive" }.into());
+    tell_apart(headers, names, |header| format!("width {}", header.width))
+}
+
+/// Appends `detail` to equal names of runs that differ in it.
+fn tell_apart(headers: &[&Header], names: Vec<String>, detail: impl Fn(&Header) -> String) -> Vec<String> {
+    let details: Vec<String> = headers.iter().map(|header| detail(header)).collect();
+    let named = |(name, detail): (&String, &String)| {
+        let differs = names.iter().zip(&details).any(|(other, other_detail)| name == other && detail != other_detail);
+        if differs { format!("{name}, {detail}") } else { name.clone() }
+    };
+    names.iter().zip(&details).map(named).collect()
 }
 
 pub(crate) fn count(number: usize, noun: &str) -> String {
@@ -233,5 +247,15 @@ mod tests {
         let names = |headers: &[Header]| group_names(&headers.iter().collect::<Vec<_>>());
         assert_eq!(names(&[header(None, "Any"), header(Some("one"), "Any 1")]), ["Any", "Any 1"]);
         assert_eq!(names(&[header(Some("wide"), "Any"), header(Some("deep"), "Any")]), ["wide", "deep"]);
+
+        let wide = Header { width: 3.0, ..header(None, "Any") };
+        let mut adaptive = header(None, "Any");
+        adaptive.method.adaptive = true;
+        assert_eq!(names(&[header(None, "Any"), wide.clone()]), ["Any, width 1", "Any, width 3"]);
+        assert_eq!(names(&[header(None, "Any"), adaptive.clone()]), ["Any, not adaptive", "Any, adaptive"]);
+        assert_eq!(
+            names(&[header(None, "Any"), wide, adaptive]),
+            ["Any, not adaptive, width 1", "Any, not adaptive, width 3", "Any, adaptive"]
+        );
     }
 }
