@@ -79,7 +79,7 @@ pub enum BaseOptimizer {
 
 impl BaseOptimizer {
     /// Returns the default of `optimizer.base`: Adam for agents of vectors and for text, SGD for images, of agents too, where
-    /// Adam with bounded updates wasn't tried (docs/choices.md).
+    /// Adam with bounded updates was tried on one small network only (docs/results.md).
     pub(crate) fn of(vectors_or_text: bool) -> Self {
         if vectors_or_text { BaseOptimizer::Adam } else { BaseOptimizer::Sgd }
     }

@@ -452,7 +452,7 @@ mod tests {
             (name, read(name, &[], None, &Catalog::builtin(), with_data).unwrap().len())
         });
         let expected = [
-            ("ablation-fast-units", 7 * 3),
+            ("ablation-fast-units", 8 * 3),
             ("ablation-heads", 4 * 5),
             ("ablation-rates", 3 * 5),
             ("alrao-adam", 5 * 5),
