@@ -40,7 +40,7 @@ pub use optimizer::{BaseOptimizer, OptimizerKind, OptimizerSettings};
 pub struct Config {
     /// Random seed.
     pub seed: u64,
-    /// Device: auto, cpu, cuda or cuda:N.
+    /// Device: auto, cpu, cuda or cuda:N; auto is the CPU for agents, else the first GPU if there is one.
     pub device: String,
     /// Number of libtorch threads, which changes the last bits of some results.
     pub threads: u32,
@@ -193,7 +193,8 @@ impl Config {
     /// The file's name in a run directory.
     pub const FILE: &str = "config.toml";
 
-    /// Creates the configuration of an agent in an environment, as `EnvironmentSettings::new("cartpole")`, that is trained for `steps` environment steps, with all defaults.
+    /// Creates the configuration of an agent in an environment, as `EnvironmentSettings::new("cartpole")`, that is trained
+    /// for `steps` environment steps, with all defaults.
     pub fn agent(environment: EnvironmentSettings, steps: u64) -> Config {
         let task = AgentTask { environment, schedule: Schedule::of(steps), agent: AgentSettings::default() };
         Config {
@@ -254,8 +255,8 @@ impl Config {
         }
     }
 
-    /// Returns false for the runs of earlier programs whose networks would now compute other values; their agents had no bound
-    /// on updates.
+    /// Returns false for the runs of earlier programs whose networks would now compute other values; their agents had no
+    /// bound on updates.
     fn has_standardized_relus(&self) -> bool {
         match &self.task {
             Task::Agent(task) => {
@@ -266,8 +267,8 @@ impl Config {
         }
     }
 
-    /// Returns the text of the file in a run directory, which ends in its checksum: a run's settings don't change, and a file
-    /// that was cut would mean the defaults.
+    /// Returns the text of the file in a run directory, which ends in its checksum: a run's settings don't change, and a
+    /// file that was cut would mean the defaults.
     ///
     /// # Errors
     /// A value has no place in TOML.
@@ -313,7 +314,8 @@ impl Config {
     /// Resolves the settings, the device on this machine and the versions in use, for a new run directory.
     ///
     /// # Errors
-    /// As [`resolve`](Self::resolve), and if validations are to be recorded without a picture, the device doesn't exist or libtorch has another version.
+    /// As [`resolve`](Self::resolve), and if validations are to be recorded without a picture, the device doesn't exist or
+    /// libtorch has another version.
     pub fn complete(self, catalog: &Catalog) -> Result<Config> {
         let config = self.resolve(catalog)?;
         if let Task::Agent(task) = &config.task {
@@ -420,7 +422,8 @@ impl Task {
 }
 
 impl AgentTask {
-    /// Checks all settings, and that the machine has the memory, and fills in the environment's defaults, and the optimizer's.
+    /// Checks all settings, and that the machine has the memory, and fills in the environment's defaults, and the
+    /// optimizer's.
     fn resolve(&mut self, catalog: &Catalog, optimizer: &mut OptimizerSettings) -> Result<()> {
         self.agent.check().map_err(UsageError::of)?;
         self.schedule.check(self.agent.learning_starts).map_err(UsageError::of)?;

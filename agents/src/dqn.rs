@@ -69,9 +69,9 @@ pub struct AgentSettings {
     pub tau: Option<f64>,
     /// Learning-rate schedule over the whole training.
     pub lr_schedule: LrScheduleKind,
-    /// Maximum root mean square of the change of a hidden unit in an update, relative to that of its parameters; 0 for no
-    /// bound. By default the method's own bound, 0.005 of [`Method::alrao_adam`]; if it has none, 0.01 for vectors if units
-    /// have random learning rates, else 0.
+    /// Maximum root mean square of the change of a hidden unit in an update, relative to that of its parameters, now
+    /// or initially, whichever is less; 0 for no bound. By default the method's own bound, 0.005 of [`Method::alrao_adam`];
+    /// if it has none, 0.01 for vectors if units have random learning rates, else 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_relative_update: Option<f64>,
     /// Whether the online network selects the action that the target network evaluates (double Q-learning).

@@ -31,7 +31,8 @@ pub struct Method {
     /// Maximum norm of the body's gradient, and of each head's; unclipped if `None`.
     pub max_grad_norm: Option<f64>,
     /// Maximum root mean square of the change of a unit of the body in an update, relative to that of its parameters, now or
-    /// initially, whichever is less; the learning rates' schedule multiplies it. Unbounded if `None` or 0; must not be negative.
+    /// initially, whichever is less; the learning rates' schedule multiplies it. Unbounded if `None` or 0; must not be
+    /// negative.
     pub max_relative_update: Option<f64>,
     /// Whether non-finite heads and units are skipped rather than left to diverge.
     pub guarded: bool,
@@ -83,8 +84,8 @@ impl Method {
     }
 
     /// Returns [`Method::alrao`] with Adam's rule (paper, section 7), whose updates are about as large as the learning rate,
-    /// whatever the gradient. Most of the interval is too large for Adam, so no hidden unit changes by more than 0.5 % of its
-    /// size in an update. The `alrao` program uses it for agents of vectors and for language models by default.
+    /// whatever the gradient. Most of the interval is too large for Adam, so no hidden unit changes by more than 0.5 % of
+    /// its size in an update. The `alrao` program uses it for agents of vectors and for language models by default.
     pub fn alrao_adam() -> Self {
         Method { rule: UpdateRule::Adam(AdamSettings::default()), max_relative_update: Some(5e-3), ..Self::alrao() }
     }

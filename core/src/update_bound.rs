@@ -7,7 +7,8 @@
 //!
 //! A unit that has grown counts as large as it was initially. Relative to its present size, each bounded update could be
 //! larger than the one before, and successive updates by momentum or Adam's rule agree in direction: such units would grow
-//! exponentially. Relative to its initial size, they grow as a random walk does, with the square root of the updates.
+//! exponentially. Relative to its initial size, they grow as a random walk does, with the square root of the updates. A unit
+//! that was smaller than 1e-3 has no initial size to speak of: its present size counts.
 
 use tch::{Kind, Tensor};
 
@@ -32,7 +33,7 @@ pub struct UpdateBound {
 
 impl UpdateBound {
     /// Creates a bound of `max_relative_update` times a unit's root mean square, which counts as no more than it was
-    /// initially: `initial_rms`, `[units]`.
+    /// initially: `initial_rms`, `[units]`, unless that was less than 1e-3.
     pub fn new(max_relative_update: f64, parameters: &Parameters, initial_rms: &[f64]) -> Self {
         let blocks = parameters.unit_blocks();
         let mut numels = vec![0.0; parameters.units()];
@@ -43,7 +44,8 @@ impl UpdateBound {
         let squares = |rms: &dyn Fn(usize) -> f64| -> Vec<f64> {
             numels.iter().enumerate().map(|(unit, numel)| rms(unit).powi(2) * numel).collect()
         };
-        let squares_range = [squares(&|_| MIN_RMS), squares(&|unit| initial_rms[unit].max(MIN_RMS))];
+        let max_rms = |unit: usize| if initial_rms[unit] < MIN_RMS { f64::INFINITY } else { initial_rms[unit] };
+        let squares_range = [squares(&|_| MIN_RMS), squares(&max_rms)];
         let theta = parameters.theta();
         let on_device =
             |squares: &Vec<f64>| Tensor::from_slice(squares).to_kind(theta.kind()).to_device(theta.device());
@@ -196,7 +198,7 @@ mod tests {
         let change: Vec<f32> = units.iter().enumerate().map(|(e, &unit)| rates[unit] * (e as f32).cos()).collect();
         let now = parameters.unit_rms();
         // of each unit, initial size divided by present size
-        for (factor, initial) in [(1.0, 1.0), (0.1, 1.0), (1.0, 0.5), (1.0, 2.0)] {
+        for (factor, initial) in [(1.0, 1.0), (0.1, 1.0), (1.0, 0.5), (1.0, 2.0), (1.0, 0.0)] {
             let initial_rms: Vec<f64> = now.iter().map(|size| size * initial).collect();
             let after = bounded(&parameters, &initial_rms, factor, &Tensor::from_slice(&change));
             for (unit, rate) in rates.into_iter().enumerate() {
@@ -206,7 +208,8 @@ mod tests {
                 let (x0, x, wanted) = (of_unit(&before), of_unit(&after), of_unit(&change));
                 let norm = |x: &[f32]| x.iter().map(|x| x * x).sum::<f32>().sqrt();
                 let moved: Vec<f32> = x.iter().zip(&x0).map(|(x, x0)| x - x0).collect();
-                let limit = 0.01 * (factor * initial.min(1.0)) as f32 * norm(&x0);
+                let counts_as = if initial == 0.0 { 1.0 } else { initial.min(1.0) };
+                let limit = 0.01 * (factor * counts_as) as f32 * norm(&x0);
                 let scale = (limit / norm(&wanted)).min(1.0);
                 assert!(rate < 1e-4 || scale < 0.1);
                 let close = |(moved, wanted): (&f32, &f32)| (moved - scale * wanted).abs() < 1e-6;

@@ -134,8 +134,8 @@ fn interpolate(curve: &[(f64, f64)], x: f64) -> f64 {
     y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 }
 
-/// Returns each run's group: its method, or its variant if variants of the sweep share a method. Groups of runs with different
-/// update rules, or of several widths, are told apart by these.
+/// Returns each run's group: its method, or its variant if variants of the sweep share a method. Runs of one name with
+/// different update rules or widths are different groups.
 pub(crate) fn group_names(headers: &[&Header]) -> Vec<String> {
     let usual: Vec<&String> = headers.iter().map(|header| &header.method.label).collect();
     let told_apart = headers.iter().zip(&usual).all(|(header, name)| {
@@ -145,7 +145,7 @@ pub(crate) fn group_names(headers: &[&Header]) -> Vec<String> {
         |header: &&Header| header.variant.as_ref().filter(|_| !told_apart).unwrap_or(&header.method.label).clone();
     let names = headers.iter().map(name).collect();
     let names =
-        tell_apart(headers, names, |header| if header.method.adaptive { "adaptive" } else { "not adaptive" }.into());
+        tell_apart(headers, names, |header| if header.method.adaptive { "Adam's rule" } else { "SGD's rule" }.into());
     tell_apart(headers, names, |header| format!("width {}", header.width))
 }
 
@@ -252,10 +252,10 @@ mod tests {
         let mut adaptive = header(None, "Any");
         adaptive.method.adaptive = true;
         assert_eq!(names(&[header(None, "Any"), wide.clone()]), ["Any, width 1", "Any, width 3"]);
-        assert_eq!(names(&[header(None, "Any"), adaptive.clone()]), ["Any, not adaptive", "Any, adaptive"]);
+        assert_eq!(names(&[header(None, "Any"), adaptive.clone()]), ["Any, SGD's rule", "Any, Adam's rule"]);
         assert_eq!(
             names(&[header(None, "Any"), wide, adaptive]),
-            ["Any, not adaptive, width 1", "Any, not adaptive, width 3", "Any, adaptive"]
+            ["Any, SGD's rule, width 1", "Any, SGD's rule, width 3", "Any, Adam's rule"]
         );
     }
 }

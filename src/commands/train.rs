@@ -35,7 +35,7 @@ pub struct TrainArgs {
     /// Dataset directory; with --resume, where the run's dataset is now.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Device: auto, cpu, cuda or cuda:N.
+    /// Device: auto, cpu, cuda or cuda:N; auto is the CPU for agents, else the first GPU if there is one.
     #[arg(long, conflicts_with = "resume")]
     pub device: Option<DeviceChoice>,
     /// Number of libtorch threads.

@@ -51,8 +51,8 @@ pub struct TrainingSettings {
     pub patience: u64,
     /// Learning-rate schedule; the cosine ends after `max_epochs`.
     pub lr_schedule: LrScheduleKind,
-    /// Maximum change of a hidden unit in an update, as root mean squares, relative to its parameters; 0 is no bound. By
-    /// default the method's own, see [`Method::max_relative_update`].
+    /// Maximum change of a hidden unit in an update, as root mean squares, relative to its parameters now or
+    /// initially, whichever is less; 0 is no bound. By default the method's own, see [`Method::max_relative_update`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_relative_update: Option<f64>,
     /// Epochs after which all heads but the top-weighted one are pruned (paper, section 4.4); 0 keeps them.
@@ -62,8 +62,8 @@ pub struct TrainingSettings {
     /// Whether batch-norm statistics are recomputed from 2048 training images before each evaluation; otherwise running
     /// statistics are used, which lag behind units with large learning rates.
     pub precise_bn: bool,
-    /// Whether the polynomial-decay average of the weights is evaluated and checkpointed, which averages out the noise of the
-    /// last updates if learning rates stay constant; otherwise the current weights are, as in the paper.
+    /// Whether the polynomial-decay average of the weights is evaluated and checkpointed, which averages out the noise of
+    /// the last updates if learning rates stay constant; otherwise the current weights are, as in the paper.
     pub weight_averaging: bool,
     /// Updates between log records.
     pub log_every: u64,
@@ -290,8 +290,8 @@ impl SupervisedTrainer {
         Ok(self.pending.pop_front().unwrap_or(SupervisedStopReason::Finished))
     }
 
-    /// Has `requested` called after each batch, also of evaluations; if it returns true, a checkpoint is due. The evaluations
-    /// after an epoch are broken off for it, and made again when the training goes on.
+    /// Has `requested` called after each batch, also of evaluations; if it returns true, a checkpoint is due. The
+    /// evaluations after an epoch are broken off for it, and made again when the training goes on.
     pub fn checkpoint_when(&mut self, requested: fn() -> bool) {
         self.checkpoint_requested = requested;
     }
@@ -365,7 +365,8 @@ impl SupervisedTrainer {
         self.progress.skipped_files.len()
     }
 
-    /// Tests `network`, and returns the files, too, that are skipped for the first time; `watch` is called before each batch.
+    /// Tests `network`, and returns the files, too, that are skipped for the first time; `watch` is called before each
+    /// batch.
     ///
     /// # Errors
     /// A batch can't be read; [`Error::TooManyCorrupt`].

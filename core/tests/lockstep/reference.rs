@@ -169,7 +169,7 @@ impl Reference {
                     }
                 }
                 let [initial, old, change] = [initial, old, change].map(|squares: f64| (squares / numel).sqrt());
-                let size = old.min(initial).max(1e-3);
+                let size = if initial < 1e-3 { old } else { old.min(initial) }.max(1e-3);
                 if change > bound * size {
                     for (mut x, x0) in slices {
                         x.copy_(&(&x0 + (&x - &x0) * (bound * size / change)));
