@@ -736,8 +736,11 @@ mod tests {
     use super::*;
 
     fn read(sets: &[&str]) -> Result<Config> {
-        Config::read("pendulum", &sets.iter().map(|s| s.to_string()).collect::<Vec<_>>(), &Catalog::builtin())?
-            .resolve(&Catalog::builtin())
+        read_task("pendulum", sets)?.resolve(&Catalog::builtin())
+    }
+
+    fn read_task(name: &str, sets: &[&str]) -> Result<Config> {
+        Config::read(name, &sets.iter().map(|set| set.to_string()).collect::<Vec<_>>(), &Catalog::builtin())
     }
 
     fn message(sets: &[&str]) -> String {
@@ -789,12 +792,10 @@ mod tests {
 
     #[test]
     fn agents_of_vectors_and_language_models_use_adams_rule_by_default() {
-        let catalog = Catalog::builtin();
         let resolved = |task: &str, sets: &[&str]| {
-            let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
-            let mut config = Config::read(task, &sets, &catalog).unwrap();
+            let mut config = read_task(task, sets).unwrap();
             let _ = config.task.set_data(Path::new("data"));
-            config.resolve(&catalog).unwrap()
+            config.resolve(&Catalog::builtin()).unwrap()
         };
         for (task, expected) in [
             ("acrobot", Method::alrao_adam()),
@@ -812,10 +813,7 @@ mod tests {
 
     #[test]
     fn agents_train_on_the_cpu_unless_a_gpu_is_asked_for() {
-        let choice = |task: &str, sets: &[&str]| {
-            let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
-            Config::read(task, &sets, &Catalog::builtin()).unwrap().device_choice().unwrap()
-        };
+        let choice = |task: &str, sets: &[&str]| read_task(task, sets).unwrap().device_choice().unwrap();
         assert_eq!(choice("acrobot", &[]), DeviceChoice::Cpu);
         assert_eq!(choice("minatar-breakout", &["device=cuda:1"]), DeviceChoice::Cuda(1));
         assert_eq!(choice("ptb-char", &[]), DeviceChoice::Auto);

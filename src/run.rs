@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use alrao_agents::evaluation::Evaluation;
 use alrao_agents::q_network::greedy_actions;
 use alrao_agents::training::{self, TestEpisodes};
-use alrao_core::device::DeviceChoice;
 use alrao_core::layers::NormalizedBody;
 use alrao_core::network::Network;
 use anyhow::Result as Anyhow;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::catalog::Catalog;
 use crate::config::Config;
@@ -99,8 +98,7 @@ impl Run {
     pub fn evaluate(&self, episodes: usize, seed: u64) -> Result<Evaluation, Error> {
         let evaluate = || -> Anyhow<Evaluation> {
             let task = self.config.task.agent()?;
-            let network =
-                agent::network(&self.config, &self.catalog, &load_best(&self.path)?, DeviceChoice::Cpu.resolve()?)?;
+            let network = agent::network(&self.config, &self.catalog, &load_best(&self.path)?, Device::Cpu)?;
             let episodes = TestEpisodes { episodes, ..task.test_episodes(seed) };
             Ok(training::test(&network, &|| task.make_stacked(&self.catalog), episodes, |_| {})?.summarize())
         };
@@ -113,8 +111,8 @@ impl Run {
     /// As [`evaluate`](Self::evaluate).
     pub fn policy(&self) -> Result<Policy, Error> {
         let load = || -> Anyhow<Policy> {
-            let (best, device) = (load_best(&self.path)?, DeviceChoice::Cpu.resolve()?);
-            let network = agent::network(&self.config, &self.catalog, &best, device)?;
+            let best = load_best(&self.path)?;
+            let network = agent::network(&self.config, &self.catalog, &best, Device::Cpu)?;
             Ok(Policy { network, reward_factor: agent::reward_factor(&best, &self.path)? })
         };
         load().map_err(Error::from)

@@ -22,7 +22,7 @@ pub const CUDA_DIR: &str = "ALRAO_CUDA";
 /// A requested device: `auto`, `cpu`, `cuda` or `cuda:N`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The first CUDA device if there is one, else the CPU; for agents of the `alrao` program, the CPU.
+    /// The first CUDA device if there is one, else the CPU.
     #[default]
     Auto,
     /// The CPU.

@@ -371,14 +371,23 @@ impl Parameters {
     /// Returns the root mean square over each unit, `[units]`, of one number per element, `[P]`; synchronizes the
     /// device.
     pub(crate) fn rms_by_unit(&self, flat: &Tensor) -> Vec<f64> {
-        let zeros = || Tensor::zeros([self.units as i64], (Kind::Double, self.theta.device()));
-        let (sums, numels) = (zeros(), zeros());
+        let sums = Tensor::zeros([self.units as i64], (Kind::Double, self.theta.device()));
         for block in self.unit_blocks() {
             let squares = block.view(flat).to_kind(Kind::Double).square();
             let _ = block.of_units(&sums).g_add_(&squares.sum_dim_intlist([0i64, 2].as_slice(), false, None));
-            let _ = block.of_units(&numels).g_add_scalar_((block.repeats * block.stride) as f64);
         }
-        Vec::try_from((sums / numels).sqrt()).expect("a vector")
+        let sums = Vec::<f64>::try_from(sums).expect("a vector");
+        sums.iter().zip(self.unit_numels()).map(|(sum, numel)| (sum / numel).sqrt()).collect()
+    }
+
+    /// Returns the number of elements of each unit, `[units]`.
+    pub(crate) fn unit_numels(&self) -> Vec<f64> {
+        let mut numels = vec![0.0; self.units];
+        for block in self.unit_blocks() {
+            let of_block = (block.repeats * block.stride) as f64;
+            numels[block.units].iter_mut().for_each(|numel| *numel += of_block);
+        }
+        numels
     }
 
     /// Returns a deep copy.

@@ -35,22 +35,19 @@ impl UpdateBound {
     /// Creates a bound of `max_relative_update` times a unit's root mean square, which counts as no more than it was
     /// initially: `initial_rms`, `[units]`, unless that was less than 1e-3.
     pub fn new(max_relative_update: f64, parameters: &Parameters, initial_rms: &[f64]) -> Self {
-        let blocks = parameters.unit_blocks();
-        let mut numels = vec![0.0; parameters.units()];
-        for block in &blocks {
-            let of_block = (block.repeats * block.stride) as f64;
-            numels[block.units.clone()].iter_mut().for_each(|numel| *numel += of_block);
-        }
-        let squares = |rms: &dyn Fn(usize) -> f64| -> Vec<f64> {
-            numels.iter().enumerate().map(|(unit, numel)| rms(unit).powi(2) * numel).collect()
-        };
-        let max_rms = |unit: usize| if initial_rms[unit] < MIN_RMS { f64::INFINITY } else { initial_rms[unit] };
-        let squares_range = [squares(&|_| MIN_RMS), squares(&max_rms)];
+        let numels = parameters.unit_numels();
+        let min_squares = numels.iter().map(|numel| MIN_RMS.powi(2) * numel).collect();
+        let max_squares = initial_rms.iter().zip(&numels).map(|(&rms, numel)| match rms < MIN_RMS {
+            true => f64::INFINITY,
+            false => rms.powi(2) * numel,
+        });
+        let squares_range = [min_squares, max_squares.collect()];
         let theta = parameters.theta();
         let on_device =
             |squares: &Vec<f64>| Tensor::from_slice(squares).to_kind(theta.kind()).to_device(theta.device());
         let squares_range_on_device = squares_range.each_ref().map(on_device);
-        UpdateBound { max_relative_update, blocks, squares_range, squares_range_on_device, before: theta.empty_like() }
+        let (blocks, before) = (parameters.unit_blocks(), theta.empty_like());
+        UpdateBound { max_relative_update, blocks, squares_range, squares_range_on_device, before }
     }
 
     /// Updates `theta`, `[P]`, by `update`, then scales each unit's change down to the bound times `factor`, that of the

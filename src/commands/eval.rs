@@ -10,6 +10,7 @@ use alrao_tasks::metrics::{Metrics, evaluate};
 use alrao_tasks::settings::SupervisedTask;
 use anyhow::Result;
 use serde::Serialize;
+use tch::Device;
 
 use crate::catalog::Catalog;
 use crate::config::{AgentTask, Config, Task};
@@ -82,7 +83,7 @@ pub fn eval(args: &EvalArgs, catalog: &Catalog) -> Result<()> {
 }
 
 fn of_agent(args: &EvalArgs, catalog: &Catalog, config: &Config, task: &AgentTask) -> Result<()> {
-    let network = agent::network(config, catalog, &load_best(&args.run)?, DeviceChoice::Cpu.resolve()?)?;
+    let network = agent::network(config, catalog, &load_best(&args.run)?, Device::Cpu)?;
     let episodes = args.episodes.map_or(task.schedule.test_episodes, |episodes| episodes as usize);
     let seed = args.seed.unwrap_or(config.seed);
     let test = TestEpisodes { episodes, ..task.test_episodes(seed) };

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use alrao_agents::inputs::Inputs;
-use alrao_core::device::DeviceChoice;
 use alrao_core::layers::Module;
 use alrao_core::state_dict::StateDict;
 use anyhow::Result;
+use tch::Device;
 
 use crate::catalog::Catalog;
 use crate::config::Config;
@@ -36,7 +36,7 @@ impl ExportedPolicy {
         let config = Config::of_run(run)?.resolve_run(run, catalog)?;
         let task = config.task.agent()?;
         let best = load_best(run)?;
-        let mut network = agent::network(&config, catalog, &best, DeviceChoice::Cpu.resolve()?)?;
+        let mut network = agent::network(&config, catalog, &best, Device::Cpu)?;
         network.scale_outputs(1.0 / agent::reward_factor(&best, run)?);
         let body = &task.agent.network.body;
         let modules = network.modules().ok_or_else(|| {

@@ -6,7 +6,6 @@ use alrao_agents::Error;
 use alrao_agents::inputs::Inputs;
 use alrao_agents::q_network::QNetwork;
 use alrao_agents::training::{self, DqnEvent, DqnStopReason, DqnTrainer, DqnTrainerState, episode_seeds};
-use alrao_core::device::DeviceChoice;
 use alrao_core::layers::NormalizedBody;
 use alrao_core::network::Network;
 use alrao_core::path::Shown;
@@ -191,7 +190,7 @@ pub fn reward_factor(tensors: &StateDict, run: &Path) -> Result<f64> {
 pub fn episode(catalog: &Catalog, run: &Path, seed: Option<u64>) -> Result<Episode> {
     let config = Config::of_run(run)?.resolve_run(run, catalog)?;
     tch::set_num_threads(config.threads as i32);
-    let network = network(&config, catalog, &load_best(run)?, DeviceChoice::Cpu.resolve()?)?;
+    let network = network(&config, catalog, &load_best(run)?, Device::Cpu)?;
     let seed = seed.unwrap_or(episode_seeds(config.seed, "test", 1)[0]);
     Episode::play(config.task.agent()?, catalog, &network, seed)
 }
