@@ -128,13 +128,14 @@ fn a_second_signal_ends_a_run_at_once() {
     assert!(said.contains("stopped by SIGINT; resume"), "{said}");
 }
 
-/// The step after the checkpoint has a validation of many episodes.
+/// The step after the checkpoint has a validation of tens of seconds, so that the signal comes before its end on a fast or a
+/// busy machine, too.
 #[test]
 fn a_signal_does_not_wait_for_the_end_of_a_validation() {
     let root = tempfile::tempdir().unwrap();
     let run = root.path().join("run");
-    let long =
-        "--set schedule.checkpoint_every=250 --set schedule.validate_every=251 --set schedule.validation_episodes=3000";
+    let long = "--set schedule.checkpoint_every=250 --set schedule.validate_every=251 \
+                --set schedule.validation_episodes=10000 --set agent.network.hidden_sizes=[512,512]";
     let said = interrupted(long, &run, 1);
     assert!(said.contains("after 251 of 4000 env steps; resume with"), "{said}");
     let state = std::fs::read_to_string(run.join("checkpoints/last/state.json")).unwrap();
