@@ -63,10 +63,14 @@ pub struct AgentSettings {
     /// n at the end of the training, towards which it changes geometrically; by default `n_step`, so that n is constant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub final_n_step: Option<usize>,
-    /// Coefficient of the soft update of the target network after each update, in (0, 1]; by default chosen by the
-    /// observations' shape.
+    /// Coefficient of the soft update of the target network after each update, at the start of the training, in (0, 1]; by
+    /// default chosen by the observations' shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tau: Option<f64>,
+    /// `tau` at the end of the training, towards which it changes geometrically; by default `tau`, so that it is
+    /// constant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub final_tau: Option<f64>,
     /// Learning-rate schedule over the whole training.
     pub lr_schedule: LrScheduleKind,
     /// Maximum root mean square of the change of a hidden unit in an update, relative to that of its parameters, now
@@ -103,6 +107,7 @@ impl Default for AgentSettings {
             n_step: None,
             final_n_step: None,
             tau: None,
+            final_tau: None,
             lr_schedule: LrScheduleKind::Cosine,
             max_relative_update: None,
             double_q: true,
@@ -129,11 +134,16 @@ impl AgentSettings {
         Ok(AgentSettings { network, ..settings })
     }
 
-    /// Returns n once a fraction `progress` of the training is completed, in [0, 1]: `n_step^(1 - progress) *
-    /// final_n_step^progress`, rounded.
+    /// Returns n once a fraction `progress` of the training is completed, in [0, 1], rounded.
     fn n_step(&self, progress: f64) -> usize {
         let [first, last] = [self.n_step, self.final_n_step].map(|n| n.expect("a default") as f64);
-        (first.powf(1.0 - progress) * last.powf(progress)).round() as usize
+        geometric(first, last, progress).round() as usize
+    }
+
+    /// Returns `tau` once a fraction `progress` of the training is completed, in [0, 1].
+    fn tau(&self, progress: f64) -> f64 {
+        let [first, last] = [self.tau, self.final_tau].map(|tau| tau.expect("a default"));
+        geometric(first, last, progress)
     }
 
     /// Checks that the replay buffer fits the machine's memory, as far as `steps` environment steps fill it.
@@ -153,12 +163,14 @@ impl AgentSettings {
     pub(crate) fn with_defaults(&self, space: ObservationSpace, method: &Method) -> Self {
         let max_relative_update = shape_defaults::max_relative_update(&space, method);
         let n_step = self.n_step.unwrap_or(shape_defaults::n_step(&space));
+        let tau = self.tau.unwrap_or(shape_defaults::tau(&space));
         AgentSettings {
             batch_size: self.batch_size.or(Some(shape_defaults::batch_size(&space))),
             train_freq: self.train_freq.or(Some(shape_defaults::train_freq(&space))),
             n_step: Some(n_step),
             final_n_step: self.final_n_step.or(Some(n_step)),
-            tau: self.tau.or(Some(shape_defaults::tau(&space))),
+            tau: Some(tau),
+            final_tau: self.final_tau.or(Some(tau)),
             max_relative_update: self.max_relative_update.or(Some(max_relative_update)),
             ..self.clone()
         }
@@ -174,6 +186,7 @@ impl AgentSettings {
         let above_zero = (Bound::Excluded(0.0), Bound::Included(1.0));
         within("agent.gamma", self.gamma, 0.0..=1.0)?;
         within("agent.tau", self.tau.unwrap_or(1.0), above_zero)?;
+        within("agent.final_tau", self.final_tau.unwrap_or(1.0), above_zero)?;
         within("agent.exploration.initial_eps", self.exploration.initial_eps, 0.0..=1.0)?;
         within("agent.exploration.final_eps", self.exploration.final_eps, 0.0..=1.0)?;
         within("agent.exploration.fraction", self.exploration.fraction, above_zero)?;
@@ -327,7 +340,7 @@ impl Agent {
     pub fn learn(&mut self, progress: f64, rng: &mut Stream) -> Result<Update, Error> {
         // passes that need autograd turn it on themselves, and libtorch's calls are faster without it
         let _without_autograd = tch::no_grad_guard();
-        let AgentSettings { gamma, double_q, tau, .. } = self.settings;
+        let AgentSettings { gamma, double_q, .. } = self.settings;
         let n = self.settings.n_step(progress);
         let batch = self.replay.sample(self.batch_size, NStep { n, gamma }, progress, rng, self.device);
         self.update_return_scale();
@@ -340,7 +353,7 @@ impl Agent {
         let targets = Tensor::from_slice(&y).to_device(self.device);
         let actions = batch.actions.shallow_clone();
         let report = self.q.learn_from(&pass, actions, targets, batch.weights.as_ref())?;
-        self.target.soft_update(self.q.network(), tau.expect("a default"));
+        self.target.soft_update(self.q.network(), self.settings.tau(progress));
         let by_sample = values.chunks_exact(values.len() / y.len());
         if self.settings.prioritized_replay.alpha > 0.0 {
             let actions: Vec<i64> = to_vec(&batch.actions);
@@ -456,6 +469,11 @@ pub fn td_target(batch: &Batch, scale: f64, target_values: &[f32], chooser: &[f3
     steps.zip(next_values).map(|((&r, &discount), next)| (f64::from(r) * scale) as f32 + discount * next).collect()
 }
 
+/// Returns `first^(1 - progress) * last^progress`; exactly `first` if both are equal.
+fn geometric(first: f64, last: f64, progress: f64) -> f64 {
+    first * (last / first).powf(progress)
+}
+
 #[cfg(test)]
 mod tests {
     use alrao_envs::ObservationShape;
@@ -489,17 +507,17 @@ mod tests {
     #[test]
     fn the_shape_of_observations_chooses_defaults() {
         let resolved = |settings: AgentSettings, space| {
-            let AgentSettings { batch_size, train_freq, n_step, final_n_step, tau, network, .. } =
+            let AgentSettings { batch_size, train_freq, n_step, final_n_step, tau, final_tau, network, .. } =
                 settings.resolve(space, &Bodies::default(), &Method::alrao()).unwrap();
-            let n_steps = [n_step, final_n_step].map(Option::unwrap);
-            (batch_size.unwrap(), train_freq.unwrap(), n_steps, tau.unwrap(), network.body)
+            let (n_steps, taus) = ([n_step, final_n_step].map(Option::unwrap), [tau, final_tau].map(Option::unwrap));
+            (batch_size.unwrap(), train_freq.unwrap(), n_steps, taus, network.body)
         };
         let image = ObservationSpace::pixels(ObservationShape::ChannelsLast([10, 10, 4]));
         assert_eq!(
             resolved(AgentSettings::default(), ObservationSpace::vector(8)),
-            (128, 1, [2, 2], 0.01, "mlp".into())
+            (128, 1, [2, 2], [0.01; 2], "mlp".into())
         );
-        assert_eq!(resolved(AgentSettings::default(), image), (32, 4, [5, 5], 0.005, "minatar-cnn".into()));
+        assert_eq!(resolved(AgentSettings::default(), image), (32, 4, [5, 5], [0.005; 2], "minatar-cnn".into()));
         let given = AgentSettings {
             batch_size: Some(8),
             train_freq: Some(2),
@@ -507,7 +525,7 @@ mod tests {
             tau: Some(0.1),
             ..Default::default()
         };
-        assert_eq!(resolved(given, image), (8, 2, [3, 3], 0.1, "minatar-cnn".into()));
+        assert_eq!(resolved(given, image), (8, 2, [3, 3], [0.1; 2], "minatar-cnn".into()));
     }
 
     #[test]
@@ -530,12 +548,19 @@ mod tests {
     }
 
     #[test]
-    fn n_changes_geometrically_over_the_training() {
+    fn n_and_tau_change_geometrically_over_the_training() {
+        let resolved = |settings: AgentSettings| settings.with_defaults(ObservationSpace::vector(3), &Method::alrao());
         let n = |n_step, final_n_step| {
-            let settings = AgentSettings { n_step, final_n_step, ..Default::default() };
-            let settings = settings.with_defaults(ObservationSpace::vector(3), &Method::alrao());
+            let settings = resolved(AgentSettings { n_step, final_n_step, ..Default::default() });
             [0.0, 0.25, 0.5, 0.75, 1.0].map(|progress| settings.n_step(progress))
         };
+        let tau = |tau, final_tau| {
+            let settings = resolved(AgentSettings { tau, final_tau, ..Default::default() });
+            [0.0, 0.5, 1.0].map(|progress| (settings.tau(progress) * 1e6).round() / 1e6)
+        };
+        assert_eq!(tau(Some(0.4), Some(0.1)), [0.4, 0.2, 0.1]);
+        assert_eq!(tau(Some(0.3), None), [0.3; 3]);
+        assert_eq!(tau(None, Some(0.0025)), [0.01, 0.005, 0.0025]);
         assert_eq!(n(Some(8), Some(2)), [8, 6, 4, 3, 2]); // 8, 5.7, 4, 2.8, 2
         assert_eq!(n(Some(1), Some(16)), [1, 2, 4, 8, 16]);
         assert_eq!(n(Some(7), None), [7; 5]);
@@ -548,6 +573,7 @@ mod tests {
             (AgentSettings { gamma: 1.5, ..Default::default() }, "agent.gamma"),
             (AgentSettings { buffer_size: 10, batch_size: Some(11), ..Default::default() }, "agent.buffer_size"),
             (AgentSettings { tau: Some(0.0), ..Default::default() }, "agent.tau"),
+            (AgentSettings { final_tau: Some(1.5), ..Default::default() }, "agent.final_tau"),
             (AgentSettings { return_std: f64::NAN, ..Default::default() }, "agent.return_std"),
             (AgentSettings { train_freq: Some(0), ..Default::default() }, "agent.train_freq"),
             (AgentSettings { batch_size: Some(0), ..Default::default() }, "agent.batch_size"),

@@ -39,6 +39,7 @@ fn settings() -> AgentSettings {
         n_step: Some(3),
         final_n_step: Some(1),
         tau: Some(0.05),
+        final_tau: Some(0.2),
         max_relative_update: Some(1e-3),
         network: QNetworkSettings { hidden_sizes: vec![9, 6], sigma: 2.0, ..Default::default() },
         ..Default::default()

@@ -65,11 +65,12 @@ impl Plain {
     }
 
     pub fn learn(&mut self, progress: f64, rng: &mut Stream) -> UpdateStats {
-        let AgentSettings { n_step, final_n_step, gamma, double_q, tau, .. } = self.settings;
-        // from n_step to final_n_step in equal ratios
+        let AgentSettings { n_step, final_n_step, gamma, double_q, tau, final_tau, .. } = self.settings;
+        // from n_step to final_n_step in equal ratios, and from tau to final_tau
         let n_step = n_step.unwrap();
         let ratio = final_n_step.unwrap() as f64 / n_step as f64;
         let n_step = (n_step as f64 * ratio.powf(progress)).round() as usize;
+        let tau = tau.unwrap() * (final_tau.unwrap() / tau.unwrap()).powf(progress);
         let (drawn, weights) = self.draw(progress, rng);
         self.update_return_scale();
         self.update_obs_stats();
@@ -112,7 +113,7 @@ impl Plain {
         let online = Averaged::of(&self.online);
         let towards = |target: &mut Values, online: &Values| {
             for (name, value) in target {
-                let tau = if name.starts_with("inputs") { 1.0 } else { tau.unwrap() };
+                let tau = if name.starts_with("inputs") { 1.0 } else { tau };
                 *value = &*value + (&online[name] - &*value) * tau;
             }
         };
