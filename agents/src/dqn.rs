@@ -121,7 +121,7 @@ impl Default for AgentSettings {
 }
 
 impl AgentSettings {
-    /// Fills in the defaults that depend on the observations' shape (body, batch size, train frequency, n and the bound on
+    /// Fills in the defaults that depend on the observations' shape (body, batch size, train frequency, n, `tau` and the bound on
     /// updates) and on the method (the bound).
     ///
     /// # Errors
