@@ -67,8 +67,8 @@ pub struct AgentSettings {
     /// default chosen by the observations' shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tau: Option<f64>,
-    /// `tau` at the end of the training, towards which it changes geometrically; by default `tau`, so that it is
-    /// constant.
+    /// `tau` at the end of the training, towards which it changes geometrically; by default `tau` if it is given, so that it
+    /// is constant, else chosen by the observations' shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub final_tau: Option<f64>,
     /// Learning-rate schedule over the whole training.
@@ -163,14 +163,14 @@ impl AgentSettings {
     pub(crate) fn with_defaults(&self, space: ObservationSpace, method: &Method) -> Self {
         let max_relative_update = shape_defaults::max_relative_update(&space, method);
         let n_step = self.n_step.unwrap_or(shape_defaults::n_step(&space));
-        let tau = self.tau.unwrap_or(shape_defaults::tau(&space));
+        let [tau, final_tau] = shape_defaults::tau(&space);
         AgentSettings {
             batch_size: self.batch_size.or(Some(shape_defaults::batch_size(&space))),
             train_freq: self.train_freq.or(Some(shape_defaults::train_freq(&space))),
             n_step: Some(n_step),
             final_n_step: self.final_n_step.or(Some(n_step)),
-            tau: Some(tau),
-            final_tau: self.final_tau.or(Some(tau)),
+            tau: self.tau.or(Some(tau)),
+            final_tau: self.final_tau.or(self.tau).or(Some(final_tau)),
             max_relative_update: self.max_relative_update.or(Some(max_relative_update)),
             ..self.clone()
         }
@@ -515,7 +515,7 @@ mod tests {
         let image = ObservationSpace::pixels(ObservationShape::ChannelsLast([10, 10, 4]));
         assert_eq!(
             resolved(AgentSettings::default(), ObservationSpace::vector(8)),
-            (128, 1, [2, 2], [0.01; 2], "mlp".into())
+            (128, 1, [2, 2], [0.05, 0.01], "mlp".into())
         );
         assert_eq!(resolved(AgentSettings::default(), image), (32, 4, [5, 5], [0.005; 2], "minatar-cnn".into()));
         let given = AgentSettings {
@@ -560,7 +560,7 @@ mod tests {
         };
         assert_eq!(tau(Some(0.4), Some(0.1)), [0.4, 0.2, 0.1]);
         assert_eq!(tau(Some(0.3), None), [0.3; 3]);
-        assert_eq!(tau(None, Some(0.0025)), [0.01, 0.005, 0.0025]);
+        assert_eq!(tau(None, Some(0.0125)), [0.05, 0.025, 0.0125]);
         assert_eq!(n(Some(8), Some(2)), [8, 6, 4, 3, 2]); // 8, 5.7, 4, 2.8, 2
         assert_eq!(n(Some(1), Some(16)), [1, 2, 4, 8, 16]);
         assert_eq!(n(Some(7), None), [7; 5]);
