@@ -92,11 +92,13 @@ fn command_line() -> clap::Command {
         command.mut_subcommands(with_numbers)
     }
     let name = program::name();
-    let usage =
+    let of_train =
         format!("{name} train [OPTIONS] <CONFIG>\n       {name} train --resume <DIR> [--data <DIR>] [--accept-data]");
+    let of_sweep = format!("{name} sweep [OPTIONS] <SWEEP>\n       {name} sweep [OPTIONS] --resume <DIR>");
     // each in its place in the list of commands, which `mut_subcommand` would put at the end
     let command = CommandLine::command().name(name).mut_subcommands(|command| match command.get_name() {
-        "train" => command.override_usage(usage.clone()),
+        "train" => command.override_usage(of_train.clone()),
+        "sweep" => command.override_usage(of_sweep.clone()),
         _ => command,
     });
     with_numbers(command)

@@ -29,6 +29,7 @@ use toml::de::DeTable;
 use toml::{Table, Value};
 
 use crate::catalog::Catalog;
+use crate::program;
 use crate::run_files::{RESTORE, is_there, unread};
 use crate::usage_error::UsageError;
 
@@ -231,6 +232,9 @@ impl Config {
     pub fn of_run(directory: &Path) -> Result<Config> {
         let path = directory.join(Self::FILE);
         let wrong = |problem: String| Err(UsageError(format!("{}: {problem}", path.shown())).into());
+        if directory.is_file() {
+            return Err(UsageError(format!("{}: is a file, not a run directory", directory.shown())).into());
+        }
         if !is_there(&path).map_err(UsageError::of)? {
             return match directory.join(RunInfo::FILE).exists() {
                 true => wrong(format!("is missing; {RESTORE}")),
@@ -707,6 +711,14 @@ pub fn parse_value(text: &str) -> Value {
 
 /// Returns the error of a name that is neither a file nor a built-in configuration.
 fn unknown(source: &Path, catalog: &Catalog) -> UsageError {
+    if source.join(Config::FILE).is_file() {
+        let (source, program) = (source.shown(), program::name());
+        return UsageError(format!(
+            "{source}: is a run directory; `{program} train --resume {source}` goes on with the run, and `{program} train \
+             {source}/{}` trains a new one with its settings",
+            Config::FILE
+        ));
+    }
     let source = source.shown();
     let nearest = nearest(catalog.names(), &source).join(", ");
     let id = source.rsplit_once("-v").is_some_and(|(_, version)| version.parse::<u32>().is_ok());

@@ -55,6 +55,8 @@ mod message;
 #[cfg(feature = "app")]
 mod output;
 #[cfg(feature = "app")]
+mod output_file;
+#[cfg(feature = "app")]
 mod program;
 #[cfg(feature = "app")]
 mod report;

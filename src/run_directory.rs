@@ -377,7 +377,7 @@ pub fn write_atomic(path: &Path, content: impl AsRef<[u8]>) -> std::io::Result<(
 }
 
 /// Leaves the temporary file's path out of an error: it says nothing to users.
-fn without_path(error: std::io::Error) -> std::io::Error {
+pub fn without_path(error: std::io::Error) -> std::io::Error {
     match error.to_string().split_once(" at path ") {
         Some((problem, _)) => std::io::Error::new(error.kind(), problem),
         None => error,

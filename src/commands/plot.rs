@@ -1,5 +1,6 @@
 //! `alrao plot`: plots one run, a comparison of several runs, or a sweep.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use alrao_core::path::Shown;
@@ -14,7 +15,7 @@ use crate::usage_error::UsageError;
 /// The arguments of `alrao plot`.
 #[derive(clap::Args)]
 pub struct PlotArgs {
-    /// Run directories, or sweep directories, whose finished runs are plotted.
+    /// Run directories, or sweep directories, whose finished runs are plotted; one that is given twice counts once.
     #[arg(required = true, value_name = "RUN|SWEEP")]
     pub runs: Vec<PathBuf>,
     /// Type of figure [default: returns for agents, learning for supervised models, heatmap for a sweep over
@@ -35,8 +36,11 @@ pub struct PlotArgs {
 /// [`UsageError`] if a directory is neither a run nor a sweep directory, or the figure can't be drawn.
 pub fn plot(args: &PlotArgs) -> Result<()> {
     let mut sources = Vec::new();
+    let mut seen = HashSet::new();
     for path in &args.runs {
-        sources.extend(sources_at(path)?);
+        if seen.insert(path.canonicalize().unwrap_or(path.clone())) {
+            sources.extend(sources_at(path)?);
+        }
     }
     let wrong = |error: PlotError| UsageError(error.to_string());
     let chosen = choose(sources, args.task.as_deref())?;

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::catalog::Catalog;
 use crate::output::say;
+use crate::output_file;
 use crate::report;
 use crate::run_directory::write_atomic;
 use crate::usage_error::UsageError;
@@ -16,7 +17,7 @@ use crate::usage_error::UsageError;
 pub struct ReportArgs {
     /// Run or sweep directory.
     pub directory: PathBuf,
-    /// Output file [default: report.html in the directory].
+    /// Output file, .html [default: report.html in the directory].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
@@ -24,9 +25,12 @@ pub struct ReportArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// [`UsageError`] if the run or sweep doesn't exist, no run of the sweep has finished, or the file can't be written;
-/// else a file of a run is corrupt.
+/// [`UsageError`] if the run or sweep doesn't exist, no run of the sweep has finished, or the file has another
+/// ending or can't be written; else a file of a run is corrupt.
 pub fn report(args: &ReportArgs, catalog: &Catalog) -> Result<()> {
+    if let Some(out) = &args.out {
+        output_file::check(out, &["html"])?;
+    }
     let html = report::html(&args.directory, catalog)?;
     let out = args.out.clone().unwrap_or_else(|| args.directory.join("report.html"));
     write_atomic(&out, html).map_err(|error| UsageError(format!("{}: can't be written: {error}", out.shown())))?;

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::catalog::Catalog;
 use crate::output::say;
+use crate::output_file;
 use crate::runs::episode;
 use crate::seed::seed;
 
@@ -15,7 +16,7 @@ use crate::seed::seed;
 pub struct WatchArgs {
     /// Run directory.
     pub run: PathBuf,
-    /// Write the episode to this GIF file.
+    /// Write the episode to this file, .gif.
     #[arg(long, value_name = "FILE", required_unless_present = "window")]
     pub gif: Option<PathBuf>,
     /// Show the episode in a window.
@@ -29,9 +30,12 @@ pub struct WatchArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// [`UsageError`](crate::usage_error::UsageError) if the run doesn't exist, its environment has no picture, or
-/// there is no display; else the file can't be written.
+/// [`UsageError`](crate::usage_error::UsageError) if the run doesn't exist, its environment has no picture, the file has
+/// another ending or can't be written, or there is no display.
 pub fn watch(args: &WatchArgs, catalog: &Catalog) -> Result<()> {
+    if let Some(path) = &args.gif {
+        output_file::check(path, &["gif"])?;
+    }
     let episode = episode(catalog, &args.run, args.seed)?;
     if let Some(path) = &args.gif {
         episode.save_gif(path)?;

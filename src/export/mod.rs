@@ -9,6 +9,7 @@ use std::path::Path;
 use alrao_core::path::Shown;
 use anyhow::Result;
 
+use crate::output_file;
 use crate::run_directory::write_atomic;
 use crate::usage_error::UsageError;
 
@@ -24,16 +25,15 @@ pub enum Format {
 }
 
 impl Format {
-    /// Returns the format of a file.
+    /// Returns the format of a file that is to be written.
     ///
     /// # Errors
-    /// [`UsageError`] if its name has another ending.
+    /// [`UsageError`] if its name has another ending, or its folder takes no files.
     pub fn of(path: &Path) -> Result<Self, UsageError> {
-        match path.extension().and_then(|ending| ending.to_str()) {
-            Some("onnx") => Ok(Format::Onnx),
-            Some("safetensors") => Ok(Format::Safetensors),
-            _ => Err(UsageError(format!("{}: the file's name must end with .onnx or .safetensors", path.shown()))),
-        }
+        Ok(match output_file::check(path, &["onnx", "safetensors"])? {
+            "onnx" => Format::Onnx,
+            _ => Format::Safetensors,
+        })
     }
 }
 

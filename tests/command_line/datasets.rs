@@ -267,7 +267,7 @@ fn files_of_every_kind_may_have_names_that_are_no_utf_8() {
     let said = succeed(out("sweep", &named("s.toml"), &named("sweep")));
     assert!(said.contains("1 of 1"), "{said}");
     succeed(out("plot", &named("run"), &named("figure").with_extension("svg")));
-    succeed(out("report", &named("sweep"), &named("page")));
+    succeed(out("report", &named("sweep"), &named("page").with_extension("html")));
     fs::write(named("actions"), "0\n1\n").unwrap();
     succeed(of("env trace pendulum --seed 1 --steps 2 --actions", &named("actions")));
     for words in ["train", "sweep", "env trace pendulum --seed 1 --steps 2 --actions"] {

@@ -68,7 +68,21 @@ fn watch_writes_a_gif() {
     succeed(alrao(&format!("{SMALL} --set schedule.steps=300 --out {}", run.display())));
     let text = succeed(alrao(&format!("watch {} --gif {}", run.display(), gif.display())));
     assert!(text.contains(", length 200"), "{text}");
-    assert!(std::fs::read(&gif).unwrap().starts_with(b"GIF89a"));
+    assert!(fs::read(&gif).unwrap().starts_with(b"GIF89a"));
+
+    fs::create_dir(root.path().join("folder.gif")).unwrap();
+    let network = run.join("checkpoints/best/network.safetensors");
+    let before = fs::read(&network).unwrap();
+    for (file, problem) in [
+        (network.as_path(), "network.safetensors: the file's name must end with .gif"),
+        (&root.path().join("out"), "must end with .gif"),
+        (&root.path().join("missing/out.gif"), "missing/out.gif: can't be written: No such file"),
+        (&root.path().join("folder.gif"), "folder.gif: is a directory"),
+    ] {
+        let (code, text) = outcome(alrao(&format!("watch {} --gif {}", run.display(), file.display())));
+        assert!(code == 2 && text.lines().count() == 1 && text.contains(problem), "{code} {text}");
+    }
+    assert!(fs::read(&network).unwrap() == before, "the best network was replaced");
 }
 
 /// Returns the names of a run's recordings, in the order of their steps.
@@ -83,8 +97,8 @@ fn recordings(run: &std::path::Path) -> Vec<String> {
 fn the_recording_of_a_validation_is_its_first_episode() {
     let root = tempfile::tempdir().unwrap();
     let (run, gif) = (root.path().join("run"), root.path().join("out.gif"));
-    succeed(alrao(&format!("{SMALL} --set schedule.steps=1400 --set schedule.record=true --out {}", run.display())));
-    assert_eq!(recordings(&run), ["step-700.gif", "step-1400.gif"]);
+    succeed(alrao(&format!("{SMALL} --set schedule.steps=2100 --set schedule.record=true --out {}", run.display())));
+    assert_eq!(recordings(&run), ["step-700.gif", "step-1400.gif", "step-2100.gif"]);
     let summary: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(run.join("summary.json")).unwrap()).unwrap();
     let recording = run.join(format!("recordings/step-{}.gif", summary["best"]["step"]));
@@ -93,7 +107,7 @@ fn the_recording_of_a_validation_is_its_first_episode() {
     assert!(fs::read(&gif).unwrap() == fs::read(recording).unwrap(), "another episode");
     assert!(
         fs::read(run.join("recordings/step-700.gif")).unwrap()
-            != fs::read(run.join("recordings/step-1400.gif")).unwrap()
+            != fs::read(run.join("recordings/step-2100.gif")).unwrap()
     );
 }
 

@@ -69,6 +69,8 @@ fn every_figure_is_drawn() {
         succeed(alrao(&format!("plot {words} --out {}", out.display())));
         fs::read_to_string(&out).unwrap()
     };
+    let twice = format!("{} {}/.", run.display(), run.display());
+    assert_eq!(drawn(&twice), drawn(&run.display().to_string()), "a run that is given twice counts once");
     let task = format!("{} --task pendulum-hidden_sizes=16x16", sweep.display());
     assert!(drawn(&task).contains("\u{3b7} min"), "a sweep over intervals has a heat map");
     assert!(drawn(&format!("{task} --figure learning")).contains("training"));
@@ -120,7 +122,10 @@ fn figures_that_cannot_be_drawn_are_usage_errors() {
         &["pendulum", "cartpole", "one task"],
     );
     assert_usage_error(&format!("plot {run} --figure heatmap"), &["optimizer.lr_min", "number here is 1"]);
-    assert_usage_error(&format!("plot {run} {run} --figure rates"), &["one run", "2"]);
+    assert_usage_error(
+        &format!("plot {run} {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure rates"),
+        &["one run", "2"],
+    );
     assert_usage_error(
         &format!("plot {sweep}/pendulum-hidden_sizes=16x16-sgd-seed0 --figure rates"),
         &["units.json", "learning rate for each unit"],
@@ -204,7 +209,11 @@ fn reports_that_cannot_be_written_are_usage_errors() {
         &format!("report {run} --out {empty}/no/such/folder.html"),
         &["folder.html", "can't be written"],
     );
-    assert_usage_error(&format!("report {run} --out {empty}"), &["can't be written"]);
+    let config = alrao_run().join("config.toml");
+    let before = fs::read(&config).unwrap();
+    assert_usage_error(&format!("report {run} --out {}", config.display()), &["must end with .html"]);
+    assert!(fs::read(&config).unwrap() == before, "the run's configuration was replaced");
+    assert_usage_error(&format!("report {run} --out {empty}"), &["must end with .html"]);
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     unfinished(root.path());
     assert_usage_error(&format!("report {empty}"), &["none of its 6 runs has finished"]);

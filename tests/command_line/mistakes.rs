@@ -92,8 +92,11 @@ fn other_directories_are_not_run_directories() {
         assert_usage_error(&format!("{words} {empty}"), &[&empty, "not a run directory"]);
     }
     assert_usage_error(&format!("plot {empty}"), &[&empty, "neither a run directory", "nor a sweep directory"]);
+    assert_usage_error(&format!("train {empty}"), &[&empty, "no such file or built-in configuration"]);
     fs::write(Path::new(&empty).join("config.toml"), "seed = true\n").unwrap();
     assert_usage_error(&format!("eval {empty}"), &["earlier alrao (of an unknown version)", "run.json"]);
+    assert_usage_error(&format!("eval {empty}/config.toml"), &["config.toml: is a file, not a run directory"]);
+    assert_usage_error(&format!("train {empty}"), &["is a run directory", &format!("train --resume {empty}`")]);
     let info = r#"{"task":"","seed":0,"width":1,
         "metric":{"name":"return","unit":null,"larger_is_better":true,"measure":"return"},
         "method":{"name":"","label":"","rates":[1,1],"adaptive":false}}"#;
