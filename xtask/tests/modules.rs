@@ -29,6 +29,7 @@ const ROWS: [&[&str]; 6] = [
         "figures",
         "message",
         "output",
+        "output_file",
         "program",
         "run_directory",
         "run_files",
