@@ -8,7 +8,8 @@
 //! cargo bench --bench dqn -- memory TRANSITIONS
 //! ```
 //!
-//! `updates` are gradient steps alone, `training` is one gradient step for each environment step. For both, two hidden
+//! `updates` are gradient steps alone, `training` is one gradient step for each environment step, of `defaults` for every
+//! two. For both, two hidden
 //! layers of WIDTH units learn from batches of 128. `adam` has one head, no Double DQN and no normalization, like other
 //! libraries; `alrao` is the same with Alrao's 10 heads; `defaults` are an agent's default settings. `environments` are
 //! environment steps of a training with default settings in NUM_ENVS environments, with an update every TRAIN_FREQ steps.
@@ -71,6 +72,7 @@ fn agent(method: &str, width: &str) -> Result<(AgentSettings, Method)> {
     let hidden_sizes = vec![width.parse().context("width")?; 2];
     let settings = AgentSettings {
         learning_starts: WARM_UP,
+        train_freq: plain.then_some(1),
         gradient_steps: 1,
         double_q: !plain,
         n_step: plain.then_some(1),
@@ -92,7 +94,7 @@ fn agent(method: &str, width: &str) -> Result<(AgentSettings, Method)> {
 fn breakout_agent(method: &str) -> Result<(AgentSettings, Method)> {
     let (settings, _) = agent(method, "256")?;
     let exploration = Exploration { initial_eps: 0.01, final_eps: 0.01, ..settings.exploration };
-    let settings = AgentSettings { buffer_size: 1_000_000, exploration, ..settings };
+    let settings = AgentSettings { buffer_size: 1_000_000, train_freq: Some(4), exploration, ..settings };
     Ok((settings, if method == "adam" { Method::adam(1e-4)? } else { Method::alrao() }))
 }
 

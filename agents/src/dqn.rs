@@ -516,7 +516,7 @@ mod tests {
         let image = ObservationSpace::pixels(ObservationShape::ChannelsLast([10, 10, 4]));
         assert_eq!(
             resolved(AgentSettings::default(), ObservationSpace::vector(8)),
-            (128, 1, [2, 2], [0.05, 0.01], "mlp".into())
+            (128, 2, [2, 2], [0.1, 0.02], "mlp".into())
         );
         assert_eq!(resolved(AgentSettings::default(), image), (32, 4, [5, 5], [0.005; 2], "minatar-cnn".into()));
         let given = AgentSettings {
@@ -561,7 +561,7 @@ mod tests {
         };
         assert_eq!(tau(Some(0.4), Some(0.1)), [0.4, 0.2, 0.1]);
         assert_eq!(tau(Some(0.3), None), [0.3; 3]);
-        assert_eq!(tau(None, Some(0.0125)), [0.05, 0.025, 0.0125]);
+        assert_eq!(tau(None, Some(0.025)), [0.1, 0.05, 0.025]);
         assert_eq!(n(Some(8), Some(2)), [8, 6, 4, 3, 2]); // 8, 5.7, 4, 2.8, 2
         assert_eq!(n(Some(1), Some(16)), [1, 2, 4, 8, 16]);
         assert_eq!(n(Some(7), None), [7; 5]);

@@ -2,14 +2,15 @@
 //!
 //! A pass over an image takes tens to thousands of times as long as one over a vector, and consecutive images differ little.
 //! So for images an update every 4 environment steps from 32 transitions is the rule since Mnih et al. (2015); for vectors,
-//! where an environment step is the dear part, more updates from larger batches learn more per step.
+//! where an environment step is the dear part, more updates from larger batches learn more per step, up to one every 2 steps
+//! (docs/choices.md).
 
 use alrao_core::method::Method;
 use alrao_envs::ObservationSpace;
 
 /// Returns the default of `agent.train_freq`, in environment steps.
 pub(crate) fn train_freq(space: &ObservationSpace) -> u64 {
-    if space.image().is_some() { 4 } else { 1 }
+    if space.image().is_some() { 4 } else { 2 }
 }
 
 /// Returns the default of `agent.batch_size`, in transitions.
@@ -28,7 +29,7 @@ pub(crate) fn n_step(space: &ObservationSpace) -> usize {
 /// learns CartPole in half the steps, and one whose target network follows slowly at last has better returns on LunarLander;
 /// images weren't tried with either (docs/choices.md).
 pub(crate) fn tau(space: &ObservationSpace) -> [f64; 2] {
-    if space.image().is_some() { [0.005; 2] } else { [0.05, 0.01] }
+    if space.image().is_some() { [0.005; 2] } else { [0.1, 0.02] }
 }
 
 /// Returns the default of `agent.max_relative_update`, the method's own bound if it has one; 0 is no bound. Other

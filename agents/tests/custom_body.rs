@@ -102,6 +102,7 @@ fn training(seed: u64, double_q: bool, passes: &Passes) -> DqnTrainer {
         gamma: 0.5,
         batch_size: Some(BATCH),
         learning_starts: LEARNING_STARTS,
+        train_freq: Some(1),
         double_q,
         ..Default::default()
     };
