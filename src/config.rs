@@ -714,8 +714,8 @@ fn unknown(source: &Path, catalog: &Catalog) -> UsageError {
     if source.join(Config::FILE).is_file() {
         let (source, program) = (source.shown(), program::name());
         return UsageError(format!(
-            "{source}: is a run directory; `{program} train --resume {source}` goes on with the run, and `{program} train \
-             {source}/{}` trains a new one with its settings",
+            "{source}: is a run directory; `{program} train --resume {source}` resumes the run, and `{program} train {source}/{}` \
+             trains a new one with its settings",
             Config::FILE
         ));
     }

@@ -364,9 +364,8 @@ pub fn write_config(run: &Path, config: &Config) -> Result<()> {
 /// # Errors
 /// The folder doesn't exist, or the file can't be written.
 pub fn write_atomic(path: &Path, content: impl AsRef<[u8]>) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
         file.write_all(content.as_ref())?;
         set_readable(file.path())?;
         file.as_file().sync_all()?;
@@ -374,6 +373,11 @@ pub fn write_atomic(path: &Path, content: impl AsRef<[u8]>) -> std::io::Result<(
         Ok(())
     };
     write().map_err(without_path)
+}
+
+/// Returns the folder that a file is in.
+pub fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Leaves the temporary file's path out of an error: it says nothing to users.

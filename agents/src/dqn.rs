@@ -122,8 +122,8 @@ impl Default for AgentSettings {
 }
 
 impl AgentSettings {
-    /// Fills in the defaults that depend on the observations' shape (body, batch size, train frequency, n, `tau` and the bound on
-    /// updates) and on the method (the bound).
+    /// Fills in the defaults that depend on the observations' shape (body, batch size, train frequency, n, `tau` and the
+    /// bound on updates) and on the method (the bound).
     ///
     /// # Errors
     /// [`Error::Setting`] for the first invalid field, or if the body doesn't take these observations.

@@ -1,6 +1,6 @@
 //! `alrao export`: writes the policy of a run's best checkpoint for other programs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use alrao_core::path::Shown;
 use anyhow::Result;
@@ -8,6 +8,7 @@ use anyhow::Result;
 use crate::catalog::Catalog;
 use crate::export::{self, ExportedPolicy, Format};
 use crate::output::say;
+use crate::run_directory::folder_of;
 use crate::usage_error::UsageError;
 
 /// The arguments of `alrao export`.
@@ -37,8 +38,7 @@ pub fn export(args: &ExportArgs, catalog: &Catalog) -> Result<()> {
 
 /// Refuses an output that would replace the run's checkpoint.
 fn refuse_checkpoints(args: &ExportArgs) -> Result<(), UsageError> {
-    let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let resolved = folder.canonicalize().ok().zip(args.run.join("checkpoints").canonicalize().ok());
+    let resolved = folder_of(&args.out).canonicalize().ok().zip(args.run.join("checkpoints").canonicalize().ok());
     match resolved.is_some_and(|(folder, checkpoints)| folder.starts_with(checkpoints)) {
         true => Err(UsageError(format!("{}: is among the run's checkpoints; choose another --out", args.out.shown()))),
         false => Ok(()),

@@ -9,8 +9,6 @@ use crate::catalog::Catalog;
 use crate::output::say;
 use crate::output_file;
 use crate::report;
-use crate::run_directory::write_atomic;
-use crate::usage_error::UsageError;
 
 /// The arguments of `alrao report`.
 #[derive(clap::Args)]
@@ -25,7 +23,7 @@ pub struct ReportArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// [`UsageError`] if the run or sweep doesn't exist, no run of the sweep has finished, or the file has another
+/// [`UsageError`](crate::usage_error::UsageError) if the run or sweep doesn't exist, no run of the sweep has finished, or the file has another
 /// ending or can't be written; else a file of a run is corrupt.
 pub fn report(args: &ReportArgs, catalog: &Catalog) -> Result<()> {
     if let Some(out) = &args.out {
@@ -33,6 +31,6 @@ pub fn report(args: &ReportArgs, catalog: &Catalog) -> Result<()> {
     }
     let html = report::html(&args.directory, catalog)?;
     let out = args.out.clone().unwrap_or_else(|| args.directory.join("report.html"));
-    write_atomic(&out, html).map_err(|error| UsageError(format!("{}: can't be written: {error}", out.shown())))?;
+    output_file::write(&out, html)?;
     say!("{}", out.shown())
 }

@@ -6,11 +6,9 @@ mod policy;
 
 use std::path::Path;
 
-use alrao_core::path::Shown;
 use anyhow::Result;
 
 use crate::output_file;
-use crate::run_directory::write_atomic;
 use crate::usage_error::UsageError;
 
 pub use policy::ExportedPolicy;
@@ -46,5 +44,5 @@ pub fn write(policy: &ExportedPolicy, path: &Path, format: Format) -> Result<()>
         Format::Onnx => onnx::bytes(policy),
         Format::Safetensors => policy.safetensors()?,
     };
-    Ok(write_atomic(path, bytes).map_err(|error| UsageError(format!("{}: can't be written: {error}", path.shown())))?)
+    Ok(output_file::write(path, bytes)?)
 }

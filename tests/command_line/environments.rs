@@ -78,7 +78,7 @@ fn watch_writes_a_gif() {
         (network.as_path(), "network.safetensors: the file's name must end with .gif"),
         (&root.path().join("out"), "must end with .gif"),
         (&root.path().join("missing/out.gif"), "missing/out.gif: can't be written: No such file"),
-        (&root.path().join("folder.gif"), "folder.gif: is a directory"),
+        (&root.path().join("folder.gif"), "folder.gif: can't be written: Is a directory"),
     ] {
         let (code, text) = outcome(alrao(&format!("watch {} --gif {}", run.display(), file.display())));
         assert!(code == 2 && text.lines().count() == 1 && text.contains(problem), "{code} {text}");

@@ -112,7 +112,7 @@ fn what_cannot_be_exported_is_refused_and_leaves_no_file() {
     refused(root.path(), "policy.onnx", 2, &["not a run directory"]);
     refused(&root.path().join("none"), "policy.onnx", 2, &["not a run directory"]);
     fs::create_dir(out.join("directory.onnx")).unwrap();
-    refused(&run, "directory.onnx", 2, &["directory.onnx: is a directory"]);
+    refused(&run, "directory.onnx", 2, &["directory.onnx: can't be written: Is a directory"]);
     fs::remove_dir(out.join("directory.onnx")).unwrap();
     let (code, said) = outcome(alrao(&format!("export {} --out /proc/policy.onnx", run.display())));
     assert!(code == 2 && said.contains("/proc/policy.onnx: can't be written"), "{code} {said}");
