@@ -1,8 +1,12 @@
 //! Comparison of runs: a thin curve for each run; for each group of seeds a thick curve of the interquartile mean (IQM)
 //! and a band of its confidence interval.
 
+use plotters::style::RGBColor;
+
+use crate::info::MethodInfo;
 use crate::marks::{Mark, Point, Series};
-use crate::palette::GROUPS;
+use crate::method_colors::method_colors;
+use crate::palette::BLUE;
 use crate::panel::with_non_finite;
 use crate::record::Header;
 use crate::statistics::{bootstrap_ci, interquartile_mean};
@@ -12,8 +16,7 @@ use crate::statistics::{bootstrap_ci, interquartile_mean};
 pub(crate) struct Curve {
     /// The name of its group, see [`group_names`].
     pub group: String,
-    /// Whether the run has a learning-rate range.
-    pub has_lr_range: bool,
+    pub method: MethodInfo,
     pub seed: u64,
     pub diverged: bool,
     /// Points by x; none if the run diverged before the first.
@@ -37,9 +40,8 @@ pub(crate) struct Group {
 
 pub(crate) fn comparison_series(curves: Vec<Curve>) -> Vec<Series> {
     let (mut thin, mut bands, mut thick) = (Vec::new(), Vec::new(), Vec::new());
-    let mut groups = grouped(curves);
-    groups.sort_by_key(|group| !group.curves[0].has_lr_range); // Alrao first, so that it has one color in all figures
-    for (group, &color) in groups.iter().zip(GROUPS.iter().cycle()) {
+    let groups = grouped(curves);
+    for (group, color) in groups.iter().zip(colors(&groups)) {
         let unnamed = |marks, points| Series { label: None, color, marks, points };
         thin.extend(
             group.curves.iter().map(|curve| unnamed(&[Mark::Line { width: 1.3, opacity: 0.5 }], points(&curve.points))),
@@ -57,8 +59,13 @@ pub(crate) fn comparison_series(curves: Vec<Curve>) -> Vec<Series> {
             points: iqm,
         });
     }
-    thick.sort_by_key(|series| series.color == GROUPS[0]); // Alrao above the others
+    thick.sort_by_key(|series| series.color == BLUE); // Alrao above the others
     bands.into_iter().chain(thin).chain(thick).collect()
+}
+
+/// Returns the color of each group.
+pub(crate) fn colors(groups: &[Group]) -> Vec<RGBColor> {
+    method_colors(&groups.iter().map(Group::method).collect::<Vec<_>>())
 }
 
 /// Groups the curves, in the order of their first curves.
@@ -74,6 +81,11 @@ pub(crate) fn grouped(curves: Vec<Curve>) -> Vec<Group> {
 }
 
 impl Group {
+    /// Returns the method of its runs.
+    pub(crate) fn method(&self) -> &MethodInfo {
+        &self.curves[0].method
+    }
+
     /// Returns the name with the number of seeds, of diverged seeds and of non-finite values.
     pub(crate) fn label(&self) -> String {
         let seeds = |diverged_only: bool| {
@@ -170,11 +182,11 @@ pub(crate) fn points(curve: &[(f64, f64)]) -> Vec<Point<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::info::MethodInfo;
     use crate::info::tests::returns;
 
     fn curve(seed: u64, diverged: bool, points: &[(f64, f64)]) -> Curve {
-        Curve { group: "many".into(), has_lr_range: true, seed, diverged, points: points.to_vec(), non_finite: 0 }
+        let method = MethodInfo::new("Many", [1e-5, 10.0], true, false);
+        Curve { group: "many".into(), method, seed, diverged, points: points.to_vec(), non_finite: 0 }
     }
 
     fn group(curves: Vec<Curve>) -> Group {
@@ -223,14 +235,6 @@ mod tests {
         assert_eq!(means, [(1.0, 1.0), (2.0, 2.0)]);
         let all = group(vec![broken]);
         assert_eq!((all.label().as_str(), all.iqm().len()), ("many (diverged)", 0));
-    }
-
-    #[test]
-    fn learning_rate_ranges_have_the_first_color_and_are_drawn_last() {
-        let single = Curve { group: "first".into(), has_lr_range: false, ..curve(0, false, &[(5.0, 1.0)]) };
-        let series = comparison_series(vec![single, curve(0, false, &[(5.0, 2.0)])]);
-        let thick: Vec<_> = series.iter().filter_map(|series| Some((series.label.as_deref()?, series.color))).collect();
-        assert_eq!(thick, [("first (1 seed)", GROUPS[1]), ("many (1 seed)", GROUPS[0])]);
     }
 
     #[test]

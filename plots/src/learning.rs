@@ -1,15 +1,16 @@
 //! Learning curves, for supervised models and agents: the losses of one supervised run, or training and test (or validation)
 //! curves of several runs, as in the paper's Figure 2.
 
+use plotters::style::RGBColor;
 use serde::Deserialize;
 
 use crate::PlotError;
-use crate::compare::{Curve, Group, group_names, grouped, if_several_seeds, points};
+use crate::compare::{Curve, Group, colors, group_names, grouped, if_several_seeds, points};
 use crate::figure::{Figure, Layout};
 use crate::files::{null_as_nan, read_metrics};
 use crate::info::MethodInfo;
 use crate::marks::{Mark, Point, Series};
-use crate::palette::{BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, YELLOW, plasma};
+use crate::palette::{BLUE, GREEN, SKY_BLUE, VERMILION, YELLOW};
 use crate::panel::{Axis, Panel, padded, result, with_non_finite};
 use crate::record::{Header, RunRecord, Source, check_one_task, read_summary};
 use crate::returns::{training_curves, validation_curves};
@@ -129,7 +130,7 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
     let curves = |scores: fn(&Epoch) -> Option<Metrics>| -> Vec<Curve> {
         let curve = |(run, group): (&LearningRecord, &String)| Curve {
             group: group.clone(),
-            has_lr_range: run.header.method.lr_range().is_some(),
+            method: run.header.method.clone(),
             seed: run.header.seed,
             diverged: run.diverged,
             points: run.losses(|epoch| epoch.epoch, scores),
@@ -141,11 +142,10 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
     if let Some((run, _)) = runs.iter().zip(&validation).find(|(run, curve)| curve.points.is_empty() && !run.diverged) {
         return Err(PlotError::NoEpochs { dir: run.header.dir.clone() });
     }
-    let methods = runs.iter().map(|run| run.header.method.clone()).zip(names.iter().cloned()).collect();
     let tested = |run: &LearningRecord| run.epochs.is_empty() || run.epochs.iter().any(|epoch| epoch.test.is_some());
     let evaluated =
         if runs.iter().all(tested) { ("test", curves(|epoch| epoch.test)) } else { ("validation", validation) };
-    Ok(beside(first, "epochs", &first.metric.label(), methods, [("training", train), evaluated]))
+    Ok(beside(first, "epochs", &first.metric.label(), [("training", train), evaluated]))
 }
 
 /// Plots the learning curves of agents: the interquartile mean of each group of seeds over environment steps, of the
@@ -156,29 +156,21 @@ pub fn learning(runs: &[LearningRecord]) -> Result<Figure, PlotError> {
 pub fn learning_of_agents(runs: &[RunRecord]) -> Result<Figure, PlotError> {
     let first = check_one_task(runs.iter().map(|run| &run.header))?;
     let (train, validation) = (training_curves(runs), validation_curves(runs)?);
-    let names = validation.iter().map(|curve| curve.group.clone());
-    let methods = runs.iter().map(|run| run.header.method.clone()).zip(names).collect();
     let y = first.metric.label() + " per episode";
-    Ok(beside(first, "environment steps", &y, methods, [("training", train), ("validation", validation)]))
+    Ok(beside(first, "environment steps", &y, [("training", train), ("validation", validation)]))
 }
 
 /// Draws two titled panels with a shared legend and a shared y range.
-fn beside(
-    first: &Header,
-    x: &str,
-    y: &str,
-    methods: Vec<(MethodInfo, String)>,
-    curves: [(&'static str, Vec<Curve>); 2],
-) -> Figure {
+fn beside(first: &Header, x: &str, y: &str, curves: [(&'static str, Vec<Curve>); 2]) -> Figure {
     let how = if_several_seeds(&curves[0].1, ": IQM");
-    let title = format!("{}, {} runs{how}", first.task, methods.len());
+    let title = format!("{}, {} runs{how}", first.task, curves[0].1.len());
     let titles = curves.each_ref().map(|(title, _)| *title);
     let groups = curves.map(|(_, curves)| grouped(curves));
     let iqms = groups.iter().flatten().map(Group::iqm).filter(|points| !points.is_empty());
     let (low, high) = robust_range(&iqms.collect::<Vec<_>>(), first.metric.larger_is_better);
-    let series = |group: &Group| {
+    let series = |(group, color): (&Group, RGBColor)| {
         let points = group.iqm();
-        let (color, marks) = style(&group.name, &methods);
+        let marks = marks(group.method());
         // dots would run into each other
         let marks = if points.len() > 40 { &marks[..1] } else { marks };
         let hidden = !points.is_empty() && points.iter().all(|point| !(low..=high).contains(&point.y));
@@ -186,7 +178,7 @@ fn beside(
         Series { label: Some(group.label() + remark), color, marks, points }
     };
     let panel = |title: &str, y: &str, groups: &[Group]| {
-        let mut series: Vec<_> = groups.iter().map(series).collect();
+        let mut series: Vec<_> = groups.iter().zip(colors(groups)).map(series).collect();
         series.sort_by_key(|series| series.color == BLUE); // Alrao above the others
         let panel = Panel::new(Axis::new(x), Axis::new(y).within(low, high), series);
         Panel { title: Some(title.into()), ..panel }
@@ -198,29 +190,15 @@ fn beside(
     Figure { title, panels, layout: Layout::Beside }
 }
 
-/// Returns the style of a group: single learning rates, as SGD's, from dark to bright; learning-rate ranges, as Alrao's,
-/// and adaptive methods, as Adam, with a color for each group.
-fn style(group: &str, all: &[(MethodInfo, String)]) -> (plotters::style::RGBColor, &'static [Mark]) {
-    const THIN: &[Mark] = &[Mark::Line { width: 2.0, opacity: 1.0 }, Mark::Dots { radius: 2.6, opacity: 1.0 }];
-    const THICK: &[Mark] = &[Mark::Line { width: 4.0, opacity: 1.0 }, Mark::Dots { radius: 4.4, opacity: 1.0 }];
-    const DASHED: &[Mark] =
-        &[Mark::Dashes { width: 3.0, dash: 9.0, gap: 5.0 }, Mark::Dots { radius: 4.0, opacity: 1.0 }];
-    let (method, _) = all.iter().find(|(_, other)| other == group).expect("each has one");
-    let look = |method: &MethodInfo| method.lr().map(|_| method.adaptive);
-    let mut alike: Vec<&(MethodInfo, String)> = Vec::new();
-    for other in all.iter().filter(|(other, _)| look(other) == look(method)) {
-        if !alike.iter().any(|(_, name)| *name == other.1) {
-            alike.push(other);
+/// Returns the marks of a method: thin lines of SGD's learning rates, dashes of adaptive methods, as Adam, and thick lines of
+/// learning-rate ranges, as Alrao's.
+fn marks(method: &MethodInfo) -> &'static [Mark] {
+    match method.lr() {
+        Some(_) if method.adaptive => {
+            &[Mark::Dashes { width: 3.0, dash: 9.0, gap: 5.0 }, Mark::Dots { radius: 4.0, opacity: 1.0 }]
         }
-    }
-    alike.sort_by(|(a, _), (b, _)| a.lr().unwrap_or(0.0).total_cmp(&b.lr().unwrap_or(0.0)));
-    alike.sort_by_key(|(other, _)| !other.has_default_range());
-    let place = alike.iter().position(|(_, name)| name == group).unwrap_or(0);
-    match look(method) {
-        Some(false) => (plasma(place as f64 / (alike.len() - 1).max(1) as f64), THIN),
-        Some(true) => ([GREEN, SKY_BLUE][place % 2], DASHED),
-        None if place == 0 => (BLUE, THICK),
-        None => ([PURPLE, SKY_BLUE, VERMILION, ORANGE, GREY][(place - 1) % 5], THICK),
+        Some(_) => &[Mark::Line { width: 2.0, opacity: 1.0 }, Mark::Dots { radius: 2.6, opacity: 1.0 }],
+        None => &[Mark::Line { width: 4.0, opacity: 1.0 }, Mark::Dots { radius: 4.4, opacity: 1.0 }],
     }
 }
 
@@ -392,25 +370,6 @@ mod tests {
         };
         assert_eq!(right(&[tested.clone(), tested.clone()]), ("test".into(), 2.0));
         assert_eq!(right(&[tested, untested]), ("validation".into(), 0.0));
-    }
-
-    #[test]
-    fn groups_of_one_optimizer_have_different_colors() {
-        let groups = [
-            (MethodInfo::new("Many", [1e-5, 1.0], false, false), "narrow"),
-            (many("Many"), "usual"),
-            (single("Moments", 1e-3, true), "moments"),
-            (single("Moments", 1e-3, true), "moments, ten heads"),
-            (single("Plain", 0.1, false), "constant"),
-            (single("Plain", 0.1, false), "annealed"),
-            (single("Plain", 0.01, false), "slow"),
-        ];
-        let groups = groups.map(|(method, name)| (method, name.to_string()));
-        let looks: Vec<_> = groups.iter().map(|(_, name)| style(name, &groups).0).collect();
-        for (i, look) in looks.iter().enumerate() {
-            assert!(!looks[..i].contains(look), "{}: {look:?}", groups[i].1);
-        }
-        assert_eq!((looks[1], looks[2], looks[6]), (BLUE, GREEN, plasma(0.0)));
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod image;
 mod info;
 mod learning;
 mod marks;
+mod method_colors;
 mod metrics;
 mod palette;
 mod panel;

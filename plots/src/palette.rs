@@ -17,9 +17,6 @@ pub(crate) const GREY_CELL: RGBColor = RGBColor(160, 160, 160);
 pub(crate) const BLACK: RGBColor = RGBColor(0, 0, 0);
 pub(crate) const WHITE: RGBColor = RGBColor(254, 254, 254);
 
-/// Colors of groups, without yellow, which is hard to see on white.
-pub(crate) const GROUPS: [RGBColor; 6] = [BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE];
-
 const VIRIDIS: [RGBColor; 9] = [
     RGBColor(68, 1, 84),
     RGBColor(71, 44, 122),

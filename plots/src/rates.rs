@@ -7,7 +7,7 @@ use crate::compare::count;
 use crate::figure::{Figure, Layout};
 use crate::files::{null_as_nan, read_json};
 use crate::marks::{Mark, Point, Series};
-use crate::palette::{BLUE, GREY, GROUPS, VERMILION, viridis};
+use crate::palette::{BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, viridis};
 use crate::panel::{Axis, Panel};
 use crate::record::{Header, Source};
 
@@ -90,7 +90,7 @@ fn by_layer(units: &[(usize, Unit)]) -> Vec<Series> {
             _ if layer == layers - 1 => Some(format!("last of {layers} layers")),
             _ => None,
         };
-        let colors = [GROUPS[0], GROUPS[4], GROUPS[2], GROUPS[3]];
+        let colors = [BLUE, ORANGE, GREEN, PURPLE];
         let color = if few { colors[layer] } else { viridis(layer as f64 / (layers - 1) as f64) };
         let seen = of_layer.filter(|unit| unit.change.is_finite());
         let points = seen.map(|unit| Point::new(unit.rate, unit.change)).collect();

@@ -57,7 +57,7 @@ fn curves(runs: &[RunRecord], points: impl Fn(&RunRecord) -> Vec<(f64, f64)>) ->
     let names = group_names(&runs.iter().map(|run| &run.header).collect::<Vec<_>>());
     let curve = |(run, group): (&RunRecord, String)| Curve {
         group,
-        has_lr_range: run.header.method.lr_range().is_some(),
+        method: run.header.method.clone(),
         seed: run.header.seed,
         diverged: run.diverged(),
         points: points(run),
