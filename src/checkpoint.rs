@@ -103,6 +103,11 @@ pub fn verify(dir: &Path) -> Result<u64, Damaged> {
     Ok(bytes)
 }
 
+/// Returns whether a directory is a checkpoint.
+pub fn is_at(dir: &Path) -> bool {
+    fs::read(dir.join(CHECKSUMS)).is_ok_and(|text| entries(&text).is_some())
+}
+
 /// Returns the checksum and the length that a file of a checkpoint was written with; none if there is no such file.
 pub fn written(dir: &Path, name: &str) -> Option<(u32, u64)> {
     let files = entries(&fs::read(dir.join(CHECKSUMS)).ok()?)?;

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
+use std::string::FromUtf8Error;
 
 use alrao_agents::dqn::AgentSettings;
 use alrao_agents::frame_stack::stack_frames;
@@ -430,7 +431,7 @@ impl AgentTask {
     /// optimizer's.
     fn resolve(&mut self, catalog: &Catalog, optimizer: &mut OptimizerSettings) -> Result<()> {
         self.agent.check().map_err(UsageError::of)?;
-        self.schedule.check(self.agent.learning_starts).map_err(UsageError::of)?;
+        self.schedule.check(&self.agent).map_err(UsageError::of)?;
         let wrong = |error| {
             let foreign = matches!(error, EnvironmentError::UnknownEnvironment { .. });
             let hint =
@@ -449,6 +450,7 @@ impl AgentTask {
         let method = optimizer.method()?;
         self.agent.check_memory(&space, self.schedule.steps).map_err(UsageError::of)?;
         self.agent = self.agent.resolve(space, &catalog.bodies, &method).map_err(UsageError::of)?;
+        self.schedule.check(&self.agent).map_err(UsageError::of)?; // with the default train_freq
         let (inputs, network) = (Inputs::new(space, self.agent.frame_stack), &self.agent.network);
         let body = catalog.bodies.body(network, inputs).map_err(UsageError::of)?;
         let actions = environment.num_actions();
@@ -543,13 +545,18 @@ impl std::fmt::Display for Versions {
 pub fn read_text(path: &Path) -> Result<String> {
     const MOST_BYTES: u64 = 16 << 20;
     let wrong = |problem: String| UsageError(format!("{}: {problem}", path.shown()));
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
-    file.take(MOST_BYTES + 1).read_to_string(&mut text).map_err(|error| wrong(error.to_string()))?;
-    if text.len() as u64 > MOST_BYTES {
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| wrong(error.to_string()))?;
+    if bytes.len() as u64 > MOST_BYTES {
         return Err(wrong("longer than 16 MB, so neither a configuration nor a sweep".into()).into());
     }
-    Ok(text)
+    let not_text = |error: FromUtf8Error| {
+        let line =
+            error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        wrong(format!("line {line}: is not UTF-8; save the file as UTF-8 text"))
+    };
+    Ok(String::from_utf8(bytes).map_err(not_text)?)
 }
 
 /// Reads and checks the file or built-in configuration `source`, without filling in defaults.
@@ -587,7 +594,7 @@ fn text(source: &Path, catalog: &Catalog) -> Result<String> {
     match built_in(source, catalog) {
         Some(text) => Ok(text.into_owned()),
         None if source.exists() && !source.is_dir() => read_text(source),
-        None => Err(unknown(source, catalog).into()),
+        None => Err(unknown(source, catalog)?.into()),
     }
 }
 
@@ -706,26 +713,34 @@ pub fn other_names(versions: &Versions) -> String {
 /// Parses a TOML value; anything else becomes a string, so that words need no quotes on the command line.
 pub fn parse_value(text: &str) -> Value {
     let document: Result<Table, _> = toml::from_str(&format!("value = {text}"));
-    document.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.into()))
+    let single = document.ok().filter(|table| table.len() == 1); // not text of several lines with other keys
+    single.and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.into()))
 }
 
 /// Returns the error of a name that is neither a file nor a built-in configuration.
-fn unknown(source: &Path, catalog: &Catalog) -> UsageError {
-    if source.join(Config::FILE).is_file() {
+///
+/// # Errors
+/// What it names can't be reached.
+fn unknown(source: &Path, catalog: &Catalog) -> Result<UsageError> {
+    let there = |path: &Path| is_there(path).map_err(UsageError::of);
+    if there(&source.join(Config::FILE))? {
         let (source, program) = (source.shown(), program::name());
-        return UsageError(format!(
+        return Ok(UsageError(format!(
             "{source}: is a run directory; `{program} train --resume {source}` resumes the run, and `{program} train {source}/{}` \
              trains a new one with its settings",
             Config::FILE
-        ));
+        )));
+    }
+    if there(source)? {
+        return Ok(UsageError(format!("{}: is a directory, neither a run's nor a configuration", source.shown())));
     }
     let source = source.shown();
     let nearest = nearest(catalog.names(), &source).join(", ");
     let id = source.rsplit_once("-v").is_some_and(|(_, version)| version.parse::<u32>().is_ok());
     let gymnasium = if id { format!("; Gymnasium's environment is {GYMNASIUM_PREFIX}{source}") } else { String::new() };
-    UsageError(format!(
+    Ok(UsageError(format!(
         "{source}: no such file or built-in configuration; the nearest built-in ones: {nearest}{gymnasium}"
-    ))
+    )))
 }
 
 /// Returns the names that contain a shortened one, those that begin with it first, or else the three nearest.
@@ -928,9 +943,13 @@ mod tests {
             (["schedule.steps.x=1"], &["`steps` is not a section"]),
             (["schedule.steps"], &["KEY=VALUE"]),
             (["optimizer.lr_min=100"], &["lr_min = 1e2", "lr_max = 1e1"]),
+            (["optimizer.lr_max=1e39"], &["32-bit", "lr_max = 1e39"]),
+            (["agent.gamma=0.5\nagent.tau=0.3"], &["--set agent.gamma=0.5", "expected a number"]),
+            (["agent.train_freq=100000"], &["schedule.steps = 50000: there are no updates", "first is at step 100000"]),
             (["optimizer.num_heads=0"], &["optimizer.num_heads"]),
             (["optimizer.max_grad_norm=0"], &["optimizer.max_grad_norm = 0", "above 0"]),
             (["schedule.steps=1000"], &["schedule.steps = 1000", "agent.learning_starts"]),
+            (["schedule.steps=1001"], &["schedule.steps = 1001", "agent.train_freq = 2; the first is at step 1002"]),
             (["environment.name=pendulm"], &["did you mean `pendulum`"]),
             (
                 ["environment.torque=3"],
@@ -943,6 +962,15 @@ mod tests {
             let message = message(&sets);
             assert!(words.iter().all(|word| message.contains(word)), "{sets:?}: {message}");
         }
+        let folder = tempfile::tempdir().unwrap();
+        let of_file = |path: &Path| format!("{:#}", read_table(path, &Catalog::builtin()).unwrap_err());
+        assert!(of_file(folder.path()).ends_with(": is a directory, neither a run's nor a configuration"));
+        let file = folder.path().join("agent.toml");
+        std::os::unix::fs::symlink("/nowhere", &file).unwrap();
+        assert!(of_file(&file).ends_with("agent.toml: links to /nowhere, which isn't there; mount or restore it"));
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, b"# a\n# caf\xe9\n").unwrap();
+        assert!(of_file(&file).ends_with("agent.toml: line 2: is not UTF-8; save the file as UTF-8 text"));
         let message = format!("{:#}", Config::read("pendlum", &[], &Catalog::builtin()).unwrap_err());
         assert!(message.contains("pendlum") && message.contains("nearest built-in ones: pendulum"), "{message}");
         let message = format!("{:#}", Config::read("ALE/Pong-v5", &[], &Catalog::builtin()).unwrap_err());

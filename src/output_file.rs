@@ -7,11 +7,12 @@ use std::path::Path;
 
 use alrao_core::path::Shown;
 
+use crate::checkpoint;
 use crate::run_directory::{folder_of, without_path, write_atomic};
 use crate::usage_error::UsageError;
 
-/// Checks that a file's name ends with one of `endings`, in lower or upper case, and that its folder takes new files; returns
-/// the ending.
+/// Checks that a file's name ends with one of `endings`, in lower or upper case, and that its folder takes new files and is
+/// no run's checkpoint; returns the ending.
 ///
 /// # Errors
 /// [`UsageError`] names the file, and the endings or what is wrong with the folder.
@@ -24,6 +25,9 @@ pub fn check<'a>(path: &Path, endings: &[&'a str]) -> Result<&'a str, UsageError
         let endings: Vec<String> = endings.iter().map(|ending| format!(".{ending}")).collect();
         return Err(UsageError(format!("{}: the file's name must end with {}", path.shown(), endings.join(" or "))));
     };
+    if checkpoint::is_at(folder_of(path)) {
+        return Err(UsageError(format!("{}: is among a run's checkpoints; choose another file", path.shown())));
+    }
     match tempfile::tempfile_in(folder_of(path)) {
         Ok(_) => Ok(ending),
         Err(error) => Err(unwritable(path, without_path(error))),

@@ -175,18 +175,23 @@ impl RunDirectory {
     /// Says that a run without a checkpoint starts over, unless it hasn't begun.
     ///
     /// # Errors
-    /// The run had finished; or its log tells of a best network, but the folder of checkpoints is empty, as the place of a
+    /// The run has results; or its log tells of a best network, but the folder of checkpoints is empty, as the place of a
     /// disk that isn't mounted.
     fn check_start_over(&self) -> Result<()> {
         let (log, checkpoints) = (self.path.join(METRICS), self.path.join(CHECKPOINTS));
         if !is_there(&log)? || log.metadata().map_err(unread(&log))?.len() == 0 {
             return Ok(());
         }
-        let has_finished = is_there(&self.path.join(UNITS))? || is_there(&self.path.join("plots"))?;
-        if has_finished && is_there(&checkpoints)? {
-            let problem = "has no checkpoint to resume from, but the run had finished; restore the last one from a copy, or \
-                           remove the folder to start the run over";
-            bail!("{}: {problem}", checkpoints.shown());
+        if is_there(&checkpoints)? {
+            for results in [UNITS, "plots"] {
+                if is_there(&self.path.join(results))? {
+                    let problem = format!(
+                        "has no checkpoint to resume from, but the run has results, in {results}; restore the last one from a \
+                         copy, or remove the folder to start the run over"
+                    );
+                    bail!("{}: {problem}", checkpoints.shown());
+                }
+            }
         }
         let is_empty = is_there(&checkpoints)? && fs::read_dir(&checkpoints)?.next().is_none();
         if is_empty && logged_best(&self.path)? {

@@ -222,6 +222,14 @@ impl AgentSettings {
                 format!("the replay buffer holds {observations} observations of an environment; stack at most so many");
             return Err(Error::setting("agent.frame_stack", self.frame_stack, problem));
         }
+        for (field, n) in [("agent.n_step", self.n_step), ("agent.final_n_step", self.final_n_step)] {
+            if let Some(n) = n.filter(|&n| n > observations) {
+                let problem = format!(
+                    "the replay buffer holds {observations} transitions of an environment; sum at most so many"
+                );
+                return Err(Error::setting(field, n, problem));
+            }
+        }
         let hidden = &self.network.hidden_sizes;
         if hidden.is_empty() || hidden.iter().any(|width| !(2..=WIDEST).contains(width)) {
             let problem = format!("needs at least one layer, each of 2 to {WIDEST} units");
@@ -589,6 +597,8 @@ mod tests {
             (AgentSettings { frame_stack: 9, buffer_size: 8, ..Default::default() }, "agent.frame_stack"),
             (AgentSettings { gradient_steps: 0, ..Default::default() }, "agent.gradient_steps"),
             (AgentSettings { n_step: Some(0), ..Default::default() }, "agent.n_step"),
+            (AgentSettings { num_envs: 64, n_step: Some(3), buffer_size: 128, ..Default::default() }, "agent.n_step"),
+            (AgentSettings { final_n_step: Some(9), buffer_size: 8, ..Default::default() }, "agent.final_n_step"),
             (AgentSettings { max_relative_update: Some(-0.1), ..Default::default() }, "agent.max_relative_update"),
             (AgentSettings { final_n_step: Some(0), ..Default::default() }, "agent.final_n_step"),
             (

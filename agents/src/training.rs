@@ -122,11 +122,11 @@ impl Schedule {
         }
     }
 
-    /// Checks the fields against each other and against `agent.learning_starts`.
+    /// Checks the fields, and that an agent of these settings makes an update.
     ///
     /// # Errors
     /// [`Error::Setting`] for the first invalid field.
-    pub fn check(&self, learning_starts: u64) -> Result<(), Error> {
+    pub fn check(&self, settings: &AgentSettings) -> Result<(), Error> {
         const MAX_EPISODES: usize = 10_000; // each has its own environment
         within("schedule.steps", self.steps, 1..)?;
         within("schedule.validate_every", self.validate_every, 1..)?;
@@ -139,12 +139,27 @@ impl Schedule {
         let finite = (Bound::Excluded(f64::NEG_INFINITY), Bound::Excluded(f64::INFINITY));
         within("schedule.stop_at", self.stop_at.unwrap_or(0.0), finite)?;
         within("schedule.patience", self.patience.unwrap_or(1), 1..)?;
+        let (learning_starts, train_freq) = (settings.learning_starts, settings.train_freq.unwrap_or(1));
         if self.steps <= learning_starts {
             let problem =
                 format!("must be more than agent.learning_starts = {learning_starts}, or there are no updates");
             return Err(Error::setting("schedule.steps", self.steps, problem));
         }
+        if self.updates(settings) == 0 {
+            let problem = format!(
+                "there are no updates with agent.learning_starts = {learning_starts} and agent.train_freq = {train_freq}; the \
+                 first is at step {}",
+                (learning_starts / train_freq + 1).saturating_mul(train_freq)
+            );
+            return Err(Error::setting("schedule.steps", self.steps, problem));
+        }
         Ok(())
+    }
+
+    /// Returns the number of updates of an agent with these settings.
+    fn updates(&self, settings: &AgentSettings) -> u64 {
+        let train_freq = settings.train_freq.unwrap_or(1);
+        (self.steps / train_freq - settings.learning_starts / train_freq).saturating_mul(settings.gradient_steps)
     }
 }
 
@@ -333,19 +348,17 @@ impl DqnTrainer {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
-        schedule.check(settings.learning_starts)?;
         let environment = make()?;
         let (space, actions) = (environment.observation_space(), environment.num_actions());
         let settings = &settings.with_defaults(space, method);
         settings.check()?;
-        let train_freq = settings.train_freq.expect("a default");
+        schedule.check(settings)?;
         if actions == 0 {
             return Err(Error::NoActions);
         }
         let mut method = method.clone();
         if settings.lr_schedule == LrScheduleKind::Cosine {
-            let updates = (schedule.steps - settings.learning_starts) / train_freq * settings.gradient_steps;
-            method.lr_schedule.decay = Decay::Cosine { updates };
+            method.lr_schedule.decay = Decay::Cosine { updates: schedule.updates(settings) };
         }
         let agent = Agent::with_body(space, actions, settings, body, &method, seed, device)?;
         let make_stacked = || Ok(stack_frames(make()?, settings.frame_stack));
@@ -372,7 +385,7 @@ impl DqnTrainer {
             agent,
             exploration: settings.exploration,
             learning_starts: settings.learning_starts,
-            train_freq,
+            train_freq: settings.train_freq.expect("a default"),
             gradient_steps: settings.gradient_steps,
             environments,
             validation_environments,

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The learning-rate range is empty, not positive or infinite.
-    #[error("learning rates must satisfy 0 < lr_min <= lr_max < infinity, but lr_min = {min:e} and lr_max = {max:e}")]
+    #[error(
+        "learning rates must satisfy 0 < lr_min <= lr_max < infinity as 32-bit numbers, but lr_min = {min:e} and lr_max = {max:e}"
+    )]
     LrRange {
         /// The given lower bound.
         min: f64,

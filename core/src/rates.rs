@@ -43,9 +43,9 @@ impl LrRange {
     /// Creates a range from its bounds. Equal bounds give all units and heads one learning rate.
     ///
     /// # Errors
-    /// [`Error::LrRange`] unless `0 < eta_min <= eta_max < infinity`.
+    /// [`Error::LrRange`] unless `0 < eta_min <= eta_max < infinity` as 32-bit numbers, in which weights are updated.
     pub fn new(eta_min: f64, eta_max: f64) -> Result<Self, Error> {
-        if eta_min > 0.0 && eta_min <= eta_max && eta_max.is_finite() {
+        if eta_min as f32 > 0.0 && eta_min <= eta_max && (eta_max as f32).is_finite() {
             Ok(LrRange { eta_min, eta_max })
         } else {
             Err(Error::LrRange { min: eta_min, max: eta_max })

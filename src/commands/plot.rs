@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use crate::figures::{self, FigureKind};
 use crate::output::say;
+use crate::output_file;
 use crate::sweep::sources::sources_at;
 use crate::usage_error::UsageError;
 
@@ -33,8 +34,12 @@ pub struct PlotArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// [`UsageError`] if a directory is neither a run nor a sweep directory, or the figure can't be drawn.
+/// [`UsageError`] if a directory is neither a run nor a sweep directory, or the figure can't be drawn or
+/// written.
 pub fn plot(args: &PlotArgs) -> Result<()> {
+    if let Some(out) = &args.out {
+        output_file::check(out, &["svg", "png"])?;
+    }
     let mut sources = Vec::new();
     let mut seen = HashSet::new();
     for path in &args.runs {

@@ -132,8 +132,12 @@ pub fn sweep(args: &SweepArgs, catalog: &Catalog) -> Result<()> {
     match (stopped, failed) {
         (0, 0) => printed,
         (0, _) => {
+            let retry = match args.retry_failed {
+                true => "mend them and retry them",
+                false => "retry them",
+            };
             bail!(
-                "{failed} of {total} runs failed, see above and their process.log; retry them with `{go_on} --retry-failed`"
+                "{failed} of {total} runs failed, see above and their process.log; {retry} with `{go_on} --retry-failed`"
             )
         }
         _ => {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use alrao_core::path::Shown;
 use anyhow::Result;
+use clap::ArgGroup;
 
 use crate::catalog::Catalog;
 use crate::output::say;
@@ -13,11 +14,12 @@ use crate::seed::seed;
 
 /// The arguments of `alrao watch`.
 #[derive(clap::Args)]
+#[command(group(ArgGroup::new("output").args(["gif", "window"]).required(true).multiple(true)))]
 pub struct WatchArgs {
     /// Run directory.
     pub run: PathBuf,
     /// Write the episode to this file, .gif.
-    #[arg(long, value_name = "FILE", required_unless_present = "window")]
+    #[arg(long, value_name = "FILE")]
     pub gif: Option<PathBuf>,
     /// Show the episode in a window.
     #[arg(long)]

@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use crate::config::Config;
 use crate::output::note;
+use crate::run_files::is_there;
 use crate::sweep::directory::{State, SweepDirectory};
 use crate::usage_error::UsageError;
 
@@ -16,27 +17,43 @@ use crate::usage_error::UsageError;
 /// # Errors
 /// [`UsageError`] if it is neither, or no run of the sweep has finished.
 pub fn sources_at(path: &Path) -> Result<Vec<Source>> {
-    if path.join("config.toml").is_file() {
+    let has = |name: &str| is_there(&path.join(name)).map_err(UsageError::of);
+    if !path.is_file() && has(Config::FILE)? {
         Config::of_run(path)?;
         return Ok(vec![path.into()]);
     }
-    if !path.join("sweep.jsonl").is_file() {
+    if path.is_file() || !has("sweep.jsonl")? {
         let problem = "neither a run directory (no config.toml) nor a sweep directory (no sweep.jsonl)";
         return Err(UsageError(format!("{}: {problem}", path.shown())).into());
     }
     let sweep = SweepDirectory::read(path)?;
-    let mut sources = Vec::new();
+    let (mut sources, mut failures) = (Vec::new(), Vec::new());
     for run in &sweep.runs {
-        if matches!(sweep.state(run)?, State::Done(_)) {
-            sources.push(Source { dir: sweep.of(run), in_sweep: Some((run.task.clone(), run.variant.clone())) });
+        match sweep.state(run)? {
+            State::Done(_) => {
+                sources.push(Source { dir: sweep.of(run), in_sweep: Some((run.task.clone(), run.variant.clone())) });
+            }
+            State::Failed(reason) => {
+                let first = reason.lines().next().unwrap_or_default();
+                failures.push(match first.contains(&run.name) {
+                    true => first.to_string(),
+                    false => format!("{}: {first}", run.name),
+                });
+            }
+            State::Missing | State::Unfinished => {}
         }
     }
-    if sources.is_empty() {
-        let problem = format!("none of its {} runs has finished yet: try again later", sweep.runs.len());
-        return Err(UsageError(format!("{}: {problem}", path.shown())).into());
+    let (all, done) = (sweep.runs.len(), sources.len());
+    let failed = match &failures[..] {
+        [] => String::new(),
+        [first, ..] => format!(", {} failed ({first})", failures.len()),
+    };
+    if done == 0 {
+        let later = if failures.len() < all { ": try again later" } else { "" };
+        return Err(UsageError(format!("{}: none of its {all} runs has finished{failed}{later}", path.shown())).into());
     }
-    if sources.len() < sweep.runs.len() {
-        note!("{}: {} of {} runs finished", path.shown(), sources.len(), sweep.runs.len());
+    if done < all {
+        note!("{}: {done} of {all} runs finished{failed}", path.shown());
     }
     Ok(sources)
 }

@@ -196,7 +196,10 @@ fn a_finished_run_without_a_checkpoint_does_not_start_over() {
     fs::remove_file(run.join("summary.json")).unwrap();
     let log = fs::read(run.join("metrics.jsonl")).unwrap();
     let (code, said) = resume(&run);
-    assert!(code == 1 && said.contains("no checkpoint to resume from, but the run had finished"), "{code} {said}");
+    assert!(
+        code == 1 && said.contains("no checkpoint to resume from, but the run has results, in units.json"),
+        "{code} {said}"
+    );
     assert!(fs::read(run.join("metrics.jsonl")).unwrap() == log && run.join("checkpoints/best").exists());
 }
 

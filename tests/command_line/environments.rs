@@ -71,6 +71,9 @@ fn watch_writes_a_gif() {
     assert!(text.contains(", length 200"), "{text}");
     assert!(fs::read(&gif).unwrap().starts_with(b"GIF89a"));
 
+    let (code, text) = outcome(alrao(&format!("watch {}", run.display())));
+    assert!(code == 2 && text.contains("--gif") && text.contains("--window"), "{code} {text}");
+
     fs::create_dir(root.path().join("folder.gif")).unwrap();
     let network = run.join("checkpoints/best/network.safetensors");
     let before = fs::read(&network).unwrap();

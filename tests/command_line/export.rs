@@ -121,8 +121,16 @@ fn what_cannot_be_exported_is_refused_and_leaves_no_file() {
     let (before, words) =
         (fs::read(&checkpoint).unwrap(), format!("export {} --out {}", run.display(), checkpoint.display()));
     let (code, said) = outcome(alrao(&words));
-    assert!(code == 2 && said.contains("is among the run's checkpoints; choose another --out"), "{code} {said}");
+    assert!(code == 2 && said.contains("is among a run's checkpoints; choose another file"), "{code} {said}");
     assert_eq!(fs::read(&checkpoint).unwrap(), before);
+    let other = root.path().join("other");
+    fs::create_dir_all(other.join("checkpoints")).unwrap();
+    let of_other = other.join("checkpoints/last");
+    fs::rename(run.join("checkpoints/last"), &of_other).unwrap();
+    let words = format!("export {} --out {}/learner.safetensors", run.display(), of_other.display());
+    let (code, said) = outcome(alrao(&words));
+    assert!(code == 2 && said.contains("is among a run's checkpoints; choose another file"), "{code} {said}");
+    fs::rename(&of_other, run.join("checkpoints/last")).unwrap();
 
     let data = alphabet();
     let text = root.path().join("text");

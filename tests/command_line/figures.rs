@@ -136,7 +136,7 @@ fn figures_that_cannot_be_drawn_are_usage_errors() {
     );
     assert_usage_error(&format!("plot {run} --figure pie"), &["returns", "heatmap"]);
     assert_usage_error(&format!("plot {run} --out {empty}/figure.pdf"), &["figure.pdf", ".svg", ".png"]);
-    assert_usage_error(&format!("plot {run} --out /proc/figure.svg"), &["can't write /proc/figure.svg"]);
+    assert_usage_error(&format!("plot {run} --out /proc/figure.svg"), &["/proc/figure.svg: can't be written"]);
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     unfinished(root.path());
     assert_usage_error(&format!("plot {empty}"), &["none of its 6 runs has finished"]);
@@ -218,6 +218,28 @@ fn reports_that_cannot_be_written_are_usage_errors() {
     unfinished(root.path());
     assert_usage_error(&format!("report {empty}"), &["none of its 6 runs has finished"]);
     assert!(!root.path().join("report.html").exists());
+}
+
+#[test]
+fn damaged_runs_of_a_sweep_are_named() {
+    let root = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp").arg("-r").arg(sweep()).arg(root.path().join("sweep")).status().unwrap();
+    assert!(copied.success());
+    let sweep = root.path().join("sweep");
+    let runs: Vec<PathBuf> =
+        fs::read_dir(&sweep).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    let damage = |run: &Path| fs::write(run.join("summary.json"), "").unwrap();
+    damage(&runs[0]);
+    for words in ["plot --task pendulum-hidden_sizes=16x16", "report"] {
+        let said = succeed(alrao(&format!("{words} {}", sweep.display())));
+        let name = runs[0].file_name().unwrap().to_str().unwrap();
+        assert!(said.contains("5 of 6 runs finished, 1 failed") && said.contains(name), "{words}: {said}");
+    }
+    runs.iter().for_each(|run| damage(run));
+    for words in ["plot", "report"] {
+        let expected = ["none of its 6 runs has finished, 6 failed", "summary.json"];
+        assert_usage_error(&format!("{words} {}", sweep.display()), &expected);
+    }
 }
 
 /// Renamed settings and the missing `run.json` are not reported as corruption.

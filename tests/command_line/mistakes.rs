@@ -92,7 +92,7 @@ fn other_directories_are_not_run_directories() {
         assert_usage_error(&format!("{words} {empty}"), &[&empty, "not a run directory"]);
     }
     assert_usage_error(&format!("plot {empty}"), &[&empty, "neither a run directory", "nor a sweep directory"]);
-    assert_usage_error(&format!("train {empty}"), &[&empty, "no such file or built-in configuration"]);
+    assert_usage_error(&format!("train {empty}"), &[&empty, "is a directory, neither a run's nor a configuration"]);
     fs::write(Path::new(&empty).join("config.toml"), "seed = true\n").unwrap();
     assert_usage_error(&format!("eval {empty}"), &["earlier alrao (of an unknown version)", "run.json"]);
     assert_usage_error(&format!("eval {empty}/config.toml"), &["config.toml: is a file, not a run directory"]);
