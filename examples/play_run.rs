@@ -1,6 +1,6 @@
 //! A run from code: created in a directory, trained, opened again, evaluated, and its policy played.
 //!
-//! `cargo run --release --example play_run` takes about a minute.
+//! `cargo run --release --example play_run` takes about ten seconds.
 
 use alrao::envs::EnvironmentSettings;
 use alrao::{Catalog, Config, Error, Run};

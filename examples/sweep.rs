@@ -1,6 +1,6 @@
 //! A sweep from code: every combination of values and seeds is a run in a directory of its own.
 //!
-//! `cargo run --release --example sweep` takes a few minutes. Runs that have finished are left as they are, so a sweep
+//! `cargo run --release --example sweep` takes a minute. Runs that have finished are left as they are, so a sweep
 //! that was interrupted goes on where it was. `alrao sweep` does the same from a file, several runs at a time.
 
 use std::path::Path;

@@ -2,8 +2,8 @@
 //!
 //! A pass over an image takes tens to thousands of times as long as one over a vector, and consecutive images differ little.
 //! So for images an update every 4 environment steps from 32 transitions is the rule since Mnih et al. (2015); for vectors,
-//! where an environment step is the dear part, more updates from larger batches learn more per step, up to one every 2 steps
-//! (docs/choices.md).
+//! where an environment step is the dear part, updates are more frequent and from larger batches; more than one every 2 steps
+//! learned less (docs/choices.md).
 
 use alrao_core::method::Method;
 use alrao_envs::ObservationSpace;

@@ -60,7 +60,8 @@ impl Evidence {
 }
 
 impl Default for Method {
-    /// Returns [`Method::alrao`], the paper's method; see [`Method::alrao_adam`] for the default of most tasks.
+    /// Returns [`Method::alrao`], the paper's method; [`Method::alrao_adam`] is the default for observations that are
+    /// vectors, and for text.
     fn default() -> Self {
         Self::alrao()
     }

@@ -1,6 +1,6 @@
 //! `alrao doctor`: checks the installation and prints the devices, versions and paths in use.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use crate::output::say;
@@ -13,9 +13,6 @@ use alrao_envs::GymnasiumSettings;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
-
-/// The environment variable with the path of the dataset directory.
-const DATA_FOLDER: &str = "ALRAO_DATA";
 
 /// The arguments of `alrao doctor`.
 #[derive(clap::Args)]
@@ -35,7 +32,6 @@ struct Installation {
     threads: i32,
     cpu_cores: usize,
     gymnasium: Gymnasium,
-    dataset_folders: Vec<DatasetFolder>,
     /// whether a training step on the CPU works; if not, the command fails
     training_works: bool,
 }
@@ -63,12 +59,6 @@ struct Gymnasium {
     problem: Option<String>,
 }
 
-#[derive(Serialize)]
-struct DatasetFolder {
-    path: String,
-    found: bool,
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -90,7 +80,6 @@ impl Installation {
             Ok(count) => (count, None),
             Err(reason) => (0, Some(reason)),
         };
-        let folder = |path: PathBuf| DatasetFolder { found: path.is_dir(), path: path.shown() };
         Self {
             alrao: env!("CARGO_PKG_VERSION"),
             libtorch: Libtorch {
@@ -102,13 +91,12 @@ impl Installation {
             threads: tch::get_num_threads(),
             cpu_cores: std::thread::available_parallelism().map_or(1, usize::from),
             gymnasium: Gymnasium::find(),
-            dataset_folders: data_folders().into_iter().map(folder).collect(),
             training_works: false,
         }
     }
 
     fn say(&self) -> Result<()> {
-        let Self { alrao, libtorch, cuda, threads, cpu_cores, gymnasium, dataset_folders, .. } = self;
+        let Self { alrao, libtorch, cuda, threads, cpu_cores, gymnasium, .. } = self;
         let version = libtorch.version.as_deref();
         say!("alrao      {alrao}")?;
         say!("libtorch   {}", version.unwrap_or("unknown version"))?;
@@ -127,10 +115,6 @@ impl Installation {
         match (&gymnasium.version, &gymnasium.python) {
             (Some(version), Some(python)) => say!("Gymnasium  {version} at {python}")?,
             _ => say!("Gymnasium  no: {}", gymnasium.problem.as_deref().unwrap_or_default())?,
-        }
-        say!("datasets   searched in")?;
-        for DatasetFolder { path, found } in dataset_folders {
-            say!("  {:8} {path}", if *found { "found" } else { "missing" })?;
         }
         Ok(())
     }
@@ -153,14 +137,6 @@ impl Gymnasium {
             Err(error) => none(format!("{python}: {error}")),
         }
     }
-}
-
-/// Returns the directories that are searched for datasets, in order.
-fn data_folders() -> Vec<PathBuf> {
-    let named = std::env::var_os(DATA_FOLDER).map(PathBuf::from);
-    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share"));
-    let user = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
-    named.into_iter().chain([PathBuf::from("data")]).chain(user.map(|user| user.join("alrao"))).collect()
 }
 
 /// Runs one training step.

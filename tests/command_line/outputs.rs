@@ -227,7 +227,7 @@ fn the_installation_is_described_as_json() {
     assert!(found["libtorch"]["version"].as_str().unwrap().starts_with("2."), "{found}");
     let gymnasium = &found["gymnasium"];
     assert!(gymnasium["version"].is_string() != gymnasium["problem"].is_string(), "{found}");
-    assert!(found["dataset_folders"][0]["found"].is_boolean() && found["cpu_cores"].as_u64().unwrap() > 0, "{found}");
+    assert!(found["cpu_cores"].as_u64().unwrap() > 0, "{found}");
 }
 
 fn outcome_of(mut command: Command) -> (i32, String) {

@@ -34,7 +34,7 @@ pub enum Bench {
     /// Updates and environment steps per second of deep Q-learning on one thread, compared with Stable-Baselines3.
     Dqn(BenchArgs),
     /// Seconds until an agent solves an environment on one core, compared with Stable-Baselines3 with tuned settings. Five
-    /// seeds of five environments take about an hour.
+    /// seeds of five environments take about 40 minutes.
     Solve(SolveArgs),
     /// Environment steps per second of training in several environments at once, compared with training in one, on one
     /// thread.
