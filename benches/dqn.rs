@@ -75,6 +75,7 @@ fn agent(method: &str, width: &str) -> Result<(AgentSettings, Method)> {
         gradient_steps: 1,
         double_q: !plain,
         n_step: plain.then_some(1),
+        tau: plain.then_some(0.005), // unbounded updates diverge with a fast target network
         max_relative_update: plain.then_some(0.0),
         normalize_obs: !plain,
         exploration: Exploration { initial_eps: 0.05, final_eps: 0.05, fraction: 1.0, max_repeat: 0 },
