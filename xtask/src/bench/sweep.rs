@@ -15,7 +15,7 @@ use crate::checkout::Checkout;
 use crate::setup;
 
 const CORES: usize = 2;
-/// The sweep; a run takes a few seconds.
+/// The sweep; a run takes two seconds.
 const SWEEP: &str = "\
 seeds = \"0-15\"
 
