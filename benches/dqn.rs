@@ -10,8 +10,9 @@
 //!
 //! `updates` are gradient steps alone, `training` is one gradient step for each environment step, of `defaults` for every
 //! two. For both, two hidden layers of WIDTH units learn from batches of 128. `adam` has one head, no Double DQN and no
-//! normalization, like other libraries; `alrao` is the same with Alrao's 10 heads; `defaults` are an agent's default settings. `environments` are
-//! environment steps of a training with default settings in NUM_ENVS environments, with an update every TRAIN_FREQ steps.
+//! normalization, like other libraries; `alrao` is the same with Alrao's 10 heads; `defaults` are an agent's default
+//! settings. `environments` are environment steps of a training with default settings in NUM_ENVS environments, with an
+//! update every TRAIN_FREQ steps.
 //! `breakout` is one gradient step for each four environment steps, with batches of 32 and the settings of CleanRL's script
 //! for Atari that affect speed. `memory` is the resident memory of TRANSITIONS transitions in the replay buffer.
 

@@ -431,7 +431,7 @@ impl AgentTask {
     /// optimizer's.
     fn resolve(&mut self, catalog: &Catalog, optimizer: &mut OptimizerSettings) -> Result<()> {
         self.agent.check().map_err(UsageError::of)?;
-        self.schedule.check(&self.agent).map_err(UsageError::of)?;
+        self.schedule.check().map_err(UsageError::of)?;
         let wrong = |error| {
             let foreign = matches!(error, EnvironmentError::UnknownEnvironment { .. });
             let hint =
@@ -450,7 +450,7 @@ impl AgentTask {
         let method = optimizer.method()?;
         self.agent.check_memory(&space, self.schedule.steps).map_err(UsageError::of)?;
         self.agent = self.agent.resolve(space, &catalog.bodies, &method).map_err(UsageError::of)?;
-        self.schedule.check(&self.agent).map_err(UsageError::of)?; // with the default train_freq
+        self.schedule.updates(&self.agent).map_err(UsageError::of)?;
         let (inputs, network) = (Inputs::new(space, self.agent.frame_stack), &self.agent.network);
         let body = catalog.bodies.body(network, inputs).map_err(UsageError::of)?;
         let actions = environment.num_actions();
@@ -591,10 +591,17 @@ pub fn place_data(table: &mut Table, folder: &Path) {
 
 /// Reads the text of a configuration.
 fn text(source: &Path, catalog: &Catalog) -> Result<String> {
-    match built_in(source, catalog) {
-        Some(text) => Ok(text.into_owned()),
-        None if source.exists() && !source.is_dir() => read_text(source),
-        None => Err(unknown(source, catalog)?.into()),
+    let there = |path: &Path| is_there(path).map_err(UsageError::of);
+    if let Some(text) = built_in(source, catalog) {
+        Ok(text.into_owned())
+    } else if !there(source)? {
+        Err(unknown(source, catalog).into())
+    } else if !source.is_dir() {
+        read_text(source)
+    } else if there(&source.join(Config::FILE))? {
+        Err(run_directory(source).into())
+    } else {
+        Err(UsageError(format!("{}: is a directory, neither a run's nor a configuration", source.shown())).into())
     }
 }
 
@@ -717,30 +724,25 @@ pub fn parse_value(text: &str) -> Value {
     single.and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.into()))
 }
 
+/// Returns the error of a run directory in the place of a configuration.
+fn run_directory(source: &Path) -> UsageError {
+    let (source, program) = (source.shown(), program::name());
+    UsageError(format!(
+        "{source}: is a run directory; `{program} train --resume {source}` resumes the run, and `{program} train {source}/{}` \
+         trains a new one with its settings",
+        Config::FILE
+    ))
+}
+
 /// Returns the error of a name that is neither a file nor a built-in configuration.
-///
-/// # Errors
-/// What it names can't be reached.
-fn unknown(source: &Path, catalog: &Catalog) -> Result<UsageError> {
-    let there = |path: &Path| is_there(path).map_err(UsageError::of);
-    if there(&source.join(Config::FILE))? {
-        let (source, program) = (source.shown(), program::name());
-        return Ok(UsageError(format!(
-            "{source}: is a run directory; `{program} train --resume {source}` resumes the run, and `{program} train {source}/{}` \
-             trains a new one with its settings",
-            Config::FILE
-        )));
-    }
-    if there(source)? {
-        return Ok(UsageError(format!("{}: is a directory, neither a run's nor a configuration", source.shown())));
-    }
+fn unknown(source: &Path, catalog: &Catalog) -> UsageError {
     let source = source.shown();
     let nearest = nearest(catalog.names(), &source).join(", ");
     let id = source.rsplit_once("-v").is_some_and(|(_, version)| version.parse::<u32>().is_ok());
     let gymnasium = if id { format!("; Gymnasium's environment is {GYMNASIUM_PREFIX}{source}") } else { String::new() };
-    Ok(UsageError(format!(
+    UsageError(format!(
         "{source}: no such file or built-in configuration; the nearest built-in ones: {nearest}{gymnasium}"
-    )))
+    ))
 }
 
 /// Returns the names that contain a shortened one, those that begin with it first, or else the three nearest.

@@ -25,7 +25,7 @@ pub fn unread(path: &Path) -> impl FnOnce(io::Error) -> PlotError {
     move |source| PlotError::Read { path: path.into(), source }
 }
 
-/// Returns whether a file or directory of a run is there: it is absent only if its place can be reached and has nothing of
+/// Returns whether a file or directory is there: it is absent only if its place can be reached and has nothing of
 /// that name.
 ///
 /// # Errors

@@ -3,8 +3,8 @@
 //! The network learns `Q(s, a) ~ y = r + gamma * Q'(s', a*)`, with the sum of n rewards in place of r, where Q' is the
 //! target network and `a*` the greedy action of the online network (Double DQN, van Hasselt et al., 2016). Differences
 //! from Mnih et al.: the target network follows by a soft update after every update instead of occasional copies (with
-//! observations that are vectors, faster at first than at last), returns are scaled, observations normalized, and no learning rate is chosen. Replay may be
-//! prioritized.
+//! observations that are vectors, faster at first than at last), returns are scaled, observations normalized, and no
+//! learning rate is chosen. Replay may be prioritized.
 
 use std::ops::Bound;
 

@@ -122,11 +122,11 @@ impl Schedule {
         }
     }
 
-    /// Checks the fields, and that an agent of these settings makes an update.
+    /// Checks every field.
     ///
     /// # Errors
     /// [`Error::Setting`] for the first invalid field.
-    pub fn check(&self, settings: &AgentSettings) -> Result<(), Error> {
+    pub fn check(&self) -> Result<(), Error> {
         const MAX_EPISODES: usize = 10_000; // each has its own environment
         within("schedule.steps", self.steps, 1..)?;
         within("schedule.validate_every", self.validate_every, 1..)?;
@@ -139,27 +139,26 @@ impl Schedule {
         let finite = (Bound::Excluded(f64::NEG_INFINITY), Bound::Excluded(f64::INFINITY));
         within("schedule.stop_at", self.stop_at.unwrap_or(0.0), finite)?;
         within("schedule.patience", self.patience.unwrap_or(1), 1..)?;
-        let (learning_starts, train_freq) = (settings.learning_starts, settings.train_freq.unwrap_or(1));
-        if self.steps <= learning_starts {
-            let problem =
-                format!("must be more than agent.learning_starts = {learning_starts}, or there are no updates");
-            return Err(Error::setting("schedule.steps", self.steps, problem));
-        }
-        if self.updates(settings) == 0 {
-            let problem = format!(
-                "there are no updates with agent.learning_starts = {learning_starts} and agent.train_freq = {train_freq}; the \
-                 first is at step {}",
-                (learning_starts / train_freq + 1).saturating_mul(train_freq)
-            );
-            return Err(Error::setting("schedule.steps", self.steps, problem));
-        }
         Ok(())
     }
 
-    /// Returns the number of updates of an agent with these settings.
-    fn updates(&self, settings: &AgentSettings) -> u64 {
-        let train_freq = settings.train_freq.unwrap_or(1);
-        (self.steps / train_freq - settings.learning_starts / train_freq).saturating_mul(settings.gradient_steps)
+    /// Returns the number of updates of an agent with these settings, which are [resolved](AgentSettings::resolve).
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if there are none.
+    pub fn updates(&self, settings: &AgentSettings) -> Result<u64, Error> {
+        let (learning_starts, train_freq) = (settings.learning_starts, settings.train_freq.expect("resolved"));
+        let before = learning_starts / train_freq;
+        let updates = (self.steps / train_freq).saturating_sub(before).saturating_mul(settings.gradient_steps);
+        if updates == 0 {
+            let problem = format!(
+                "there are no updates with agent.learning_starts = {learning_starts} and agent.train_freq = {train_freq}; the \
+                 first is at step {}",
+                before.saturating_add(1).saturating_mul(train_freq)
+            );
+            return Err(Error::setting("schedule.steps", self.steps, problem));
+        }
+        Ok(updates)
     }
 }
 
@@ -348,17 +347,18 @@ impl DqnTrainer {
         seed: u64,
         device: Device,
     ) -> Result<Self, Error> {
+        schedule.check()?;
         let environment = make()?;
         let (space, actions) = (environment.observation_space(), environment.num_actions());
         let settings = &settings.with_defaults(space, method);
         settings.check()?;
-        schedule.check(settings)?;
+        let updates = schedule.updates(settings)?;
         if actions == 0 {
             return Err(Error::NoActions);
         }
         let mut method = method.clone();
         if settings.lr_schedule == LrScheduleKind::Cosine {
-            method.lr_schedule.decay = Decay::Cosine { updates: schedule.updates(settings) };
+            method.lr_schedule.decay = Decay::Cosine { updates };
         }
         let agent = Agent::with_body(space, actions, settings, body, &method, seed, device)?;
         let make_stacked = || Ok(stack_frames(make()?, settings.frame_stack));

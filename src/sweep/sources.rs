@@ -17,12 +17,12 @@ use crate::usage_error::UsageError;
 /// # Errors
 /// [`UsageError`] if it is neither, or no run of the sweep has finished.
 pub fn sources_at(path: &Path) -> Result<Vec<Source>> {
-    let has = |name: &str| is_there(&path.join(name)).map_err(UsageError::of);
-    if !path.is_file() && has(Config::FILE)? {
+    let has = |name: &str| Ok::<_, UsageError>(!path.is_file() && is_there(&path.join(name)).map_err(UsageError::of)?);
+    if has(Config::FILE)? {
         Config::of_run(path)?;
         return Ok(vec![path.into()]);
     }
-    if path.is_file() || !has("sweep.jsonl")? {
+    if !has("sweep.jsonl")? {
         let problem = "neither a run directory (no config.toml) nor a sweep directory (no sweep.jsonl)";
         return Err(UsageError(format!("{}: {problem}", path.shown())).into());
     }
